@@ -1,0 +1,123 @@
+import tseslint from 'typescript-eslint';
+
+/** Which folder may import which: everything flows one way. `model`, `util` and `telemetry` are open to all. */
+const arrows = {
+  model: [],
+  util: ['model'],
+  telemetry: ['model', 'util'],
+  config: ['model', 'util'],
+  cri: ['model', 'util', 'telemetry'],
+  hosts: ['cri', 'model', 'util', 'telemetry'],
+  kube: ['model', 'util', 'telemetry'],
+  node: ['kube', 'hosts', 'cri', 'model', 'util', 'telemetry'],
+  runtime: ['cri', 'hosts', 'model', 'util', 'telemetry'],
+  volumes: ['hosts', 'kube', 'model', 'util', 'telemetry'],
+  probes: ['hosts', 'cri', 'model', 'util', 'telemetry'],
+  pods: ['runtime', 'volumes', 'probes', 'kube', 'hosts', 'model', 'util', 'telemetry'],
+  workers: ['model', 'util', 'telemetry'],
+  sources: ['kube', 'runtime', 'cri', 'hosts', 'model', 'util', 'telemetry'],
+  sync: ['workers', 'model', 'util', 'telemetry'],
+  server: ['model', 'util', 'telemetry'],
+};
+/** Each outside library belongs to one folder (types of the API objects to model as well). */
+const libraries = {
+  '@kubernetes/client-node': ['kube'],
+  undici: ['kube'],
+  '@grpc/grpc-js': ['cri'],
+  '@grpc/proto-loader': ['cri'],
+  fastify: ['server'],
+  'prom-client': ['telemetry'],
+  pino: ['telemetry'],
+  'pino-pretty': ['telemetry'],
+  zod: ['config'],
+  yaml: ['config'],
+};
+
+const folders = Object.keys(arrows);
+
+function zone(folder) {
+  const closed = folders.filter((other) => other !== folder && !arrows[folder].includes(other));
+  const foreign = Object.keys(libraries).filter((library) => !libraries[library].includes(folder));
+  return {
+    files: [`src/${folder}/**/*.ts`],
+    ignores: ['src/**/*.test.ts', 'src/cri/generated/**'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          paths: foreign.map((name) => ({
+            name,
+            message: `only src/${libraries[name].join(', ')} imports it`,
+            allowTypeImports: folder === 'model',
+          })),
+          patterns: [
+            ...(closed.length === 0
+              ? []
+              : [
+                  {
+                    group: closed.map((other) => `../${other}/*`),
+                    message: `src/${folder} may import: ${arrows[folder].join(', ')}`,
+                  },
+                ]),
+            { group: ['../app.ts', '../main.ts'], message: 'nothing imports the composition root' },
+          ],
+        },
+      ],
+    },
+  };
+}
+
+export default tseslint.config(
+  { ignores: ['dist/', 'node_modules/', 'src/cri/generated/', '.cache/', 'coverage/'] },
+  ...tseslint.configs.strictTypeChecked,
+  ...tseslint.configs.stylisticTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ['eslint.config.js'] },
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
+    rules: {
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      'no-console': 'error',
+      eqeqeq: 'error',
+      'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
+    },
+  },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['src/util/clock.ts', 'src/util/abort.ts', 'src/**/*.test.ts'],
+    rules: {
+      'no-restricted-properties': ['error', { object: 'Date', property: 'now', message: 'take a Clock' }],
+      'no-restricted-globals': [
+        'error',
+        ...['setTimeout', 'setInterval'].map((name) => ({ name, message: 'take a Clock (util/clock.ts)' })),
+      ],
+    },
+  },
+  ...folders.map(zone),
+  {
+    files: ['src/**/*.test.ts', 'e2e/**/*.ts'],
+    rules: {
+      // node:test's describe and it return promises that the runner itself awaits
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        {
+          allowForKnownSafeCalls: [
+            { from: 'package', name: ['describe', 'it', 'test', 'suite'], package: 'node:test' },
+          ],
+        },
+      ],
+    },
+  },
+  { files: ['e2e/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.ts'], rules: { 'no-console': 'off' } },
+  { files: ['eslint.config.js'], ...tseslint.configs.disableTypeChecked },
+  { files: ['eslint.config.js'], rules: { 'no-restricted-exports': 'off' } },
+);

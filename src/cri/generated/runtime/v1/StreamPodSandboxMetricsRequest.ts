@@ -1,0 +1,8 @@
+// Original file: proto/cri.proto
+
+
+export interface StreamPodSandboxMetricsRequest {
+}
+
+export interface StreamPodSandboxMetricsRequest__Output {
+}

@@ -1,0 +1,8 @@
+// Original file: proto/cri.proto
+
+
+export interface UpdatePodSandboxResourcesResponse {
+}
+
+export interface UpdatePodSandboxResourcesResponse__Output {
+}

@@ -1,0 +1,21 @@
+/** Options of every API call. */
+export interface RequestOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** default 30 s */
+  readonly timeoutMs?: number;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+}
+
+export type PatchType = 'strategic' | 'merge' | 'json' | 'apply';
+
+/**
+ * The API server as plain JSON over paths (kube/paths.ts makes them). Failures reject with KubeError; nothing is
+ * retried here except what never reached the server.
+ */
+export interface KubeClient {
+  get<T>(path: string, options?: RequestOptions): Promise<T>;
+  create<T>(path: string, body: object, options?: RequestOptions): Promise<T>;
+  replace<T>(path: string, body: object, options?: RequestOptions): Promise<T>;
+  patch<T>(path: string, type: PatchType, body: object, options?: RequestOptions): Promise<T>;
+  delete(path: string, body?: object, options?: RequestOptions): Promise<void>;
+}

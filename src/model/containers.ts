@@ -1,0 +1,52 @@
+import type { Container, EphemeralContainer, Pod } from './kube.ts';
+
+export type ContainerType = 'container' | 'init_container' | 'ephemeral_container';
+
+/** A container of any list with the list it came from. */
+export interface PodContainer {
+  readonly type: ContainerType;
+  readonly spec: Container;
+  /** an init container with restartPolicy Always */
+  readonly sidecar: boolean;
+}
+
+export function isSidecar(container: Container): boolean {
+  return container.restartPolicy === 'Always';
+}
+
+/** Every container of the pod: init (in order), regular, ephemeral. */
+export function podContainers(pod: Pod): PodContainer[] {
+  return [
+    ...(pod.spec.initContainers ?? []).map((spec): PodContainer => ({
+      type: 'init_container',
+      spec,
+      sidecar: isSidecar(spec),
+    })),
+    ...pod.spec.containers.map((spec): PodContainer => ({ type: 'container', spec, sidecar: false })),
+    ...(pod.spec.ephemeralContainers ?? []).map((spec): PodContainer => ({
+      type: 'ephemeral_container',
+      spec: asContainer(spec),
+      sidecar: false,
+    })),
+  ];
+}
+
+export function findContainer(pod: Pod, name: string): PodContainer | undefined {
+  return podContainers(pod).find((container) => container.spec.name === name);
+}
+
+/** An ephemeral container has every field of a container; only its target is its own. */
+function asContainer(ephemeral: EphemeralContainer): Container {
+  return ephemeral;
+}
+
+const specLists: Record<ContainerType, string> = {
+  init_container: 'initContainers',
+  container: 'containers',
+  ephemeral_container: 'ephemeralContainers',
+};
+
+/** `spec.containers{name}`, as events name a container (pkg/kubelet/container/ref.go). */
+export function containerFieldPath(container: PodContainer): string {
+  return `spec.${specLists[container.type]}{${container.spec.name}}`;
+}

@@ -1,0 +1,6 @@
+import type { ObjectReference } from './kube.ts';
+
+/** Records Kubernetes Events. Never blocks and never throws: delivery, rates and aggregation are its own care. */
+export interface EventRecorder {
+  event(about: ObjectReference, type: 'Normal' | 'Warning', reason: string, message: string): void;
+}

@@ -1,0 +1,25 @@
+/** Label and annotation keys on sandboxes and containers (kubelet: pkg/kubelet/types/labels.go, kuberuntime/labels.go). */
+export const labels = {
+  podName: 'io.kubernetes.pod.name',
+  podNamespace: 'io.kubernetes.pod.namespace',
+  podUid: 'io.kubernetes.pod.uid',
+  containerName: 'io.kubernetes.container.name',
+  /** the virtual node a sandbox or container belongs to: farlet never touches one of another */
+  node: 'farlet.dev/node',
+  /** the cluster (UID of its kube-system namespace): two clusters may use one host */
+  cluster: 'farlet.dev/cluster',
+} as const;
+
+export const annotations = {
+  containerHash: 'io.kubernetes.container.hash',
+  restartCount: 'io.kubernetes.container.restartCount',
+  terminationMessagePath: 'io.kubernetes.container.terminationMessagePath',
+  terminationMessagePolicy: 'io.kubernetes.container.terminationMessagePolicy',
+  preStopHandler: 'io.kubernetes.container.preStopHandler',
+  ports: 'io.kubernetes.container.ports',
+  podDeletionGracePeriod: 'io.kubernetes.pod.deletionGracePeriod',
+  podTerminationGracePeriod: 'io.kubernetes.pod.terminationGracePeriod',
+  configSource: 'kubernetes.io/config.source',
+  configSeen: 'kubernetes.io/config.seen',
+  configMirror: 'kubernetes.io/config.mirror',
+} as const;

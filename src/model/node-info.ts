@@ -1,0 +1,13 @@
+/** What pods, admission and container configs need to know of the node and the host that runs them. */
+export interface NodeInfo {
+  readonly name: string;
+  /** InternalIPs, primary first (at most one per family) */
+  readonly ips: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** resource name → quantity, as in Node status */
+  readonly capacity: Readonly<Record<string, string>>;
+  readonly allocatable: Readonly<Record<string, string>>;
+  /** the host's huge page sizes as CRI names them: 2MB, 1GB */
+  readonly hugePageSizes: readonly string[];
+  readonly kernelVersion: string;
+}

@@ -1,0 +1,38 @@
+import type { ObservedContainer, ObservedSandbox } from './runtime-state.ts';
+import type { PodContainer } from './containers.ts';
+
+/**
+ * What one sync of a pod will do, decided by runtime/compute-actions.ts and carried out by runtime/execute.ts in
+ * this order: kill the pod or the listed containers, create the sandbox, start ephemeral, init, then regular
+ * containers (kubelet: kuberuntime_manager.go computePodActions, SyncPod).
+ */
+export interface PodActions {
+  /** stop every container and sandbox first */
+  readonly killPod: boolean;
+  readonly createSandbox: boolean;
+  /** the newest sandbox, which containers go into unless a new one is created */
+  readonly sandbox: ObservedSandbox | undefined;
+  /** attempt number of the sandbox to create, or of the one in use */
+  readonly attempt: number;
+  readonly kill: readonly ContainerKill[];
+  readonly startEphemeral: readonly PodContainer[];
+  readonly startInit: readonly PodContainer[];
+  readonly start: readonly PodContainer[];
+}
+
+export interface ContainerKill {
+  readonly container: ObservedContainer;
+  readonly name: string;
+  /** message of the Killing event */
+  readonly message: string;
+  readonly reason: KillReason;
+}
+
+export type KillReason =
+  | 'startup-probe'
+  | 'liveness-probe'
+  | 'changed'
+  | 'unknown-state'
+  | 'pod-deleted'
+  | 'failed-post-start'
+  | 'obsolete';

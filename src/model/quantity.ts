@@ -1,0 +1,78 @@
+/** Resource quantities (apimachinery pkg/api/resource): exact, kept as integers of 10⁻⁹. */
+const suffixes: Record<string, bigint> = {
+  n: 1n,
+  u: 1_000n,
+  m: 1_000_000n,
+  '': 1_000_000_000n,
+  k: 1_000n * 1_000_000_000n,
+  M: 1_000_000n * 1_000_000_000n,
+  G: 1_000_000_000n * 1_000_000_000n,
+  T: 10n ** 12n * 1_000_000_000n,
+  P: 10n ** 15n * 1_000_000_000n,
+  E: 10n ** 18n * 1_000_000_000n,
+  Ki: 1n << 10n,
+  Mi: 1n << 20n,
+  Gi: 1n << 30n,
+  Ti: 1n << 40n,
+  Pi: 1n << 50n,
+  Ei: 1n << 60n,
+};
+const form = /^([+-]?)(\d*)(?:\.(\d*))?(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d+))?$/;
+
+/** The quantity in units of 10⁻⁹, or undefined if the text is none. Anything finer is rounded up. */
+export function parseNano(text: string): bigint | undefined {
+  const match = form.exec(text);
+  if (match === null) return undefined;
+  const [, sign, whole = '', fraction = '', suffix = '', exponent] = match;
+  if (whole === '' && fraction === '') return undefined;
+  const nano = 1_000_000_000n;
+  let unit = suffixes[suffix] ?? nano;
+  if (suffix.endsWith('i')) unit *= nano;
+  let divisor = 10n ** BigInt(fraction.length);
+  if (exponent !== undefined) {
+    const power = Number(exponent);
+    if (Math.abs(power) > 30) return undefined;
+    if (power >= 0) unit *= 10n ** BigInt(power);
+    else divisor *= 10n ** BigInt(-power);
+  }
+  const product = BigInt(`${whole}${fraction}` || '0') * unit;
+  const magnitude = (product + divisor - 1n) / divisor;
+  return sign === '-' ? -magnitude : magnitude;
+}
+
+function nanoOf(quantity: string | number | undefined): bigint {
+  return quantity === undefined ? 0n : (parseNano(String(quantity)) ?? 0n);
+}
+
+function ceilDiv(value: bigint, by: bigint): bigint {
+  return value > 0n ? (value + by - 1n) / by : value / by;
+}
+
+/** Whole units, rounded up; 0 for undefined (Quantity.Value). */
+export function quantityValue(quantity: string | number | undefined): number {
+  return Number(ceilDiv(nanoOf(quantity), 1_000_000_000n));
+}
+
+/** Thousandths, rounded up; 0 for undefined (Quantity.MilliValue). */
+export function quantityMilli(quantity: string | number | undefined): number {
+  return Number(ceilDiv(nanoOf(quantity), 1_000_000n));
+}
+
+/** Units rounded up after division, as downward API resource fields are (divisor 0 or missing counts as 1). */
+export function divideQuantity(quantity: string, divisor: string | undefined): string {
+  const by = nanoOf(divisor);
+  return ceilDiv(nanoOf(quantity), by === 0n ? 1_000_000_000n : by).toString();
+}
+
+export function isPositive(quantity: string | undefined): boolean {
+  return nanoOf(quantity) > 0n;
+}
+
+export function sameQuantity(a: string | undefined, b: string | undefined): boolean {
+  return nanoOf(a) === nanoOf(b);
+}
+
+/** Milli units as text: 2000 → "2", 1500 → "1500m". */
+export function formatMilli(milli: number): string {
+  return milli % 1000 === 0 ? String(milli / 1000) : `${String(milli)}m`;
+}

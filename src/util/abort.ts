@@ -1,0 +1,63 @@
+import { FarletError } from '../model/errors.ts';
+
+/**
+ * Runs `work` with a signal that aborts when `signal` does or after `ms`, whichever is first. The deadline
+ * surfaces as a FarletError of kind `deadline-exceeded` that names `what`; the caller's own abort surfaces as
+ * the caller's reason. Returns as soon as either happens, even if `work` is slow to notice.
+ */
+export async function withDeadline<T>(
+  signal: AbortSignal | undefined,
+  ms: number,
+  what: string,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const controller = new AbortController();
+  const timer = setTimeout(() => {
+    controller.abort(new FarletError('deadline-exceeded', `${what}: no answer within ${String(ms / 1000)}s`));
+  }, ms);
+  const forward = (): void => {
+    controller.abort(signal?.reason);
+  };
+  signal?.addEventListener('abort', forward, { once: true });
+  try {
+    return await orAbort(work(controller.signal), controller.signal);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', forward);
+  }
+}
+
+/** The promise's outcome, or the signal's reason as soon as it aborts; the late outcome is dropped. */
+export function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => {
+      reject(reasonOf(signal));
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', onAbort);
+    });
+  });
+}
+
+function reasonOf(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new FarletError('cancelled', String(signal.reason));
+}
+
+/** A controller that aborts with its parent and leaves no listener behind once it has aborted itself. */
+export function childController(parent: AbortSignal): AbortController {
+  const child = new AbortController();
+  if (parent.aborted) child.abort(parent.reason);
+  else {
+    parent.addEventListener(
+      'abort',
+      () => {
+        child.abort(parent.reason);
+      },
+      { once: true, signal: child.signal },
+    );
+  }
+  return child;
+}
