@@ -7,13 +7,12 @@ export type PodChange =
   /** the object is gone from its source */
   | { readonly kind: 'remove'; readonly pod: Pod };
 
-/** One observation of the runtime (kubelet: pkg/kubelet/pleg). */
+/** One change of the runtime's state (kubelet: pkg/kubelet/pleg). */
 export interface PodLifecycleEvent {
-  readonly kind:
-    'container-started' | 'container-died' | 'container-removed' | 'sandbox-changed' | 'state-observed';
+  readonly kind: 'container-started' | 'container-died' | 'container-removed' | 'sandbox-changed';
   readonly pod: PodRef;
   /** container or sandbox id */
-  readonly id?: string;
+  readonly id: string;
 }
 
 /** Why and how a pod is to be stopped although its object does not ask for it. */

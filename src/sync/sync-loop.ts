@@ -1,0 +1,143 @@
+/**
+ * The SyncLoop (kubelet: pkg/kubelet/kubelet.go syncLoopIteration): takes what the sources tell and hands it to
+ * the pods' workers. It decides who is to work and never works itself.
+ *
+ * I1. An iteration is synchronous: it waits for nothing, so no pod can hold up another.
+ * I2. It starts only when every source has reported once, so that nothing is judged on half a view.
+ */
+import type { Log } from '../model/log.ts';
+import type { Pod } from '../model/kube.ts';
+import type { PodChange } from '../model/pod-update.ts';
+import type { WorkerState } from '../workers/worker-state.ts';
+import type { Clock } from '../util/clock.ts';
+import type { PodTable } from './pod-table.ts';
+import type { SyncBatch, SyncEventKind, SyncQueue } from './sync-queue.ts';
+
+/** The part of the workers the loop drives. */
+export interface Workers {
+  update(pod: Pod): void;
+  remove(uid: string): void;
+  wake(uid: string): void;
+  wakeAll(): void;
+  state(uid: string): WorkerState | undefined;
+}
+
+export type AdmissionVerdict =
+  | { readonly admitted: true }
+  | { readonly admitted: false; readonly reason: string; readonly message: string };
+
+export interface SyncLoopOptions {
+  readonly queue: SyncQueue;
+  readonly table: PodTable;
+  readonly workers: Workers;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** resolves when every source has reported once */
+  readonly sourcesReady: Promise<void>;
+  readonly admit: (pod: Pod, active: readonly Pod[]) => AdmissionVerdict;
+  readonly onRejected: (pod: Pod, verdict: { reason: string; message: string }) => void;
+  /** the API server's newest word on a pod whose spec did not change */
+  readonly onReconcile: (pod: Pod) => void;
+  readonly onRemoved: (pod: Pod) => void;
+  readonly housekeeping: () => void;
+  readonly observer: {
+    event(kind: SyncEventKind, count: number): void;
+    iteration(seconds: number): void;
+  };
+}
+
+export class SyncLoop {
+  readonly #options: SyncLoopOptions;
+  #lastEntered: number | undefined;
+
+  constructor(options: SyncLoopOptions) {
+    this.#options = options;
+  }
+
+  /** ms on the monotonic clock of the last iteration, for the `syncloop` health check. */
+  get lastEntered(): number | undefined {
+    return this.#lastEntered;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { queue, clock, log, observer, sourcesReady } = this.#options;
+    await sourcesReady;
+    log.info({}, 'sync loop starts');
+    for (;;) {
+      const batch = await queue.take(signal);
+      if (batch === undefined) return;
+      const started = clock.monotonic();
+      this.#lastEntered = started;
+      this.#iterate(batch);
+      observer.iteration((clock.monotonic() - started) / 1000);
+    }
+  }
+
+  #iterate(batch: SyncBatch): void {
+    const { workers, observer, housekeeping } = this.#options;
+    for (const change of batch.config) this.#onChange(change);
+    if (batch.host) workers.wakeAll();
+    for (const uid of union(batch.pleg, batch.sync, batch.probe)) workers.wake(uid);
+    if (batch.housekeeping) housekeeping();
+    const counts = {
+      config: batch.config.length,
+      pleg: batch.pleg.size,
+      sync: batch.sync.size,
+      probe: batch.probe.size,
+    };
+    for (const kind of ['config', 'pleg', 'sync', 'probe'] as const) {
+      if (counts[kind] > 0) observer.event(kind, counts[kind]);
+    }
+    if (batch.host) observer.event('host', 1);
+    if (batch.housekeeping) observer.event('housekeeping', 1);
+  }
+
+  #onChange(change: PodChange): void {
+    const { table, workers, onReconcile, onRemoved } = this.#options;
+    const { pod } = change;
+    const { uid } = pod.metadata;
+    if (change.kind === 'remove') {
+      table.delete(uid);
+      workers.remove(uid);
+      onRemoved(pod);
+      return;
+    }
+    table.set(pod);
+    onReconcile(pod);
+    if (change.kind === 'add' && this.#refused(pod)) return;
+    // a rejected pod never had a worker; once it is deleted one is needed to let its object go
+    if (table.isRejected(uid) && pod.metadata.deletionTimestamp === undefined) return;
+    if (change.kind !== 'reconcile' || isTerminal(pod)) workers.update(pod);
+  }
+
+  #refused(pod: Pod): boolean {
+    const { table, admit, onRejected, log } = this.#options;
+    if (isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) return false;
+    const verdict = admit(pod, this.#activePods(pod.metadata.uid));
+    if (verdict.admitted) return false;
+    table.reject(pod.metadata.uid);
+    const { name, namespace, uid } = pod.metadata;
+    log.info({ pod: name, namespace, uid, reason: verdict.reason }, 'pod rejected');
+    onRejected(pod, verdict);
+    return true;
+  }
+
+  /** The pods that hold resources of the node (kubelet: filterOutInactivePods). */
+  #activePods(except: string): Pod[] {
+    const { table, workers } = this.#options;
+    return table.all().filter((pod) => {
+      const { uid } = pod.metadata;
+      if (uid === except || table.isRejected(uid)) return false;
+      const state = workers.state(uid);
+      return state !== undefined && (state.at === 'syncing' || state.at === 'stopping');
+    });
+  }
+}
+
+function isTerminal(pod: Pod): boolean {
+  return pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
+}
+
+function union(...sets: readonly ReadonlySet<string>[]): Set<string> {
+  return new Set(sets.flatMap((set) => [...set]));
+}

@@ -1,0 +1,136 @@
+/**
+ * Where the sources meet: everything that happens becomes an entry here, and the SyncLoop takes it in batches.
+ * Entries about one pod merge, so the queue is never longer than there are pods.
+ */
+import type { PodChange, PodLifecycleEvent } from '../model/pod-update.ts';
+
+/** What drives the SyncLoop, as the kubelet's syncLoopIteration names it. */
+export type SyncEventKind = 'config' | 'pleg' | 'sync' | 'probe' | 'host' | 'housekeeping';
+
+export interface SyncBatch {
+  readonly config: readonly PodChange[];
+  /** UIDs with new runtime state */
+  readonly pleg: ReadonlySet<string>;
+  /** UIDs whose time has come */
+  readonly sync: ReadonlySet<string>;
+  /** UIDs with a probe result that matters */
+  readonly probe: ReadonlySet<string>;
+  /** the host came or went: every pod is due */
+  readonly host: boolean;
+  readonly housekeeping: boolean;
+}
+
+export class SyncQueue {
+  readonly #config = new Map<string, PodChange[]>();
+  #pleg = new Set<string>();
+  #sync = new Set<string>();
+  #probe = new Set<string>();
+  #host = false;
+  #housekeeping = false;
+  #wake: (() => void) | undefined;
+
+  config(changes: readonly PodChange[]): void {
+    for (const change of changes) {
+      const uid = change.pod.metadata.uid;
+      this.#config.set(uid, mergeChanges(this.#config.get(uid) ?? [], change));
+    }
+    this.#signal();
+  }
+
+  pleg(changes: readonly PodLifecycleEvent[]): void {
+    for (const { pod } of changes) this.#pleg.add(pod.uid);
+    this.#signal();
+  }
+
+  due(uid: string): void {
+    this.#sync.add(uid);
+    this.#signal();
+  }
+
+  probe(uid: string): void {
+    this.#probe.add(uid);
+    this.#signal();
+  }
+
+  hostChanged(): void {
+    this.#host = true;
+    this.#signal();
+  }
+
+  housekeeping(): void {
+    this.#housekeeping = true;
+    this.#signal();
+  }
+
+  /** How many entries wait, by kind: for the queue depth metric. */
+  depth(): Record<'config' | 'pleg' | 'sync' | 'probe', number> {
+    return {
+      config: this.#config.size,
+      pleg: this.#pleg.size,
+      sync: this.#sync.size,
+      probe: this.#probe.size,
+    };
+  }
+
+  /** Everything that waits, as soon as anything does; undefined once the signal aborts. */
+  async take(signal: AbortSignal): Promise<SyncBatch | undefined> {
+    while (!signal.aborted) {
+      const batch = this.#drain();
+      if (batch !== undefined) return batch;
+      await this.#arrival(signal);
+    }
+    return undefined;
+  }
+
+  #drain(): SyncBatch | undefined {
+    const { config, pleg, sync, probe } = this.depth();
+    if (config + pleg + sync + probe === 0 && !this.#host && !this.#housekeeping) return undefined;
+    const batch: SyncBatch = {
+      config: [...this.#config.values()].flat(),
+      pleg: this.#pleg,
+      sync: this.#sync,
+      probe: this.#probe,
+      host: this.#host,
+      housekeeping: this.#housekeeping,
+    };
+    this.#config.clear();
+    this.#pleg = new Set();
+    this.#sync = new Set();
+    this.#probe = new Set();
+    this.#host = false;
+    this.#housekeeping = false;
+    return batch;
+  }
+
+  #arrival(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        signal.removeEventListener('abort', wake);
+        this.#wake = undefined;
+        resolve();
+      };
+      this.#wake = wake;
+      signal.addEventListener('abort', wake, { once: true });
+    });
+  }
+
+  #signal(): void {
+    this.#wake?.();
+  }
+}
+
+/** The changes still to be told of one pod after another one came: at most an add and a removal remain. */
+export function mergeChanges(waiting: readonly PodChange[], change: PodChange): PodChange[] {
+  const last = waiting.at(-1);
+  if (last === undefined) return [change];
+  if (change.kind === 'remove') return last.kind === 'add' ? [] : [change];
+  if (last.kind === 'remove') return [...waiting, change];
+  return [...waiting.slice(0, -1), { kind: mergedKind(last.kind, change.kind), pod: change.pod }];
+}
+
+type Present = Exclude<PodChange['kind'], 'remove'>;
+
+function mergedKind(first: Present, second: Present): Present {
+  if (first === 'add') return 'add';
+  return second === 'reconcile' ? first : second;
+}

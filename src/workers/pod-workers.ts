@@ -1,0 +1,125 @@
+/** One worker per pod UID (kubelet: pod_workers.go), and one-off stops for pods that only the runtime knows. */
+import type { Log } from '../model/log.ts';
+import type { Pod } from '../model/kube.ts';
+import type { PodRef } from '../model/pod-ref.ts';
+import type { KillOrder } from '../model/pod-update.ts';
+import type { Clock } from '../util/clock.ts';
+import type { PodSyncer } from './pod-syncer.ts';
+import { PodWorker, type StepKind } from './pod-worker.ts';
+import { initialState, type WorkerState } from './worker-state.ts';
+
+export interface PodWorkersOptions {
+  readonly syncer: PodSyncer;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly runtimeHolds: (uid: string) => boolean;
+  readonly onDue: (uid: string) => void;
+  readonly onStep: (kind: StepKind, seconds: number) => void;
+}
+
+export class PodWorkers {
+  readonly #options: PodWorkersOptions;
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #removed = new Set<string>();
+  readonly #orphans = new Map<string, Promise<void>>();
+
+  constructor(options: PodWorkersOptions) {
+    this.#options = options;
+  }
+
+  /** Hands the newest object of a pod to its worker, which is made if need be. */
+  update(pod: Pod): void {
+    const uid = pod.metadata.uid;
+    const worker = this.#workers.get(uid);
+    if (worker !== undefined) {
+      worker.offer({ kind: 'pod', pod });
+      return;
+    }
+    const started = this.#start(pod);
+    this.#workers.set(uid, started);
+    started.wake();
+  }
+
+  /** The object is gone: what still runs is stopped, and the worker forgotten once it is done. */
+  remove(uid: string): void {
+    const worker = this.#workers.get(uid);
+    if (worker === undefined) return;
+    this.#removed.add(uid);
+    if (worker.state.at === 'finished') this.#forget(uid);
+    else worker.offer({ kind: 'kill', order: {} });
+  }
+
+  kill(uid: string, order: KillOrder): void {
+    this.#workers.get(uid)?.offer({ kind: 'kill', order });
+  }
+
+  wake(uid: string): void {
+    this.#workers.get(uid)?.wake();
+  }
+
+  wakeAll(): void {
+    for (const worker of this.#workers.values()) worker.wake();
+  }
+
+  state(uid: string): WorkerState | undefined {
+    return this.#workers.get(uid)?.state;
+  }
+
+  /** Every pod that has a worker. */
+  states(): ReadonlyMap<string, WorkerState> {
+    return new Map([...this.#workers].map(([uid, worker]) => [uid, worker.state]));
+  }
+
+  /** Stops a pod that only the runtime knows, unless that is under way. */
+  stopOrphan(pod: PodRef): void {
+    if (this.#orphans.has(pod.uid) || this.#workers.has(pod.uid)) return;
+    const { syncer, log, signal } = this.#options;
+    const work = syncer
+      .stopOrphan(pod, { signal })
+      .catch((error: unknown) => {
+        if (!signal.aborted)
+          log.warn(
+            { err: error, pod: pod.name, namespace: pod.namespace, uid: pod.uid },
+            'orphaned pod could not be stopped',
+          );
+      })
+      .finally(() => {
+        this.#orphans.delete(pod.uid);
+      });
+    this.#orphans.set(pod.uid, work);
+  }
+
+  /** Resolves once no step runs. */
+  async idle(): Promise<void> {
+    await Promise.all([
+      ...[...this.#workers.values()].map((worker) => worker.idle),
+      ...this.#orphans.values(),
+    ]);
+  }
+
+  #start(pod: Pod): PodWorker {
+    const { syncer, clock, log, signal, runtimeHolds, onDue, onStep } = this.#options;
+    const { uid, name, namespace } = pod.metadata;
+    return new PodWorker({
+      state: initialState(pod, runtimeHolds(uid)),
+      syncer,
+      clock,
+      log: log.child({ pod: name, namespace, uid }),
+      signal,
+      onDue: () => {
+        onDue(uid);
+      },
+      onStep,
+      onFinished: () => {
+        if (this.#removed.has(uid)) this.#forget(uid);
+      },
+    });
+  }
+
+  #forget(uid: string): void {
+    this.#workers.get(uid)?.close();
+    this.#workers.delete(uid);
+    this.#removed.delete(uid);
+  }
+}
