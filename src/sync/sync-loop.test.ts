@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Pod } from '../model/kube.ts';
+import { FakeClock, pod, quietLog, settle } from '../testing/fixtures.ts';
+import type { WorkerState } from '../workers/worker-state.ts';
+import { OrphanWatch } from './housekeeping.ts';
+import { PodTable } from './pod-table.ts';
+import { SyncLoop, type AdmissionVerdict } from './sync-loop.ts';
+import { SyncQueue } from './sync-queue.ts';
+
+interface Bench {
+  queue: SyncQueue;
+  calls: string[];
+  admitted: string[][];
+  ready: () => void;
+  stop: () => Promise<void>;
+}
+
+function setUp(admit: (pod: Pod) => AdmissionVerdict = () => ({ admitted: true })): Bench {
+  const queue = new SyncQueue();
+  const table = new PodTable();
+  const calls: string[] = [];
+  const admitted: string[][] = [];
+  const states = new Map<string, WorkerState>();
+  let ready: () => void = () => undefined;
+  const sourcesReady = new Promise<void>((resolve) => (ready = resolve));
+  const loop = new SyncLoop({
+    queue,
+    table,
+    workers: {
+      update: (each) => {
+        calls.push(`update ${each.metadata.name}`);
+        states.set(each.metadata.uid, { at: 'syncing', pod: each });
+      },
+      remove: (uid) => calls.push(`remove ${uid}`),
+      wake: (uid) => calls.push(`wake ${uid}`),
+      wakeAll: () => calls.push('wake all'),
+      state: (uid) => states.get(uid),
+    },
+    clock: new FakeClock(),
+    log: quietLog,
+    sourcesReady,
+    admit: (each, active) => {
+      admitted.push([each.metadata.name, ...active.map(({ metadata }) => metadata.name)]);
+      return admit(each);
+    },
+    onRejected: (each, { reason }) => calls.push(`rejected ${each.metadata.name} ${reason}`),
+    onReconcile: () => undefined,
+    onRemoved: (each) => calls.push(`gone ${each.metadata.name}`),
+    housekeeping: () => calls.push('housekeeping'),
+    observer: { event: () => undefined, iteration: () => undefined },
+  });
+  const controller = new AbortController();
+  const done = loop.run(controller.signal);
+  return {
+    queue,
+    calls,
+    admitted,
+    ready,
+    stop: () => {
+      controller.abort();
+      return done;
+    },
+  };
+}
+
+const named = (name: string, change: Parameters<typeof pod>[0] = {}): Pod =>
+  pod({ ...change, metadata: { name, uid: name, ...change.metadata } });
+
+describe('sync loop', () => {
+  it('does nothing before every source has reported', async () => {
+    const { queue, calls, ready, stop } = setUp();
+    queue.config([{ kind: 'add', pod: named('a') }]);
+    await settle();
+    assert.deepEqual(calls, []);
+    ready();
+    await settle();
+    assert.deepEqual(calls, ['update a']);
+    await stop();
+  });
+
+  it('admits new pods against those that are active, and tells the workers', async () => {
+    const { queue, calls, admitted, ready, stop } = setUp();
+    ready();
+    queue.config([{ kind: 'add', pod: named('a') }]);
+    queue.config([{ kind: 'add', pod: named('b') }]);
+    await settle();
+    queue.config([{ kind: 'delete', pod: named('a') }]);
+    queue.due('b');
+    queue.hostChanged();
+    await settle();
+    queue.config([{ kind: 'remove', pod: named('a') }]);
+    queue.housekeeping();
+    await settle();
+    assert.deepEqual(admitted, [['a'], ['b', 'a']]);
+    assert.deepEqual(calls, [
+      'update a',
+      'update b',
+      'update a',
+      'wake all',
+      'wake b',
+      'remove a',
+      'gone a',
+      'housekeeping',
+    ]);
+    await stop();
+  });
+
+  it('gives a rejected pod no worker until it is deleted', async () => {
+    const { queue, calls, ready, stop } = setUp(() => ({
+      admitted: false,
+      reason: 'OutOfcpu',
+      message: 'no',
+    }));
+    ready();
+    queue.config([{ kind: 'add', pod: named('a') }]);
+    await settle();
+    queue.config([{ kind: 'update', pod: named('a') }]);
+    await settle();
+    queue.config([
+      { kind: 'delete', pod: named('a', { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } }) },
+    ]);
+    await settle();
+    assert.deepEqual(calls, ['rejected a OutOfcpu', 'update a']);
+    await stop();
+  });
+
+  it('does not admit again what is terminal or leaving', async () => {
+    const { queue, admitted, ready, stop } = setUp();
+    ready();
+    queue.config([
+      { kind: 'add', pod: named('a', { status: { phase: 'Failed' } }) },
+      { kind: 'add', pod: named('b', { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } }) },
+    ]);
+    await settle();
+    assert.deepEqual(admitted, []);
+    await stop();
+  });
+});
+
+describe('orphan watch', () => {
+  const ref = (uid: string): { uid: string; name: string; namespace: string } => ({
+    uid,
+    name: uid,
+    namespace: 'default',
+  });
+
+  it('names a pod only when nobody knows it for two rounds', () => {
+    const watch = new OrphanWatch();
+    assert.deepEqual(
+      watch.next([ref('a'), ref('b')], (uid) => uid === 'b'),
+      [],
+    );
+    assert.deepEqual(
+      watch.next([ref('a')], () => true),
+      [],
+      'known in between',
+    );
+    assert.deepEqual(
+      watch.next([ref('a')], () => false),
+      [],
+    );
+    assert.deepEqual(
+      watch.next([ref('a')], () => false),
+      [ref('a')],
+    );
+  });
+});
