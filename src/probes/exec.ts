@@ -1,0 +1,39 @@
+import type { CriClient } from '../cri/calls.ts';
+import { kindOf } from '../model/errors.ts';
+import type { EnvVar } from '../model/kube.ts';
+import { goSeconds, MAX_OUTPUT_BYTES, type ProbeOutcome } from './probe.ts';
+
+/** Exit code 0 is success; the command's own timeout is enforced by the runtime (pkg/probe/exec). */
+export async function probeExec(
+  cri: Pick<CriClient, 'execSync'>,
+  exec: { containerId: string; command: readonly string[]; timeoutSeconds: number },
+  { signal }: { signal: AbortSignal },
+): Promise<ProbeOutcome> {
+  try {
+    const answer = await cri.execSync(
+      { container_id: exec.containerId, cmd: [...exec.command], timeout: exec.timeoutSeconds },
+      { signal },
+    );
+    if (answer.exit_code === 0) return { kind: 'success' };
+    return {
+      kind: 'failure',
+      output: Buffer.concat([answer.stdout, answer.stderr]).subarray(0, MAX_OUTPUT_BYTES).toString(),
+    };
+  } catch (error) {
+    if (kindOf(error) !== 'deadline-exceeded') throw error;
+    return {
+      kind: 'failure',
+      output: `command timed out: "${exec.command.join(' ')}" timed out after ${goSeconds(exec.timeoutSeconds)}`,
+    };
+  }
+}
+
+/** $(VAR) of values written in the spec itself; the rest stays as it is (ExpandContainerCommandOnlyStatic). */
+export function expandStatic(command: readonly string[], env: readonly EnvVar[]): string[] {
+  const values = new Map(env.map(({ name, value }) => [name, value ?? '']));
+  return command.map((word) =>
+    word.replace(/\$\$|\$\(([^()]*)\)/g, (whole, name: string | undefined) =>
+      name === undefined ? '$' : (values.get(name) ?? whole),
+    ),
+  );
+}

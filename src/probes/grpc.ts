@@ -1,0 +1,134 @@
+/**
+ * gRPC health probes (pkg/probe/grpc; grpc.health.v1). One unary call with two one-field messages over plain
+ * HTTP/2 needs no gRPC library: the request is a string field 1, the answer an enum field 1.
+ */
+import { connect, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
+import type { DialTarget } from '../hosts/link.ts';
+import { messageOf } from '../model/errors.ts';
+import { hostPort } from './net-errors.ts';
+import { goSeconds, type ProbeOutcome } from './probe.ts';
+import { USER_AGENT } from './http.ts';
+import type { Dial } from './tcp.ts';
+
+const servingStatus: Record<number, string> = {
+  0: 'UNKNOWN',
+  1: 'SERVING',
+  2: 'NOT_SERVING',
+  3: 'SERVICE_UNKNOWN',
+};
+const SERVING = 1;
+const UNIMPLEMENTED = 12;
+const MAX_ANSWER_BYTES = 4096;
+
+export interface GrpcProbeTarget extends DialTarget {
+  readonly service: string;
+  readonly timeoutSeconds: number;
+}
+
+export async function probeGrpc(
+  dial: Dial,
+  target: GrpcProbeTarget,
+  { signal }: { signal: AbortSignal },
+): Promise<ProbeOutcome> {
+  const address = hostPort(target.host, target.port);
+  const limit = goSeconds(target.timeoutSeconds);
+  let session: ClientHttp2Session;
+  try {
+    const socket = await dial(target, { signal });
+    session = connect(`http://${address}`, { createConnection: () => socket });
+  } catch {
+    return failure(
+      `timeout: failed to connect service "${address}" within ${limit}: context deadline exceeded`,
+    );
+  }
+  try {
+    const { status, message, body } = await check(session, target.service, signal);
+    if (status === UNIMPLEMENTED) {
+      return failure(
+        `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${message}`,
+      );
+    }
+    if (status !== 0)
+      return failure(`error: health rpc probe failed: rpc error: code = ${String(status)} desc = ${message}`);
+    const serving = healthStatus(body);
+    if (serving === SERVING) return { kind: 'success' };
+    return failure(`service unhealthy (responded with "${servingStatus[serving] ?? String(serving)}")`);
+  } catch (error) {
+    return failure(
+      signal.aborted
+        ? `timeout: health rpc did not complete within ${limit}`
+        : `error: health rpc probe failed: ${messageOf(error)}`,
+    );
+  } finally {
+    session.destroy();
+  }
+}
+
+function failure(output: string): ProbeOutcome {
+  return { kind: 'failure', output };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly message: string;
+  readonly body: Buffer;
+}
+
+function check(session: ClientHttp2Session, service: string, signal: AbortSignal): Promise<Answer> {
+  return new Promise<Answer>((resolve, reject) => {
+    session.once('error', reject);
+    const stream = session.request(
+      {
+        [constants.HTTP2_HEADER_METHOD]: 'POST',
+        [constants.HTTP2_HEADER_PATH]: '/grpc.health.v1.Health/Check',
+        [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc',
+        [constants.HTTP2_HEADER_USER_AGENT]: USER_AGENT,
+        te: 'trailers',
+      },
+      { signal },
+    );
+    let head: IncomingHttpHeaders = {};
+    let trailers: IncomingHttpHeaders = {};
+    let body: Buffer = Buffer.alloc(0);
+    stream.on('response', (headers: IncomingHttpHeaders) => (head = headers));
+    stream.on('trailers', (headers: IncomingHttpHeaders) => (trailers = headers));
+    stream.on('data', (chunk: Buffer) => {
+      body = Buffer.concat([body, chunk]);
+      if (body.length > MAX_ANSWER_BYTES)
+        stream.destroy(new Error('the answer is too long for a health check'));
+    });
+    stream.once('error', reject);
+    stream.once('close', () => {
+      const all = { ...head, ...trailers };
+      if (all['grpc-status'] === undefined)
+        reject(new Error(`no gRPC status in the answer (HTTP status ${String(head[':status'] ?? 'none')})`));
+      else
+        resolve({
+          status: Number(all['grpc-status']),
+          message: decodeURIComponent(String(all['grpc-message'] ?? '')),
+          body,
+        });
+    });
+    stream.end(frame(healthRequest(service)));
+  });
+}
+
+/** A gRPC message frame: not compressed, big-endian length. */
+export function frame(message: Buffer): Buffer {
+  const header = Buffer.alloc(5);
+  header.writeUInt32BE(message.length, 1);
+  return Buffer.concat([header, message]);
+}
+
+/** HealthCheckRequest{service = 1}. Names are short: the length fits one varint of up to two bytes. */
+export function healthRequest(service: string): Buffer {
+  const name = Buffer.from(service);
+  if (name.length === 0) return name;
+  const length = name.length < 128 ? [name.length] : [(name.length & 0x7f) | 0x80, name.length >> 7];
+  return Buffer.concat([Buffer.from([0x0a, ...length]), name]);
+}
+
+/** HealthCheckResponse{status = 1} out of its frame; an empty message is UNKNOWN. */
+export function healthStatus(framed: Buffer): number {
+  return framed.length >= 7 && framed[5] === 0x08 ? (framed[6] ?? 0) : 0;
+}

@@ -1,0 +1,158 @@
+/** HTTP GET probes (pkg/probe/http), sent from the host so that pod addresses are routable. */
+import { request, type IncomingMessage } from 'node:http';
+import { connect as tlsConnect } from 'node:tls';
+import type { Duplex } from 'node:stream';
+import type { HTTPGetAction } from '../model/kube.ts';
+import { messageOf } from '../model/errors.ts';
+import { dialError, hostPort } from './net-errors.ts';
+import { MAX_OUTPUT_BYTES, type ProbeOutcome } from './probe.ts';
+import type { Dial } from './tcp.ts';
+
+const MAX_REDIRECTS = 10;
+export const USER_AGENT = 'kube-probe/1.36';
+
+export interface HttpTarget {
+  readonly url: URL;
+  readonly headers: readonly { readonly name: string; readonly value: string }[];
+}
+
+/** Where an httpGet action points; `host` is the pod's address unless the action names another. */
+export function httpTarget(action: HTTPGetAction, host: string, port: number): HttpTarget {
+  const scheme = (action.scheme ?? 'HTTP').toLowerCase();
+  const path = action.path ?? '/';
+  const url = new URL(
+    `${scheme}://${hostPort(action.host ?? host, port)}${path.startsWith('/') ? '' : '/'}${path}`,
+  );
+  return { url, headers: action.httpHeaders ?? [] };
+}
+
+/**
+ * The headers to send: the action's own win over the defaults, and a default given as empty is left out
+ * (pkg/probe/http/request.go).
+ */
+export function probeHeaders(target: HttpTarget): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {
+    'user-agent': USER_AGENT,
+    accept: '*/*',
+    host: target.url.host,
+    connection: 'close',
+  };
+  const own = new Map<string, string[]>();
+  for (const { name, value } of target.headers)
+    own.set(name.toLowerCase(), [...(own.get(name.toLowerCase()) ?? []), value]);
+  for (const [name, values] of own) {
+    headers[name] = values.length === 1 ? (values[0] ?? '') : values;
+    if ((name === 'user-agent' || name === 'accept') && values.every((value) => value === ''))
+      Reflect.deleteProperty(headers, name);
+  }
+  return headers;
+}
+
+/** One probe: 200–399 is success; a redirect to the same host is followed, to another one it is a warning. */
+export async function probeHttp(
+  dial: Dial,
+  target: HttpTarget,
+  { signal }: { signal: AbortSignal },
+): Promise<ProbeOutcome> {
+  let { url } = target;
+  for (let redirects = 0; ; redirects += 1) {
+    let answer: { status: number; location: string | undefined; body: string };
+    try {
+      answer = await get(dial, { ...target, url }, signal);
+    } catch (error) {
+      return {
+        kind: 'failure',
+        output: `Get "${url.href}": ${signal.aborted ? timeoutText : messageOf(error)}`,
+      };
+    }
+    const { status, location, body } = answer;
+    if (status < 200 || status >= 400)
+      return { kind: 'failure', output: `HTTP probe failed with statuscode: ${String(status)}` };
+    if (status < 300) return { kind: 'success' };
+    const next = location === undefined ? undefined : URL.parse(location, url.href);
+    if (!isFollowed(status) || next?.hostname !== url.hostname) {
+      return { kind: 'warning', output: `Probe terminated redirects, Response body: ${body}` };
+    }
+    if (redirects >= MAX_REDIRECTS - 1)
+      return { kind: 'failure', output: `Get "${next.href}": stopped after 10 redirects` };
+    url = next;
+  }
+}
+
+const timeoutText = 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)';
+
+function isFollowed(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
+async function get(
+  dial: Dial,
+  target: HttpTarget,
+  signal: AbortSignal,
+): Promise<{ status: number; location: string | undefined; body: string }> {
+  const socket = await open(dial, target.url, signal);
+  try {
+    const response = await exchange(socket, target, signal);
+    return {
+      status: response.statusCode ?? 0,
+      location: response.headers.location,
+      body: await readBody(response),
+    };
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function open(dial: Dial, url: URL, signal: AbortSignal): Promise<Duplex> {
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
+  let plain: Duplex;
+  try {
+    plain = await dial({ host, port }, { signal });
+  } catch (error) {
+    throw new Error(dialError(hostPort(host, port), error), { cause: error });
+  }
+  if (url.protocol !== 'https:') return plain;
+  // a probe asks whether the container answers, not who it is: certificates are not verified
+  const secure = tlsConnect({
+    socket: plain,
+    rejectUnauthorized: false,
+    ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
+  });
+  secure.once('close', () => plain.destroy());
+  return secure;
+}
+
+function exchange(socket: Duplex, target: HttpTarget, signal: AbortSignal): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const { url } = target;
+    const outgoing = request({
+      method: 'GET',
+      path: `${url.pathname}${url.search}`,
+      headers: probeHeaders(target),
+      createConnection: () => socket,
+      signal,
+    });
+    outgoing.once('response', resolve);
+    outgoing.once('error', (error) => {
+      reject(errorText(error));
+    });
+    outgoing.end();
+  });
+}
+
+function errorText(error: Error): Error {
+  const hungUp = 'code' in error && error.code === 'ECONNRESET';
+  return hungUp ? new Error('EOF', { cause: error }) : error;
+}
+
+async function readBody(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size >= MAX_OUTPUT_BYTES) break;
+  }
+  return Buffer.concat(chunks).subarray(0, MAX_OUTPUT_BYTES).toString();
+}

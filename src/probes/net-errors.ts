@@ -1,0 +1,28 @@
+/** Network errors in the words of Go's net package, which people and tools know from a kubelet's events. */
+const words: Record<string, string> = {
+  ECONNREFUSED: 'connect: connection refused',
+  EHOSTUNREACH: 'connect: no route to host',
+  ENETUNREACH: 'connect: network is unreachable',
+  ETIMEDOUT: 'i/o timeout',
+  ECONNRESET: 'read: connection reset by peer',
+  EPIPE: 'write: broken pipe',
+};
+
+/** The system error code behind an error, however deep. */
+export function errorCode(error: unknown): string | undefined {
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
+    if ('code' in at && typeof at.code === 'string' && at.code.startsWith('E')) return at.code;
+  }
+  return undefined;
+}
+
+export function dialError(address: string, error: unknown): string {
+  const code = errorCode(error);
+  const text = code === undefined ? undefined : words[code];
+  return `dial tcp ${address}: ${text ?? (error instanceof Error ? error.message : String(error))}`;
+}
+
+/** host:port, with brackets around IPv6. */
+export function hostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${String(port)}` : `${host}:${String(port)}`;
+}

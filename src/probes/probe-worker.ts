@@ -1,0 +1,186 @@
+/**
+ * One probe of one container of one pod, attempt after attempt (pkg/kubelet/prober/worker.go). It outlives the
+ * container it probes: a restarted container is probed by the same worker.
+ */
+import { messageOf } from '../model/errors.ts';
+import type { Container, Pod, Probe } from '../model/kube.ts';
+import { childController, withDeadline } from '../util/abort.ts';
+import type { Clock } from '../util/clock.ts';
+import { probeNames, type ProbeKind, type ProbeOutcome, type ProbeResult } from './probe.ts';
+import { initialResult, judge, noRun, type ResultRun } from './thresholds.ts';
+
+/** A container as probes see it now. */
+export interface ProbedContainer {
+  readonly id: string;
+  readonly running: boolean;
+  /** ms since the epoch, on the host's clock */
+  readonly startedAt: number;
+  readonly podIp: string;
+  /** it has exited and nothing will restart it */
+  readonly over: boolean;
+}
+
+export interface ProbeWorkerOptions {
+  readonly kind: ProbeKind;
+  readonly probe: Probe;
+  readonly container: Container;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+  /** ms since the epoch when farlet started */
+  readonly farletStart: number;
+  /** undefined: nothing known of the container (yet) */
+  readonly look: () => ProbedContainer | undefined;
+  /** the newest object of the pod, undefined once it is terminal or gone */
+  readonly pod: () => Pod | undefined;
+  readonly attempt: (container: ProbedContainer, options: { signal: AbortSignal }) => Promise<ProbeOutcome>;
+  readonly isStarted: (containerId: string) => boolean;
+  readonly publish: (containerId: string, result: ProbeResult) => void;
+  readonly forget: (containerId: string) => void;
+  readonly event: (reason: 'Unhealthy' | 'ProbeWarning', message: string) => void;
+  readonly observe: (result: 'successful' | 'failed' | 'unknown', seconds: number) => void;
+  readonly onEnd: () => void;
+}
+
+/** Attempts within one probe when the probe itself errs, as opposed to failing (pkg/kubelet/prober maxProbeRetries). */
+const MAX_ATTEMPTS = 3;
+/** A container that runs since longer than this before farlet's start was there before (kubeletRestartGracePeriod). */
+const RESTART_GRACE_MS = 10_000;
+
+export class ProbeWorker {
+  readonly #options: ProbeWorkerOptions;
+  readonly #stop: AbortController;
+  #containerId = '';
+  #run: ResultRun = noRun;
+  #held = false;
+  #tried = false;
+  #wake: AbortController | undefined;
+
+  constructor(options: ProbeWorkerOptions) {
+    this.#options = options;
+    this.#stop = childController(options.signal);
+  }
+
+  stop(): void {
+    this.#stop.abort(new Error('the probe is no longer needed'));
+  }
+
+  /** Probes now if this container has not been probed yet, e.g. because it has just started. */
+  trigger(): void {
+    if (!this.#tried) this.#wake?.abort();
+  }
+
+  async run(): Promise<void> {
+    const { clock, random, farletStart, onEnd, forget } = this.#options;
+    const signal = this.#stop.signal;
+    const periodMs = (this.#options.probe.periodSeconds ?? 10) * 1000;
+    try {
+      // after a start with many pods the probes must not all come at once
+      if (clock.now() - farletStart < periodMs) await this.#rest(random() * periodMs, signal);
+      while (await this.#once(signal)) await this.#rest(periodMs, signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      if (this.#containerId !== '') forget(this.#containerId);
+      onEnd();
+    }
+  }
+
+  async #rest(ms: number, signal: AbortSignal): Promise<void> {
+    const wake = childController(signal);
+    this.#wake = wake;
+    try {
+      await this.#options.clock.sleep(ms, { signal: wake.signal });
+    } catch {
+      signal.throwIfAborted();
+    } finally {
+      wake.abort();
+      this.#wake = undefined;
+    }
+  }
+
+  /** One turn; false when there is nothing more to probe, ever. */
+  async #once(signal: AbortSignal): Promise<boolean> {
+    const { kind, probe, clock, isStarted, look, publish } = this.#options;
+    const pod = this.#options.pod();
+    if (pod === undefined) return false;
+    const container = look();
+    if (container === undefined) return true;
+    if (container.id !== this.#containerId) this.#adopt(container);
+    if (this.#held) return true;
+    if (!container.running) {
+      publish(container.id, 'failure');
+      return !container.over;
+    }
+    if (pod.metadata.deletionTimestamp !== undefined && kind !== 'readiness') {
+      publish(container.id, 'success');
+      return false;
+    }
+    if (Math.floor((clock.now() - container.startedAt) / 1000) < (probe.initialDelaySeconds ?? 0))
+      return true;
+    if (isStarted(container.id) === (kind === 'startup')) return true;
+    await this.#probe(container, signal);
+    return true;
+  }
+
+  #adopt(container: ProbedContainer): void {
+    const { kind, farletStart, publish, forget } = this.#options;
+    if (this.#containerId !== '') forget(this.#containerId);
+    this.#containerId = container.id;
+    this.#held = false;
+    this.#tried = false;
+    this.#run = noRun;
+    const wasThere = container.running && container.startedAt < farletStart - RESTART_GRACE_MS;
+    if (!wasThere) publish(container.id, initialResult[kind]);
+  }
+
+  async #probe(container: ProbedContainer, signal: AbortSignal): Promise<void> {
+    const { kind, probe, clock, event, observe, publish } = this.#options;
+    this.#tried = true;
+    const started = clock.monotonic();
+    let outcome: ProbeOutcome;
+    try {
+      outcome = await this.#attempts(container, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      event(
+        'Unhealthy',
+        `${probeNames[kind]} probe errored and resulted in unknown state: ${messageOf(error)}`,
+      );
+      return;
+    }
+    if (outcome.kind === 'failure') event('Unhealthy', `${probeNames[kind]} probe failed: ${outcome.output}`);
+    if (outcome.kind === 'warning')
+      event('ProbeWarning', `${probeNames[kind]} probe warning: ${outcome.output}`);
+    const counted = outcome.kind === 'failure' ? 'failure' : 'success';
+    observe(counted === 'success' ? 'successful' : 'failed', (clock.monotonic() - started) / 1000);
+    const { run, result, hold } = judge(kind, probe, this.#run, counted);
+    this.#run = run;
+    this.#held = hold;
+    if (result !== undefined) publish(container.id, result);
+  }
+
+  async #attempts(container: ProbedContainer, signal: AbortSignal): Promise<ProbeOutcome> {
+    const seconds = this.#options.probe.timeoutSeconds ?? 1;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const controller = childController(signal);
+        // the attempt's own deadline comes first and gives the kubelet's text; this one only guards against a hang
+        const cancel = this.#options.clock.after(seconds * 1000, () => {
+          controller.abort(new Error('probe timeout'));
+        });
+        try {
+          return await withDeadline(signal, seconds * 1000 + 10_000, 'probe', () =>
+            this.#options.attempt(container, { signal: controller.signal }),
+          );
+        } finally {
+          cancel();
+          controller.abort();
+        }
+      } catch (error) {
+        signal.throwIfAborted();
+        if (attempt >= MAX_ATTEMPTS) throw error;
+      }
+    }
+  }
+}

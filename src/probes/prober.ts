@@ -1,0 +1,204 @@
+/** The probe workers of one node's pods, and the results they came to (pkg/kubelet/prober/prober_manager.go). */
+import type { RuntimeHost } from '../hosts/runtime-host.ts';
+import { containerFieldPath, podContainers, type PodContainer } from '../model/containers.ts';
+import type { EventRecorder } from '../model/events.ts';
+import type { Log } from '../model/log.ts';
+import type { Pod, Probe } from '../model/kube.ts';
+import { podReference } from '../model/pod-ref.ts';
+import type { Clock } from '../util/clock.ts';
+import { expandStatic, probeExec } from './exec.ts';
+import { probeGrpc } from './grpc.ts';
+import { httpTarget, probeHttp } from './http.ts';
+import {
+  probeOf,
+  probeNames,
+  resolvePort,
+  type ProbeKind,
+  type ProbeOutcome,
+  type ProbeResult,
+} from './probe.ts';
+import { ProbeWorker, type ProbedContainer } from './probe-worker.ts';
+import { probeTcp } from './tcp.ts';
+
+const kinds: readonly ProbeKind[] = ['startup', 'readiness', 'liveness'];
+
+export interface ProberOptions {
+  readonly host: Pick<RuntimeHost, 'cri' | 'link'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly events: EventRecorder;
+  readonly signal: AbortSignal;
+  readonly random?: () => number;
+  /** the container as the runtime was last seen to hold it */
+  readonly look: (uid: string, container: string) => ProbedContainer | undefined;
+  /** the pod while it is neither terminal nor gone */
+  readonly pod: (uid: string) => Pod | undefined;
+  /** a result that changes what the pod is or does: readiness or startup changed, or liveness failed */
+  readonly onResult: (uid: string) => void;
+  readonly observe: (probe: {
+    kind: string;
+    pod: Pod;
+    container: string;
+    result: 'successful' | 'failed' | 'unknown';
+    seconds: number;
+  }) => void;
+}
+
+export class Prober {
+  readonly #options: ProberOptions;
+  readonly #start: number;
+  readonly #workers = new Map<string, Map<string, ProbeWorker>>();
+  readonly #results = new Map<string, Partial<Record<ProbeKind, ProbeResult>>>();
+
+  constructor(options: ProberOptions) {
+    this.#options = options;
+    this.#start = options.clock.now();
+  }
+
+  /** The result that counts for a container, undefined if it has no such probe or was running before farlet. */
+  result(kind: ProbeKind, containerId: string): ProbeResult | undefined {
+    return this.#results.get(containerId)?.[kind];
+  }
+
+  /** Starts a worker for every probe of the pod that has none. Calling it again costs nothing. */
+  add(pod: Pod): void {
+    const { uid } = pod.metadata;
+    const workers = this.#workers.get(uid) ?? new Map<string, ProbeWorker>();
+    for (const container of podContainers(pod)) {
+      if (
+        container.type === 'ephemeral_container' ||
+        (container.type === 'init_container' && !container.sidecar)
+      )
+        continue;
+      for (const kind of kinds) {
+        const probe = probeOf(container.spec, kind);
+        const key = `${kind} ${container.spec.name}`;
+        if (probe === undefined || workers.has(key)) continue;
+        this.#seed(pod, container, kind);
+        workers.set(
+          key,
+          this.#worker(pod, container, { kind, probe }, () => workers.delete(key)),
+        );
+      }
+    }
+    if (workers.size > 0) this.#workers.set(uid, workers);
+  }
+
+  /** A container has started: whatever was not probed yet need not wait for its period. */
+  trigger(uid: string): void {
+    for (const worker of this.#workers.get(uid)?.values() ?? []) worker.trigger();
+  }
+
+  /** The pod is stopping: only readiness goes on. */
+  stopLivenessAndStartup(uid: string): void {
+    for (const [key, worker] of this.#workers.get(uid) ?? [])
+      if (!key.startsWith('readiness ')) worker.stop();
+  }
+
+  remove(uid: string): void {
+    for (const worker of this.#workers.get(uid)?.values() ?? []) worker.stop();
+    this.#workers.delete(uid);
+  }
+
+  /** A container that had started before farlet did stays started (no flap on a restart). */
+  #seed(pod: Pod, container: PodContainer, kind: ProbeKind): void {
+    if (kind !== 'startup') return;
+    const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
+    const status = statuses.find(({ name }) => name === container.spec.name);
+    const id = this.#options.look(pod.metadata.uid, container.spec.name)?.id;
+    if (status?.started === true && id !== undefined && status.containerID?.endsWith(id) === true) {
+      this.#results.set(id, { ...this.#results.get(id), startup: 'success' });
+    }
+  }
+
+  #worker(
+    pod: Pod,
+    container: PodContainer,
+    { kind, probe }: { kind: ProbeKind; probe: Probe },
+    onEnd: () => void,
+  ): ProbeWorker {
+    const { clock, signal, look, events, observe, log } = this.#options;
+    const { uid } = pod.metadata;
+    const worker = new ProbeWorker({
+      kind,
+      probe,
+      container: container.spec,
+      clock,
+      signal,
+      random: this.#options.random ?? Math.random,
+      farletStart: this.#start,
+      look: () => look(uid, container.spec.name),
+      pod: () => this.#options.pod(uid),
+      attempt: (target, options) => this.#attempt(container, probe, target, options),
+      isStarted: (id) =>
+        container.spec.startupProbe === undefined || this.result('startup', id) === 'success',
+      publish: (id, result) => {
+        this.#publish(uid, id, kind, result);
+      },
+      forget: (id) => {
+        this.#forget(id, kind);
+      },
+      event: (reason, message) => {
+        events.event(podReference(pod, containerFieldPath(container)), 'Warning', reason, message);
+      },
+      observe: (result, seconds) => {
+        observe({ kind: probeNames[kind], pod, container: container.spec.name, result, seconds });
+      },
+      onEnd,
+    });
+    worker.run().catch((error: unknown) => {
+      log.error(
+        { err: error, uid, container: container.spec.name, probe: kind },
+        'probe worker ended in an error',
+      );
+    });
+    return worker;
+  }
+
+  #publish(uid: string, containerId: string, kind: ProbeKind, result: ProbeResult): void {
+    const before = this.#results.get(containerId);
+    if (before?.[kind] === result) return;
+    this.#results.set(containerId, { ...before, [kind]: result });
+    if (kind !== 'liveness' || result === 'failure') this.#options.onResult(uid);
+    if (kind === 'startup' && result === 'success') this.trigger(uid);
+  }
+
+  #forget(containerId: string, kind: ProbeKind): void {
+    const { [kind]: _gone, ...rest } = this.#results.get(containerId) ?? {};
+    if (Object.keys(rest).length === 0) this.#results.delete(containerId);
+    else this.#results.set(containerId, rest);
+  }
+
+  #attempt(
+    container: PodContainer,
+    probe: Probe,
+    target: ProbedContainer,
+    options: { signal: AbortSignal },
+  ): Promise<ProbeOutcome> {
+    const { cri, link } = this.#options.host;
+    const dial = link.dial.bind(link);
+    const timeoutSeconds = probe.timeoutSeconds ?? 1;
+    if (probe.exec !== undefined) {
+      const command = expandStatic(probe.exec.command ?? [], container.spec.env ?? []);
+      // the runtime enforces the time; the attempt's own signal would cut the call without its kubelet text
+      return probeExec(
+        cri,
+        { containerId: target.id, command, timeoutSeconds },
+        { signal: this.#options.signal },
+      );
+    }
+    if (probe.httpGet !== undefined) {
+      const port = resolvePort(probe.httpGet.port, container.spec);
+      return probeHttp(dial, httpTarget(probe.httpGet, target.podIp, port), options);
+    }
+    if (probe.tcpSocket !== undefined) {
+      const port = resolvePort(probe.tcpSocket.port, container.spec);
+      return probeTcp(dial, { host: probe.tcpSocket.host ?? target.podIp, port }, options);
+    }
+    if (probe.grpc !== undefined) {
+      const { port, service } = probe.grpc;
+      return probeGrpc(dial, { host: target.podIp, port, service: service ?? '', timeoutSeconds }, options);
+    }
+    return Promise.reject(new Error(`missing probe handler for container ${container.spec.name}`));
+  }
+}

@@ -1,0 +1,296 @@
+import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:http';
+import { createServer as createHttp2, type Http2Server } from 'node:http2';
+import { connect, createServer as createTcp, type AddressInfo, type Server as TcpServer } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { CriError } from '../model/errors.ts';
+import { expandStatic, probeExec } from './exec.ts';
+import { frame, healthRequest, healthStatus, probeGrpc } from './grpc.ts';
+import { httpTarget, probeHeaders, probeHttp } from './http.ts';
+import { resolvePort } from './probe.ts';
+import { probeTcp, type Dial } from './tcp.ts';
+import { judge, noRun, type ResultRun } from './thresholds.ts';
+
+const dial: Dial = ({ host, port }) =>
+  new Promise((resolve, reject) => {
+    const socket = connect(port, host, () => {
+      resolve(socket);
+    });
+    socket.once('error', reject);
+  });
+const { signal } = new AbortController();
+
+function portOf(server: { address(): AddressInfo | string | null }): number {
+  return (server.address() as AddressInfo).port;
+}
+
+describe('http probe', () => {
+  let server: Server;
+  let seen: Record<string, unknown> = {};
+  before(async () => {
+    server = createServer((request, response) => {
+      seen = { ...request.headers };
+      const path = request.url ?? '';
+      if (path === '/loop') response.writeHead(302, { location: '/loop' }).end();
+      else if (path === '/hop') response.writeHead(301, { location: '/ok' }).end();
+      else if (path === '/away')
+        response.writeHead(302, { location: 'http://elsewhere.example/' }).end('bye');
+      else if (path === '/hang') return;
+      else response.writeHead(path === '/bad' ? 503 : 200).end('x'.repeat(50_000));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  });
+  after(() => { server.closeAllConnections(); });
+  after(() => server.close());
+
+  const rows: { path: string; expect: unknown }[] = [
+    { path: '/ok', expect: { kind: 'success' } },
+    { path: 'ok', expect: { kind: 'success' } },
+    { path: '/bad', expect: { kind: 'failure', output: 'HTTP probe failed with statuscode: 503' } },
+    { path: '/hop', expect: { kind: 'success' } },
+    { path: '/away', expect: { kind: 'warning', output: 'Probe terminated redirects, Response body: bye' } },
+  ];
+  for (const { path, expect } of rows) {
+    it(path, async () => {
+      const target = httpTarget({ path, port: 0 }, '127.0.0.1', portOf(server));
+      assert.deepEqual(await probeHttp(dial, target, { signal }), expect);
+    });
+  }
+
+  it('gives up on redirects that never end', async () => {
+    const outcome = await probeHttp(
+      dial,
+      httpTarget({ path: '/loop', port: 0 }, '127.0.0.1', portOf(server)),
+      { signal },
+    );
+    assert.match(outcome.kind === 'failure' ? outcome.output : '', /stopped after 10 redirects/);
+  });
+
+  it('says so when the time is up', async () => {
+    const stop = new AbortController();
+    const waiting = probeHttp(dial, httpTarget({ path: '/hang', port: 0 }, '127.0.0.1', portOf(server)), {
+      signal: stop.signal,
+    });
+    server.once('request', () => {
+      stop.abort(new Error('time'));
+    });
+    const outcome = await waiting;
+    assert.match(outcome.kind === 'failure' ? outcome.output : '', /context deadline exceeded/);
+  });
+
+  it('names what refused the connection as Go does', async () => {
+    const closed = createTcp();
+    await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
+    const port = portOf(closed);
+    await new Promise((resolve) => closed.close(resolve));
+    const outcome = await probeHttp(dial, httpTarget({ path: '/', port: 0 }, '127.0.0.1', port), { signal });
+    assert.deepEqual(outcome, {
+      kind: 'failure',
+      output: `Get "http://127.0.0.1:${port}/": dial tcp 127.0.0.1:${port}: connect: connection refused`,
+    });
+    assert.deepEqual(await probeTcp(dial, { host: '127.0.0.1', port }, { signal }), {
+      kind: 'failure',
+      output: `dial tcp 127.0.0.1:${port}: connect: connection refused`,
+    });
+  });
+
+  it("sends the kubelet's headers", async () => {
+    const target = httpTarget(
+      {
+        path: '/ok',
+        port: 0,
+        httpHeaders: [
+          { name: 'Host', value: 'shop' },
+          { name: 'X-A', value: '1' },
+        ],
+      },
+      '127.0.0.1',
+      portOf(server),
+    );
+    await probeHttp(dial, target, { signal });
+    assert.deepEqual(seen, {
+      'user-agent': 'kube-probe/1.36',
+      accept: '*/*',
+      host: 'shop',
+      'x-a': '1',
+      connection: 'close',
+    });
+  });
+
+  it('leaves out a default that the action gives as empty', () => {
+    const target = httpTarget({ path: '/', port: 1, httpHeaders: [{ name: 'Accept', value: '' }] }, '::1', 1);
+    assert.equal('accept' in probeHeaders(target), false);
+    assert.equal(target.url.href, 'http://[::1]:1/');
+  });
+});
+
+describe('grpc probe', () => {
+  let server: Http2Server;
+  let answer: { status: string; body: Buffer } = { status: '0', body: Buffer.alloc(0) };
+  let asked: Buffer = Buffer.alloc(0);
+  before(async () => {
+    server = createHttp2();
+    server.on('stream', (stream) => {
+      stream.on('data', (chunk: Buffer) => (asked = chunk));
+      stream.on('end', () => {
+        stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+        stream.on('wantTrailers', () => {
+          stream.sendTrailers({ 'grpc-status': answer.status, 'grpc-message': 'no%20such' });
+        });
+        stream.end(answer.body);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  });
+  after(() => server.close());
+
+  const rows = [
+    { name: 'serving', status: '0', body: frame(Buffer.from([8, 1])), expect: { kind: 'success' } },
+    {
+      name: 'not serving',
+      status: '0',
+      body: frame(Buffer.from([8, 2])),
+      expect: { kind: 'failure', output: 'service unhealthy (responded with "NOT_SERVING")' },
+    },
+    {
+      name: 'unknown',
+      status: '0',
+      body: frame(Buffer.alloc(0)),
+      expect: { kind: 'failure', output: 'service unhealthy (responded with "UNKNOWN")' },
+    },
+    {
+      name: 'no health service',
+      status: '12',
+      body: Buffer.alloc(0),
+      expect: {
+        kind: 'failure',
+        output:
+          'error: this server does not implement the grpc health protocol (grpc.health.v1.Health): no such',
+      },
+    },
+  ];
+  for (const { name, status, body, expect } of rows) {
+    it(name, async () => {
+      answer = { status, body };
+      const target = { host: '127.0.0.1', port: portOf(server), service: 'shop', timeoutSeconds: 1 };
+      assert.deepEqual(await probeGrpc(dial, target, { signal }), expect);
+      assert.deepEqual(asked, frame(Buffer.from('\n\x04shop')));
+    });
+  }
+
+  it('writes long names and no name', () => {
+    assert.equal(healthRequest('').length, 0);
+    assert.deepEqual(healthRequest('a'.repeat(200)).subarray(0, 3), Buffer.from([0x0a, 0xc8, 0x01]));
+    assert.equal(healthStatus(Buffer.alloc(0)), 0);
+  });
+});
+
+describe('tcp probe', () => {
+  let server: TcpServer;
+  before(async () => {
+    server = createTcp((socket) => socket.on('error', () => socket.destroy()));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  });
+  after(() => server.close());
+  it('is content with a connection', async () => {
+    assert.deepEqual(await probeTcp(dial, { host: '127.0.0.1', port: portOf(server) }, { signal }), {
+      kind: 'success',
+    });
+  });
+});
+
+describe('exec probe', () => {
+  const exec = { containerId: 'c', command: ['cat', '/x'], timeoutSeconds: 1 };
+  const answering = (exit_code: number): Parameters<typeof probeExec>[0] => ({
+    execSync: () => Promise.resolve({ stdout: Buffer.from('out '), stderr: Buffer.from('err'), exit_code }),
+  });
+  it('goes by the exit code', async () => {
+    assert.deepEqual(await probeExec(answering(0), exec, { signal }), { kind: 'success' });
+    assert.deepEqual(await probeExec(answering(1), exec, { signal }), { kind: 'failure', output: 'out err' });
+  });
+  it("fails on the command's timeout, throws on any other error", async () => {
+    const failing = (kind: 'deadline-exceeded' | 'unavailable'): Parameters<typeof probeExec>[0] => ({
+      execSync: () =>
+        Promise.reject(
+          new CriError({ kind, method: 'ExecSync', host: 'h', code: 4, codeName: 'X', description: 'd' }),
+        ),
+    });
+    assert.deepEqual(await probeExec(failing('deadline-exceeded'), exec, { signal }), {
+      kind: 'failure',
+      output: 'command timed out: "cat /x" timed out after 1s',
+    });
+    await assert.rejects(probeExec(failing('unavailable'), exec, { signal }));
+  });
+  it('expands only what the spec itself says', () => {
+    assert.deepEqual(expandStatic(['$(A)', '$$(A)', '$(B)', 'x$'], [{ name: 'A', value: '1' }]), [
+      '1',
+      '$(A)',
+      '$(B)',
+      'x$',
+    ]);
+  });
+});
+
+describe('thresholds', () => {
+  const rows: {
+    name: string;
+    kind: 'liveness' | 'readiness' | 'startup';
+    outcomes: ('success' | 'failure')[];
+    results: (string | undefined)[];
+    hold: boolean;
+  }[] = [
+    {
+      name: 'readiness fails at the third failure',
+      kind: 'readiness',
+      outcomes: ['failure', 'failure', 'failure'],
+      results: [undefined, undefined, 'failure'],
+      hold: false,
+    },
+    {
+      name: 'a success in between starts the count anew',
+      kind: 'readiness',
+      outcomes: ['failure', 'success', 'failure', 'failure'],
+      results: [undefined, 'success', undefined, undefined],
+      hold: false,
+    },
+    {
+      name: 'liveness holds after failing',
+      kind: 'liveness',
+      outcomes: ['failure', 'failure', 'failure'],
+      results: [undefined, undefined, 'failure'],
+      hold: true,
+    },
+    {
+      name: 'startup holds after success',
+      kind: 'startup',
+      outcomes: ['failure', 'success'],
+      results: [undefined, 'success'],
+      hold: true,
+    },
+  ];
+  for (const row of rows) {
+    it(row.name, () => {
+      let run: ResultRun = noRun;
+      let hold = false;
+      const results = row.outcomes.map((outcome) => {
+        const judged = judge(row.kind, { failureThreshold: 3 }, run, outcome);
+        run = judged.run;
+        hold = judged.hold;
+        return judged.result;
+      });
+      assert.deepEqual(results, row.results);
+      assert.equal(hold, row.hold);
+    });
+  }
+});
+
+describe('ports', () => {
+  const container = { name: 'c', ports: [{ name: 'web', containerPort: 8080 }] };
+  it('by name and number', () => {
+    assert.equal(resolvePort('web', container), 8080);
+    assert.equal(resolvePort(80, container), 80);
+    assert.equal(resolvePort('81', container), 81);
+    assert.throws(() => resolvePort('none', container), /couldn't find port: "none"/);
+    assert.throws(() => resolvePort(0, container), /invalid port number: 0/);
+  });
+});
