@@ -40,7 +40,9 @@ describe('http probe', () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   });
-  after(() => { server.closeAllConnections(); });
+  after(() => {
+    server.closeAllConnections();
+  });
   after(() => server.close());
 
   const rows: { path: string; expect: unknown }[] = [
