@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { operationType, timeoutMs } from './operations.ts';
+
+describe('operation types', () => {
+  const rows: Record<string, string> = {
+    Version: 'version',
+    RunPodSandbox: 'run_podsandbox',
+    PodSandboxStatus: 'podsandbox_status',
+    ListPodSandbox: 'list_podsandbox',
+    ListPodSandboxStats: 'list_podsandbox_stats',
+    ListContainers: 'list_containers',
+    UpdateContainerResources: 'update_container',
+    ReopenContainerLog: 'reopen_container_log',
+    ImageFsInfo: 'image_fs_info',
+    ExecSync: 'exec_sync',
+  };
+  for (const [method, expected] of Object.entries(rows)) {
+    it(method, () => {
+      assert.equal(operationType(method), expected);
+    });
+  }
+});
+
+describe('deadlines', () => {
+  const rows: { method: string; request: object; own?: number; expect: number | undefined }[] = [
+    { method: 'Status', request: {}, expect: 120_000 },
+    { method: 'Status', request: {}, own: 5_000, expect: 5_000 },
+    { method: 'RunPodSandbox', request: {}, expect: 240_000 },
+    { method: 'StopContainer', request: { timeout: 30 }, expect: 150_000 },
+    { method: 'ExecSync', request: { timeout: 1 }, expect: 121_000 },
+    { method: 'ExecSync', request: {}, expect: undefined },
+    { method: 'PullImage', request: {}, expect: undefined },
+  ];
+  for (const { method, request, own, expect } of rows) {
+    it(`${method} ${JSON.stringify(request)} ${own ?? ''}`, () => {
+      assert.equal(timeoutMs(method, request, own === undefined ? {} : { timeoutMs: own }), expect);
+    });
+  }
+});

@@ -1,0 +1,37 @@
+import type { CallOptions } from './calls.ts';
+
+const MINUTE_MS = 60_000;
+/** The kubelet's runtimeRequestTimeout. */
+const DEFAULT_MS = 2 * MINUTE_MS;
+
+/**
+ * How long a call may take (kubelet: cri-client/pkg/remote_runtime.go): 2 minutes, 4 for RunPodSandbox, the grace and 2
+ * minutes for StopContainer, the command's own time and 2 minutes for ExecSync (none without one), none for pulls.
+ */
+export function timeoutMs(method: string, request: object, options: CallOptions): number | undefined {
+  if (options.timeoutMs !== undefined) return options.timeoutMs;
+  const seconds = 'timeout' in request && typeof request.timeout === 'number' ? request.timeout : 0;
+  switch (method) {
+    case 'RunPodSandbox':
+      return 2 * DEFAULT_MS;
+    case 'StopContainer':
+      return DEFAULT_MS + seconds * 1000;
+    case 'ExecSync':
+      return seconds === 0 ? undefined : DEFAULT_MS + seconds * 1000;
+    case 'PullImage':
+      return undefined;
+    default:
+      return DEFAULT_MS;
+  }
+}
+
+/** The kubelet's operation_type label (kuberuntime/instrumented_services.go): RunPodSandbox → run_podsandbox. */
+export function operationType(method: string): string {
+  if (method === 'UpdateContainerResources') return 'update_container';
+  return method
+    .replace('PodSandbox', '_podsandbox_')
+    .replace(/([a-z])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+    .replace(/__/g, '_')
+    .replace(/^_|_$/g, '');
+}

@@ -1,0 +1,196 @@
+/** What a host is like, read from its /proc and /sys through its link. Parsers are pure; what is missing is tolerated as a kubelet does. */
+import { isNotFound } from '../model/errors.ts';
+import type { FsUsage, HostFiles } from './link.ts';
+
+export interface HostFacts {
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly memoryAvailableBytes: number;
+  readonly swapBytes: number;
+  /** kibibytes of each huge page size → pages of it */
+  readonly hugePages: ReadonlyMap<number, number>;
+  readonly machineID: string;
+  readonly systemUUID: string;
+  readonly bootID: string;
+  readonly kernelVersion: string;
+  readonly osImage: string;
+  /** as Go names it: amd64, arm64 */
+  readonly architecture: string;
+  readonly nodefs: FsUsage;
+  readonly pidMax: number;
+  readonly pids: number;
+  readonly cgroupVersion: 1 | 2;
+  readonly swapController: boolean;
+  readonly selinux: boolean;
+  /** CPUs with a thermal_throttle folder, which containers must not see */
+  readonly thermalThrottleCpus: readonly number[];
+}
+
+interface Look {
+  readonly signal: AbortSignal;
+}
+
+/** Everything at once: one batch of independent reads. `rootDir` decides which file system counts as nodefs. */
+export async function readHostFacts(files: HostFiles, rootDir: string, { signal }: Look): Promise<HostFacts> {
+  const text = (path: string): Promise<string> => readText(files, path, { signal });
+  const [
+    meminfo,
+    cpuinfo,
+    machineID,
+    systemUUID,
+    bootID,
+    kernel,
+    osRelease,
+    pidMax,
+    loadavg,
+    nodefs,
+    hugePages,
+    cgroup2,
+    memorySwap,
+    selinux,
+    throttled,
+  ] = await Promise.all([
+    text('/proc/meminfo'),
+    text('/proc/cpuinfo'),
+    text('/etc/machine-id'),
+    text('/sys/class/dmi/id/product_uuid'),
+    text('/proc/sys/kernel/random/boot_id'),
+    text('/proc/sys/kernel/osrelease'),
+    text('/etc/os-release'),
+    text('/proc/sys/kernel/pid_max'),
+    text('/proc/loadavg'),
+    nearestUsage(files, rootDir, { signal }),
+    readHugePages(files, { signal }),
+    files.stat('/sys/fs/cgroup/cgroup.controllers', { signal }),
+    files.stat('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes', { signal }),
+    files.stat('/sys/fs/selinux/enforce', { signal }),
+    readThrottledCpus(files, { signal }),
+  ]);
+  const memory = parseMeminfo(meminfo);
+  return {
+    cpus: countCpus(cpuinfo),
+    memoryBytes: memory.total,
+    memoryAvailableBytes: memory.available,
+    swapBytes: memory.swap,
+    hugePages,
+    machineID: machineID.trim(),
+    systemUUID: systemUUID.trim() || machineID.trim(),
+    bootID: bootID.trim(),
+    kernelVersion: kernel.trim(),
+    osImage: parseOsRelease(osRelease),
+    architecture: architectureOf(cpuinfo),
+    nodefs,
+    pidMax: Number(pidMax) || 0,
+    pids: parseThreads(loadavg),
+    cgroupVersion: cgroup2 === undefined ? 1 : 2,
+    swapController: cgroup2 !== undefined || memorySwap !== undefined,
+    selinux: selinux !== undefined,
+    thermalThrottleCpus: throttled,
+  };
+}
+
+/** resolv.conf of the host, for pods with DNS policy Default. */
+export interface ResolvConf {
+  readonly servers: readonly string[];
+  readonly searches: readonly string[];
+  readonly options: readonly string[];
+}
+
+export async function readResolvConf(files: HostFiles, path: string, options: Look): Promise<ResolvConf> {
+  return parseResolvConf(await readText(files, path, options));
+}
+
+/** The last `search` line counts; comments begin with # or ; (resolv.conf(5)). */
+export function parseResolvConf(text: string): ResolvConf {
+  const servers: string[] = [];
+  let searches: string[] = [];
+  let options: string[] = [];
+  for (const line of text.split('\n')) {
+    const [keyword, ...values] = line
+      .replace(/[#;].*$/, '')
+      .trim()
+      .split(/\s+/);
+    if (keyword === 'nameserver' && values[0] !== undefined) servers.push(values[0]);
+    else if (keyword === 'search')
+      searches = values.map((each) => (each === '.' ? each : each.replace(/\.$/, '')));
+    else if (keyword === 'options') options = values;
+  }
+  return { servers, searches, options };
+}
+
+export function parseMeminfo(text: string): { total: number; available: number; swap: number } {
+  const bytes = (key: string): number =>
+    Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) * 1024;
+  return { total: bytes('MemTotal'), available: bytes('MemAvailable'), swap: bytes('SwapTotal') };
+}
+
+export function countCpus(cpuinfo: string): number {
+  return cpuinfo.match(/^processor\s*:/gm)?.length ?? 0;
+}
+
+/** x86 tells its vendor, ARM its implementer; what tells neither is named unknown rather than guessed. */
+export function architectureOf(cpuinfo: string): string {
+  if (/^vendor_id\s*:/m.test(cpuinfo)) return 'amd64';
+  if (/^CPU architecture\s*:\s*8/m.test(cpuinfo)) return 'arm64';
+  if (/^CPU architecture\s*:/m.test(cpuinfo)) return 'arm';
+  if (/^isa\s*:\s*rv64/m.test(cpuinfo)) return 'riscv64';
+  return /^cpu\s*:\s*POWER/m.test(cpuinfo) ? 'ppc64le' : 'unknown';
+}
+
+export function parseOsRelease(text: string): string {
+  return /^PRETTY_NAME="?([^"\n]*)"?/m.exec(text)?.[1] ?? 'Unknown';
+}
+
+/** /proc/loadavg's fourth field: running/total threads. */
+export function parseThreads(loadavg: string): number {
+  return Number(loadavg.split(' ')[3]?.split('/')[1] ?? 0);
+}
+
+const MAX_TEXT = 4 * 1024 * 1024;
+
+async function readText(files: HostFiles, path: string, { signal }: Look): Promise<string> {
+  try {
+    return (await files.readFile(path, { signal, maxBytes: MAX_TEXT })).toString();
+  } catch (error) {
+    if (isNotFound(error)) return '';
+    throw error;
+  }
+}
+
+/** The root folder may not exist yet: its nearest existing ancestor is on the same file system. */
+async function nearestUsage(files: HostFiles, path: string, { signal }: Look): Promise<FsUsage> {
+  for (let at = path; ; at = at.slice(0, at.lastIndexOf('/')) || '/') {
+    try {
+      return await files.usage(at, { signal });
+    } catch (error) {
+      if (!isNotFound(error) || at === '/') throw error;
+    }
+  }
+}
+
+async function readHugePages(files: HostFiles, { signal }: Look): Promise<ReadonlyMap<number, number>> {
+  const root = '/sys/kernel/mm/hugepages';
+  const folders = (await files.list(root, { signal })) ?? [];
+  const sizes = await Promise.all(
+    folders.map(async ({ name }): Promise<[number, number]> => {
+      const count = await readText(files, `${root}/${name}/nr_hugepages`, { signal });
+      return [Number(/^hugepages-(\d+)kB$/.exec(name)?.[1] ?? 0), Number(count)];
+    }),
+  );
+  return new Map(sizes.filter(([size]) => size > 0).sort(([a], [b]) => a - b));
+}
+
+async function readThrottledCpus(files: HostFiles, { signal }: Look): Promise<number[]> {
+  const root = '/sys/devices/system/cpu';
+  const cpus = ((await files.list(root, { signal })) ?? [])
+    .map(({ name }) => /^cpu(\d+)$/.exec(name)?.[1])
+    .filter((cpu) => cpu !== undefined);
+  const found = await Promise.all(
+    cpus.map(async (cpu) =>
+      (await files.stat(`${root}/cpu${cpu}/thermal_throttle`, { signal })) === undefined
+        ? undefined
+        : Number(cpu),
+    ),
+  );
+  return found.filter((cpu) => cpu !== undefined).sort((a, b) => a - b);
+}

@@ -1,0 +1,120 @@
+/** One host: its link, its runtime, and whether the runtime can be relied on (pkg/kubelet/kubelet.go updateRuntimeUp). */
+import type { CriClient } from '../cri/calls.ts';
+import type { VersionResponse__Output } from '../cri/generated/runtime/v1/VersionResponse.ts';
+import { messageOf } from '../model/errors.ts';
+import type { Log } from '../model/log.ts';
+import type { Clock } from '../util/clock.ts';
+import { nextHostState, observation, sameHostState, type HostObservation } from './host-state.ts';
+import type { HostLink } from './link.ts';
+import type { HostState, RuntimeHost, RuntimeInfo } from './runtime-host.ts';
+
+/** The kubelet's runtime check period. */
+const STATUS_MS = 5_000;
+/** While it does not answer, a host is asked more often, so that it is back soon after its runtime is. */
+const RETRY_MS = 1_000;
+/** A runtime that accepts and never answers counts as failing. */
+const ANSWER_MS = 10_000;
+
+export interface HostOptions {
+  readonly link: HostLink;
+  readonly cri: CriClient;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class Host implements RuntimeHost {
+  readonly name: string;
+  readonly link: HostLink;
+  readonly cri: CriClient;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #listeners = new Set<(state: HostState) => void>();
+  #state: HostState = { at: 'connecting', error: undefined };
+  #runtime: RuntimeInfo | undefined;
+  #version: VersionResponse__Output | undefined;
+  #lastGood: number;
+
+  constructor(options: HostOptions) {
+    this.name = options.link.name;
+    this.link = options.link;
+    this.cri = options.cri;
+    this.#clock = options.clock;
+    this.#log = options.log.child({ host: options.link.name });
+    this.#lastGood = options.clock.monotonic();
+  }
+
+  state(): HostState {
+    return this.#state;
+  }
+
+  runtime(): RuntimeInfo | undefined {
+    return this.#runtime;
+  }
+
+  onChange(listener: (state: HostState) => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  /** Looks at the runtime until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const seen = await this.#look(signal);
+      this.#take(seen);
+      await this.#clock.sleep(seen.ok ? STATUS_MS : RETRY_MS, { signal });
+    }
+  }
+
+  async #look(signal: AbortSignal): Promise<HostObservation> {
+    const options = { signal, timeoutMs: ANSWER_MS };
+    try {
+      const [version, status] = await Promise.all([
+        this.#version ?? this.cri.version({}, options),
+        this.cri.status({}, options),
+      ]);
+      this.#version = version;
+      return observation(version, status);
+    } catch (error) {
+      signal.throwIfAborted();
+      // another runtime, or another version of it, may be there when it answers again
+      this.#version = undefined;
+      return { ok: false, error: messageOf(error) };
+    }
+  }
+
+  #take(seen: HostObservation): void {
+    const now = this.#clock.monotonic();
+    const before = this.#state;
+    this.#state = nextHostState(before, seen, { now, lastGood: this.#lastGood });
+    if (seen.ok) {
+      this.#lastGood = now;
+      this.#runtime = seen.runtime;
+    }
+    if (sameHostState(before, this.#state)) return;
+    this.#tell(before, this.#state);
+    for (const listener of this.#listeners) listener(this.#state);
+  }
+
+  #tell(before: HostState, now: HostState): void {
+    if (now.at === 'ready') {
+      const { runtime, networkReady } = now;
+      if (before.at !== 'ready')
+        this.#log.info(
+          { runtime: `${runtime.name}://${runtime.version}`, endpoint: this.link.endpoint },
+          'host is ready',
+        );
+      if (!networkReady.status)
+        this.#log.warn(
+          { reason: networkReady.reason, message: networkReady.message },
+          'the runtime says its network is not ready',
+        );
+    } else if (now.error !== undefined) {
+      this.#log.warn(
+        { state: now.at, error: now.error, endpoint: this.link.endpoint },
+        'the runtime does not answer: trying on',
+      );
+    }
+  }
+}

@@ -1,0 +1,333 @@
+/** The files of the machine that farlet itself runs on: what the unix link's hosts have. */
+import { execFile } from 'node:child_process';
+import { watch, type Stats } from 'node:fs';
+import {
+  chmod,
+  lchown,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  statfs,
+  symlink,
+  unlink,
+} from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { HostError, type ErrorKind } from '../model/errors.ts';
+import { orAbort } from '../util/abort.ts';
+import { systemClock, type Clock } from '../util/clock.ts';
+import type { DirEntry, FileInfo, FileOp, FileType, FsUsage, HostFile, HostFiles } from './link.ts';
+import { mountsAtOrBelow } from './mountinfo.ts';
+
+const run = promisify(execFile);
+const MOUNT_TIMEOUT_MS = 30_000;
+const POLL_MS = 1_000;
+const FALLBACK_MODE = 0o755;
+
+const kinds: Record<string, ErrorKind> = {
+  ENOENT: 'not-found',
+  ENOTDIR: 'not-found',
+  EACCES: 'forbidden',
+  EPERM: 'forbidden',
+  EROFS: 'forbidden',
+  ENOSPC: 'resource-exhausted',
+  EDQUOT: 'resource-exhausted',
+  EEXIST: 'already-exists',
+};
+
+export class LocalFiles implements HostFiles {
+  readonly #host: string;
+  readonly #clock: Clock;
+
+  constructor(options: { host: string; clock?: Clock }) {
+    this.#host = options.host;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  async apply(ops: readonly FileOp[], { signal }: { signal: AbortSignal }): Promise<void> {
+    for (const op of ops) {
+      signal.throwIfAborted();
+      await this.#named(`${op.op} ${op.op === 'rename' ? op.from : op.path}`, () =>
+        this.#perform(op, signal),
+      );
+    }
+  }
+
+  readFile(path: string, { maxBytes }: { signal: AbortSignal; maxBytes: number }): Promise<Buffer> {
+    return this.#named(`read ${path}`, async () => {
+      await using file = await open(path);
+      const chunks: Buffer[] = [];
+      let size = 0;
+      // /proc files have no size: read until the end
+      for (;;) {
+        const { bytesRead, buffer } = await file.read({
+          buffer: Buffer.allocUnsafe(Math.min(65_536, maxBytes - size + 1)),
+        });
+        if (bytesRead === 0) return Buffer.concat(chunks);
+        size += bytesRead;
+        if (size > maxBytes)
+          throw new HostError('invalid', this.#host, `${path} is longer than ${maxBytes} bytes`);
+        chunks.push(buffer.subarray(0, bytesRead));
+      }
+    });
+  }
+
+  readTail(path: string, { maxBytes }: { signal: AbortSignal; maxBytes: number }): Promise<Buffer> {
+    return this.#named(`read ${path}`, async () => {
+      await using file = await open(path);
+      const { size } = await file.stat();
+      const buffer = Buffer.alloc(Math.min(size, maxBytes));
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, size - buffer.length);
+      return buffer.subarray(0, bytesRead);
+    });
+  }
+
+  open(path: string, _options: { signal: AbortSignal }): Promise<HostFile> {
+    return this.#named(`open ${path}`, async () => {
+      const file = await open(path);
+      return {
+        read: async (position, length) => {
+          const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, position);
+          return buffer.subarray(0, bytesRead);
+        },
+        info: async () => fileInfo(await file.stat()),
+        close: () => file.close(),
+      };
+    });
+  }
+
+  stat(path: string, options: { signal: AbortSignal; follow?: boolean }): Promise<FileInfo | undefined> {
+    return this.#unlessMissing(`stat ${path}`, async () =>
+      fileInfo(await (options.follow === true ? stat(path) : lstat(path))),
+    );
+  }
+
+  readLink(path: string, _options: { signal: AbortSignal }): Promise<string | undefined> {
+    return this.#unlessMissing(`read link ${path}`, () => readlink(path));
+  }
+
+  list(path: string, _options: { signal: AbortSignal }): Promise<DirEntry[] | undefined> {
+    return this.#unlessMissing(`list ${path}`, async () => {
+      const entries = await readdir(path, { withFileTypes: true });
+      return entries.map((entry) => ({ name: entry.name, type: fileType(entry) }));
+    });
+  }
+
+  mountsBelow(path: string, _options: { signal: AbortSignal }): Promise<string[]> {
+    return this.#named('read mounts', async () =>
+      mountsAtOrBelow(await readFile('/proc/self/mountinfo', 'utf8'), path),
+    );
+  }
+
+  usage(path: string, { signal }: { signal: AbortSignal }): Promise<FsUsage> {
+    return this.#named(`usage of ${path}`, async () => {
+      const fs = await orAbort(statfs(path), signal);
+      return {
+        capacityBytes: fs.blocks * fs.bsize,
+        availableBytes: fs.bavail * fs.bsize,
+        inodes: fs.files,
+        inodesFree: fs.ffree,
+      };
+    });
+  }
+
+  async *changes(folder: string, { signal }: { signal: AbortSignal }): AsyncIterable<void> {
+    let wake: () => void = () => undefined;
+    const watcher = this.#watch(folder, () => {
+      wake();
+    });
+    try {
+      while (!signal.aborted) {
+        await new Promise<void>((resolve) => {
+          const cancel = this.#clock.after(POLL_MS, () => {
+            wake();
+          });
+          wake = () => {
+            cancel();
+            signal.removeEventListener('abort', wake);
+            resolve();
+          };
+          signal.addEventListener('abort', wake, { once: true });
+        });
+        if (isOver(signal)) return;
+        yield;
+      }
+    } finally {
+      watcher?.close();
+    }
+  }
+
+  /** A folder that can't be watched (gone, or no inotify left) is polled. */
+  #watch(folder: string, onChange: () => void): { close(): void } | undefined {
+    try {
+      const watcher = watch(folder, { persistent: false }, onChange);
+      watcher.on('error', onChange);
+      return watcher;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #perform(op: FileOp, signal: AbortSignal): Promise<void> {
+    switch (op.op) {
+      case 'mkdir':
+        await mkdir(dirname(op.path), { recursive: true, mode: FALLBACK_MODE });
+        await mkdir(op.path).catch(ignore('EEXIST'));
+        await own(op);
+        await chmod(op.path, op.mode);
+        return;
+      case 'write':
+        await writeInPlace(op);
+        return;
+      case 'symlink':
+        await unlink(op.path).catch(ignore('ENOENT'));
+        await symlink(op.target, op.path);
+        return;
+      case 'rename':
+        await rename(op.from, op.to);
+        return;
+      case 'chmod':
+        await chmod(op.path, op.mode);
+        return;
+      case 'lchown':
+        await lchown(op.path, op.uid, op.gid);
+        return;
+      case 'remove':
+        await remove(op.path);
+        return;
+      case 'remove-tree':
+        await this.#removeTree(op.path);
+        return;
+      case 'mount-tmpfs':
+        if (await this.#isMounted(op.path)) return;
+        await this.#command('mount', mountArguments(op), signal);
+        await chmod(op.path, op.mode);
+        return;
+      case 'unmount':
+        if (await this.#isMounted(op.path)) await this.#command('umount', ['--', op.path], signal);
+    }
+  }
+
+  /** Deletes the tree unless something is mounted in it: data under a mount is not ours to delete. */
+  async #removeTree(path: string): Promise<void> {
+    const mounts = mountsAtOrBelow(await readFile('/proc/self/mountinfo', 'utf8'), path);
+    if (mounts.length > 0) {
+      throw new HostError(
+        'conflict',
+        this.#host,
+        `${path} is not deleted: ${mounts.join(', ')} still mounted; unmount it first`,
+      );
+    }
+    await rm(path, { recursive: true, force: true });
+  }
+
+  async #isMounted(path: string): Promise<boolean> {
+    return mountsAtOrBelow(await readFile('/proc/self/mountinfo', 'utf8'), path).includes(path);
+  }
+
+  async #command(file: string, args: readonly string[], signal: AbortSignal): Promise<void> {
+    await run(file, args, {
+      signal,
+      timeout: MOUNT_TIMEOUT_MS,
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+    });
+  }
+
+  async #unlessMissing<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await this.#named(what, work);
+    } catch (error) {
+      if (error instanceof HostError && error.kind === 'not-found') return undefined;
+      throw error;
+    }
+  }
+
+  async #named<T>(what: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof HostError || (error instanceof Error && error.name === 'AbortError')) throw error;
+      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+      const text = error instanceof Error ? error.message : String(error);
+      throw new HostError(kinds[code] ?? 'internal', this.#host, `${this.#host}: ${what}: ${text}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Read anew: the signal may have aborted during an await. */
+function isOver(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+function mountArguments(op: FileOp & { op: 'mount-tmpfs' }): string[] {
+  const options = [
+    `mode=${op.mode.toString(8)}`,
+    ...(op.sizeBytes === undefined ? [] : [`size=${String(op.sizeBytes)}`]),
+  ];
+  return ['-t', 'tmpfs', '-o', options.join(','), '--', 'tmpfs', op.path];
+}
+
+async function own(op: { path: string; uid?: number; gid?: number }): Promise<void> {
+  if (op.uid !== undefined || op.gid !== undefined) await lchown(op.path, op.uid ?? -1, op.gid ?? -1);
+}
+
+/** The same inode is kept: a container may have the file bind-mounted (its hosts file). */
+async function writeInPlace(op: FileOp & { op: 'write' }): Promise<void> {
+  await using file = await open(op.path, 'w', op.mode);
+  await file.writeFile(op.data);
+  await own(op);
+  await file.chmod(op.mode);
+}
+
+async function remove(path: string): Promise<void> {
+  const info = await lstat(path).catch(ignore('ENOENT'));
+  if (info === undefined) return;
+  await (info.isDirectory() ? rmdir(path) : unlink(path));
+}
+
+function ignore(code: string): (error: unknown) => undefined {
+  return (error) => {
+    if (error instanceof Error && 'code' in error && error.code === code) return undefined;
+    throw error;
+  };
+}
+
+interface Kind {
+  isFile(): boolean;
+  isDirectory(): boolean;
+  isSymbolicLink(): boolean;
+  isSocket(): boolean;
+  isCharacterDevice(): boolean;
+  isBlockDevice(): boolean;
+}
+
+function fileType(of: Kind): FileType {
+  if (of.isFile()) return 'file';
+  if (of.isDirectory()) return 'directory';
+  if (of.isSymbolicLink()) return 'symlink';
+  if (of.isSocket()) return 'socket';
+  if (of.isCharacterDevice()) return 'char-device';
+  return of.isBlockDevice() ? 'block-device' : 'fifo';
+}
+
+function fileInfo(stats: Stats): FileInfo {
+  return {
+    type: fileType(stats),
+    size: stats.size,
+    mode: stats.mode & 0o7777,
+    uid: stats.uid,
+    gid: stats.gid,
+    mtime: stats.mtimeMs,
+    inode: stats.ino,
+    device: stats.dev,
+  };
+}
