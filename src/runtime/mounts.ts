@@ -1,0 +1,162 @@
+/** A container's mounts: makeMounts in pkg/kubelet/kubelet_pods.go and kuberuntime_container.go. */
+import type { ImageSpec } from '../cri/generated/runtime/v1/ImageSpec.ts';
+import type { Mount } from '../cri/generated/runtime/v1/Mount.ts';
+import { FarletError } from '../model/errors.ts';
+import { goQuote } from '../model/go-quote.ts';
+import type { Container, VolumeMount } from '../model/kube.ts';
+import type { EnvEntry } from './env.ts';
+import { expand } from './expansion.ts';
+
+/** A volume that is ready on the host: a path there, or an image that the runtime itself mounts. */
+export interface VolumeSource {
+  readonly hostPath: string;
+  /** configMap, secret, projected and downwardAPI always are */
+  readonly readOnly: boolean;
+  /** made by farlet, so that its SELinux label may be changed */
+  readonly managed?: boolean;
+}
+
+/** A mount of a part of a volume. */
+export interface SubPathMount {
+  /** position in the container's volumeMounts */
+  readonly index: number;
+  readonly volume: string;
+  /** relative, without `..` */
+  readonly subPath: string;
+}
+
+export interface MountsInput {
+  readonly volumes: ReadonlyMap<string, VolumeSource>;
+  readonly imageVolumes: ReadonlyMap<string, ImageSpec>;
+  readonly env: readonly EnvEntry[];
+  /** host paths of the subPath mounts, by their index */
+  readonly subPaths: ReadonlyMap<number, string>;
+  /** host path of the pod's hosts file; undefined where the pod has no address */
+  readonly hostsFile: string | undefined;
+  /** host path of the file for the termination message */
+  readonly terminationLog: string | undefined;
+  readonly recursiveReadOnly: boolean;
+  readonly selinux: boolean;
+}
+
+const hostsPath = '/etc/hosts';
+
+/**
+ * Which mounts show only a part of their volume, expressions filled in. Throws FarletError `invalid` for a path
+ * that leaves the volume or a variable that is missing or empty.
+ */
+export function subPathMounts(
+  container: Container,
+  { env, imageVolumes }: Pick<MountsInput, 'env' | 'imageVolumes'>,
+): SubPathMount[] {
+  return (container.volumeMounts ?? []).flatMap((mount, index) => {
+    const subPath = subPathOf(mount, env);
+    return subPath === '' || imageVolumes.has(mount.name) ? [] : [{ index, volume: mount.name, subPath }];
+  });
+}
+
+/** In the order of the spec, then the hosts file (unless the pod mounts its own), then the termination log. */
+export function containerMounts(container: Container, input: MountsInput): Mount[] {
+  const mounts = (container.volumeMounts ?? []).map((mount, index) =>
+    volumeMount(mount, index, { container, input }),
+  );
+  const ownHosts = (container.volumeMounts ?? []).some(({ mountPath }) => mountPath === hostsPath);
+  if (input.hostsFile !== undefined && !ownHosts)
+    mounts.push({
+      container_path: hostsPath,
+      host_path: input.hostsFile,
+      selinux_relabel: input.selinux,
+    });
+  const logPath = container.terminationMessagePath ?? '';
+  if (input.terminationLog !== undefined && logPath !== '')
+    mounts.push({
+      container_path: absolute(logPath),
+      host_path: input.terminationLog,
+      selinux_relabel: input.selinux,
+    });
+  return mounts;
+}
+
+function volumeMount(
+  mount: VolumeMount,
+  index: number,
+  { container, input }: { container: Container; input: MountsInput },
+): Mount {
+  const image = input.imageVolumes.get(mount.name);
+  const volume = input.volumes.get(mount.name);
+  if (volume === undefined && image === undefined)
+    throw new FarletError(
+      'invalid',
+      `cannot find volume ${goQuote(mount.name)} to mount into container ${goQuote(container.name)}`,
+    );
+  const shared = {
+    container_path: absolute(mount.mountPath),
+    propagation: propagation(mount),
+    recursive_read_only: recursiveReadOnly(mount, input.recursiveReadOnly),
+  };
+  if (image !== undefined)
+    return { ...shared, image, image_sub_path: subPathOf(mount, input.env), readonly: true };
+  return {
+    ...shared,
+    host_path: input.subPaths.get(index) ?? volume?.hostPath ?? '',
+    readonly: mount.readOnly === true || volume?.readOnly === true,
+    selinux_relabel: input.selinux && volume?.managed === true,
+  };
+}
+
+function subPathOf(mount: VolumeMount, env: readonly EnvEntry[]): string {
+  const expression = mount.subPathExpr ?? '';
+  const subPath = expression === '' ? (mount.subPath ?? '') : expanded(expression, env);
+  if (subPath.startsWith('/'))
+    throw new FarletError('invalid', `error SubPath \`${subPath}\` must not be an absolute path`);
+  if (subPath.split('/').includes('..'))
+    throw new FarletError('invalid', `unable to provision SubPath \`${subPath}\`: must not contain '..'`);
+  return subPath;
+}
+
+function expanded(expression: string, env: readonly EnvEntry[]): string {
+  const values = new Map(env.map(({ name, value }) => [name, value]));
+  const missing = new Set<string>();
+  const result = expand(expression, (name) => {
+    const value = values.get(name) ?? '';
+    if (value === '') missing.add(name);
+    return value;
+  });
+  if (missing.size > 0)
+    throw new FarletError('invalid', `missing value for ${[...missing].sort().join(', ')}`);
+  return result;
+}
+
+function propagation(mount: VolumeMount): NonNullable<Mount['propagation']> {
+  switch (mount.mountPropagation) {
+    case undefined:
+    case 'None':
+      return 'PROPAGATION_PRIVATE';
+    case 'HostToContainer':
+      return 'PROPAGATION_HOST_TO_CONTAINER';
+    case 'Bidirectional':
+      return 'PROPAGATION_BIDIRECTIONAL';
+    default:
+      throw new FarletError('invalid', `invalid MountPropagation mode: ${goQuote(mount.mountPropagation)}`);
+  }
+}
+
+function recursiveReadOnly(mount: VolumeMount, supported: boolean): boolean {
+  const mode = mount.recursiveReadOnly ?? 'Disabled';
+  if (mode === 'Disabled') return false;
+  const refuse = (why: string): never => {
+    throw new FarletError(
+      'invalid',
+      `failed to resolve recursive read-only mode: volume ${goQuote(mount.name)} requested recursive read-only mode, but it is ${why}`,
+    );
+  };
+  if (mount.readOnly !== true) return refuse('not read-only');
+  if (mount.mountPropagation !== undefined && mount.mountPropagation !== 'None')
+    return refuse(`not compatible with propagation ${goQuote(mount.mountPropagation)}`);
+  if (mode === 'IfPossible' || supported) return supported;
+  return refuse('not supported by the runtime');
+}
+
+function absolute(path: string): string {
+  return path.startsWith('/') ? path : `/${path}`;
+}

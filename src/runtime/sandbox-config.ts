@@ -1,0 +1,97 @@
+/** V1Pod → PodSandboxConfig: kuberuntime_sandbox.go. No cgroup_parent: the runtime places the pod. */
+import { isIPv6 } from 'node:net';
+import type { PodSandboxConfig } from '../cri/generated/runtime/v1/PodSandboxConfig.ts';
+import type { PortMapping } from '../cri/generated/runtime/v1/PortMapping.ts';
+import type { Container, ContainerPort, Pod } from '../model/kube.ts';
+import { labels } from '../model/labels.ts';
+import { podLogDir } from '../model/paths.ts';
+import { podRef } from '../model/pod-ref.ts';
+import type { DnsSettings } from './dns.ts';
+import { kernelHostname, podHostname } from './hostname.ts';
+import { overheadResources, sandboxResources } from './linux-resources.ts';
+import { sandboxSecurityContext } from './security-context.ts';
+import type { LinuxHost, RuntimeSettings } from './settings.ts';
+
+export interface SandboxInput {
+  readonly attempt: number;
+  readonly dns: DnsSettings;
+  readonly host: LinuxHost;
+  readonly settings: RuntimeSettings;
+}
+
+/** Throws FarletError for what the pod asks for and can't be had. */
+export function sandboxConfig(pod: Pod, input: SandboxInput): PodSandboxConfig {
+  const { settings } = input;
+  const ref = podRef(pod);
+  const ports = pod.spec.containers.flatMap(portMappings);
+  return {
+    metadata: { ...ref, attempt: input.attempt },
+    ...(pod.spec.hostNetwork === true
+      ? {}
+      : { hostname: kernelHostname(pod, podHostname(pod, settings.clusterDomain)) }),
+    log_directory: podLogDir(settings.paths, ref),
+    dns_config: {
+      servers: [...input.dns.servers],
+      searches: [...input.dns.searches],
+      options: [...input.dns.options],
+    },
+    ...(ports.length === 0 ? {} : { port_mappings: ports }),
+    labels: { ...pod.metadata.labels, ...ownLabels(pod, settings) },
+    annotations: { ...pod.metadata.annotations },
+    linux: {
+      security_context: sandboxSecurityContext(pod),
+      sysctls: sysctls(pod),
+      overhead: overheadResources(pod, input),
+      resources: sandboxResources(pod, input),
+    },
+  };
+}
+
+/** What tells whose a sandbox or container is. */
+export function ownLabels(
+  pod: Pod,
+  settings: Pick<RuntimeSettings, 'node' | 'cluster'>,
+): Record<string, string> {
+  return {
+    [labels.podName]: pod.metadata.name,
+    [labels.podNamespace]: pod.metadata.namespace,
+    [labels.podUid]: pod.metadata.uid,
+    [labels.node]: settings.node,
+    [labels.cluster]: settings.cluster,
+  };
+}
+
+/** Declared ports, one per name or per address, protocol and numbers (kubelet: container/helpers.go). */
+function portMappings(container: Container): PortMapping[] {
+  const byName = new Map<string, ContainerPort>();
+  for (const port of container.ports ?? []) {
+    const name = port.name ?? '';
+    const key = name === '' ? addressKey(port) : name;
+    if (!byName.has(key)) byName.set(key, port);
+  }
+  return [...byName.values()].map((port) => ({
+    protocol: port.protocol === 'UDP' || port.protocol === 'SCTP' ? port.protocol : 'TCP',
+    container_port: port.containerPort,
+    host_port: port.hostPort ?? 0,
+    host_ip: port.hostIP ?? '',
+  }));
+}
+
+function addressKey(port: ContainerPort): string {
+  const ip = port.hostIP ?? '';
+  const family = ip === '' ? 'any' : isIPv6(ip) ? 'v6' : 'v4';
+  return `${family}-${port.protocol ?? 'TCP'}-${ip}:${port.containerPort}:${port.hostPort ?? 0}`;
+}
+
+/** With dots only, unless the first separator is one: then dots are part of names and slashes separate. */
+function sysctls(pod: Pod): Record<string, string> {
+  return Object.fromEntries(
+    (pod.spec.securityContext?.sysctls ?? []).map(({ name, value }) => [withDots(name), value]),
+  );
+}
+
+function withDots(name: string): string {
+  const separator = /[./]/.exec(name)?.[0];
+  if (separator !== '/') return name;
+  return name.replace(/[./]/g, (character) => (character === '/' ? '.' : '/'));
+}
