@@ -1,0 +1,29 @@
+/** Where the set-up keeps what it has built (scripts/setup.sh prints and fills it). */
+import { readdirSync, existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+
+export const cacheFolder = process.env.FARLET_CACHE ?? `${homedir()}/.cache/farlet`;
+
+function builtFolder(prefix: string): string {
+  const found = existsSync(cacheFolder)
+    ? readdirSync(cacheFolder).find((name) => name.startsWith(prefix))
+    : undefined;
+  if (found === undefined)
+    throw new Error(`${cacheFolder}/${prefix}* is missing: run scripts/setup.sh first`);
+  return `${cacheFolder}/${found}`;
+}
+
+/** The multi-call program of e2e/control-plane, as the command that starts one of its programs. */
+export function kubernetes(program: string): string[] {
+  return [`${builtFolder('control-plane-')}/control-plane`, program];
+}
+
+/** The folder with containerd 2.x, its shim and ctr. */
+export function containerd2(): string {
+  return builtFolder('containerd-');
+}
+
+/** The OCI archive with the images that scenarios use. */
+export function imageArchive(): string {
+  return `${builtFolder('images-')}/images.tar`;
+}

@@ -1,0 +1,230 @@
+/** A real control plane on loopback: etcd, kube-apiserver, scheduler, controller manager, with ports and a folder of its own. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { kubernetes } from './cache.ts';
+import { Authority, type KeyPair } from './pki.ts';
+import { eventually, freePorts, outcome, run, start, tail, type Outcome, type Running } from './processes.ts';
+
+export interface ControlPlane {
+  readonly folder: string;
+  /** admin's */
+  readonly kubeconfig: string;
+  readonly server: string;
+  readonly clientCa: string;
+  /** the client certificate with which the API server calls kubelets */
+  readonly kubeletClient: KeyPair;
+  kubectl(args: readonly string[], input?: string): Promise<string>;
+  tryKubectl(args: readonly string[], input?: string): Promise<Outcome>;
+  stopApiServer(): Promise<void>;
+  startApiServer(): Promise<void>;
+  stop(): Promise<void>;
+  /** pids of its processes, for a stop from another process */
+  readonly pids: () => number[];
+}
+
+export interface ControlPlaneOptions {
+  readonly folder: string;
+  readonly onProgress?: (step: string) => void;
+  /** the processes go on when this one ends (the demo) */
+  readonly detached?: boolean;
+}
+
+const SERVICE_CIDR = '10.96.0.0/16';
+
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { folder, onProgress = () => undefined, detached = false } = options;
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const [etcdPort, peerPort, apiPort, schedulerPort, controllerPort] = (await freePorts(5)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const server = `https://127.0.0.1:${apiPort}`;
+  onProgress('certificates');
+  const files = await makeCredentials(folder, server);
+  const running = new Map<string, Running>();
+  const launch = (name: string, command: readonly string[]): void => {
+    running.set(name, start(name, command, { logFile: `${folder}/logs/${name}.log`, detached }));
+  };
+
+  onProgress('etcd');
+  launch('etcd', [
+    'etcd',
+    '--data-dir',
+    `${folder}/etcd`,
+    '--unsafe-no-fsync',
+    '--log-level',
+    'warn',
+    '--listen-client-urls',
+    `http://127.0.0.1:${etcdPort}`,
+    '--advertise-client-urls',
+    `http://127.0.0.1:${etcdPort}`,
+    '--listen-peer-urls',
+    `http://127.0.0.1:${peerPort}`,
+    '--initial-advertise-peer-urls',
+    `http://127.0.0.1:${peerPort}`,
+    '--initial-cluster',
+    `default=http://127.0.0.1:${peerPort}`,
+  ]);
+
+  const apiServer = [
+    ...kubernetes('kube-apiserver'),
+    '--bind-address=127.0.0.1',
+    `--secure-port=${apiPort}`,
+    '--advertise-address=127.0.0.1',
+    `--etcd-servers=http://127.0.0.1:${etcdPort}`,
+    `--service-cluster-ip-range=${SERVICE_CIDR}`,
+    `--client-ca-file=${files.ca.cert}`,
+    `--tls-cert-file=${files.serving.cert}`,
+    `--tls-private-key-file=${files.serving.key}`,
+    `--kubelet-client-certificate=${files.kubeletClient.cert}`,
+    `--kubelet-client-key=${files.kubeletClient.key}`,
+    '--kubelet-preferred-address-types=InternalIP,Hostname',
+    '--authorization-mode=Node,RBAC',
+    '--enable-admission-plugins=NodeRestriction',
+    '--allow-privileged=true',
+    '--service-account-issuer=https://kubernetes.default.svc',
+    `--service-account-key-file=${folder}/pki/sa.pub`,
+    `--service-account-signing-key-file=${folder}/pki/sa.key`,
+    '--endpoint-reconciler-type=none',
+    '--profiling=false',
+    '--v=1',
+  ];
+  const ready = async (): Promise<void> => {
+    await eventually(
+      'the API server to be ready',
+      async () => (await tryKubectl(['get', '--raw', '/readyz'])).stdout.startsWith('ok'),
+      {
+        timeoutMs: 60_000,
+        everyMs: 200,
+        describe: () => Promise.resolve(tail(`${folder}/logs/kube-apiserver.log`)),
+      },
+    );
+  };
+  const tryKubectl = (args: readonly string[], input?: string): Promise<Outcome> =>
+    outcome([...kubernetes('kubectl'), `--kubeconfig=${files.kubeconfig}`, ...args], {
+      timeoutMs: 120_000,
+      ...(input === undefined ? {} : { input }),
+    });
+
+  onProgress('kube-apiserver');
+  launch('kube-apiserver', apiServer);
+  await ready();
+  onProgress('kube-scheduler, kube-controller-manager');
+  launch('kube-scheduler', [
+    ...kubernetes('kube-scheduler'),
+    `--kubeconfig=${files.kubeconfig}`,
+    `--authentication-kubeconfig=${files.kubeconfig}`,
+    `--authorization-kubeconfig=${files.kubeconfig}`,
+    '--bind-address=127.0.0.1',
+    `--secure-port=${schedulerPort}`,
+    '--leader-elect=false',
+    '--v=1',
+  ]);
+  launch('kube-controller-manager', [
+    ...kubernetes('kube-controller-manager'),
+    `--kubeconfig=${files.kubeconfig}`,
+    `--authentication-kubeconfig=${files.kubeconfig}`,
+    `--authorization-kubeconfig=${files.kubeconfig}`,
+    '--bind-address=127.0.0.1',
+    `--secure-port=${controllerPort}`,
+    '--leader-elect=false',
+    '--use-service-account-credentials=true',
+    `--service-account-private-key-file=${folder}/pki/sa.key`,
+    `--root-ca-file=${files.ca.cert}`,
+    `--cluster-signing-cert-file=${files.ca.cert}`,
+    `--cluster-signing-key-file=${folder}/pki/ca.key`,
+    '--v=1',
+  ]);
+  const plane: ControlPlane = {
+    folder,
+    kubeconfig: files.kubeconfig,
+    server,
+    clientCa: files.ca.cert,
+    kubeletClient: files.kubeletClient,
+    tryKubectl,
+    kubectl: async (args, input) => {
+      const result = await tryKubectl(args, input);
+      if (result.code !== 0)
+        throw new Error(`kubectl ${args.join(' ')} exited with ${String(result.code)}: ${result.stderr}`);
+      return result.stdout;
+    },
+    stopApiServer: async () => {
+      await running.get('kube-apiserver')?.stop('SIGKILL');
+    },
+    startApiServer: async () => {
+      launch('kube-apiserver', apiServer);
+      await ready();
+    },
+    stop: async () => {
+      for (const name of ['kube-controller-manager', 'kube-scheduler', 'kube-apiserver', 'etcd'])
+        await running.get(name)?.stop('SIGKILL');
+    },
+    pids: () => [...running.values()].map(({ pid }) => pid),
+  };
+  await eventually(
+    'the default service account',
+    async () => (await tryKubectl(['-n', 'default', 'get', 'serviceaccount', 'default'])).code === 0,
+    { timeoutMs: 60_000 },
+  );
+  return plane;
+}
+
+interface Credentials {
+  readonly ca: Authority;
+  readonly serving: KeyPair;
+  readonly kubeletClient: KeyPair;
+  readonly kubeconfig: string;
+}
+
+async function makeCredentials(folder: string, server: string): Promise<Credentials> {
+  const pki = `${folder}/pki`;
+  const ca = await Authority.create(pki, 'ca');
+  const [serving, kubeletClient, admin] = await Promise.all([
+    ca.issue('apiserver', {
+      cn: 'kube-apiserver',
+      usage: 'serverAuth',
+      sans: [
+        'IP:127.0.0.1',
+        'IP:10.96.0.1',
+        'DNS:localhost',
+        'DNS:kubernetes',
+        'DNS:kubernetes.default',
+        'DNS:kubernetes.default.svc',
+      ],
+    }),
+    ca.issue('kubelet-client', {
+      cn: 'kube-apiserver-kubelet-client',
+      o: 'system:masters',
+      usage: 'clientAuth',
+    }),
+    ca.issue('admin', { cn: 'admin', o: 'system:masters', usage: 'clientAuth' }),
+    run(['openssl', 'genrsa', '-out', `${pki}/sa.key`, '2048']).then(() =>
+      run(['openssl', 'rsa', '-in', `${pki}/sa.key`, '-pubout', '-out', `${pki}/sa.pub`]),
+    ),
+  ]);
+  const kubeconfig = `${folder}/admin.kubeconfig`;
+  writeKubeconfig(kubeconfig, { server, ca: ca.cert, user: admin });
+  return { ca, serving, kubeletClient, kubeconfig };
+}
+
+/** A kubeconfig with a client certificate, or with a bearer token. */
+export function writeKubeconfig(
+  file: string,
+  access: { server: string; ca: string; user: KeyPair | { token: string } },
+): void {
+  const user =
+    'token' in access.user
+      ? { token: access.user.token }
+      : { 'client-certificate': access.user.cert, 'client-key': access.user.key };
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'farlet',
+    clusters: [{ name: 'farlet', cluster: { server: access.server, 'certificate-authority': access.ca } }],
+    users: [{ name: 'farlet', user }],
+    contexts: [{ name: 'farlet', context: { cluster: 'farlet', user: 'farlet' } }],
+  };
+  writeFileSync(file, JSON.stringify(config, undefined, 2), { mode: 0o600 });
+}

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { statusPatch } from './status-patch.ts';
+
+const ready = (status: string): object => ({ type: 'Ready', status, lastProbeTime: null });
+
+describe('status patch', () => {
+  const rows: { name: string; from: object; to: object; expect: object | undefined }[] = [
+    { name: 'nothing changed', from: { phase: 'Running' }, to: { phase: 'Running' }, expect: undefined },
+    {
+      name: 'null, undefined and absent are the same',
+      from: { a: null },
+      to: { a: undefined },
+      expect: undefined,
+    },
+    { name: 'a scalar', from: { phase: 'Pending' }, to: { phase: 'Running' }, expect: { phase: 'Running' } },
+    { name: 'a field that is gone', from: { reason: 'x' }, to: {}, expect: { reason: null } },
+    {
+      name: 'one condition of several',
+      from: { conditions: [{ type: 'A', status: 'True' }, ready('False')] },
+      to: { conditions: [{ type: 'A', status: 'True' }, ready('True')] },
+      expect: {
+        conditions: [{ type: 'Ready', status: 'True' }],
+        '$setElementOrder/conditions': [{ type: 'A' }, { type: 'Ready' }],
+      },
+    },
+    {
+      name: 'a field of a condition that is gone',
+      from: { conditions: [{ type: 'Ready', status: 'False', reason: 'X' }] },
+      to: { conditions: [{ type: 'Ready', status: 'True' }] },
+      expect: {
+        conditions: [{ type: 'Ready', status: 'True', reason: null }],
+        '$setElementOrder/conditions': [{ type: 'Ready' }],
+      },
+    },
+    {
+      name: 'a condition that is gone',
+      from: { conditions: [{ type: 'A', status: 'True' }, ready('True')] },
+      to: { conditions: [ready('True')] },
+      expect: {
+        conditions: [{ $patch: 'delete', type: 'A' }],
+        '$setElementOrder/conditions': [{ type: 'Ready' }],
+      },
+    },
+    {
+      name: 'container statuses are replaced whole',
+      from: { containerStatuses: [{ name: 'a', ready: false }, { name: 'b' }] },
+      to: { containerStatuses: [{ name: 'a', ready: true }, { name: 'b' }] },
+      expect: { containerStatuses: [{ name: 'a', ready: true }, { name: 'b' }] },
+    },
+    {
+      name: 'a nested field',
+      from: { resources: { limits: { cpu: '1' } } },
+      to: { resources: {} },
+      expect: { resources: { limits: null } },
+    },
+    { name: 'a first list', from: {}, to: { podIPs: [{ ip: '1' }] }, expect: { podIPs: [{ ip: '1' }] } },
+  ];
+  for (const row of rows) {
+    it(row.name, () => {
+      assert.deepEqual(statusPatch(row.from, row.to), row.expect);
+    });
+  }
+});

@@ -1,0 +1,187 @@
+/**
+ * Writes pod statuses (pkg/kubelet/status/status_manager.go).
+ *
+ * I1. The newest status of a pod wins; one write per pod is under way at a time.
+ * I2. Nothing is written that the API server already has.
+ * I3. A write carries the pod's UID: the server refuses it (409) if the name now belongs to another pod. That makes
+ *     the kubelet's read before each write needless, since the watch keeps the object at hand: one round trip, not two.
+ */
+import { kindOf } from '../model/errors.ts';
+import type { Log } from '../model/log.ts';
+import type { Pod, PodStatus } from '../model/kube.ts';
+import { backoffMs } from '../util/backoff.ts';
+import type { Clock } from '../util/clock.ts';
+import { Lane } from '../util/lane.ts';
+import type { KubeClient } from './client.ts';
+import { paths } from './paths.ts';
+import { statusPatch } from './status-patch.ts';
+
+const WRITES_AT_ONCE = 10;
+const retry = { baseMs: 500, maxMs: 30_000, factor: 2, jitter: 0.5 };
+
+export interface DesiredStatus {
+  readonly status: PodStatus;
+  /** a terminal phase is held back while containers may still run */
+  readonly mayRun: boolean;
+}
+
+export interface StatusWriterOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly merge: (api: PodStatus, desired: PodStatus, options: { mayRun: boolean }) => PodStatus;
+  /** seconds from the first wish for a change to its being written */
+  readonly onWritten?: (seconds: number) => void;
+}
+
+interface Entry {
+  pod: Pod;
+  desired: DesiredStatus | undefined;
+  writing: Promise<void> | undefined;
+  wishedAt: number | undefined;
+}
+
+export class StatusWriter {
+  readonly #options: StatusWriterOptions;
+  readonly #lane = new Lane(WRITES_AT_ONCE);
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: StatusWriterOptions) {
+    this.#options = options;
+  }
+
+  /** The newest status of the pod, written or not; before the first one, what the API server has. */
+  current(uid: string): PodStatus | undefined {
+    const entry = this.#entries.get(uid);
+    return entry?.desired?.status ?? entry?.pod.status;
+  }
+
+  /** The object as the API server last showed it. */
+  observed(pod: Pod): void {
+    const entry = this.#entries.get(pod.metadata.uid);
+    if (entry === undefined) {
+      this.#entries.set(pod.metadata.uid, {
+        pod,
+        desired: undefined,
+        writing: undefined,
+        wishedAt: undefined,
+      });
+      return;
+    }
+    if (isNewer(pod, entry.pod)) entry.pod = pod;
+    this.#write(entry);
+  }
+
+  /** Wants the pod's status to be this. Never blocks. */
+  set(pod: Pod, desired: DesiredStatus): void {
+    const entry = this.#entries.get(pod.metadata.uid) ?? {
+      pod,
+      desired: undefined,
+      writing: undefined,
+      wishedAt: undefined,
+    };
+    this.#entries.set(pod.metadata.uid, entry);
+    entry.desired = desired;
+    this.#write(entry);
+  }
+
+  /** Lets the object of a pod that is deleted and done go, once its last status is written. */
+  async finish(pod: Pod, { signal }: { signal: AbortSignal }): Promise<void> {
+    const { uid, namespace, name } = pod.metadata;
+    await this.settled(uid);
+    signal.throwIfAborted();
+    try {
+      await this.#options.client.delete(
+        paths.pod(namespace, name),
+        { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0, preconditions: { uid } },
+        { signal },
+      );
+    } catch (error) {
+      const gone = kindOf(error) === 'not-found' || kindOf(error) === 'conflict';
+      if (!gone) throw error;
+    }
+  }
+
+  /** Resolves when nothing waits to be written for the pod. */
+  async settled(uid: string): Promise<void> {
+    await this.#entries.get(uid)?.writing;
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all([...this.#entries.values()].map((entry) => entry.writing));
+  }
+
+  forget(uid: string): void {
+    this.#entries.delete(uid);
+  }
+
+  #write(entry: Entry): void {
+    if (entry.writing !== undefined || this.#patch(entry) === undefined) return;
+    const { clock, log, signal } = this.#options;
+    entry.wishedAt ??= clock.monotonic();
+    entry.writing = this.#untilWritten(entry)
+      .catch((error: unknown) => {
+        const { name, namespace, uid } = entry.pod.metadata;
+        if (!signal.aborted)
+          log.error({ err: error, pod: name, namespace, uid }, 'status could not be written');
+      })
+      .finally(() => {
+        entry.writing = undefined;
+      });
+  }
+
+  #patch(entry: Entry): object | undefined {
+    if (entry.desired === undefined) return undefined;
+    const api = entry.pod.status ?? {};
+    return statusPatch(api, this.#options.merge(api, entry.desired.status, { mayRun: entry.desired.mayRun }));
+  }
+
+  async #untilWritten(entry: Entry): Promise<void> {
+    const { clock, log, signal, onWritten } = this.#options;
+    for (let failures = 0; ;) {
+      const patch = this.#patch(entry);
+      if (patch === undefined) return;
+      const { uid, namespace, name } = entry.pod.metadata;
+      try {
+        const written = await this.#lane.run(signal, () =>
+          this.#options.client.patch<Pod>(
+            paths.podStatus(namespace, name),
+            'strategic',
+            { metadata: { uid }, status: patch },
+            { signal },
+          ),
+        );
+        failures = 0;
+        if (isNewer(written, entry.pod))
+          entry.pod = {
+            ...entry.pod,
+            status: written.status ?? {},
+            metadata: { ...entry.pod.metadata, ...versionOf(written) },
+          };
+        onWritten?.((clock.monotonic() - (entry.wishedAt ?? clock.monotonic())) / 1000);
+        entry.wishedAt = undefined;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (kindOf(error) === 'not-found' || kindOf(error) === 'conflict') {
+          // the object is gone, or its name belongs to another pod by now
+          entry.desired = undefined;
+          return;
+        }
+        failures += 1;
+        log.warn({ err: error, pod: name, namespace, uid }, 'status write failed: trying again');
+        await clock.sleep(backoffMs(retry, failures), { signal });
+      }
+    }
+  }
+}
+
+function versionOf(pod: Pod): { resourceVersion?: string } {
+  return pod.metadata.resourceVersion === undefined ? {} : { resourceVersion: pod.metadata.resourceVersion };
+}
+
+/** Resource versions of one object are ordered numbers (KEP 5504); where they are not, the later news wins. */
+function isNewer(pod: Pod, than: Pod): boolean {
+  const [a, b] = [Number(pod.metadata.resourceVersion), Number(than.metadata.resourceVersion)];
+  return Number.isNaN(a) || Number.isNaN(b) || a >= b;
+}
