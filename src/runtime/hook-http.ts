@@ -1,0 +1,114 @@
+/** The request of an httpGet lifecycle hook, sent from the pod's host. */
+import { request, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
+import type { HostLink } from '../hosts/link.ts';
+import { FarletError } from '../model/errors.ts';
+import type { Container, HTTPGetAction } from '../model/kube.ts';
+
+const userAgent = 'kube-lifecycle/1.36';
+const maxRedirects = 10;
+/** an answer's body is read up to here, then the connection is closed */
+const maxBodyBytes = 10 * 1024;
+
+export interface HookRequest {
+  readonly url: URL;
+  /** names in lower case */
+  readonly headers: Readonly<Record<string, string | string[]>>;
+}
+
+/** Where the action points: its own host, else the pod's. Throws FarletError `invalid` for a port nobody declares. */
+export function hookRequest(action: HTTPGetAction, container: Container, podIP: string): HookRequest {
+  const host = action.host === undefined || action.host === '' ? podIP : action.host;
+  const authority = `${host.includes(':') ? `[${host}]` : host}:${hookPort(action, container)}`;
+  const path = action.path ?? '';
+  const url = new URL(
+    `${(action.scheme ?? 'HTTP').toLowerCase()}://${authority}${path.startsWith('/') ? '' : '/'}${path}`,
+  );
+  const headers: Record<string, string | string[]> = { 'user-agent': userAgent, accept: '*/*', host: url.host };
+  const own = Map.groupBy(action.httpHeaders ?? [], ({ name }) => name.toLowerCase());
+  for (const [name, entries] of own) headers[name] = entries.map(({ value }) => value);
+  return { url, headers };
+}
+
+/**
+ * Sends it and waits for an answer, whatever its status; redirects are followed on the same host. Certificates
+ * are not looked at, as they are not for probes. Rejects if no HTTP answer comes.
+ */
+export async function sendHookRequest(
+  dial: HostLink['dial'],
+  hook: HookRequest,
+  { signal }: { signal: AbortSignal },
+): Promise<void> {
+  let url = hook.url;
+  for (let redirects = 0; ; redirects += 1) {
+    const next = await exchange(dial, { ...hook, url }, signal);
+    if (next?.hostname !== url.hostname) return;
+    if (redirects === maxRedirects) throw new FarletError('invalid', 'stopped after 10 redirects');
+    url = next;
+  }
+}
+
+/** Whether the error says that a plain HTTP server sits where TLS was expected. */
+export function isPlainHttpAnswer(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_SSL_WRONG_VERSION_NUMBER';
+}
+
+async function exchange(dial: HostLink['dial'], hook: HookRequest, signal: AbortSignal): Promise<URL | undefined> {
+  const socket = await open(dial, hook.url, signal);
+  try {
+    const response = await answer(socket, hook, signal);
+    await drain(response);
+    const { location } = response.headers;
+    const redirected = [301, 302, 303, 307, 308].includes(response.statusCode ?? 0);
+    return redirected && location !== undefined ? (URL.parse(location, hook.url.href) ?? undefined) : undefined;
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function open(dial: HostLink['dial'], url: URL, signal: AbortSignal): Promise<Duplex> {
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const secure = url.protocol === 'https:';
+  const plain = await dial({ host, port: Number(url.port || (secure ? 443 : 80)) }, { signal });
+  if (!secure) return plain;
+  const tls = connectTls({
+    socket: plain,
+    rejectUnauthorized: false,
+    ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
+  });
+  tls.once('close', () => plain.destroy());
+  return tls;
+}
+
+function answer(socket: Duplex, hook: HookRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({
+      method: 'GET',
+      path: `${hook.url.pathname}${hook.url.search}`,
+      headers: { ...hook.headers, connection: 'close' },
+      createConnection: () => socket,
+      signal,
+    });
+    outgoing.once('response', resolve);
+    outgoing.once('error', reject);
+    outgoing.end();
+  });
+}
+
+async function drain(response: IncomingMessage): Promise<void> {
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size >= maxBodyBytes) return;
+  }
+}
+
+function hookPort(action: HTTPGetAction, container: Container): number {
+  const text = String(action.port);
+  const named = container.ports?.find(({ name }) => name === text)?.containerPort;
+  const port = /^\d+$/.test(text) ? Number(text) : named;
+  if (port === undefined) throw new FarletError('invalid', `couldn't find port: ${text}`);
+  if (port < 1 || port > 65_535) throw new FarletError('invalid', `invalid port number: ${port}`);
+  return port;
+}
