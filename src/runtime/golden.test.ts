@@ -121,7 +121,7 @@ function container(
     before: NonNullable<Recording['cri']>;
   },
 ): object {
-  const { name, attempt } = config['metadata'] as { name: string; attempt?: number };
+  const { name, attempt } = config.metadata as { name: string; attempt?: number };
   const pod = before.some(({ call }) => call === 'CreateContainer') ? patched(first, recording) : first;
   const all = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
   const ephemeral = pod.spec.ephemeralContainers?.find((each) => each.name === name);

@@ -25,7 +25,11 @@ export function hookRequest(action: HTTPGetAction, container: Container, podIP: 
   const url = new URL(
     `${(action.scheme ?? 'HTTP').toLowerCase()}://${authority}${path.startsWith('/') ? '' : '/'}${path}`,
   );
-  const headers: Record<string, string | string[]> = { 'user-agent': userAgent, accept: '*/*', host: url.host };
+  const headers: Record<string, string | string[]> = {
+    'user-agent': userAgent,
+    accept: '*/*',
+    host: url.host,
+  };
   const own = Map.groupBy(action.httpHeaders ?? [], ({ name }) => name.toLowerCase());
   for (const [name, entries] of own) headers[name] = entries.map(({ value }) => value);
   return { url, headers };
@@ -54,14 +58,20 @@ export function isPlainHttpAnswer(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_SSL_WRONG_VERSION_NUMBER';
 }
 
-async function exchange(dial: HostLink['dial'], hook: HookRequest, signal: AbortSignal): Promise<URL | undefined> {
+async function exchange(
+  dial: HostLink['dial'],
+  hook: HookRequest,
+  signal: AbortSignal,
+): Promise<URL | undefined> {
   const socket = await open(dial, hook.url, signal);
   try {
     const response = await answer(socket, hook, signal);
     await drain(response);
     const { location } = response.headers;
     const redirected = [301, 302, 303, 307, 308].includes(response.statusCode ?? 0);
-    return redirected && location !== undefined ? (URL.parse(location, hook.url.href) ?? undefined) : undefined;
+    return redirected && location !== undefined
+      ? (URL.parse(location, hook.url.href) ?? undefined)
+      : undefined;
   } finally {
     socket.destroy();
   }

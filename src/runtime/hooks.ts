@@ -38,7 +38,11 @@ export class HookRunner {
    * puts into the container's status (never into an event: it holds the command's output), or with the signal's
    * reason.
    */
-  async run(handler: LifecycleHandler, target: HookTarget, { signal }: { signal: AbortSignal }): Promise<void> {
+  async run(
+    handler: LifecycleHandler,
+    target: HookTarget,
+    { signal }: { signal: AbortSignal },
+  ): Promise<void> {
     const what = `lifecycle hook (${describe(handler)}) for Container ${goQuote(target.container.name)} in Pod ${goQuote(formatPod(podRef(target.pod)))} failed - error: `;
     if (handler.exec !== undefined) return this.#exec(handler.exec.command ?? [], { target, what, signal });
     try {
@@ -73,11 +77,9 @@ export class HookRunner {
       );
     } catch (error) {
       signal.throwIfAborted();
-      throw new FarletError(
-        'internal',
-        `Exec ${what}${messageOf(error)}, message: ${goQuote(output)}`,
-        { cause: error },
-      );
+      throw new FarletError('internal', `Exec ${what}${messageOf(error)}, message: ${goQuote(output)}`, {
+        cause: error,
+      });
     }
   }
 

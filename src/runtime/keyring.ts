@@ -32,7 +32,7 @@ function entriesOf(secret: Secret): Entry[] {
   const json = secret.data?.['.dockerconfigjson'];
   const legacy = secret.data?.['.dockercfg'];
   if (secret.type === 'kubernetes.io/dockerconfigjson' && json !== undefined && json !== '')
-    return authEntries(record(secret, parsed(secret, json))['auths'] ?? {}, secret);
+    return authEntries(record(secret, parsed(secret, json)).auths ?? {}, secret);
   if (secret.type === 'kubernetes.io/dockercfg' && legacy !== undefined && legacy !== '')
     return authEntries(parsed(secret, legacy), secret);
   return [];

@@ -41,7 +41,12 @@ export async function killPod(
 
 async function killOne(
   observed: ObservedContainer,
-  { order, options, turns, signal }: {
+  {
+    order,
+    options,
+    turns,
+    signal,
+  }: {
     order: PodKillOrder;
     options: PodKillerOptions;
     turns: Turns;
@@ -79,20 +84,23 @@ async function stopSandboxes(
     state.sandboxes.map(({ id }) => cri.stopPodSandbox({ pod_sandbox_id: id }, { signal })),
   );
   signal.throwIfAborted();
-  const failure = outcomes.find(
-    (outcome) => outcome.status === 'rejected' && !isNotFound(outcome.reason),
-  );
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected' && !isNotFound(outcome.reason));
   return failure?.status === 'rejected' ? failedStep(step, 'KillPodSandboxError', failure.reason) : step;
 }
 
 /** When each container's turn has come: all running ones that go before it have stopped. */
 class Turns {
   readonly #before: ReadonlyMap<string, readonly string[]>;
-  readonly #stopped: readonly { id: string; name: string; promise: Promise<void>; resolve: () => void }[];
+  readonly #stopped: readonly {
+    id: string;
+    name: string;
+    promise: Promise<boolean>;
+    resolve: (stopped: true) => void;
+  }[];
 
   constructor(pod: Pod | undefined, running: readonly ObservedContainer[]) {
     this.#before = pod === undefined ? new Map() : stopPrerequisites(pod);
-    this.#stopped = running.map(({ id, name }) => ({ id, name, ...Promise.withResolvers<void>() }));
+    this.#stopped = running.map(({ id, name }) => ({ id, name, ...Promise.withResolvers<boolean>() }));
   }
 
   of(name: string): Promise<unknown> | undefined {
@@ -104,6 +112,6 @@ class Turns {
   }
 
   done(id: string): void {
-    this.#stopped.find((each) => each.id === id)?.resolve();
+    this.#stopped.find((each) => each.id === id)?.resolve(true);
   }
 }

@@ -66,9 +66,7 @@ function restoredContainer(observed: ObservedContainer): Container {
   return {
     name: observed.name,
     ...(Array.isArray(ports) ? { ports: ports as NonNullable<Container['ports']> } : {}),
-    ...(typeof preStop === 'object' && preStop !== null
-      ? { lifecycle: { preStop: preStop as LifecycleHandler } }
-      : {}),
+    ...(typeof preStop === 'object' && preStop !== null ? { lifecycle: { preStop: preStop } } : {}),
   };
 }
 

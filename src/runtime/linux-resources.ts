@@ -27,7 +27,7 @@ export function containerResources(
   container: Container,
   { host, settings }: { host: LinuxHost; settings: CfsSettings },
 ): LinuxContainerResources {
-  const request = container.resources?.requests?.['cpu'];
+  const request = container.resources?.requests?.cpu;
   const base = resources(
     {
       cpuRequest: request === undefined ? undefined : quantityMilli(request),
@@ -65,11 +65,8 @@ export function overheadResources(
 ): LinuxContainerResources {
   const overhead = pod.spec.overhead;
   if (overhead === undefined) return {};
-  const cpu = quantityMilli(overhead['cpu']);
-  return resources(
-    { cpuRequest: cpu, cpuLimit: cpu, memoryLimit: quantityValue(overhead['memory']) },
-    context,
-  );
+  const cpu = quantityMilli(overhead.cpu);
+  return resources({ cpuRequest: cpu, cpuLimit: cpu, memoryLimit: quantityValue(overhead.memory) }, context);
 }
 
 /** 1024 shares per CPU. */

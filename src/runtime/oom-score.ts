@@ -32,7 +32,7 @@ export function oomScoreAdj(pod: Pod, container: Container, memoryCapacityBytes:
 
 /** What the pod asks for beyond its containers' requests counts in equal parts for each of them. */
 function unallocatedShare(pod: Pod): number {
-  const ofPod = pod.spec.resources?.requests?.['memory'];
+  const ofPod = pod.spec.resources?.requests?.memory;
   if (quantityValue(ofPod) === 0) return 0;
   const { resources: _, ...rest } = pod.spec;
   const ofContainers = podTotal({ ...pod, spec: rest }, 'requests', 'memory') ?? 0;
@@ -41,7 +41,7 @@ function unallocatedShare(pod: Pod): number {
 }
 
 function memoryRequest(container: Container): number {
-  return quantityValue(container.resources?.requests?.['memory']);
+  return quantityValue(container.resources?.requests?.memory);
 }
 
 function isNodeCritical(pod: Pod): boolean {

@@ -14,7 +14,11 @@ export interface StartingContainer {
 /** Log folders, the files for termination messages and the hosts file, as one batch. */
 export function podFileOps(
   pod: Pod,
-  { paths, containers, hosts }: {
+  {
+    paths,
+    containers,
+    hosts,
+  }: {
     paths: HostPaths;
     containers: readonly StartingContainer[];
     /** text of the hosts file; undefined: the pod has none */

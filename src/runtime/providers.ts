@@ -45,19 +45,6 @@ export interface SubPathPreparer {
   ): Promise<ReadonlyMap<number, string>>;
 }
 
-/** Holds back containers that ended too often (CrashLoopBackOff). */
-export interface RestartGate {
-  /**
-   * Asked before a container that has exited is started again; `finishedAt` (ms since the epoch) is when it
-   * last ended. undefined lets it start and counts the start.
-   */
-  heldBack(
-    pod: Pod,
-    container: Container,
-    finishedAt: number,
-  ): { readonly retryAt: number; readonly message: string } | undefined;
-}
-
 /** Counts for the kubelet's metrics; names as in its metrics/metrics.go. */
 export interface RuntimeMetrics {
   /** kubelet_started_pods_total */
@@ -65,7 +52,11 @@ export interface RuntimeMetrics {
   /** kubelet_started_pods_errors_total */
   podStartFailed(): void;
   /** kubelet_run_podsandbox_duration_seconds and _errors_total */
-  sandboxRun(run: { readonly runtimeHandler: string; readonly seconds: number; readonly failed: boolean }): void;
+  sandboxRun(run: {
+    readonly runtimeHandler: string;
+    readonly seconds: number;
+    readonly failed: boolean;
+  }): void;
   /** kubelet_started_containers_total */
   containerStarting(type: ContainerType): void;
   /** kubelet_started_containers_errors_total */

@@ -80,7 +80,7 @@ export function containerSecurityContext(
     masked_paths: unmasked ? [] : allMaskedPaths(input.host),
     readonly_paths: unmasked ? [] : readonlyPaths,
     seccomp: seccomp(pod, container, input.settings),
-    ...(apparmor === undefined ? {} : apparmor),
+    ...apparmor,
   };
 }
 

@@ -77,15 +77,11 @@ export class ContainerStarter {
     const config = await this.#attempting(of, 'CreateContainerConfigError', { context, signal }, () =>
       this.#config(of, { ...context, image, imageVolumes }, signal),
     );
-    const { container_id: id } = await this.#attempting(
-      of,
-      'CreateContainerError',
-      { context, signal },
-      () =>
-        this.#options.cri.createContainer(
-          { pod_sandbox_id: context.sandboxId, config, sandbox_config: context.sandboxConfig },
-          { signal },
-        ),
+    const { container_id: id } = await this.#attempting(of, 'CreateContainerError', { context, signal }, () =>
+      this.#options.cri.createContainer(
+        { pod_sandbox_id: context.sandboxId, config, sandbox_config: context.sandboxConfig },
+        { signal },
+      ),
     );
     this.#event(of, context.pod, { type: 'Normal', reason: 'Created', message: 'Container created' });
     await this.#attempting(of, 'CreateContainerConfigError', { context, signal }, () => context.hosts);
@@ -189,7 +185,10 @@ export class ContainerStarter {
     const subject = { id, pod, container: of.spec, about };
     const reason = 'failed-post-start';
     try {
-      await this.#options.killer.kill({ subject, reason, message: 'FailedPostStartHook', podIPs }, { signal });
+      await this.#options.killer.kill(
+        { subject, reason, message: 'FailedPostStartHook', podIPs },
+        { signal },
+      );
     } catch (error) {
       signal.throwIfAborted();
       this.#options.log.warn({ pod: pod.metadata.uid, container: id, err: error }, 'container not stopped');

@@ -3,7 +3,8 @@ import { ContainerStartError } from '../model/reasons.ts';
 
 /** One thing a sync did or tried, in order (kubelet: pkg/kubelet/container/sync_result.go). */
 export interface SyncStep {
-  readonly action: 'kill-container' | 'kill-sandbox' | 'remove-container' | 'create-sandbox' | 'start-container';
+  readonly action:
+    'kill-container' | 'kill-sandbox' | 'remove-container' | 'create-sandbox' | 'start-container';
   /** container name, or the pod for sandboxes */
   readonly target: string;
   readonly error?: StepError;

@@ -1,0 +1,124 @@
+/** Carries out what container-gc.ts and sandbox-gc.ts decide, for one host's pods of one virtual node. */
+import { messageOf } from '../model/errors.ts';
+import type { Log } from '../model/log.ts';
+import type { ObservedContainer, PodRuntimeState } from '../model/runtime-state.ts';
+import { containersToCollect, exitedToRemove } from './container-gc.ts';
+import type { ContainerRemover } from './container-removal.ts';
+import type { ContainerKiller } from './kill-container.ts';
+import { killSubject } from './kill-subject.ts';
+import { sandboxesToCollect } from './sandbox-gc.ts';
+
+/** dead containers of one name that are kept, for their logs and their last state */
+const kept = 1;
+
+export interface GarbageCollectorOptions {
+  readonly remover: Pick<ContainerRemover, 'remove' | 'removeSandbox' | 'removeLogFolder'>;
+  readonly killer: Pick<ContainerKiller, 'kill'>;
+  readonly log: Log;
+}
+
+/** The ids that are gone for good. */
+export interface Collected {
+  readonly containers: readonly { readonly uid: string; readonly id: string }[];
+  readonly sandboxes: readonly { readonly uid: string; readonly id: string }[];
+}
+
+export class GarbageCollector {
+  readonly #options: GarbageCollectorOptions;
+
+  constructor(options: GarbageCollectorOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * One round over everything the runtime holds (the kubelet's every minute). What can't be removed is logged
+   * and left to the next round. Rejects only with the signal's reason.
+   */
+  async collect(
+    states: readonly PodRuntimeState[],
+    forgettable: (uid: string) => boolean,
+    { signal }: { signal: AbortSignal },
+  ): Promise<Collected> {
+    const containers: { uid: string; id: string }[] = [];
+    for (const { container, state } of containersToCollect(states, { forgettable, keep: kept })) {
+      if (await this.#remove(container, state, signal)) containers.push({ uid: state.uid, id: container.id });
+    }
+    const removed = new Set(containers.map(({ id }) => id));
+    const uids = new Map(states.flatMap(({ uid, sandboxes }) => sandboxes.map(({ id }) => [id, uid])));
+    const sandboxes: { uid: string; id: string }[] = [];
+    for (const { id } of sandboxesToCollect(states, { forgettable, removed })) {
+      const uid = uids.get(id) ?? '';
+      const work = (): Promise<void> => this.#options.remover.removeSandbox(id, { signal });
+      if (await this.#trying({ uid, sandbox: id }, work, signal)) sandboxes.push({ uid, id });
+    }
+    return { containers, sandboxes };
+  }
+
+  /** After a container died: those of its name beyond the newest go at once. The ids that are gone. */
+  async afterDeath(
+    state: PodRuntimeState,
+    diedId: string,
+    { signal }: { signal: AbortSignal },
+  ): Promise<string[]> {
+    const gone: string[] = [];
+    for (const container of exitedToRemove(state, { diedId, keep: kept })) {
+      if (await this.#remove(container, state, signal)) gone.push(container.id);
+    }
+    return gone;
+  }
+
+  /**
+   * Everything of a pod that is done: containers, sandboxes, logs. Nothing of it may run any more. Rejects with
+   * the first failure after having tried all, or with the signal's reason.
+   */
+  async removePod(state: PodRuntimeState, { signal }: { signal: AbortSignal }): Promise<void> {
+    const { remover } = this.#options;
+    const containers = await Promise.allSettled(
+      state.containers.map((container) => remover.remove(container, state, { signal })),
+    );
+    throwFirst(containers, signal);
+    const sandboxes = await Promise.allSettled(
+      state.sandboxes.map(({ id }) => remover.removeSandbox(id, { signal })),
+    );
+    throwFirst(sandboxes, signal);
+    await remover.removeLogFolder(state, { signal });
+  }
+
+  async #remove(container: ObservedContainer, state: PodRuntimeState, signal: AbortSignal): Promise<boolean> {
+    return this.#trying(
+      { uid: state.uid, container: container.id },
+      async () => {
+        // one of unknown state may be running
+        if (container.state === 'unknown')
+          await this.#options.killer.kill(
+            {
+              subject: killSubject(undefined, container, state),
+              reason: 'unknown-state',
+              message: 'Container is in unknown state, try killing it before removal',
+              podIPs: state.ips,
+            },
+            { signal },
+          );
+        await this.#options.remover.remove(container, state, { signal });
+      },
+      signal,
+    );
+  }
+
+  async #trying(fields: object, work: () => Promise<void>, signal: AbortSignal): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#options.log.warn({ ...fields, reason: messageOf(error) }, 'not collected');
+      return false;
+    }
+  }
+}
+
+function throwFirst(outcomes: readonly PromiseSettledResult<void>[], signal: AbortSignal): void {
+  signal.throwIfAborted();
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}

@@ -1,0 +1,35 @@
+import type { EventRecorder } from '../model/events.ts';
+import type { ObjectReference } from '../model/kube.ts';
+import type { Log } from '../model/log.ts';
+import type { NodeInfo } from '../model/node-info.ts';
+import type { Clock } from '../util/clock.ts';
+import type { ImagePuller } from './images.ts';
+import type {
+  HostDns,
+  ObjectReader,
+  PodHost,
+  RuntimeMetrics,
+  ServiceReader,
+  SubPathPreparer,
+} from './providers.ts';
+import type { RestartBackoff } from './restart-backoff.ts';
+import type { LinuxHost, RuntimeSettings } from './settings.ts';
+
+/** What runtime/execute.ts is made of: one host, one virtual node. */
+export interface PodRuntimeOptions {
+  readonly host: PodHost;
+  readonly settings: RuntimeSettings;
+  readonly linuxHost: () => LinuxHost;
+  readonly node: () => NodeInfo;
+  readonly nodeReference: ObjectReference;
+  readonly images: Pick<ImagePuller, 'ask' | 'ensureImage'>;
+  readonly objects: ObjectReader;
+  readonly services: ServiceReader;
+  readonly hostDns: HostDns;
+  readonly subPaths: SubPathPreparer;
+  readonly restarts: Pick<RestartBackoff, 'next'>;
+  readonly events: EventRecorder;
+  readonly metrics: RuntimeMetrics;
+  readonly clock: Pick<Clock, 'now' | 'monotonic' | 'sleep'>;
+  readonly log: Log;
+}

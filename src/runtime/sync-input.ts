@@ -1,0 +1,18 @@
+import type { Pod, Secret } from '../model/kube.ts';
+import type { PodActions } from '../model/pod-actions.ts';
+import type { ObservedSandbox, PodRuntimeState } from '../model/runtime-state.ts';
+import type { VolumeSource } from './mounts.ts';
+
+/** What one sync of a pod is to do, everything it takes already resolved. */
+export interface PodSyncInput {
+  readonly pod: Pod;
+  readonly state: PodRuntimeState;
+  readonly actions: PodActions;
+  /** the pod's volumes, mounted, by name */
+  readonly volumes: ReadonlyMap<string, VolumeSource>;
+  readonly pullSecrets: readonly Secret[];
+  /** "" is the runtime's default */
+  readonly runtimeHandler: string;
+  /** A new sandbox has its network; called before images are pulled, and waited for. */
+  readonly onSandboxReady?: (sandbox: ObservedSandbox, ips: readonly string[]) => Promise<void> | void;
+}
