@@ -158,10 +158,19 @@ export class PodRuntime {
       return { steps: [failedStep(step, 'CreatePodSandboxError', error)], ips: [] };
     }
     const ips = this.#ips(pod, sandbox.ips);
-    await input.onSandboxReady?.(sandbox, ips);
+    await this.#announce(input, sandbox, ips);
     const into = { config, sandboxId: sandbox.id, ips, prepared };
     const steps = await this.#containers.start(input, into, signals);
     return { steps: [step, ...steps], ips, sandbox };
+  }
+
+  /** Whoever is told may fail: the pod goes on all the same. */
+  async #announce(input: PodSyncInput, sandbox: ObservedSandbox, ips: readonly string[]): Promise<void> {
+    try {
+      await input.onSandboxReady?.(sandbox, ips);
+    } catch (error) {
+      this.#options.log.warn({ pod: podRef(input.pod), err: error }, 'sandbox ready, but not told');
+    }
   }
 
   /** On the host's network a pod has the node's addresses. */

@@ -53,9 +53,9 @@ export async function sendHookRequest(
   }
 }
 
-/** Whether the error says that a plain HTTP server sits where TLS was expected. */
+/** Whether the error says that a plain HTTP server sits where TLS was expected: Node has it from OpenSSL as text. */
 export function isPlainHttpAnswer(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_SSL_WRONG_VERSION_NUMBER';
+  return error instanceof Error && error.message.includes('wrong version number');
 }
 
 async function exchange(

@@ -1,6 +1,6 @@
 /** Pure: what stopping a container needs to know, and how long it may take (kuberuntime_container.go). */
 import { containerFieldPath, findContainer } from '../model/containers.ts';
-import type { Container, LifecycleHandler, ObjectReference, Pod } from '../model/kube.ts';
+import type { Container, ObjectReference, Pod } from '../model/kube.ts';
 import { annotations } from '../model/labels.ts';
 import type { KillReason } from '../model/pod-actions.ts';
 import { podReference, type PodRef } from '../model/pod-ref.ts';

@@ -94,11 +94,15 @@ function volumeMount(
     propagation: propagation(mount),
     recursive_read_only: recursiveReadOnly(mount, input.recursiveReadOnly),
   };
-  if (image !== undefined)
-    return { ...shared, image, image_sub_path: subPathOf(mount, input.env), readonly: true };
+  const subPath = subPathOf(mount, input.env);
+  if (image !== undefined) return { ...shared, image, image_sub_path: subPath, readonly: true };
+  const part = input.subPaths.get(index);
+  // the whole volume would show what the pod's author meant to keep from this container
+  if (subPath !== '' && part === undefined)
+    throw new FarletError('internal', `subPath ${subPath} of volume ${mount.name} was not prepared`);
   return {
     ...shared,
-    host_path: input.subPaths.get(index) ?? volume?.hostPath ?? '',
+    host_path: part ?? volume?.hostPath ?? '',
     readonly: mount.readOnly === true || volume?.readOnly === true,
     selinux_relabel: input.selinux && volume?.managed === true,
   };

@@ -48,7 +48,7 @@ export class PodContainersStarter {
     const { files } = host.link;
     const { paths } = settings;
     const logs = terminationLogs(pod, containers, { state, paths });
-    const hostname = podHostname(pod, settings.clusterDomain);
+    const { clusterDomain } = settings;
     const attempts = new Map(
       containers.map(({ spec: { name } }) => [
         name,
@@ -66,7 +66,7 @@ export class PodContainersStarter {
       files: quiet(
         writePodFiles(
           pod,
-          { containers, terminationLogs: logs, hostname, podIPs: ips },
+          { containers, terminationLogs: logs, clusterDomain, podIPs: ips },
           { files, paths, signal },
         ),
       ),
@@ -91,15 +91,21 @@ export class PodContainersStarter {
       sandbox.prepared === undefined
         ? allStarting(actions).filter((container) => heldBack(container) === undefined)
         : allStarting(actions);
-    const { ips } = sandbox;
-    const prepared = sandbox.prepared ?? this.prepare(input, { containers: free, ips }, ahead);
     const links: Promise<void>[] = [];
-    const context = await this.#context(input, { ...sandbox, prepared, links }, { ahead, signal });
+    const prepare = (): Prepared => this.prepare(input, { containers: free, ips: sandbox.ips }, ahead);
+    const context =
+      free.length === 0
+        ? undefined
+        : await this.#context(
+            input,
+            { ...sandbox, prepared: sandbox.prepared ?? prepare(), links },
+            { ahead, signal },
+          );
     const steps: SyncStep[] = [];
     const start = async (container: PodContainer): Promise<boolean> => {
-      const step = heldBack(container) ?? (await this.#startOne(container, context, signal));
-      steps.push(step);
-      return step.error === undefined;
+      const step = heldBack(container) ?? (context && (await this.#startOne(container, context, signal)));
+      if (step !== undefined) steps.push(step);
+      return step?.error === undefined;
     };
     for (const container of actions.startEphemeral) await start(container);
     let initialized = true;

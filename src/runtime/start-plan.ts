@@ -8,7 +8,7 @@ import { podRef } from '../model/pod-ref.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
 import { envReferences, type EnvSources, type Fetched } from './env.ts';
 import { hostNetworkHostsFile, managedHostsFile } from './hosts-file.ts';
-import type { PodHostname } from './hostname.ts';
+import { podHostname } from './hostname.ts';
 import { attemptFromLogs, podFileOps } from './pod-files.ts';
 import type { ObjectReader, ServiceReader } from './providers.ts';
 
@@ -86,7 +86,7 @@ export async function writePodFiles(
   input: {
     readonly containers: readonly PodContainer[];
     readonly terminationLogs: ReadonlyMap<string, string>;
-    readonly hostname: PodHostname;
+    readonly clusterDomain: string;
     readonly podIPs: readonly string[];
   },
   to: { files: HostFiles; paths: HostPaths; signal: AbortSignal },
@@ -95,7 +95,7 @@ export async function writePodFiles(
   const hosts =
     pod.spec.hostNetwork === true
       ? hostNetworkHostsFile(pod, await readHosts(files, signal))
-      : managedHostsFile(pod, input.hostname, input.podIPs);
+      : managedHostsFile(pod, podHostname(pod, input.clusterDomain), input.podIPs);
   const containers = input.containers.map(({ spec: { name } }) => ({
     name,
     terminationLog: input.terminationLogs.get(name)?.split('/').at(-1),
