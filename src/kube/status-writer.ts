@@ -109,7 +109,7 @@ export class StatusWriter {
   }
 
   async flush(): Promise<void> {
-    await Promise.all([...this.#entries.values()].map((entry) => entry.writing));
+    await Promise.all([...this.#entries.values()].map((entry) => entry.writing ?? Promise.resolve()));
   }
 
   forget(uid: string): void {

@@ -1,0 +1,255 @@
+/** Container statuses from what the runtime holds (pkg/kubelet/kubelet_pods.go convertToAPIContainerStatuses). Pure. */
+import type { PodContainer } from '../model/containers.ts';
+import type {
+  Container,
+  ContainerState,
+  ContainerStateTerminated,
+  ContainerStatus,
+  Pod,
+} from '../model/kube.ts';
+import { annotations } from '../model/labels.ts';
+import { formatMilli, quantityMilli, quantityValue } from '../model/quantity.ts';
+import type { ObservedContainer } from '../model/runtime-state.ts';
+import { rfc3339 } from '../util/clock.ts';
+
+/** Why the last start of a container failed, as the reason cache keeps it. */
+export interface StartFailure {
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface ContainerStatusInput {
+  readonly pod: Pod;
+  readonly container: PodContainer;
+  /** attempts of this container, newest first */
+  readonly observed: readonly ObservedContainer[];
+  readonly previous: ContainerStatus | undefined;
+  readonly failure: StartFailure | undefined;
+  readonly willRestart: boolean;
+  readonly runtimeName: string;
+  readonly terminationMessage: (containerId: string) => string | undefined;
+  /** the runtime told of everything it holds, so what it lacks is gone */
+  readonly isComplete: boolean;
+}
+
+const NS_PER_MS = 1_000_000;
+
+export function containerStatus(input: ContainerStatusInput): ContainerStatus {
+  const { observed, willRestart, failure } = input;
+  const [newest, former] = observed;
+  const status = newest === undefined ? unseen(input) : seen(input, newest, former);
+  if (!willRestart || failure === undefined || newest?.state === 'running') return status;
+  const waiting: ContainerState = { waiting: { reason: failure.reason, message: failure.message } };
+  const last =
+    status.state?.terminated === undefined ? status.lastState : { terminated: status.state.terminated };
+  return { ...status, state: waiting, lastState: last ?? {} };
+}
+
+/** A container that never started, or is not there any more. */
+function unseen(input: ContainerStatusInput): ContainerStatus {
+  const { pod, container, previous, isComplete } = input;
+  const waiting: ContainerState = {
+    waiting: { reason: hasInit(pod) ? 'PodInitializing' : 'ContainerCreating' },
+  };
+  const base: ContainerStatus = {
+    name: container.spec.name,
+    state: waiting,
+    lastState: previous?.lastState ?? {},
+    ready: false,
+    restartCount: previous?.restartCount ?? 0,
+    image: container.spec.image ?? '',
+    imageID: '',
+    started: false,
+    ...mountsOf(input),
+  };
+  if (previous?.state?.terminated !== undefined) {
+    return {
+      ...base,
+      state: previous.state,
+      ...(previous.containerID === undefined ? {} : { containerID: previous.containerID }),
+      image: previous.image,
+      imageID: previous.imageID,
+    };
+  }
+  if (previous?.state?.running === undefined || !isComplete) return base;
+  if (isInitialized(input))
+    return { ...base, state: { terminated: { exitCode: 0, reason: 'Completed', message: finishedUnseen } } };
+  const lost: ContainerStateTerminated = {
+    exitCode: 137,
+    reason: 'ContainerStatusUnknown',
+    message: 'The container could not be located when the pod was deleted.  The container used to be Running',
+  };
+  const deleting = pod.metadata.deletionTimestamp !== undefined;
+  return { ...base, lastState: { terminated: lost }, restartCount: base.restartCount + (deleting ? 0 : 1) };
+}
+
+const finishedUnseen =
+  'Unable to get init container status from container runtime and pod has been initialized, treat it as exited normally';
+
+function isInitialized({ pod, container }: ContainerStatusInput): boolean {
+  if (container.type !== 'init_container' || container.sidecar) return false;
+  return (pod.status?.containerStatuses ?? []).some(
+    ({ containerID }) => containerID !== undefined && containerID !== '',
+  );
+}
+
+function seen(
+  input: ContainerStatusInput,
+  newest: ObservedContainer,
+  former: ObservedContainer | undefined,
+): ContainerStatus {
+  const { container, runtimeName, previous } = input;
+  const state = stateOf(input, newest);
+  const last = former === undefined ? previousEnd(previous, newest, runtimeName) : terminated(input, former);
+  return {
+    name: container.spec.name,
+    state,
+    lastState: last === undefined ? {} : { terminated: last },
+    ready: false,
+    restartCount: restartCount(newest),
+    image: newest.image === '' ? (container.spec.image ?? '') : newest.image,
+    imageID: newest.imageRef,
+    containerID: `${runtimeName}://${newest.id}`,
+    started: false,
+    ...resourcesOf(container.spec, newest),
+    ...mountsOf(input),
+    ...userOf(newest),
+  };
+}
+
+/** The former attempt was collected already: what the status said of it still stands. */
+function previousEnd(
+  previous: ContainerStatus | undefined,
+  newest: ObservedContainer,
+  runtimeName: string,
+): ContainerStateTerminated | undefined {
+  if (previous === undefined) return undefined;
+  const sameContainer = previous.containerID === `${runtimeName}://${newest.id}`;
+  return sameContainer
+    ? previous.lastState?.terminated
+    : (previous.state?.terminated ?? previous.lastState?.terminated);
+}
+
+export function restartCount(observed: ObservedContainer): number {
+  return Number(observed.annotations[annotations.restartCount] ?? observed.attempt);
+}
+
+function stateOf(input: ContainerStatusInput, observed: ObservedContainer): ContainerState {
+  switch (observed.state) {
+    case 'running':
+      return { running: { startedAt: time(observed.startedAt) } };
+    case 'created':
+      return { waiting: {} };
+    case 'exited':
+      return { terminated: terminated(input, observed) };
+    case 'unknown':
+      return input.previous?.state?.running === undefined
+        ? { waiting: { reason: 'ContainerCreating' } }
+        : {
+            terminated: {
+              exitCode: 137,
+              reason: 'ContainerStatusUnknown',
+              message: 'The container could not be located when the pod was terminated',
+              containerID: `${input.runtimeName}://${observed.id}`,
+            },
+          };
+  }
+}
+
+function terminated(input: ContainerStatusInput, observed: ObservedContainer): ContainerStateTerminated {
+  const file = input.terminationMessage(observed.id) ?? '';
+  const message = [observed.message, file].filter((text) => text !== '').join(': ');
+  return {
+    exitCode: observed.exitCode,
+    reason: observed.reason,
+    startedAt: time(observed.startedAt),
+    finishedAt: time(observed.finishedAt),
+    containerID: `${input.runtimeName}://${observed.id}`,
+    ...(message === '' ? {} : { message }),
+  };
+}
+
+function time(nanoseconds: number): string {
+  return rfc3339(Math.floor(nanoseconds / NS_PER_MS));
+}
+
+function mountsOf({ container }: ContainerStatusInput): Pick<ContainerStatus, 'volumeMounts'> {
+  const mounts = container.spec.volumeMounts ?? [];
+  if (mounts.length === 0) return {};
+  return {
+    volumeMounts: mounts.map((mount) => ({
+      name: mount.name,
+      mountPath: mount.mountPath,
+      ...(mount.readOnly === true
+        ? {
+            readOnly: true,
+            recursiveReadOnly: mount.recursiveReadOnly === 'Enabled' ? 'Enabled' : 'Disabled',
+          }
+        : {}),
+    })),
+  };
+}
+
+function userOf({ user }: ObservedContainer): Pick<ContainerStatus, 'user'> {
+  if (user === undefined) return {};
+  return {
+    user: {
+      linux: {
+        uid: user.uid,
+        gid: user.gid,
+        ...(user.supplementalGroups.length === 0 ? {} : { supplementalGroups: [...user.supplementalGroups] }),
+      },
+    },
+  };
+}
+
+/** What a running container really has; the spec's for others (convertContainerStatusResources). */
+function resourcesOf(
+  spec: Container,
+  observed: ObservedContainer,
+): Pick<ContainerStatus, 'resources' | 'allocatedResources'> {
+  const { requests, limits } = spec.resources ?? {};
+  const allocated =
+    requests === undefined || Object.keys(requests).length === 0 ? {} : { allocatedResources: requests };
+  if (observed.state !== 'running' || observed.resources === undefined) {
+    return {
+      ...allocated,
+      resources: {
+        ...(limits === undefined ? {} : { limits }),
+        ...(requests === undefined ? {} : { requests }),
+      },
+    };
+  }
+  const { cpuQuota, cpuPeriod, cpuShares, memoryLimitBytes } = observed.resources;
+  const actualLimits = { ...limits };
+  const actualRequests = { ...requests };
+  if (limits?.cpu !== undefined && cpuQuota > 0 && cpuPeriod > 0) {
+    const milli = Math.floor((cpuQuota * 1000) / cpuPeriod);
+    if (milli !== quantityMilli(limits.cpu)) actualLimits.cpu = formatMilli(milli);
+  }
+  if (
+    limits?.memory !== undefined &&
+    memoryLimitBytes > 0 &&
+    memoryLimitBytes !== quantityValue(limits.memory)
+  ) {
+    actualLimits.memory = String(memoryLimitBytes);
+  }
+  if (requests?.cpu !== undefined && cpuShares > 2 && cpuShares !== sharesOf(requests.cpu)) {
+    actualRequests.cpu = formatMilli(Math.floor((cpuShares * 1000) / 1024));
+  }
+  return {
+    ...allocated,
+    resources: {
+      ...(Object.keys(actualLimits).length === 0 ? {} : { limits: actualLimits }),
+      ...(Object.keys(actualRequests).length === 0 ? {} : { requests: actualRequests }),
+    },
+  };
+}
+
+function sharesOf(cpu: string): number {
+  return Math.floor((quantityMilli(cpu) * 1024) / 1000);
+}
+
+function hasInit(pod: Pod): boolean {
+  return (pod.spec.initContainers ?? []).length > 0;
+}

@@ -1,0 +1,217 @@
+/** A pod's whole status from what is known of it (pkg/kubelet/kubelet_pods.go generateAPIPodStatus). Pure. */
+import { podContainers, type PodContainer } from '../model/containers.ts';
+import type { ContainerStatus, Pod, PodStatus } from '../model/kube.ts';
+import { podQosClass } from '../model/pod-qos.ts';
+import type { PodRuntimeState } from '../model/runtime-state.ts';
+import { restartsAfter } from '../runtime/restart-decision.ts';
+import { sandboxVerdict } from '../runtime/sandbox-changed.ts';
+import { rfc3339 } from '../util/clock.ts';
+import { podConditions } from './conditions.ts';
+import { containerStatus, type StartFailure } from './container-status.ts';
+import { podPhase } from './phase.ts';
+
+export interface StatusInput {
+  readonly pod: Pod;
+  readonly state: PodRuntimeState;
+  /** the newest status known: farlet's own, else the API server's */
+  readonly previous: PodStatus;
+  readonly failure: (container: string) => StartFailure | undefined;
+  /** the probes' results: undefined where there is no probe, or it has not spoken since farlet's start */
+  readonly probes: { readonly readiness: Result; readonly startup: Result };
+  readonly terminationMessage: (containerId: string) => string | undefined;
+  readonly nodeIPs: readonly string[];
+  readonly runtimeName: string;
+  /** nothing will be started any more */
+  readonly isTerminal: boolean;
+  /** the host could be asked, so what it lacks is gone */
+  readonly isComplete: boolean;
+  /** ms since the epoch */
+  readonly now: number;
+}
+
+type Result = (containerId: string) => 'success' | 'failure' | 'unknown' | undefined;
+
+/** All termination messages of a pod together (kubelet: MaxPodTerminationMessageLogLength). */
+const MAX_MESSAGES = 12_288;
+
+export function podStatus(input: StatusInput): PodStatus {
+  const { pod, state, previous, nodeIPs, now } = input;
+  const statuses = podContainers(pod).map((container): [PodContainer, ContainerStatus] => [
+    container,
+    oneStatus(input, container),
+  ]);
+  const of = (type: PodContainer['type']): ContainerStatus[] =>
+    statuses.filter(([container]) => container.type === type).map(([, status]) => status);
+  const init = of('init_container');
+  const regular = of('container');
+  const phase = settledPhase(input, podPhase({ pod, init, regular, isTerminal: input.isTerminal }));
+  const conditions = podConditions({
+    pod,
+    phase,
+    init,
+    regular,
+    sandboxReady: !sandboxVerdict(pod, state).changed,
+    previous: previous.conditions ?? [],
+    now: rfc3339(now),
+  });
+  const cut = Math.floor(MAX_MESSAGES / Math.max(1, statuses.length));
+  const limited = (list: ContainerStatus[]): ContainerStatus[] =>
+    list.map((status) => withShortMessages(status, cut));
+  return {
+    ...kept(previous, phase),
+    ...(pod.metadata.generation === undefined
+      ? {}
+      : { observedGeneration: Math.max(pod.metadata.generation, previous.observedGeneration ?? 0) }),
+    phase,
+    conditions,
+    ...addresses(pod, state, { nodeIPs, previous }),
+    startTime: previous.startTime ?? rfc3339(now),
+    ...(init.length === 0 ? {} : { initContainerStatuses: limited(init) }),
+    containerStatuses: limited(sortByName(regular)),
+    ...(of('ephemeral_container').length === 0
+      ? {}
+      : { ephemeralContainerStatuses: limited(sortByName(of('ephemeral_container'))).map(withoutStarted) }),
+    qosClass: podQosClass(pod),
+    ...podResources(pod),
+  };
+}
+
+function oneStatus(input: StatusInput, container: PodContainer): ContainerStatus {
+  const { pod, state, previous, failure } = input;
+  const observed = state.containers.filter(({ name }) => name === container.spec.name);
+  const [newest] = observed;
+  const former = listOf(previous, container).find(({ name }) => name === container.spec.name);
+  const status = containerStatus({
+    pod,
+    container,
+    observed,
+    previous: former,
+    failure: failure(container.spec.name),
+    willRestart: willRestart(input, container, newest?.state === 'exited' ? newest.exitCode : undefined),
+    runtimeName: input.runtimeName,
+    terminationMessage: input.terminationMessage,
+    isComplete: input.isComplete,
+  });
+  return withProbes(status, container, input, {
+    id: newest?.id,
+    wasReady: former?.ready === true && former.containerID === status.containerID,
+  });
+}
+
+function willRestart(
+  { pod, isTerminal }: StatusInput,
+  container: PodContainer,
+  exitCode: number | undefined,
+): boolean {
+  if (isTerminal || pod.metadata.deletionTimestamp !== undefined) return false;
+  if (exitCode === undefined) return true;
+  if (container.type === 'ephemeral_container') return false;
+  // an init container that is through is not started again because a later start failed
+  if (container.type === 'init_container' && !container.sidecar && exitCode === 0) return false;
+  return restartsAfter(pod, container.spec, exitCode);
+}
+
+/** started and ready (pkg/kubelet/prober/prober_manager.go UpdatePodStatus). */
+function withProbes(
+  status: ContainerStatus,
+  container: PodContainer,
+  { probes }: StatusInput,
+  seen: { id: string | undefined; wasReady: boolean },
+): ContainerStatus {
+  if (container.type === 'ephemeral_container') return status;
+  const running = status.state?.running !== undefined;
+  if (container.type === 'init_container' && !container.sidecar) {
+    return { ...status, started: running, ready: status.state?.terminated?.exitCode === 0 };
+  }
+  if (!running || seen.id === undefined) return status;
+  const { startupProbe, readinessProbe } = container.spec;
+  const started = startupProbe === undefined || probes.startup(seen.id) === 'success';
+  const result = readinessProbe === undefined ? 'success' : probes.readiness(seen.id);
+  // no result although there is a probe: the container ran before farlet did, and keeps what it was
+  const ready = started && (result === undefined ? seen.wasReady : result === 'success');
+  return { ...status, started, ready };
+}
+
+/** Succeeded and Failed are final. */
+function settledPhase(
+  { previous, pod }: StatusInput,
+  phase: ReturnType<typeof podPhase>,
+): ReturnType<typeof podPhase> {
+  for (const known of [previous.phase, pod.status?.phase])
+    if (known === 'Failed' || known === 'Succeeded') return known;
+  return phase;
+}
+
+function kept(previous: PodStatus, phase: string): Pick<PodStatus, 'reason' | 'message'> {
+  if (previous.phase !== phase) return {};
+  return {
+    ...(previous.reason === undefined ? {} : { reason: previous.reason }),
+    ...(previous.message === undefined ? {} : { message: previous.message }),
+  };
+}
+
+function addresses(
+  pod: Pod,
+  state: PodRuntimeState,
+  { nodeIPs, previous }: { nodeIPs: readonly string[]; previous: PodStatus },
+): Partial<PodStatus> {
+  const [hostIP] = nodeIPs;
+  const host = hostIP === undefined ? {} : { hostIP, hostIPs: nodeIPs.slice(0, 2).map((ip) => ({ ip })) };
+  const ips = pod.spec.hostNetwork === true ? nodeIPs.slice(0, 2) : onePerFamily(state.ips, hostIP);
+  const known = ips.length === 0 ? (previous.podIPs ?? []).map(({ ip }) => ip) : ips;
+  const [podIP] = known;
+  return { ...host, ...(podIP === undefined ? {} : { podIP, podIPs: known.map((ip) => ({ ip })) }) };
+}
+
+/** At most one address a family, the node's own family first. */
+function onePerFamily(ips: readonly string[], hostIP: string | undefined): string[] {
+  const is6 = (ip: string): boolean => ip.includes(':');
+  const first = ips.find((ip) => hostIP === undefined || is6(ip) === is6(hostIP)) ?? ips[0];
+  const second = first === undefined ? undefined : ips.find((ip) => is6(ip) !== is6(first));
+  return [first, second].filter((ip) => ip !== undefined);
+}
+
+function podResources(pod: Pod): Pick<PodStatus, 'resources' | 'allocatedResources'> {
+  const { resources } = pod.spec;
+  if (resources === undefined) return { resources: {} };
+  const { requests, limits } = resources;
+  return {
+    ...(requests === undefined ? {} : { allocatedResources: requests }),
+    resources: {
+      ...(limits === undefined ? {} : { limits }),
+      ...(requests === undefined ? {} : { requests }),
+    },
+  };
+}
+
+function withShortMessages(status: ContainerStatus, bytes: number): ContainerStatus {
+  const short = (state: ContainerStatus['state']): ContainerStatus['state'] => {
+    const message = state?.terminated?.message;
+    if (state?.terminated === undefined || message === undefined || Buffer.byteLength(message) <= bytes)
+      return state;
+    return {
+      terminated: { ...state.terminated, message: Buffer.from(message).subarray(0, bytes).toString() },
+    };
+  };
+  return { ...status, state: short(status.state) ?? {}, lastState: short(status.lastState) ?? {} };
+}
+
+function listOf(status: PodStatus, container: PodContainer): readonly ContainerStatus[] {
+  switch (container.type) {
+    case 'init_container':
+      return status.initContainerStatuses ?? [];
+    case 'container':
+      return status.containerStatuses ?? [];
+    case 'ephemeral_container':
+      return status.ephemeralContainerStatuses ?? [];
+  }
+}
+
+function sortByName(statuses: readonly ContainerStatus[]): ContainerStatus[] {
+  return [...statuses].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function withoutStarted(status: ContainerStatus): ContainerStatus {
+  const { started: _started, ...rest } = status;
+  return rest;
+}

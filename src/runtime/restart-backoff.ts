@@ -1,0 +1,43 @@
+/** CrashLoopBackOff (kuberuntime_manager.go doBackOff; client-go util/flowcontrol/backoff.go). */
+import { LRUCache } from 'lru-cache';
+
+const BASE_MS = 10_000;
+const ENTRIES = 10_000;
+
+interface Entry {
+  readonly delayMs: number;
+  readonly updatedAt: number;
+}
+
+/**
+ * Restarts of one container: the first is immediate; each further one waits 10 s, 20 s, … up to the cap after the last exit;
+ * a container that stayed up for more than twice the cap begins anew. Lost with the process, as the kubelet's is.
+ */
+export class RestartBackoff {
+  readonly #maxMs: number;
+  readonly #entries = new LRUCache<string, Entry>({ max: ENTRIES });
+
+  constructor(options: { maxMs: number }) {
+    this.#maxMs = options.maxMs;
+  }
+
+  /**
+   * Asks to start a container that exited at `finishedAt` (ms). undefined: it may start, and the next wait grows;
+   * otherwise how long it has to wait and until when.
+   */
+  next(
+    key: string,
+    finishedAt: number,
+    now: number,
+  ): { readonly delayMs: number; readonly until: number } | undefined {
+    const entry = this.#entries.get(key);
+    const fresh = entry === undefined || finishedAt - entry.updatedAt > 2 * this.#maxMs;
+    if (!fresh && now - finishedAt < entry.delayMs)
+      return { delayMs: entry.delayMs, until: finishedAt + entry.delayMs };
+    this.#entries.set(key, {
+      delayMs: fresh ? BASE_MS : Math.min(entry.delayMs * 2, this.#maxMs),
+      updatedAt: now,
+    });
+    return undefined;
+  }
+}
