@@ -151,12 +151,10 @@ describe('properties', () => {
   const event = fc.oneof(
     fc.constant<WorkerEvent>({ kind: 'pod', pod: pod() }),
     fc.integer({ min: 0, max: 100 }).map((grace): WorkerEvent => ({ kind: 'pod', pod: deleted(grace) })),
-    fc
-      .option(fc.integer({ min: 0, max: 100 }), { nil: undefined })
-      .map((grace): WorkerEvent => ({
-        kind: 'kill',
-        order: grace === undefined ? {} : { graceSeconds: grace },
-      })),
+    fc.option(fc.integer({ min: 0, max: 100 }), { nil: undefined }).map((grace): WorkerEvent => ({
+      kind: 'kill',
+      order: grace === undefined ? {} : { graceSeconds: grace },
+    })),
     fc.constant<WorkerEvent>({ kind: 'stopped' }),
     fc.constant<WorkerEvent>({ kind: 'done' }),
   );
