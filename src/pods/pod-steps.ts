@@ -1,0 +1,317 @@
+/**
+ * The three steps of a pod's life (pkg/kubelet/kubelet.go SyncPod, SyncTerminatingPod, SyncTerminatedPod).
+ *
+ * I1. A step acts only on an observation newer than its last action: what it touched is looked at before it ends.
+ * I2. While the host can't be asked nothing is judged and nothing is written.
+ * I3. The object goes only after the runtime and the host's disk hold nothing of the pod.
+ */
+import type { HostState } from '../hosts/runtime-host.ts';
+import { FarletError, messageOf } from '../model/errors.ts';
+import type { EventRecorder } from '../model/events.ts';
+import type { Pod, PodStatus, RuntimeClass, Secret } from '../model/kube.ts';
+import type { Log } from '../model/log.ts';
+import { podRef, podReference, type PodRef } from '../model/pod-ref.ts';
+import type { KillOrder } from '../model/pod-update.ts';
+import { emptyRuntimeState, type ObservedSandbox, type PodRuntimeState } from '../model/runtime-state.ts';
+import { computeActions, isIdle } from '../runtime/compute-actions.ts';
+import type { PodRuntime, PodSyncResult } from '../runtime/execute.ts';
+import type { ProbeResults } from '../runtime/init-actions.ts';
+import { readPullSecrets } from '../runtime/pull-secrets.ts';
+import type { StartErrors } from '../runtime/start-errors.ts';
+import { firstFailure } from '../runtime/steps.ts';
+import { jittered } from '../util/backoff.ts';
+import type { Clock } from '../util/clock.ts';
+import type { PodVolumes } from '../volumes/pod-volumes.ts';
+import { finalStatus, isTerminal } from './merge-status.ts';
+import { podStatus } from './status.ts';
+import type { TerminationMessages } from './termination-messages.ts';
+
+export interface PodStepsOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly events: EventRecorder;
+  readonly host: { state(): HostState; runtime(): { readonly name: string } | undefined };
+  readonly cache: { get(uid: string): PodRuntimeState | undefined };
+  /** looks at the runtime again; answers are newer than the question */
+  readonly observe: {
+    refresh(pod: PodRef, options: { signal: AbortSignal }): Promise<void>;
+  };
+  readonly runtime: PodRuntime;
+  readonly startErrors: StartErrors;
+  readonly collector: { removePod(state: PodRuntimeState, options: { signal: AbortSignal }): Promise<void> };
+  readonly volumes: PodVolumes;
+  readonly objects: {
+    register(pod: Pod): void;
+    unregister(uid: string): void;
+    secret(namespace: string, name: string, options: { signal: AbortSignal }): Promise<Secret>;
+  };
+  readonly runtimeClass: (name: string) => RuntimeClass | undefined;
+  readonly probes: ProbeResults & {
+    readonly readiness: ProbeResults['liveness'];
+    add(pod: Pod): void;
+    stopLivenessAndStartup(uid: string): void;
+    remove(uid: string): void;
+  };
+  readonly messages: TerminationMessages;
+  readonly status: {
+    current(uid: string): PodStatus | undefined;
+    set(pod: Pod, desired: { status: PodStatus; mayRun: boolean }): void;
+    settled(uid: string): Promise<void>;
+    finish(pod: Pod, options: { signal: AbortSignal }): Promise<void>;
+  };
+  readonly forgetPod: (uid: string) => void;
+  readonly nodeIPs: () => readonly string[];
+  readonly onRunning: (pod: Pod) => void;
+}
+
+export type StepOutcome =
+  | { readonly kind: 'acted' }
+  | { readonly kind: 'settled'; readonly againInMs?: number }
+  | { readonly kind: 'failed'; readonly retryInMs: number }
+  | { readonly kind: 'paused' }
+  | { readonly kind: 'terminal'; readonly order: KillOrder };
+
+const NETWORK_RETRY_MS = 1_000;
+const ERROR_RETRY_MS = 10_000;
+const MAX_RETRY_MS = 60_000;
+const JITTER = 0.5;
+
+export class PodSteps {
+  readonly #options: PodStepsOptions;
+
+  constructor(options: PodStepsOptions) {
+    this.#options = options;
+  }
+
+  async syncPod(pod: Pod, { signal }: { signal: AbortSignal }): Promise<StepOutcome> {
+    const { clock, host, objects, probes, status, events, messages, volumes, onRunning } = this.#options;
+    const hostState = host.state();
+    if (hostState.at !== 'ready') return { kind: 'paused' };
+    const state = this.#state(pod);
+    await messages.read(state, { signal });
+    const current = this.#status(pod, state, { isTerminal: false });
+    if (isTerminal(current.phase)) {
+      status.set(pod, { status: current, mayRun: true });
+      return { kind: 'terminal', order: {} };
+    }
+    const deadline = deadlineIn(pod, current, clock.now());
+    if (deadline !== undefined && deadline <= 0) {
+      events.event(podReference(pod), 'Normal', 'DeadlineExceeded', deadlineMessage);
+      const failed = { phase: 'Failed', reason: 'DeadlineExceeded', message: deadlineMessage };
+      status.set(pod, { status: { ...current, ...failed }, mayRun: true });
+      return { kind: 'terminal', order: { status: failed } };
+    }
+    status.set(pod, { status: current, mayRun: true });
+    if (current.phase === 'Running') onRunning(pod);
+    if (!hostState.networkReady.status && pod.spec.hostNetwork !== true) {
+      const { reason, message } = hostState.networkReady;
+      events.event(
+        podReference(pod),
+        'Warning',
+        'NetworkNotReady',
+        `network is not ready: container runtime network not ready: NetworkReady=false reason:${reason} message:${message}`,
+      );
+      return { kind: 'failed', retryInMs: jittered(NETWORK_RETRY_MS, JITTER) };
+    }
+    objects.register(pod);
+    probes.add(pod);
+    const actions = computeActions({ pod, state, probes });
+    const mounted = await volumes.mount(pod, { signal });
+    if (isIdle(actions)) return { kind: 'settled', ...this.#nextLook(pod, deadline) };
+    const handler = await this.#runtimeHandler(pod);
+    const starts = actions.start.length + actions.startInit.length + actions.startEphemeral.length > 0;
+    const result = await this.#options.runtime.syncPod(
+      {
+        pod,
+        state,
+        actions,
+        volumes: mounted,
+        pullSecrets: starts
+          ? await readPullSecrets(pod, { secret: objects.secret.bind(objects), events }, { signal })
+          : [],
+        runtimeHandler: handler,
+        onSandboxReady: (sandbox, ips) => {
+          this.#tellSandbox(pod, state, { sandbox, ips });
+        },
+      },
+      { signal },
+    );
+    return this.#afterSync(pod, result, signal);
+  }
+
+  async stopPod(
+    pod: Pod,
+    {
+      graceSeconds,
+      status: override,
+      signal,
+    }: { graceSeconds: number; status: KillOrder['status'] | undefined; signal: AbortSignal },
+  ): Promise<void> {
+    const { host, runtime, probes, status, observe, messages } = this.#options;
+    if (host.state().at !== 'ready')
+      throw new FarletError('unavailable', 'the host is not ready: the pod is stopped when it is back');
+    const { uid } = pod.metadata;
+    probes.stopLivenessAndStartup(uid);
+    await observe.refresh(podRef(pod), { signal });
+    const before = this.#state(pod);
+    await messages.read(before, { signal });
+    status.set(pod, {
+      status: { ...this.#status(pod, before, { isTerminal: true }), ...override },
+      mayRun: true,
+    });
+    const steps = await runtime.killPod({ pod, state: before, graceSeconds }, { signal });
+    const failure = firstFailure(steps);
+    probes.remove(uid);
+    await observe.refresh(podRef(pod), { signal });
+    const after = this.#state(pod);
+    const running = after.containers.filter(({ state }) => state === 'running').map(({ name }) => name);
+    if (failure !== undefined || running.length > 0) {
+      throw new FarletError(
+        'internal',
+        `pod ${pod.metadata.name} could not be stopped: ${failure?.message ?? `still running: ${running.join(', ')}`}`,
+      );
+    }
+    await messages.read(after, { signal });
+    status.set(pod, {
+      status: { ...this.#status(pod, after, { isTerminal: true }), ...override },
+      mayRun: false,
+    });
+  }
+
+  async finishPod(pod: Pod, { signal }: { signal: AbortSignal }): Promise<void> {
+    const { host, collector, objects, status, volumes, observe, probes, cache, forgetPod } = this.#options;
+    if (host.state().at !== 'ready')
+      throw new FarletError('unavailable', 'the host is not ready: the pod is cleaned up when it is back');
+    const { uid } = pod.metadata;
+    const last = status.current(uid) ?? pod.status ?? {};
+    status.set(pod, { status: finalStatus(last, pod), mayRun: false });
+    probes.remove(uid);
+    objects.unregister(uid);
+    await volumes.unmount(uid, { signal });
+    if (pod.metadata.deletionTimestamp === undefined) {
+      await status.settled(uid);
+      return;
+    }
+    const held = cache.get(uid);
+    if (held !== undefined) {
+      await collector.removePod(held, { signal });
+      await observe.refresh(podRef(pod), { signal });
+    }
+    await status.finish(pod, { signal });
+    forgetPod(uid);
+  }
+
+  async stopOrphan(pod: PodRef, { signal }: { signal: AbortSignal }): Promise<void> {
+    const { host, runtime, collector, volumes, observe, cache, log } = this.#options;
+    if (host.state().at !== 'ready') return;
+    await observe.refresh(pod, { signal });
+    const state = cache.get(pod.uid);
+    if (state === undefined) return;
+    log.warn(
+      { pod: pod.name, namespace: pod.namespace, uid: pod.uid },
+      'stopping a pod that no source knows',
+    );
+    const failure = firstFailure(
+      await runtime.killPod({ pod: undefined, state, graceSeconds: 1 }, { signal }),
+    );
+    if (failure !== undefined) throw new FarletError('internal', failure.message);
+    await observe.refresh(pod, { signal });
+    const stopped = cache.get(pod.uid);
+    if (stopped !== undefined) await collector.removePod(stopped, { signal });
+    await volumes.unmount(pod.uid, { signal });
+    await observe.refresh(pod, { signal });
+  }
+
+  async #afterSync(pod: Pod, result: PodSyncResult, signal: AbortSignal): Promise<StepOutcome> {
+    const { clock, log, observe, startErrors } = this.#options;
+    const { uid, name, namespace } = pod.metadata;
+    startErrors.update(uid, result.steps);
+    await observe.refresh(podRef(pod), { signal });
+    const failed = result.steps.filter(({ error }) => error !== undefined);
+    if (result.error === undefined && failed.length === 0) return { kind: 'acted' };
+    const state = this.#state(pod);
+    this.#options.status.set(pod, { status: this.#status(pod, state, { isTerminal: false }), mayRun: true });
+    if (result.error !== undefined)
+      log.warn({ err: result.error, pod: name, namespace, uid }, 'pod sync failed');
+    const times = failed.map(({ error }) => error?.retryAt);
+    const known = times.filter((at) => at !== undefined);
+    const backoffOnly = result.error === undefined && known.length === times.length;
+    const wait = backoffOnly
+      ? Math.min(Math.max(0, Math.min(...known) - clock.now()), MAX_RETRY_MS)
+      : jittered(ERROR_RETRY_MS, JITTER);
+    return { kind: 'failed', retryInMs: Math.max(wait, 10) };
+  }
+
+  #state(pod: Pod): PodRuntimeState {
+    return (
+      this.#options.cache.get(pod.metadata.uid) ??
+      emptyRuntimeState(podRef(pod), this.#options.clock.monotonic())
+    );
+  }
+
+  #status(pod: Pod, state: PodRuntimeState, { isTerminal: terminal }: { isTerminal: boolean }): PodStatus {
+    const { startErrors, probes, messages, nodeIPs, host, clock, status } = this.#options;
+    const { uid } = pod.metadata;
+    return podStatus({
+      pod,
+      state,
+      previous: status.current(uid) ?? pod.status ?? {},
+      failure: (container) => {
+        const error = startErrors.get(uid, container);
+        return error === undefined ? undefined : { reason: error.code, message: error.message };
+      },
+      probes,
+      terminationMessage: (id) => messages.get(id),
+      nodeIPs: nodeIPs(),
+      runtimeName: host.runtime()?.name ?? 'unknown',
+      isTerminal: terminal,
+      isComplete: true,
+      now: clock.now(),
+    });
+  }
+
+  /** The sandbox is up: told before images are pulled, which may take long. */
+  #tellSandbox(
+    pod: Pod,
+    state: PodRuntimeState,
+    { sandbox, ips }: { sandbox: ObservedSandbox; ips: readonly string[] },
+  ): void {
+    const old = state.sandboxes.map((each) => ({ ...each, ready: false }));
+    // a pod on the host's network has its address only with its containers
+    const shown = { ...state, sandboxes: [sandbox, ...old], ips: state.containers.length > 0 ? ips : [] };
+    this.#options.status.set(pod, { status: this.#status(pod, shown, { isTerminal: false }), mayRun: true });
+  }
+
+  #runtimeHandler(pod: Pod): Promise<string> {
+    const name = pod.spec.runtimeClassName;
+    if (name === undefined || name === '') return Promise.resolve('');
+    const found = this.#options.runtimeClass(name);
+    if (found !== undefined) return Promise.resolve(found.handler);
+    const text = `failed to create sandbox: runtimeclass.node.k8s.io "${name}" not found`;
+    this.#options.events.event(
+      podReference(pod),
+      'Warning',
+      'FailedCreatePodSandBox',
+      `Failed to create pod sandbox: ${messageOf(new Error(text))}`,
+    );
+    return Promise.reject(new FarletError('not-found', text));
+  }
+
+  #nextLook(pod: Pod, deadline: number | undefined): { againInMs?: number } {
+    const { clock, volumes } = this.#options;
+    const renewAt = volumes.renewAt(pod.metadata.uid);
+    const waits = [deadline, renewAt === undefined ? undefined : renewAt - clock.now()].filter(
+      (ms) => ms !== undefined,
+    );
+    return waits.length === 0 ? {} : { againInMs: Math.max(1_000, Math.min(...waits)) };
+  }
+}
+
+const deadlineMessage = 'Pod was active on the node longer than the specified deadline';
+
+/** ms until the pod's activeDeadlineSeconds are over (pkg/kubelet/active_deadline.go). */
+function deadlineIn(pod: Pod, status: PodStatus, now: number): number | undefined {
+  const { activeDeadlineSeconds } = pod.spec;
+  if (activeDeadlineSeconds === undefined || status.startTime === undefined) return undefined;
+  return Date.parse(status.startTime) + activeDeadlineSeconds * 1000 - now;
+}
