@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ConfigError, parseConfig } from './load.ts';
+
+const head = 'apiVersion: farlet.dev/v1alpha1\nkind: FarletConfiguration\n';
+const node = (name: string, port: number, more = ''): string =>
+  `- name: ${name}\n  port: ${port}\n${more}  hosts: [{name: h, endpoint: "unix:///run/c.sock"}]\n`;
+
+function problems(text: string): readonly string[] {
+  try {
+    parseConfig(text, 'f.yaml');
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.problems;
+  }
+}
+
+describe('configuration', () => {
+  it('fills in the defaults', () => {
+    const config = parseConfig(`${head}nodes:\n${node('edge-1', 10250)}`, 'f.yaml');
+    assert.equal(config.nodeStatusUpdateFrequency, 10_000);
+    assert.equal(config.authorization.mode, 'Webhook');
+    assert.equal(config.nodes[0]?.registerWithTaints[0]?.key, 'virtual-kubelet.io/provider');
+    assert.ok(Object.isFrozen(config));
+  });
+
+  const rows: { name: string; text: string; expect: RegExp[] }[] = [
+    {
+      name: 'an unknown key, with its line and a suggestion',
+      text: `${head}clusterDns: []\nnodes:\n${node('a', 1)}`,
+      expect: [/^clusterDns \(line 3\): unknown key; did you mean clusterDNS\?/],
+    },
+    {
+      name: 'a wrong type',
+      text: `${head}maxPods: many\nnodes:\n${node('a', 1)}`,
+      expect: [/^maxPods \(line 3\): .*number.*found "many"/],
+    },
+    {
+      name: 'a bad duration',
+      text: `${head}nodeStatusUpdateFrequency: soon\nnodes:\n${node('a', 1)}`,
+      expect: [/"soon" is no duration; write for example 10s/],
+    },
+    {
+      name: 'two nodes with one name and one port',
+      text: `${head}nodes:\n${node('a', 1)}${node('a', 1)}`,
+      expect: [/nodes\[1\]\.name: a is nodes\[0\]'s already/, /nodes\[1\]\.port: 1 is/],
+    },
+    {
+      name: 'a name that is no DNS name',
+      text: `${head}nodes:\n${node('Edge_1', 1)}`,
+      expect: [/nodes\[0\]\.name.*DNS-1123/],
+    },
+    {
+      name: 'a file that is not there',
+      text: `${head}tlsCertFile: /nope\ntlsPrivateKeyFile: /nope\nnodes:\n${node('a', 1)}`,
+      expect: [/^tlsCertFile: ENOENT/, /^tlsPrivateKeyFile: ENOENT/],
+    },
+    {
+      name: 'a link that is not there yet',
+      text: `${head}nodes:\n- {name: a, hosts: [{name: h, endpoint: "ssh://root@h/run/c.sock"}]}`,
+      expect: [/not supported by this version; use unix/],
+    },
+    { name: 'no nodes', text: head, expect: [/^nodes/] },
+    {
+      name: 'several faults at once',
+      text: `kind: X\nnodes: []`,
+      expect: [/^apiVersion/, /^kind/, /^nodes/],
+    },
+    { name: 'text that is no YAML', text: 'a: [', expect: [/./] },
+  ];
+  for (const row of rows) {
+    it(`tells of ${row.name}`, () => {
+      const found = problems(row.text);
+      for (const [index, pattern] of row.expect.entries())
+        assert.match(found[index] ?? '', pattern, found.join('\n'));
+    });
+  }
+});
