@@ -1,0 +1,112 @@
+/** The node's conditions with the kubelet's reasons and messages (pkg/kubelet/nodestatus/setters.go). Pure. */
+import type { HostFacts } from '../hosts/facts.ts';
+import type { HostState } from '../hosts/runtime-host.ts';
+import type { NodeCondition } from '../model/kube.ts';
+import { quantityValue } from '../model/quantity.ts';
+
+export interface PlegHealth {
+  /** ms since the last successful look, undefined before the first */
+  readonly silentMs: number | undefined;
+  readonly thresholdMs: number;
+}
+
+/** Why the node is not Ready; empty: it is. */
+export function readyProblems(host: HostState, pleg: PlegHealth): string[] {
+  if (host.at === 'connecting')
+    return [
+      `container runtime status check may not have completed yet${host.error === undefined ? '' : `: ${host.error}`}`,
+    ];
+  if (host.at === 'lost') return [`container runtime is down: ${host.error}`];
+  const problems: string[] = [];
+  const { runtimeReady, networkReady } = host;
+  if (!runtimeReady.status)
+    problems.push(
+      `container runtime not ready: RuntimeReady=false reason:${runtimeReady.reason} message:${runtimeReady.message}`,
+    );
+  if (!networkReady.status)
+    problems.push(
+      `container runtime network not ready: NetworkReady=false reason:${networkReady.reason} message:${networkReady.message}`,
+    );
+  if (pleg.silentMs === undefined) problems.push('PLEG is not healthy: pleg has yet to be successful');
+  else if (pleg.silentMs > pleg.thresholdMs) {
+    problems.push(
+      `PLEG is not healthy: pleg was last seen active ${Math.round(pleg.silentMs / 1000)}s ago; threshold is ${Math.round(pleg.thresholdMs / 60_000)}m0s`,
+    );
+  }
+  return problems;
+}
+
+/** A signal below its threshold, given as a quantity or a percentage of the whole. */
+function isBelow(threshold: string | undefined, available: number, whole: number): boolean {
+  if (threshold === undefined || whole === 0) return false;
+  const limit = threshold.endsWith('%')
+    ? (whole * Number(threshold.slice(0, -1))) / 100
+    : quantityValue(threshold);
+  return available < limit;
+}
+
+export interface ConditionsInput {
+  readonly host: HostState;
+  readonly pleg: PlegHealth;
+  readonly facts: HostFacts | undefined;
+  readonly evictionHard: Readonly<Record<string, string>>;
+  readonly previous: readonly NodeCondition[];
+  /** RFC 3339 */
+  readonly now: string;
+}
+
+export function nodeConditions(input: ConditionsInput): NodeCondition[] {
+  const { facts, evictionHard: hard } = input;
+  const problems = readyProblems(input.host, input.pleg);
+  const memory =
+    facts !== undefined && isBelow(hard['memory.available'], facts.memoryAvailableBytes, facts.memoryBytes);
+  const disk =
+    facts !== undefined &&
+    (isBelow(hard['nodefs.available'], facts.nodefs.availableBytes, facts.nodefs.capacityBytes) ||
+      isBelow(hard['nodefs.inodesFree'], facts.nodefs.inodesFree, facts.nodefs.inodes));
+  const pids = facts !== undefined && isBelow(hard['pid.available'], facts.pidMax - facts.pids, facts.pidMax);
+  return [
+    pressure('MemoryPressure', memory, [
+      'KubeletHasSufficientMemory',
+      'kubelet has sufficient memory available',
+      'KubeletHasInsufficientMemory',
+      'kubelet has insufficient memory available',
+    ]),
+    pressure('DiskPressure', disk, [
+      'KubeletHasNoDiskPressure',
+      'kubelet has no disk pressure',
+      'KubeletHasDiskPressure',
+      'kubelet has disk pressure',
+    ]),
+    pressure('PIDPressure', pids, [
+      'KubeletHasSufficientPID',
+      'kubelet has sufficient PID available',
+      'KubeletHasInsufficientPID',
+      'kubelet has insufficient PID available',
+    ]),
+    problems.length === 0
+      ? { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
+      : {
+          type: 'Ready',
+          status: 'False',
+          reason: 'KubeletNotReady',
+          message: problems.length === 1 ? (problems[0] ?? '') : `[${problems.join(', ')}]`,
+        },
+  ].map((condition) => dated(condition, input));
+}
+
+function pressure(
+  type: string,
+  under: boolean,
+  [fine, fineText, bad, badText]: [string, string, string, string],
+): NodeCondition {
+  return under
+    ? { type, status: 'True', reason: bad, message: badText }
+    : { type, status: 'False', reason: fine, message: fineText };
+}
+
+function dated(condition: NodeCondition, { previous, now }: ConditionsInput): NodeCondition {
+  const before = previous.find(({ type }) => type === condition.type);
+  const lastTransitionTime = before?.status === condition.status ? (before.lastTransitionTime ?? now) : now;
+  return { ...condition, lastHeartbeatTime: now, lastTransitionTime };
+}

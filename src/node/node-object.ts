@@ -1,0 +1,144 @@
+/** The Node object as farlet makes and keeps it (pkg/kubelet/kubelet_node_status.go). Pure. */
+import type { HostFacts } from '../hosts/facts.ts';
+import type { RuntimeInfo } from '../hosts/runtime-host.ts';
+import type { KubeNode, NodeCondition, NodeStatus, Taint } from '../model/kube.ts';
+import { formatMilli, quantityMilli, quantityValue } from '../model/quantity.ts';
+
+/** The kubelet whose behaviour farlet has; clients compare it with the control plane's version. */
+export const kubeletVersion = 'v1.36.3';
+
+export interface NodeIdentity {
+  readonly name: string;
+  readonly ip: string;
+  readonly port: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly Taint[];
+  readonly maxPods: number;
+  readonly systemReserved: Readonly<Record<string, string>>;
+  readonly evictionHard: Readonly<Record<string, string>>;
+}
+
+export function defaultLabels(identity: NodeIdentity, architecture: string): Record<string, string> {
+  return {
+    'beta.kubernetes.io/arch': architecture,
+    'beta.kubernetes.io/os': 'linux',
+    'kubernetes.io/arch': architecture,
+    'kubernetes.io/hostname': identity.name,
+    'kubernetes.io/os': 'linux',
+    type: 'virtual-kubelet',
+    'node.kubernetes.io/exclude-from-external-load-balancers': 'true',
+  };
+}
+
+export function newNode(identity: NodeIdentity, facts: HostFacts, status: NodeStatus): KubeNode {
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: {
+      name: identity.name,
+      labels: { ...defaultLabels(identity, facts.architecture), ...identity.labels },
+      annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
+    },
+    spec: { taints: [...identity.taints] },
+    status,
+  };
+}
+
+export interface StatusParts {
+  readonly identity: NodeIdentity;
+  readonly facts: HostFacts;
+  readonly runtime: RuntimeInfo | undefined;
+  readonly images: NonNullable<NodeStatus['images']>;
+  readonly conditions: readonly NodeCondition[];
+}
+
+export function nodeStatus({ identity, facts, runtime, images, conditions }: StatusParts): NodeStatus {
+  const capacity = nodeCapacity(identity, facts);
+  return {
+    addresses: [
+      { type: 'InternalIP', address: identity.ip },
+      { type: 'Hostname', address: identity.name },
+    ],
+    capacity,
+    allocatable: nodeAllocatable(identity, capacity),
+    conditions: [...conditions],
+    daemonEndpoints: { kubeletEndpoint: { Port: identity.port } },
+    images: [...images],
+    nodeInfo: {
+      architecture: facts.architecture,
+      bootID: facts.bootID,
+      containerRuntimeVersion: runtime === undefined ? 'Unknown' : `${runtime.name}://${runtime.version}`,
+      kernelVersion: facts.kernelVersion,
+      kubeProxyVersion: '',
+      kubeletVersion,
+      machineID: facts.machineID,
+      operatingSystem: 'linux',
+      osImage: facts.osImage,
+      systemUUID: facts.systemUUID,
+      ...(facts.swapBytes > 0 ? { swap: { capacity: facts.swapBytes } } : {}),
+    },
+    ...(runtime === undefined || runtime.handlers.length === 0
+      ? {}
+      : {
+          runtimeHandlers: runtime.handlers.map(({ name, recursiveReadOnlyMounts, userNamespaces }) => ({
+            name,
+            features: { recursiveReadOnlyMounts, userNamespaces },
+          })),
+          features: { supplementalGroupsPolicy: runtime.supplementalGroupsPolicy },
+        }),
+  };
+}
+
+function nodeCapacity(identity: NodeIdentity, facts: HostFacts): Record<string, string> {
+  return {
+    cpu: String(facts.cpus),
+    'ephemeral-storage': `${Math.floor(facts.nodefs.capacityBytes / 1024)}Ki`,
+    ...Object.fromEntries(
+      [...facts.hugePages].map(([kib, count]) => [
+        `hugepages-${hugePageName(kib)}`,
+        hugePageAmount(kib * count),
+      ]),
+    ),
+    memory: `${Math.floor(facts.memoryBytes / 1024)}Ki`,
+    pods: String(identity.maxPods),
+  };
+}
+
+function hugePageName(kib: number): string {
+  return kib >= 1024 * 1024 ? `${kib / 1024 / 1024}Gi` : `${kib / 1024}Mi`;
+}
+
+function hugePageAmount(kib: number): string {
+  return kib === 0 ? '0' : `${kib}Ki`;
+}
+
+/** Capacity less what is reserved, what eviction keeps free, and for memory every huge page. */
+export function nodeAllocatable(
+  { systemReserved, evictionHard }: NodeIdentity,
+  capacity: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const hugePages = Object.entries(capacity)
+    .filter(([name]) => name.startsWith('hugepages-'))
+    .reduce((sum, [, amount]) => sum + quantityValue(amount), 0);
+  const kept = (threshold: string | undefined, whole: number): number =>
+    threshold === undefined
+      ? 0
+      : threshold.endsWith('%')
+        ? (whole * Number(threshold.slice(0, -1))) / 100
+        : quantityValue(threshold);
+  return Object.fromEntries(
+    Object.entries(capacity).map(([name, amount]) => {
+      if (name === 'cpu')
+        return [name, formatMilli(Math.max(0, quantityMilli(amount) - quantityMilli(systemReserved.cpu)))];
+      const whole = quantityValue(amount);
+      const eviction =
+        name === 'memory'
+          ? kept(evictionHard['memory.available'], whole) + hugePages
+          : name === 'ephemeral-storage'
+            ? kept(evictionHard['nodefs.available'], whole)
+            : 0;
+      const rest = Math.max(0, Math.floor(whole - quantityValue(systemReserved[name]) - eviction));
+      return [name, name === 'memory' && rest % 1024 === 0 ? `${rest / 1024}Ki` : String(rest)];
+    }),
+  );
+}

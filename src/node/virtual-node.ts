@@ -1,0 +1,269 @@
+/** Registers the Node and keeps its status (pkg/kubelet/kubelet_node_status.go). */
+import { readHostFacts, type HostFacts } from '../hosts/facts.ts';
+import type { RuntimeHost } from '../hosts/runtime-host.ts';
+import { isNotFound, kindOf } from '../model/errors.ts';
+import type { EventRecorder } from '../model/events.ts';
+import type { KubeNode, NodeStatus, ObjectReference } from '../model/kube.ts';
+import type { Log } from '../model/log.ts';
+import type { NodeInfo } from '../model/node-info.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { paths } from '../kube/paths.ts';
+import { statusPatch } from '../kube/status-patch.ts';
+import { jittered } from '../util/backoff.ts';
+import { rfc3339, type Clock } from '../util/clock.ts';
+import { nodeConditions, type PlegHealth } from './conditions.ts';
+import { keepLease } from './lease.ts';
+import { defaultLabels, newNode, nodeStatus, type NodeIdentity } from './node-object.ts';
+
+export interface VirtualNodeOptions {
+  readonly identity: NodeIdentity;
+  readonly host: RuntimeHost;
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly events: EventRecorder;
+  readonly rootDir: string;
+  readonly pleg: () => PlegHealth;
+  readonly updateMs: number;
+  readonly reportMs: number;
+  readonly leaseSeconds: number;
+}
+
+const FIRST_RETRY_MS = 100;
+const MAX_RETRY_MS = 7_000;
+const MAX_IMAGES = 50;
+const MAX_NAMES = 5;
+/** The image list is for the scheduler's taste only: not worth a call every ten seconds on a far host. */
+const IMAGES_MS = 60_000;
+const JITTER = 0.04;
+
+export class VirtualNode {
+  readonly #options: VirtualNodeOptions;
+  readonly #ready = Promise.withResolvers<undefined>();
+  #facts: HostFacts | undefined;
+  #node: KubeNode | undefined;
+  #images: { at: number; list: NonNullable<NodeStatus['images']> } = { at: -Infinity, list: [] };
+  #reportedAt = -Infinity;
+  #wake: (() => void) | undefined;
+
+  constructor(options: VirtualNodeOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the Node is registered and the host's facts are known. */
+  get registered(): Promise<unknown> {
+    return this.#ready.promise;
+  }
+
+  facts(): HostFacts | undefined {
+    return this.#facts;
+  }
+
+  node(): KubeNode | undefined {
+    return this.#node;
+  }
+
+  reference(): ObjectReference {
+    const { name } = this.#options.identity;
+    return { apiVersion: 'v1', kind: 'Node', name, uid: name };
+  }
+
+  info(): NodeInfo {
+    const { identity } = this.#options;
+    return {
+      name: identity.name,
+      ips: [identity.ip],
+      labels: this.#node?.metadata.labels ?? {},
+      capacity: this.#node?.status?.capacity ?? {},
+      allocatable: this.#node?.status?.allocatable ?? {},
+      hugePageSizes: [...(this.#facts?.hugePages.keys() ?? [])].map((kib) =>
+        kib >= 1024 * 1024 ? `${kib / 1024 / 1024}GB` : `${kib / 1024}MB`,
+      ),
+      kernelVersion: this.#facts?.kernelVersion ?? '',
+    };
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { client, clock, log, identity, leaseSeconds, host } = this.#options;
+    await this.#register(signal);
+    const unsubscribe = host.onChange(() => {
+      this.#wake?.();
+    });
+    const lease = keepLease(
+      {
+        client,
+        clock,
+        log,
+        node: identity.name,
+        durationSeconds: leaseSeconds,
+        nodeUid: () => this.#node?.metadata.uid,
+      },
+      { signal },
+    );
+    try {
+      await Promise.all([lease, this.#statusLoop(signal)]);
+    } finally {
+      unsubscribe();
+    }
+  }
+
+  /** Something that the status depends on has changed. */
+  statusSoon(): void {
+    this.#wake?.();
+  }
+
+  async #register(signal: AbortSignal): Promise<void> {
+    const { clock, log, host, rootDir, events, identity } = this.#options;
+    for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
+      await clock.sleep(wait, { signal });
+      try {
+        this.#facts = await readHostFacts(host.link.files, rootDir, { signal });
+        await this.#createOrReconcile(this.#facts, signal);
+        break;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (wait === FIRST_RETRY_MS || wait === MAX_RETRY_MS)
+          log.warn({ err: error }, 'node could not be registered: trying again');
+      }
+    }
+    log.info({ node: identity.name, address: identity.ip, port: identity.port }, 'node registered');
+    events.event(this.reference(), 'Normal', 'Starting', 'Starting kubelet.');
+    this.#ready.resolve(undefined);
+  }
+
+  async #createOrReconcile(facts: HostFacts, signal: AbortSignal): Promise<void> {
+    const { client, identity } = this.#options;
+    const wanted = newNode(identity, facts, await this.#status(facts, [], signal));
+    try {
+      this.#node = await client.create<KubeNode>(paths.nodes, wanted, { signal });
+      return;
+    } catch (error) {
+      if (kindOf(error) !== 'already-exists' && kindOf(error) !== 'forbidden') throw error;
+    }
+    const existing = await client.get<KubeNode>(paths.node(identity.name), { signal });
+    const labels = defaultLabels(identity, facts.architecture);
+    const stale = Object.entries(labels).some(([key, value]) => existing.metadata.labels?.[key] !== value);
+    this.#node = stale
+      ? await client.patch<KubeNode>(
+          paths.node(identity.name),
+          'strategic',
+          { metadata: { labels } },
+          { signal },
+        )
+      : existing;
+  }
+
+  async #statusLoop(signal: AbortSignal): Promise<void> {
+    const { clock, log, updateMs } = this.#options;
+    let failed = false;
+    while (!signal.aborted) {
+      try {
+        await this.#update(signal);
+        failed = false;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!failed) log.warn({ err: error }, 'node status could not be updated: trying again');
+        failed = true;
+        if (isNotFound(error)) await this.#register(signal);
+      }
+      const woken = new AbortController();
+      this.#wake = () => {
+        woken.abort();
+      };
+      await clock
+        .sleep(failed ? 1_000 : jittered(updateMs, JITTER), {
+          signal: AbortSignal.any([signal, woken.signal]),
+        })
+        .catch(() => {
+          signal.throwIfAborted();
+        });
+    }
+  }
+
+  async #update(signal: AbortSignal): Promise<void> {
+    const { client, clock, host, identity, reportMs, rootDir, log } = this.#options;
+    const before = this.#node;
+    if (before === undefined) return;
+    if (host.state().at === 'ready' || this.#facts === undefined)
+      this.#facts = await readHostFacts(host.link.files, rootDir, { signal });
+    const status = await this.#status(this.#facts, before.status?.conditions ?? [], signal);
+    const changed =
+      statusPatch(withoutHeartbeats(before.status ?? {}), withoutHeartbeats(status)) !== undefined;
+    if (!changed && clock.monotonic() - this.#reportedAt < reportMs) return;
+    const patch = statusPatch(before.status ?? {}, status);
+    if (patch === undefined) return;
+    this.#node = await client.patch<KubeNode>(
+      paths.nodeStatus(identity.name),
+      'strategic',
+      { status: patch },
+      { signal },
+    );
+    this.#reportedAt = clock.monotonic();
+    this.#tellTransition(before.status ?? {}, status);
+    log.debug({ changed }, 'node status reported');
+  }
+
+  #tellTransition(before: NodeStatus, after: NodeStatus): void {
+    const { events, identity, log } = this.#options;
+    const of = (status: NodeStatus): string | undefined =>
+      status.conditions?.find(({ type }) => type === 'Ready')?.status;
+    if (of(before) === of(after)) return;
+    const reason = of(after) === 'True' ? 'NodeReady' : 'NodeNotReady';
+    log.info(
+      { reason, message: after.conditions?.find(({ type }) => type === 'Ready')?.message },
+      'node condition changed',
+    );
+    events.event(this.reference(), 'Normal', reason, `Node ${identity.name} status is now: ${reason}`);
+  }
+
+  async #status(
+    facts: HostFacts,
+    previous: NonNullable<NodeStatus['conditions']>,
+    signal: AbortSignal,
+  ): Promise<NodeStatus> {
+    const { identity, host, pleg, clock } = this.#options;
+    return nodeStatus({
+      identity,
+      facts,
+      runtime: host.runtime(),
+      images: await this.#listImages(signal),
+      conditions: nodeConditions({
+        host: host.state(),
+        pleg: pleg(),
+        facts,
+        evictionHard: identity.evictionHard,
+        previous,
+        now: rfc3339(clock.now()),
+      }),
+    });
+  }
+
+  async #listImages(signal: AbortSignal): Promise<NonNullable<NodeStatus['images']>> {
+    const { host, clock, log } = this.#options;
+    if (host.state().at !== 'ready' || clock.monotonic() - this.#images.at < IMAGES_MS)
+      return this.#images.list;
+    try {
+      const { images } = await host.cri.listImages({}, { signal });
+      const list = images
+        .map(({ repo_digests: digests, repo_tags: tags, size }) => ({
+          names: [...digests, ...tags].slice(0, MAX_NAMES),
+          sizeBytes: size,
+        }))
+        .filter(({ names }) => names.length > 0)
+        .sort((a, b) => b.sizeBytes - a.sizeBytes || ((a.names[0] ?? '') < (b.names[0] ?? '') ? -1 : 1))
+        .slice(0, MAX_IMAGES);
+      this.#images = { at: clock.monotonic(), list };
+    } catch (error) {
+      signal.throwIfAborted();
+      log.debug({ err: error }, 'images could not be listed for the node status');
+    }
+    return this.#images.list;
+  }
+}
+
+function withoutHeartbeats(status: NodeStatus): NodeStatus {
+  return {
+    ...status,
+    conditions: (status.conditions ?? []).map(({ lastHeartbeatTime: _at, ...condition }) => condition),
+  };
+}

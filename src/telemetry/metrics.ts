@@ -1,0 +1,186 @@
+/** Every metric in one table: the kubelet's under its own names (pkg/kubelet/metrics/metrics.go), and farlet's. */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+const standard = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const podStart = [
+  0.5, 1, 2, 3, 4, 5, 6, 8, 10, 20, 30, 45, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700,
+  3600,
+];
+const operations = Array.from({ length: 14 }, (_, exponent) =>
+  Number((0.005 * 2.5 ** exponent).toPrecision(16)),
+);
+
+type Kind = 'counter' | 'gauge' | 'histogram';
+interface Row {
+  readonly kind: Kind;
+  readonly help: string;
+  readonly labels?: readonly string[];
+  readonly buckets?: readonly number[];
+}
+
+const table = {
+  kubelet_node_name: { kind: 'gauge', help: "The node's name. The count is always 1.", labels: ['node'] },
+  kubelet_running_pods: { kind: 'gauge', help: 'Number of pods that have a running pod sandbox' },
+  kubelet_running_containers: {
+    kind: 'gauge',
+    help: 'Number of containers by state',
+    labels: ['container_state'],
+  },
+  kubelet_desired_pods: {
+    kind: 'gauge',
+    help: 'The number of pods the kubelet is being instructed to run',
+    labels: ['static'],
+  },
+  kubelet_pod_worker_duration_seconds: {
+    kind: 'histogram',
+    help: 'Duration in seconds to sync a single pod, by operation type',
+    labels: ['operation_type'],
+    buckets: standard,
+  },
+  kubelet_pod_start_duration_seconds: {
+    kind: 'histogram',
+    help: 'Duration in seconds from kubelet seeing a pod for the first time to the pod starting to run',
+    buckets: podStart,
+  },
+  kubelet_pod_status_sync_duration_seconds: {
+    kind: 'histogram',
+    help: 'Duration in seconds to sync a pod status update',
+    buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 20, 30, 45, 60],
+  },
+  kubelet_pleg_relist_duration_seconds: {
+    kind: 'histogram',
+    help: 'Duration in seconds for relisting pods in PLEG',
+    buckets: standard,
+  },
+  kubelet_pleg_last_seen_seconds: {
+    kind: 'gauge',
+    help: 'Timestamp in seconds when PLEG was last seen active',
+  },
+  kubelet_runtime_operations_total: {
+    kind: 'counter',
+    help: 'Cumulative number of runtime operations by operation type',
+    labels: ['operation_type'],
+  },
+  kubelet_runtime_operations_errors_total: {
+    kind: 'counter',
+    help: 'Cumulative number of runtime operation errors by operation type',
+    labels: ['operation_type'],
+  },
+  kubelet_runtime_operations_duration_seconds: {
+    kind: 'histogram',
+    help: 'Duration in seconds of runtime operations, by operation type',
+    labels: ['operation_type'],
+    buckets: operations,
+  },
+  kubelet_run_podsandbox_duration_seconds: {
+    kind: 'histogram',
+    help: 'Duration in seconds of the run_podsandbox operations, by RuntimeClass handler',
+    labels: ['runtime_handler'],
+    buckets: standard,
+  },
+  kubelet_run_podsandbox_errors_total: {
+    kind: 'counter',
+    help: 'Cumulative number of the run_podsandbox operation errors by RuntimeClass handler',
+    labels: ['runtime_handler'],
+  },
+  kubelet_started_pods_total: { kind: 'counter', help: 'Cumulative number of pods started' },
+  kubelet_started_pods_errors_total: {
+    kind: 'counter',
+    help: 'Cumulative number of errors when starting pods',
+  },
+  kubelet_started_containers_total: {
+    kind: 'counter',
+    help: 'Cumulative number of containers started',
+    labels: ['container_type'],
+  },
+  kubelet_started_containers_errors_total: {
+    kind: 'counter',
+    help: 'Cumulative number of errors when starting containers',
+    labels: ['container_type', 'code'],
+  },
+  kubelet_admission_rejections_total: {
+    kind: 'counter',
+    help: 'Cumulative number of pod admission rejections',
+    labels: ['reason'],
+  },
+  storage_operation_duration_seconds: {
+    kind: 'histogram',
+    help: 'Storage operation duration',
+    labels: ['volume_plugin', 'operation_name', 'status', 'migrated'],
+    buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25, 50, 120, 300, 600],
+  },
+  prober_probe_total: {
+    kind: 'counter',
+    help: 'Cumulative number of a probe for a container by result',
+    labels: ['probe_type', 'result', 'container', 'pod', 'namespace', 'pod_uid'],
+  },
+  rest_client_requests_total: {
+    kind: 'counter',
+    help: 'Number of HTTP requests, partitioned by status code, method, and host',
+    labels: ['code', 'method', 'host'],
+  },
+  farlet_sync_loop_events_total: {
+    kind: 'counter',
+    help: 'What drove the SyncLoop, by kind',
+    labels: ['kind'],
+  },
+  farlet_sync_loop_iteration_duration_seconds: {
+    kind: 'histogram',
+    help: 'Duration in seconds of one iteration of the SyncLoop',
+    buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1],
+  },
+  farlet_queue_depth: {
+    kind: 'gauge',
+    help: 'Entries that wait for the SyncLoop, by queue',
+    labels: ['queue'],
+  },
+  farlet_host_up: { kind: 'gauge', help: "Whether the host's runtime answers", labels: ['host'] },
+  farlet_events_dropped_total: { kind: 'counter', help: 'Kubernetes events that were not recorded' },
+  process_resident_memory_bytes: { kind: 'gauge', help: 'Resident memory size in bytes' },
+  process_cpu_seconds_total: { kind: 'counter', help: 'Total user and system CPU time spent in seconds' },
+  process_start_time_seconds: {
+    kind: 'gauge',
+    help: 'Start time of the process since unix epoch in seconds',
+  },
+} as const satisfies Record<string, Row>;
+
+type Table = typeof table;
+export type Metrics = {
+  readonly [Name in keyof Table]: Table[Name]['kind'] extends 'counter'
+    ? Counter
+    : Table[Name]['kind'] extends 'gauge'
+      ? Gauge
+      : Histogram;
+} & {
+  /** the Prometheus text of all of them; `before` is called to bring gauges up to date */
+  text(): Promise<string>;
+  readonly contentType: string;
+};
+
+/** One set for one virtual node: a kubelet's metrics carry no node label, so nodes don't share them. */
+export function createMetrics(options: { node: string; refresh: () => void }): Metrics {
+  const registry = new Registry();
+  const made = Object.fromEntries(
+    Object.entries(table).map(([name, row]: [string, Row]) => {
+      const shape = { name, help: row.help, labelNames: [...(row.labels ?? [])], registers: [registry] };
+      if (row.kind === 'counter') return [name, new Counter(shape)];
+      if (row.kind === 'gauge') return [name, new Gauge(shape)];
+      return [name, new Histogram({ ...shape, buckets: [...(row.buckets ?? standard)] })];
+    }),
+  ) as unknown as Metrics;
+  made.kubelet_node_name.set({ node: options.node }, 1);
+  made.process_start_time_seconds.set(Math.floor(performance.timeOrigin / 1000));
+  let cpu = 0;
+  return {
+    ...made,
+    contentType: registry.contentType,
+    text: () => {
+      options.refresh();
+      const { user, system } = process.cpuUsage();
+      made.process_cpu_seconds_total.inc((user + system) / 1e6 - cpu);
+      cpu = (user + system) / 1e6;
+      made.process_resident_memory_bytes.set(process.memoryUsage.rss());
+      return registry.metrics();
+    },
+  };
+}
