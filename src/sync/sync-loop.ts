@@ -48,6 +48,7 @@ export interface SyncLoopOptions {
 
 export class SyncLoop {
   readonly #options: SyncLoopOptions;
+  readonly #started = Promise.withResolvers<undefined>();
   #lastEntered: number | undefined;
 
   constructor(options: SyncLoopOptions) {
@@ -59,10 +60,16 @@ export class SyncLoop {
     return this.#lastEntered;
   }
 
+  /** Resolves when every source has reported and the loop is under way. */
+  get started(): Promise<unknown> {
+    return this.#started.promise;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const { queue, clock, log, observer, sourcesReady } = this.#options;
     await sourcesReady;
     log.info({}, 'sync loop starts');
+    this.#started.resolve(undefined);
     for (;;) {
       const batch = await queue.take(signal);
       if (batch === undefined) return;

@@ -1,0 +1,98 @@
+#!/usr/bin/env node
+/** The command line. */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { runApp } from './app.ts';
+import { runCheck } from './check.ts';
+import { ConfigError, loadConfig } from './config/load.ts';
+import { FarletError, messageOf } from './model/errors.ts';
+import { kubeletVersion } from './node/node-object.ts';
+import { createLog, logLevels } from './telemetry/log.ts';
+
+const usage = `farlet: a kubelet for hosts that have a container runtime but no kubelet
+
+  farlet run --config FILE [--kubeconfig FILE]    run the virtual nodes of FILE
+  farlet check --config FILE [--kubeconfig FILE]  look at the file, its hosts and the API server; exit 0 if all is well
+  farlet version                                  print the version
+
+  --kubeconfig FILE        how to reach the cluster; default: the pod's service account, else the usual places
+  --log-format json|pretty default: pretty on a terminal, else json
+  --log-level ${logLevels.join('|')}   default: info
+`;
+
+function version(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      config: { type: 'string' },
+      kubeconfig: { type: 'string' },
+      'log-format': { type: 'string' },
+      'log-level': { type: 'string', default: 'info' },
+      help: { type: 'boolean', short: 'h' },
+      version: { type: 'boolean' },
+    },
+  });
+  const [command] = positionals;
+  if (values.help === true || command === 'help') return print(usage);
+  if (values.version === true || command === 'version')
+    return print(`farlet ${version()} (kubelet ${kubeletVersion})\n`);
+  if (command !== 'run' && command !== 'check')
+    return fail(`${command === undefined ? 'no command given' : `unknown command ${command}`}\n\n${usage}`);
+  if (values.config === undefined) return fail(`--config is required: farlet ${command} --config FILE`);
+  const format = values['log-format'] ?? (process.stderr.isTTY ? 'pretty' : 'json');
+  if (format !== 'json' && format !== 'pretty')
+    return fail(`--log-format: ${format} is not one of json, pretty`);
+  const level = logLevels.find((each) => each === values['log-level']);
+  if (level === undefined)
+    return fail(`--log-level: ${values['log-level']} is not one of ${logLevels.join(', ')}`);
+  const config = loadConfig(values.config);
+  if (command === 'check')
+    return runCheck({
+      config,
+      kubeconfig: values.kubeconfig,
+      version: version(),
+      print: (text) => process.stdout.write(text),
+    });
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.once(signal, () => {
+      stop.abort(new FarletError('cancelled', signal));
+    });
+  await runApp(
+    {
+      config,
+      kubeconfig: values.kubeconfig,
+      version: version(),
+      log: createLog({ format, level }),
+      podIP: process.env.POD_IP,
+    },
+    { signal: stop.signal },
+  );
+  return 0;
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+function fail(text: string): number {
+  process.stderr.write(`farlet: ${text}\n`);
+  return 2;
+}
+
+try {
+  process.exit(await main());
+} catch (error) {
+  const isUsage =
+    error instanceof ConfigError ||
+    (error instanceof FarletError && error.kind === 'invalid') ||
+    (error instanceof TypeError && 'code' in error);
+  process.stderr.write(`farlet: ${messageOf(error)}\n`);
+  process.exit(isUsage ? 2 : 1);
+}
