@@ -103,7 +103,18 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
     for (const [index, node] of config.nodes.entries()) {
       const app = nodes[index];
       if (app !== undefined)
-        listeners.push(await listenKubeletApi({ app, node, config, kube, log, clock, signal: life.signal }));
+        listeners.push(
+          await listenKubeletApi({
+            app,
+            node,
+            nodeIP: node.nodeIP ?? nodeIP,
+            config,
+            kube,
+            log,
+            clock,
+            signal: life.signal,
+          }),
+        );
     }
     await Promise.all(nodes.map((node) => node.run()));
   } catch (error) {

@@ -1,0 +1,99 @@
+/** Reads a container's log on its host, and follows it through rotation. */
+import type { HostFile, HostFiles } from '../hosts/link.ts';
+import { isNotFound } from '../model/errors.ts';
+import { LogWriter, type LogOptions } from './log-lines.ts';
+
+const BLOCK = 64 * 1024;
+const NEWLINE = 0x0a;
+
+export interface ReadLogInput {
+  readonly files: HostFiles;
+  readonly path: string;
+  readonly options: LogOptions;
+  readonly isRunning: () => boolean;
+}
+
+/** What to send, piece by piece; ends at the file's end, or when a followed container has ended and all is read. */
+export async function* readContainerLog(
+  { files, path, options, isRunning }: ReadLogInput,
+  { signal }: { signal: AbortSignal },
+): AsyncIterable<Buffer> {
+  const writer = new LogWriter(options);
+  let file = await files.open(path, { signal });
+  try {
+    let position = options.tailLines === undefined ? 0 : await tailStart(file, options.tailLines);
+    let rest: Buffer = Buffer.alloc(0);
+    const changes = options.follow
+      ? files.changes(path.slice(0, path.lastIndexOf('/')), { signal })[Symbol.asyncIterator]()
+      : undefined;
+    for (let over = false; ;) {
+      const wasRunning = isRunning();
+      for (
+        let block = await file.read(position, BLOCK);
+        block.length > 0;
+        block = await file.read(position, BLOCK)
+      ) {
+        position += block.length;
+        rest = Buffer.concat([rest, block]);
+        for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE)) {
+          const piece = writer.write(rest.subarray(0, end).toString());
+          rest = rest.subarray(end + 1);
+          if (piece.length > 0) yield piece;
+          if (writer.isFull) return;
+        }
+      }
+      if (changes === undefined || over) return;
+      const next = await successor(files, { path, file, signal });
+      if (next !== undefined) {
+        await file.close();
+        file = next;
+        position = 0;
+        continue;
+      }
+      if (!wasRunning) {
+        over = true;
+        continue;
+      }
+      if ((await changes.next()).done === true) return;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** The file that has taken the name since (log rotation), if there is one. */
+async function successor(
+  files: HostFiles,
+  { path, file, signal }: { path: string; file: HostFile; signal: AbortSignal },
+): Promise<HostFile | undefined> {
+  const [named, open] = await Promise.all([files.stat(path, { signal, follow: true }), file.info()]);
+  if (named === undefined || (named.inode === open.inode && named.device === open.device)) return undefined;
+  try {
+    return await files.open(path, { signal });
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Where the last `lines` lines begin, read backwards block by block. */
+async function tailStart(file: HostFile, lines: number): Promise<number> {
+  const { size } = await file.info();
+  if (lines === 0) return size;
+  let wanted = lines + 1;
+  for (let end = size; end > 0;) {
+    const start = Math.max(0, end - BLOCK);
+    const block = await file.read(start, end - start);
+    for (let at = block.length - 1; at >= 0; at -= 1) {
+      if (block[at] !== NEWLINE) continue;
+      // a file that ends without a newline has one line more than newlines
+      if (end === size && at === block.length - 1) wanted -= 1;
+      else {
+        wanted -= 1;
+        if (wanted === 0) return start + at + 1;
+      }
+    }
+    end = start;
+  }
+  return 0;
+}
