@@ -51,11 +51,13 @@ async function checkHost(host: {
     const { runtime_name: runtime, runtime_version: found } = await cri.version({}, { timeoutMs: ANSWER_MS });
     const ms = Math.round(systemClock.monotonic() - started);
     const status = await cri.status({}, { timeoutMs: ANSWER_MS });
-    const conditions = (status.status?.conditions ?? []).map(({ type, status: good, message }): Row => ({
-      what: `${prefix} ${type}`,
-      ok: good,
-      found: good ? 'true' : message,
-    }));
+    const conditions = (status.status?.conditions ?? [])
+      .filter(({ type }) => type === 'RuntimeReady' || type === 'NetworkReady')
+      .map(({ type, status: good, message }): Row => ({
+        what: `${prefix} ${type}`,
+        ok: good,
+        found: good ? 'true' : message,
+      }));
     const probe = `${rootDir}/.check`;
     const files = await attempt(`${prefix} files`, async () => {
       await link.files.apply(

@@ -86,6 +86,9 @@ function fail(text: string): number {
   return 2;
 }
 
+// started by the launcher: gone with it, even if it is killed
+process.once('disconnect', () => process.exit(137));
+
 try {
   process.exit(await main());
 } catch (error) {

@@ -1,0 +1,76 @@
+/** farlet itself, from dist/, over given hosts. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import type { ControlPlane } from './control-plane.ts';
+import type { TestHost } from './host.ts';
+import { freePorts, start, tail, type Running } from './processes.ts';
+
+export interface Farlet {
+  readonly log: () => string;
+  readonly metricsUrl: string;
+  readonly healthUrl: string;
+  start(): void;
+  stop(signal?: NodeJS.Signals): Promise<void>;
+  readonly pid: () => number;
+}
+
+/** One node per host, named as the host is. */
+export async function startFarlet(options: {
+  folder: string;
+  plane: Pick<ControlPlane, 'kubeconfig' | 'clientCa'>;
+  hosts: readonly TestHost[];
+  detached?: boolean;
+}): Promise<Farlet> {
+  const { folder, plane, hosts, detached = false } = options;
+  mkdirSync(folder, { recursive: true });
+  const [healthzPort = 0, metricsPort = 0, ...ports] = await freePorts(2 + hosts.length);
+  const config = {
+    apiVersion: 'farlet.dev/v1alpha1',
+    kind: 'FarletConfiguration',
+    clusterDNS: ['10.96.0.10'],
+    podLogsDir: `${folder}/logs/pods`,
+    healthzPort,
+    metricsPort,
+    metricsBindAddress: '127.0.0.1',
+    address: '127.0.0.1',
+    authentication: { x509: { clientCAFile: plane.clientCa } },
+    nodes: hosts.map(({ name, endpoint, folder: hostFolder }, index) => ({
+      name,
+      port: ports[index],
+      nodeIP: '127.0.0.1',
+      rootDir: `${hostFolder}/farlet`,
+      hosts: [{ name: 'box', endpoint }],
+    })),
+  };
+  // YAML is a superset of JSON
+  writeFileSync(`${folder}/farlet.yaml`, JSON.stringify(config, undefined, 2));
+  const logFile = `${folder}/farlet.log`;
+  let running: Running | undefined;
+  const farlet: Farlet = {
+    log: () => tail(logFile, 60),
+    metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
+    healthUrl: `http://127.0.0.1:${healthzPort}/healthz`,
+    pid: () => running?.pid ?? -1,
+    start: () => {
+      running = start(
+        'farlet',
+        [
+          process.execPath,
+          'dist/main.js',
+          'run',
+          '--config',
+          `${folder}/farlet.yaml`,
+          '--kubeconfig',
+          plane.kubeconfig,
+          '--log-format',
+          'json',
+        ],
+        { logFile, detached },
+      );
+    },
+    stop: async (signal) => {
+      await running?.stop(signal);
+    },
+  };
+  farlet.start();
+  return farlet;
+}

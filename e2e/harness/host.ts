@@ -1,0 +1,142 @@
+/** A containerd of its own on this machine: root, state, socket, CNI bridge and logs in one folder. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { containerd2, imageArchive } from './cache.ts';
+import { eventually, outcome, run, start, tail, type Running } from './processes.ts';
+
+export interface TestHost {
+  readonly name: string;
+  readonly folder: string;
+  readonly socket: string;
+  readonly endpoint: string;
+  ctr(args: readonly string[]): Promise<string>;
+  /** ids of all containers, sandboxes among them */
+  containers(): Promise<string[]>;
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  readonly pid: () => number;
+}
+
+export interface HostOptions {
+  readonly name: string;
+  readonly version: '1.6' | '2';
+  readonly folder: string;
+  /** 0–255: tells hosts of one machine apart in bridge name and subnet */
+  readonly number: number;
+  readonly detached?: boolean;
+}
+
+export async function startHost(options: HostOptions): Promise<TestHost> {
+  const { name, version, folder, number, detached = false } = options;
+  const bridge = `farlet${number}`;
+  for (const each of ['cni', 'root', 'state', 'logs']) mkdirSync(`${folder}/${each}`, { recursive: true });
+  writeFileSync(`${folder}/config.toml`, version === '2' ? configV2(folder) : configV16(folder));
+  writeFileSync(
+    `${folder}/cni/10-farlet.conflist`,
+    JSON.stringify(cniConfig(folder, { bridge, subnet: `10.213.${number}.0/24` })),
+  );
+  const bin = version === '2' ? containerd2() : '/usr/bin';
+  const socket = `${folder}/containerd.sock`;
+  const ctr = (args: readonly string[]): Promise<string> =>
+    run([`${bin}/ctr`, '-a', socket, '-n', 'k8s.io', ...args]);
+  let running: Running | undefined;
+  const host: TestHost = {
+    name,
+    folder,
+    socket,
+    endpoint: `unix://${socket}`,
+    ctr,
+    pid: () => running?.pid ?? -1,
+    containers: async () => (await ctr(['containers', 'ls', '-q'])).split('\n').filter((id) => id !== ''),
+    kill: async () => {
+      await running?.stop('SIGKILL');
+    },
+    start: async () => {
+      running = start(`containerd-${name}`, [`${bin}/containerd`, '-c', `${folder}/config.toml`], {
+        logFile: `${folder}/containerd.log`,
+        env: { PATH: `${bin}:${process.env.PATH ?? ''}` },
+        detached,
+      });
+      await eventually(
+        `containerd ${version} of ${name}`,
+        async () => (await outcome([`${bin}/ctr`, '-a', socket, 'version'])).code === 0,
+        { describe: () => Promise.resolve(tail(`${folder}/containerd.log`)) },
+      );
+    },
+    stop: () => stopHost(host, bridge),
+  };
+  await host.start();
+  await ctr(['images', 'import', imageArchive()]);
+  return host;
+}
+
+/** Takes away everything the host has made: tasks, shims, mounts, bridge. */
+async function stopHost(host: TestHost, bridge: string): Promise<void> {
+  for (const id of (await outcome(['sh', '-c', `pgrep -f -- '-address ${host.folder}/'`])).stdout
+    .split('\n')
+    .filter((pid) => pid !== '')) {
+    await outcome(['sh', '-c', `kill -9 $(ps -o pid= --ppid ${id}) ${id}`]);
+  }
+  await host.kill();
+  await outcome([
+    'sh',
+    '-c',
+    `for round in 1 2 3; do awk '{print $5}' /proc/self/mountinfo | grep '^${host.folder}/' | sort -r | xargs -r umount -l; done`,
+  ]);
+  await outcome(['ip', 'link', 'delete', bridge]);
+  rmSync(host.folder, { recursive: true, force: true });
+}
+
+function configV2(folder: string): string {
+  return `version = 3
+root = "${folder}/root"
+state = "${folder}/state"
+[grpc]
+  address = "${folder}/containerd.sock"
+[plugins.'io.containerd.cri.v1.images'.pinned_images]
+  sandbox = "localhost/pause:1"
+[plugins.'io.containerd.cri.v1.runtime']
+  restrict_oom_score_adj = true
+  [plugins.'io.containerd.cri.v1.runtime'.cni]
+    bin_dirs = ["/usr/lib/cni"]
+    conf_dir = "${folder}/cni"
+`;
+}
+
+function configV16(folder: string): string {
+  return `version = 2
+root = "${folder}/root"
+state = "${folder}/state"
+[grpc]
+  address = "${folder}/containerd.sock"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "localhost/pause:1"
+  restrict_oom_score_adj = true
+  stream_server_port = "0"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "${folder}/cni"
+`;
+}
+
+function cniConfig(folder: string, { bridge, subnet }: { bridge: string; subnet: string }): object {
+  return {
+    cniVersion: '0.4.0',
+    name: bridge,
+    plugins: [
+      {
+        type: 'bridge',
+        bridge,
+        isGateway: true,
+        ipMasq: true,
+        ipam: {
+          type: 'host-local',
+          dataDir: `${folder}/ipam`,
+          ranges: [[{ subnet }]],
+          routes: [{ dst: '0.0.0.0/0' }],
+        },
+      },
+      { type: 'portmap', capabilities: { portMappings: true } },
+    ],
+  };
+}

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Makes a fresh Debian machine ready for the tests and the demo: packages, npm modules, the control plane, containerd
+# 2.x, images. What is built is kept in $FARLET_CACHE (default ~/.cache/farlet). Starts no service.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cache=${FARLET_CACHE:-$HOME/.cache/farlet}
+mkdir -p "$cache"
+step() { printf '── %s\n' "$*"; }
+
+missing=()
+for package in etcd-server containerd runc containernetworking-plugins busybox-static iptables iproute2 openssl; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  step "Debian packages: ${missing[*]}"
+  # nothing that a package brings may start by itself: the machine may run a containerd or an etcd of its own
+  policy=/usr/sbin/policy-rc.d
+  [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' > $policy; chmod +x $policy; trap 'rm -f /usr/sbin/policy-rc.d' EXIT; }
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+if ! [ node_modules/.package-lock.json -nt package-lock.json ]; then
+  step 'npm packages'
+  npm ci --no-audit --no-fund --loglevel=error
+fi
+
+key() { cat "$@" | sha256sum | cut -c1-16; }
+
+built=$cache/control-plane-$(key e2e/control-plane/main.go e2e/control-plane/go.mod e2e/control-plane/go.sum)
+if ! [ -x "$built/control-plane" ]; then
+  step 'building the control plane: about ten minutes the first time'
+  version=k8s.io/component-base/version
+  rm -rf "$cache"/control-plane-*
+  (cd e2e/control-plane && go build -trimpath -o "$built.tmp/control-plane" \
+    -ldflags "-s -w -X $version.gitVersion=v1.36.3 -X $version.gitMajor=1 -X $version.gitMinor=36 -X $version.gitTreeState=clean" .)
+  mv "$built.tmp" "$built"
+fi
+
+built=$cache/containerd-$(key e2e/hosts/containerd/go.mod e2e/hosts/containerd/go.sum)
+if ! [ -x "$built/containerd" ]; then
+  step 'building containerd 2: about two minutes the first time'
+  rm -rf "$cache"/containerd-*
+  mkdir -p "$built.tmp"
+  module=github.com/containerd/containerd/v2
+  (cd e2e/hosts/containerd && CGO_ENABLED=0 go build -trimpath -tags 'no_btrfs no_devmapper no_zfs no_aufs' \
+    -ldflags "-s -w -X $module/version.Version=2.1.9" -o "$built.tmp/" $module/cmd/containerd $module/cmd/containerd-shim-runc-v2 $module/cmd/ctr)
+  mv "$built.tmp" "$built"
+fi
+
+built=$cache/images-$(key e2e/hosts/make-images.ts)
+if ! [ -f "$built/images.tar" ]; then
+  step 'test images'
+  rm -rf "$cache"/images-*
+  mkdir -p "$built"
+  node_modules/.bin/node e2e/hosts/make-images.ts /bin/busybox "$built/images.tar"
+fi
