@@ -1,12 +1,16 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+unexport KUBECONFIG
 
-.PHONY: help setup build test verify clean
+.PHONY: help setup build verify test demo down clean
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
-setup: ## npm packages
-	@test -x node_modules/.bin/node -a node_modules/.package-lock.json -nt package-lock.json || npm ci --no-audit --no-fund
+setup: ## packages, control plane, containerd, images; kept in ~/.cache/farlet
+	@scripts/setup.sh
+
+build: setup ## dist/main.js
+	@node scripts/build.ts
 
 verify: setup ## format, lint, types, generated files, unit tests
 	@echo '── format';          prettier --check --log-level warn .
@@ -15,4 +19,14 @@ verify: setup ## format, lint, types, generated files, unit tests
 	@echo '── generated files'; scripts/check-proto-types.sh
 	@echo '── unit tests';      node --test 'src/**/*.test.ts'
 
-test: verify ## everything
+test: verify build ## everything, scenarios on real parts included
+	@echo '── scenarios: a real control plane, containerd 1.6 and 2'; node --test --test-timeout=600000 'e2e/scenarios/*.test.ts'
+
+demo: build ## a cluster, a host, farlet and a Deployment; KUBECONFIG=file uses that cluster
+	@node e2e/demo.ts up $(if $(filter command line,$(origin KUBECONFIG)),$(KUBECONFIG))
+
+down: ## stops the demo and leaves nothing behind
+	@node e2e/demo.ts down
+
+clean: ## removes what was built here
+	rm -rf dist

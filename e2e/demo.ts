@@ -1,0 +1,131 @@
+/** The demo: a cluster, a host, farlet and a Deployment, shown on the terminal and left running. `up [KUBECONFIG]` or `down`. */
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { kubernetes } from './harness/cache.ts';
+import { startControlPlane } from './harness/control-plane.ts';
+import { startFarlet } from './harness/farlet.ts';
+import { startHost } from './harness/host.ts';
+import { eventually, outcome, run } from './harness/processes.ts';
+
+const folder = '/tmp/farlet-demo';
+const bridge = 200;
+const [command = 'up', given] = process.argv.slice(2);
+
+async function down(): Promise<void> {
+  if (existsSync(`${folder}/pids`)) {
+    for (const pid of readFileSync(`${folder}/pids`, 'utf8')
+      .split('\n')
+      .filter((line) => line !== ''))
+      await outcome(['kill', '-9', pid]);
+  }
+  await outcome([
+    'sh',
+    '-c',
+    `pkill -9 -f -- '-address ${folder}/host/'; pkill -9 -f '${folder}/'; sleep 0.5; for i in 1 2 3; do awk '{print $5}' /proc/self/mountinfo | grep '^${folder}/' | sort -r | xargs -r umount -l; done; ip link delete farlet${bridge}`,
+  ]);
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function show(title: string, text: string): void {
+  process.stdout.write(`\n── ${title}\n${text.trimEnd()}\n`);
+}
+
+async function up(): Promise<void> {
+  await down();
+  mkdirSync(folder, { recursive: true });
+  const progress = (step: string): void => {
+    process.stdout.write(`   ${step}\n`);
+  };
+  show('starting', '');
+  const own =
+    given === undefined
+      ? await startControlPlane({ folder: `${folder}/plane`, detached: true, onProgress: progress })
+      : undefined;
+  const kubeconfig = own?.kubeconfig ?? given ?? '';
+  const clientCa = own?.clientCa ?? (await clusterCa(kubeconfig));
+  const kubectl = (...args: string[]): Promise<string> =>
+    run([...kubernetes('kubectl'), `--kubeconfig=${kubeconfig}`, ...args], { timeoutMs: 120_000 });
+  progress('containerd');
+  const host = await startHost({
+    name: 'farlet-demo',
+    version: '2',
+    folder: `${folder}/host`,
+    number: bridge,
+    detached: true,
+  });
+  progress('farlet');
+  const farlet = await startFarlet({
+    folder: `${folder}/farlet`,
+    plane: { kubeconfig, clientCa },
+    hosts: [host],
+    detached: true,
+  });
+  writeFileSync(`${folder}/pids`, [...(own?.pids() ?? []), host.pid(), farlet.pid()].join('\n'));
+  await eventually(
+    'the node to be Ready',
+    async () =>
+      (
+        await outcome([...kubernetes('kubectl'), `--kubeconfig=${kubeconfig}`, 'get', 'node', 'farlet-demo'])
+      ).stdout.includes(' Ready '),
+    { describe: () => Promise.resolve(farlet.log()) },
+  );
+  show('the virtual node', await kubectl('get', 'nodes', '-o', 'wide'));
+  const labels = { app: 'hello' };
+  const command = [
+    'sh',
+    '-c',
+    'echo hello from $(hostname); trap "exit 0" TERM; while :; do sleep 5; date; done',
+  ];
+  const spec = {
+    tolerations: [{ key: 'virtual-kubelet.io/provider', operator: 'Exists' }],
+    nodeSelector: { 'kubernetes.io/hostname': 'farlet-demo' },
+    terminationGracePeriodSeconds: 2,
+    containers: [{ name: 'hello', image: 'localhost/busybox:1', command }],
+  };
+  const deployment = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'hello' },
+    spec: { replicas: 3, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
+  };
+  writeFileSync(`${folder}/hello.json`, JSON.stringify(deployment));
+  await kubectl('apply', '-f', `${folder}/hello.json`);
+  await kubectl('rollout', 'status', 'deployment/hello', '--timeout=60s');
+  show('a Deployment of three', await kubectl('get', 'pods', '-o', 'wide'));
+  show('kubectl logs deployment/hello', await kubectl('logs', 'deployment/hello'));
+  show(
+    'kubectl exec deployment/hello -- uname -a',
+    await kubectl('exec', 'deployment/hello', '--', 'uname', '-a'),
+  );
+  const metrics = await (await fetch(farlet.metricsUrl)).text();
+  show(
+    `metrics at ${farlet.metricsUrl}`,
+    metrics
+      .split('\n')
+      .filter((line) =>
+        /^(kubelet_running_pods|kubelet_started_containers_total|farlet_sync_loop_events_total|kubelet_pod_start_duration_seconds_count|farlet_host_up)/.test(
+          line,
+        ),
+      )
+      .join('\n'),
+  );
+  show('running on', `export KUBECONFIG=${kubeconfig}\nmake down   # stops it all`);
+  process.exit(0);
+}
+
+async function clusterCa(kubeconfig: string): Promise<string> {
+  const data = await run([
+    ...kubernetes('kubectl'),
+    `--kubeconfig=${kubeconfig}`,
+    '-n',
+    'kube-system',
+    'get',
+    'configmap',
+    'kube-root-ca.crt',
+    '-o',
+    'jsonpath={.data.ca\\.crt}',
+  ]);
+  writeFileSync(`${folder}/ca.crt`, data);
+  return `${folder}/ca.crt`;
+}
+
+await (command === 'down' ? down() : up());
