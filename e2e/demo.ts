@@ -17,11 +17,18 @@ async function down(): Promise<void> {
       .filter((line) => line !== ''))
       await outcome(['kill', '-9', pid]);
   }
-  await outcome([
-    'sh',
-    '-c',
-    `pkill -9 -f -- '-address ${folder}/host/'; pkill -9 -f '${folder}/'; sleep 0.5; for i in 1 2 3; do awk '{print $5}' /proc/self/mountinfo | grep '^${folder}/' | sort -r | xargs -r umount -l; done; ip link delete farlet${bridge}`,
-  ]);
+  // shims carry the socket's path in their arguments; their containers go with their process groups
+  const shims = (await outcome(['pgrep', '-f', '--', `-address ${folder}/host/`])).stdout
+    .split('\n')
+    .filter((pid) => pid !== '');
+  for (const shim of shims) {
+    await outcome(['pkill', '-9', '-P', shim]);
+    await outcome(['kill', '-9', shim]);
+  }
+  await outcome(['pkill', '-9', '-f', '--', `${folder}/(plane|host|farlet)/`]);
+  const unmount = `sleep 0.5; for i in 1 2 3; do awk '{print $5}' /proc/self/mountinfo | grep '^${folder}/' | sort -r | xargs -r umount -l; done`;
+  await outcome(['sh', '-c', unmount]);
+  await outcome(['ip', 'link', 'delete', `farlet${bridge}`]);
   rmSync(folder, { recursive: true, force: true });
 }
 
