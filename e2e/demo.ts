@@ -1,9 +1,9 @@
 /** The demo: a cluster, a host, farlet and a Deployment, shown on the terminal and left running. `up [KUBECONFIG]` or `down`. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { kubernetes } from './harness/cache.ts';
 import { startControlPlane } from './harness/control-plane.ts';
 import { startFarlet } from './harness/farlet.ts';
-import { startHost } from './harness/host.ts';
+import { killShims, startHost, sweep } from './harness/host.ts';
 import { eventually, outcome, run } from './harness/processes.ts';
 
 const folder = '/tmp/farlet-demo';
@@ -17,19 +17,11 @@ async function down(): Promise<void> {
       .filter((line) => line !== ''))
       await outcome(['kill', '-9', pid]);
   }
-  // shims carry the socket's path in their arguments; their containers go with their process groups
-  const shims = (await outcome(['pgrep', '-f', '--', `-address ${folder}/host/`])).stdout
-    .split('\n')
-    .filter((pid) => pid !== '');
-  for (const shim of shims) {
-    await outcome(['pkill', '-9', '-P', shim]);
-    await outcome(['kill', '-9', shim]);
-  }
+  await killShims(`${folder}/host`);
   await outcome(['pkill', '-9', '-f', '--', `${folder}/(plane|host|farlet)/`]);
-  const unmount = `sleep 0.5; for i in 1 2 3; do awk '{print $5}' /proc/self/mountinfo | grep '^${folder}/' | sort -r | xargs -r umount -l; done`;
-  await outcome(['sh', '-c', unmount]);
-  await outcome(['ip', 'link', 'delete', `farlet${bridge}`]);
-  rmSync(folder, { recursive: true, force: true });
+  // a killed process lets go of its mounts a moment later
+  await outcome(['sleep', '0.5']);
+  await sweep(folder, `farlet${bridge}`);
 }
 
 function show(title: string, text: string): void {

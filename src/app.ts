@@ -1,6 +1,7 @@
 /** The process: connects to the cluster, builds the nodes, listens, runs, stops in order. */
 import { connect as connectSocket } from 'node:net';
 import type { Config } from './config/schema.ts';
+import { urlTarget } from './hosts/http.ts';
 import { connectKube, type KubeConnection } from './kube/connect.ts';
 import { paths } from './kube/paths.ts';
 import { messageOf } from './model/errors.ts';
@@ -9,6 +10,7 @@ import type { Log } from './model/log.ts';
 import { buildNode, type NodeApp } from './node-app.ts';
 import { listenKubeletApi } from './kubelet-api.ts';
 import { listenPlain } from './server/plain-server.ts';
+import { childController } from './util/abort.ts';
 import { backoffMs } from './util/backoff.ts';
 import { systemClock } from './util/clock.ts';
 
@@ -28,20 +30,12 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
   const { config, log, version } = options;
   const clock = systemClock;
   const nodes: NodeApp[] = [];
-  const requests = {
-    count: (request: { code: string; method: string; host: string }): void => {
-      for (const { metrics } of nodes)
-        metrics.rest_client_requests_total.inc({
-          code: request.code,
-          method: request.method,
-          host: request.host,
-        });
-    },
-  };
   const kube = connectKube({
     userAgent: `farlet/${version}`,
     clock,
-    onRequest: requests.count,
+    onRequest: ({ code, method, host }) => {
+      for (const { metrics } of nodes) metrics.rest_client_requests_total.inc({ code, method, host });
+    },
     ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
   });
   let apiProblem: string | undefined = 'the API server has not been reached yet';
@@ -54,14 +48,7 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
     ),
   ];
   const listeners: { close(): unknown }[] = [];
-  const life = new AbortController();
-  signal.addEventListener(
-    'abort',
-    () => {
-      life.abort(signal.reason);
-    },
-    { once: true },
-  );
+  const life = childController(signal);
   try {
     if (config.healthzPort > 0)
       listeners.push(
@@ -85,36 +72,12 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
         apiProblem = problem;
       },
     });
-    const nodeIP = options.podIP ?? (await routeTo(kube.server));
+    const routeIP = options.podIP ?? (await routeTo(kube.server));
     for (const node of config.nodes) {
-      nodes.push(
-        buildNode({
-          config,
-          node,
-          nodeIP: node.nodeIP ?? nodeIP,
-          cluster,
-          kube,
-          clock,
-          log,
-          signal: life.signal,
-        }),
-      );
-    }
-    for (const [index, node] of config.nodes.entries()) {
-      const app = nodes[index];
-      if (app !== undefined)
-        listeners.push(
-          await listenKubeletApi({
-            app,
-            node,
-            nodeIP: node.nodeIP ?? nodeIP,
-            config,
-            kube,
-            log,
-            clock,
-            signal: life.signal,
-          }),
-        );
+      const shared = { config, node, nodeIP: node.nodeIP ?? routeIP, kube, clock, log, signal: life.signal };
+      const app = buildNode({ ...shared, cluster });
+      nodes.push(app);
+      listeners.push(await listenKubeletApi({ ...shared, app }));
     }
     await Promise.all(nodes.map((node) => node.run()));
   } catch (error) {
@@ -181,15 +144,11 @@ async function clusterId(
 
 /** The address that packets to the API server leave from. */
 function routeTo(server: string): Promise<string> {
-  const { hostname, port, protocol } = new URL(server);
   return new Promise((resolve, reject) => {
-    const socket = connectSocket(
-      { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'https:' ? 443 : 80) },
-      () => {
-        resolve(socket.localAddress ?? '127.0.0.1');
-        socket.destroy();
-      },
-    );
+    const socket = connectSocket(urlTarget(new URL(server)), () => {
+      resolve(socket.localAddress ?? '127.0.0.1');
+      socket.destroy();
+    });
     socket.once('error', reject);
   });
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { connect as tlsConnect } from 'node:tls';
 import type { Duplex } from 'node:stream';
 import type { Config, NodeConfig } from './config/schema.ts';
+import { urlTarget } from './hosts/http.ts';
 import { AccessReviews } from './kube/access-reviews.ts';
 import type { KubeConnection } from './kube/connect.ts';
 import { findContainer } from './model/containers.ts';
@@ -57,7 +58,6 @@ function backend(options: KubeletApiOptions): Backend {
     denyTtlMs: config.authorization.webhook.cacheUnauthorizedTTL,
   });
   return {
-    node: node.name,
     identify: (token, rest) =>
       config.authentication.webhook.enabled ? reviews.identify(token, rest) : Promise.resolve(undefined),
     isAllowed: (who, verb, subresource, rest) =>
@@ -187,8 +187,6 @@ async function run(
   target: Target,
   { command, signal }: { command: readonly string[]; signal: AbortSignal },
 ): Promise<string> {
-  const pod = app.table.find(target.namespace, target.pod);
-  if (pod === undefined) throw new HttpFault(404, 'pod does not exist');
   const { container } = findRunning(app, target);
   const {
     stdout,
@@ -264,10 +262,7 @@ async function streamUrl(
 
 /** The URL's host is the runtime's own view: it is dialed from its host. */
 async function dialUrl(app: NodeApp, url: URL): Promise<Duplex> {
-  const socket = await app.host.link.dial(
-    { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) },
-    { signal: AbortSignal.timeout(DIAL_MS) },
-  );
+  const socket = await app.host.link.dial(urlTarget(url), { signal: AbortSignal.timeout(DIAL_MS) });
   if (url.protocol !== 'https:') return socket;
   // the stream's token in the URL is what authenticates; the runtime's certificate is its own
   return tlsConnect({ socket, rejectUnauthorized: false });

@@ -70,21 +70,27 @@ export async function startHost(options: HostOptions): Promise<TestHost> {
   return host;
 }
 
-/** Takes away everything the host has made: tasks, shims, mounts, bridge. */
 async function stopHost(host: TestHost, bridge: string): Promise<void> {
-  for (const id of (await outcome(['sh', '-c', `pgrep -f -- '-address ${host.folder}/'`])).stdout
-    .split('\n')
-    .filter((pid) => pid !== '')) {
-    await outcome(['sh', '-c', `kill -9 $(ps -o pid= --ppid ${id}) ${id}`]);
-  }
+  await killShims(host.folder);
   await host.kill();
-  await outcome([
-    'sh',
-    '-c',
-    `for round in 1 2 3; do awk '{print $5}' /proc/self/mountinfo | grep '^${host.folder}/' | sort -r | xargs -r umount -l; done`,
-  ]);
+  await sweep(host.folder, bridge);
+}
+
+/** Kills a host's shims, which carry its socket's folder in their arguments, and what runs under them. */
+export async function killShims(folder: string): Promise<void> {
+  const { stdout } = await outcome(['pgrep', '-f', '--', `-address ${folder}/`]);
+  for (const shim of stdout.split('\n').filter((pid) => pid !== '')) {
+    await outcome(['pkill', '-9', '-P', shim]);
+    await outcome(['kill', '-9', shim]);
+  }
+}
+
+/** Takes away the mounts below a folder, the bridge, and the folder. */
+export async function sweep(folder: string, bridge: string): Promise<void> {
+  const unmount = `for round in 1 2 3; do awk '{print $5}' /proc/self/mountinfo | grep '^${folder}/' | sort -r | xargs -r umount -l; done`;
+  await outcome(['sh', '-c', unmount]);
   await outcome(['ip', 'link', 'delete', bridge]);
-  rmSync(host.folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
 }
 
 function configV2(folder: string): string {

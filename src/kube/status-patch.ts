@@ -18,10 +18,6 @@ export function statusPatch(from: object, to: object): Json | undefined {
   return Object.keys(patch).length === 0 ? undefined : patch;
 }
 
-export function sameStatus(a: object, b: object): boolean {
-  return isDeepStrictEqual(normal(a), normal(b));
-}
-
 function diff(from: Json, to: Json): Json {
   const patch: Json = {};
   for (const key of new Set([...Object.keys(from), ...Object.keys(to)])) {

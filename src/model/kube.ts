@@ -14,7 +14,6 @@ export type Wire<T> = T extends Date
       : T;
 
 export type ObjectMeta = Wire<k8s.V1ObjectMeta>;
-export type OwnerReference = Wire<k8s.V1OwnerReference>;
 
 /** A pod as the API server stores it: what is defaulted or required there is present here. */
 export type Pod = Omit<Wire<k8s.V1Pod>, 'metadata' | 'spec'> & {
@@ -24,25 +23,21 @@ export type Pod = Omit<Wire<k8s.V1Pod>, 'metadata' | 'spec'> & {
 export type PodSpec = Wire<k8s.V1PodSpec>;
 export type PodStatus = Wire<k8s.V1PodStatus>;
 export type PodCondition = Wire<k8s.V1PodCondition>;
-export type PodSecurityContext = Wire<k8s.V1PodSecurityContext>;
 export type Container = Wire<k8s.V1Container>;
 export type EphemeralContainer = Wire<k8s.V1EphemeralContainer>;
 export type ContainerStatus = Wire<k8s.V1ContainerStatus>;
 export type ContainerState = Wire<k8s.V1ContainerState>;
 export type ContainerStateTerminated = Wire<k8s.V1ContainerStateTerminated>;
 export type ContainerPort = Wire<k8s.V1ContainerPort>;
-export type ContainerRestartRule = Wire<k8s.V1ContainerRestartRule>;
 export type SecurityContext = Wire<k8s.V1SecurityContext>;
 export type ResourceRequirements = Wire<k8s.V1ResourceRequirements>;
 export type EnvVar = Wire<k8s.V1EnvVar>;
-export type EnvVarSource = Wire<k8s.V1EnvVarSource>;
 export type LifecycleHandler = Wire<k8s.V1LifecycleHandler>;
 export type HTTPGetAction = Wire<k8s.V1HTTPGetAction>;
 export type Probe = Wire<k8s.V1Probe>;
 export type Volume = Wire<k8s.V1Volume>;
 export type VolumeMount = Wire<k8s.V1VolumeMount>;
 export type KeyToPath = Wire<k8s.V1KeyToPath>;
-export type Toleration = Wire<k8s.V1Toleration>;
 export type Taint = Wire<k8s.V1Taint>;
 export type ConfigMap = Wire<k8s.V1ConfigMap>;
 export type Secret = Wire<k8s.V1Secret>;

@@ -58,18 +58,8 @@ export function quantityMilli(quantity: string | number | undefined): number {
   return Number(ceilDiv(nanoOf(quantity), 1_000_000n));
 }
 
-/** Units rounded up after division, as downward API resource fields are (divisor 0 or missing counts as 1). */
-export function divideQuantity(quantity: string, divisor: string | undefined): string {
-  const by = nanoOf(divisor);
-  return ceilDiv(nanoOf(quantity), by === 0n ? 1_000_000_000n : by).toString();
-}
-
 export function isPositive(quantity: string | undefined): boolean {
   return nanoOf(quantity) > 0n;
-}
-
-export function sameQuantity(a: string | undefined, b: string | undefined): boolean {
-  return nanoOf(a) === nanoOf(b);
 }
 
 /** Milli units as text: 2000 → "2", 1500 → "1500m". */

@@ -2,7 +2,7 @@
 import type { HostFacts } from '../hosts/facts.ts';
 import type { HostState } from '../hosts/runtime-host.ts';
 import type { NodeCondition } from '../model/kube.ts';
-import { quantityValue } from '../model/quantity.ts';
+import { thresholdAmount } from './thresholds.ts';
 
 export interface PlegHealth {
   /** ms since the last successful look, undefined before the first */
@@ -36,13 +36,8 @@ export function readyProblems(host: HostState, pleg: PlegHealth): string[] {
   return problems;
 }
 
-/** A signal below its threshold, given as a quantity or a percentage of the whole. */
 function isBelow(threshold: string | undefined, available: number, whole: number): boolean {
-  if (threshold === undefined || whole === 0) return false;
-  const limit = threshold.endsWith('%')
-    ? (whole * Number(threshold.slice(0, -1))) / 100
-    : quantityValue(threshold);
-  return available < limit;
+  return whole !== 0 && available < thresholdAmount(threshold, whole);
 }
 
 export interface ConditionsInput {

@@ -3,6 +3,7 @@ import type { HostFacts } from '../hosts/facts.ts';
 import type { RuntimeInfo } from '../hosts/runtime-host.ts';
 import type { KubeNode, NodeCondition, NodeStatus, Taint } from '../model/kube.ts';
 import { formatMilli, quantityMilli, quantityValue } from '../model/quantity.ts';
+import { thresholdAmount } from './thresholds.ts';
 
 /** The kubelet whose behaviour farlet has; clients compare it with the control plane's version. */
 export const kubeletVersion = 'v1.36.3';
@@ -120,12 +121,6 @@ export function nodeAllocatable(
   const hugePages = Object.entries(capacity)
     .filter(([name]) => name.startsWith('hugepages-'))
     .reduce((sum, [, amount]) => sum + quantityValue(amount), 0);
-  const kept = (threshold: string | undefined, whole: number): number =>
-    threshold === undefined
-      ? 0
-      : threshold.endsWith('%')
-        ? (whole * Number(threshold.slice(0, -1))) / 100
-        : quantityValue(threshold);
   return Object.fromEntries(
     Object.entries(capacity).map(([name, amount]) => {
       if (name === 'cpu')
@@ -133,9 +128,9 @@ export function nodeAllocatable(
       const whole = quantityValue(amount);
       const eviction =
         name === 'memory'
-          ? kept(evictionHard['memory.available'], whole) + hugePages
+          ? thresholdAmount(evictionHard['memory.available'], whole) + hugePages
           : name === 'ephemeral-storage'
-            ? kept(evictionHard['nodefs.available'], whole)
+            ? thresholdAmount(evictionHard['nodefs.available'], whole)
             : 0;
       const rest = Math.max(0, Math.floor(whole - quantityValue(systemReserved[name]) - eviction));
       return [name, name === 'memory' && rest % 1024 === 0 ? `${rest / 1024}Ki` : String(rest)];

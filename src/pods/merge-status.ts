@@ -1,5 +1,6 @@
 /** How a wanted status meets the one the API server has (pkg/kubelet/status/status_manager.go mergePodStatus). Pure. */
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from '../model/kube.ts';
+import { isTerminalPhase } from '../model/phase.ts';
 import { rfc3339 } from '../util/clock.ts';
 import { ownedConditions } from './conditions.ts';
 
@@ -12,9 +13,9 @@ export function mergePodStatus(
   desired: PodStatus,
   { mayRun }: { mayRun: boolean },
 ): PodStatus {
-  const held = mayRun && isTerminal(desired.phase) && !isTerminal(api.phase);
+  const held = mayRun && isTerminalPhase(desired.phase) && !isTerminalPhase(api.phase);
   const merged = held ? heldBack(api, desired) : desired;
-  const phase = isTerminal(api.phase) ? api.phase : merged.phase;
+  const phase = isTerminalPhase(api.phase) ? api.phase : merged.phase;
   const foreign = (api.conditions ?? []).filter(
     ({ type }) => !ownedConditions.includes(type) && type !== 'DisruptionTarget',
   );
@@ -31,7 +32,7 @@ export function mergePodStatus(
       ...foreign,
       ...(disruption === undefined || (held && !hasDisruption(api)) ? [] : [disruption]),
       ...own,
-    ].map((condition) => (isTerminal(phase) ? notReady(condition) : condition)),
+    ].map((condition) => (isTerminalPhase(phase) ? notReady(condition) : condition)),
   };
 }
 
@@ -55,10 +56,6 @@ function hasDisruption(status: PodStatus): boolean {
   return (status.conditions ?? []).some(({ type }) => type === 'DisruptionTarget');
 }
 
-export function isTerminal(phase: string | undefined): boolean {
-  return phase === 'Failed' || phase === 'Succeeded';
-}
-
 /** The last status of a pod that is over: what never ended is unknown, what never started failed (TerminatePod). */
 export function finalStatus(status: PodStatus, pod: Pod): PodStatus {
   const ended = (
@@ -73,9 +70,9 @@ export function finalStatus(status: PodStatus, pod: Pod): PodStatus {
     );
   const init = ended(status.initContainerStatuses, false);
   const regular = ended(status.containerStatuses, false);
-  const phase = isTerminal(status.phase)
+  const phase = isTerminalPhase(status.phase)
     ? status.phase
-    : isTerminal(pod.status?.phase)
+    : isTerminalPhase(pod.status?.phase)
       ? pod.status?.phase
       : 'Failed';
   return {

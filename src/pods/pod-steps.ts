@@ -12,6 +12,7 @@ import type { Pod, PodStatus, RuntimeClass, Secret } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import { podRef, podReference, type PodRef } from '../model/pod-ref.ts';
 import type { KillOrder } from '../model/pod-update.ts';
+import type { SyncOutcome } from '../model/sync-outcome.ts';
 import { emptyRuntimeState, type ObservedSandbox, type PodRuntimeState } from '../model/runtime-state.ts';
 import { computeActions, isIdle } from '../runtime/compute-actions.ts';
 import type { PodRuntime, PodSyncResult } from '../runtime/execute.ts';
@@ -22,7 +23,8 @@ import { firstFailure } from '../runtime/steps.ts';
 import { jittered } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
-import { finalStatus, isTerminal } from './merge-status.ts';
+import { isTerminalPhase } from '../model/phase.ts';
+import { finalStatus } from './merge-status.ts';
 import { podStatus } from './status.ts';
 import type { TerminationMessages } from './termination-messages.ts';
 
@@ -64,13 +66,6 @@ export interface PodStepsOptions {
   readonly onRunning: (pod: Pod) => void;
 }
 
-export type StepOutcome =
-  | { readonly kind: 'acted' }
-  | { readonly kind: 'settled'; readonly againInMs?: number }
-  | { readonly kind: 'failed'; readonly retryInMs: number }
-  | { readonly kind: 'paused' }
-  | { readonly kind: 'terminal'; readonly order: KillOrder };
-
 const NETWORK_RETRY_MS = 1_000;
 const ERROR_RETRY_MS = 10_000;
 const MAX_RETRY_MS = 60_000;
@@ -83,14 +78,14 @@ export class PodSteps {
     this.#options = options;
   }
 
-  async syncPod(pod: Pod, { signal }: { signal: AbortSignal }): Promise<StepOutcome> {
+  async syncPod(pod: Pod, { signal }: { signal: AbortSignal }): Promise<SyncOutcome> {
     const { clock, host, objects, probes, status, events, messages, volumes, onRunning } = this.#options;
     const hostState = host.state();
     if (hostState.at !== 'ready') return { kind: 'paused' };
     const state = this.#state(pod);
     await messages.read(state, { signal });
     const current = this.#status(pod, state, { isTerminal: false });
-    if (isTerminal(current.phase)) {
+    if (isTerminalPhase(current.phase)) {
       status.set(pod, { status: current, mayRun: true });
       return { kind: 'terminal', order: {} };
     }
@@ -222,7 +217,7 @@ export class PodSteps {
     await observe.refresh(pod, { signal });
   }
 
-  async #afterSync(pod: Pod, result: PodSyncResult, signal: AbortSignal): Promise<StepOutcome> {
+  async #afterSync(pod: Pod, result: PodSyncResult, signal: AbortSignal): Promise<SyncOutcome> {
     const { clock, log, observe, startErrors } = this.#options;
     const { uid, name, namespace } = pod.metadata;
     startErrors.update(uid, result.steps);

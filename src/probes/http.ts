@@ -1,7 +1,7 @@
 /** HTTP GET probes (pkg/probe/http), sent from the host so that pod addresses are routable. */
-import { request, type IncomingMessage } from 'node:http';
-import { connect as tlsConnect } from 'node:tls';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { securedFor, sendGet, urlTarget } from '../hosts/http.ts';
 import type { HTTPGetAction } from '../model/kube.ts';
 import { messageOf } from '../model/errors.ts';
 import { dialError, hostPort } from './net-errors.ts';
@@ -104,45 +104,24 @@ async function get(
 }
 
 async function open(dial: Dial, url: URL, signal: AbortSignal): Promise<Duplex> {
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
-  let plain: Duplex;
+  const target = urlTarget(url);
   try {
-    plain = await dial({ host, port }, { signal });
+    return securedFor(url, await dial(target, { signal }));
   } catch (error) {
-    throw new Error(dialError(hostPort(host, port), error), { cause: error });
+    throw new Error(dialError(hostPort(target.host, target.port), error), { cause: error });
   }
-  if (url.protocol !== 'https:') return plain;
-  // a probe asks whether the container answers, not who it is: certificates are not verified
-  const secure = tlsConnect({
-    socket: plain,
-    rejectUnauthorized: false,
-    ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
-  });
-  secure.once('close', () => plain.destroy());
-  return secure;
 }
 
-function exchange(socket: Duplex, target: HttpTarget, signal: AbortSignal): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const { url } = target;
-    const outgoing = request({
-      method: 'GET',
-      path: `${url.pathname}${url.search}`,
-      headers: probeHeaders(target),
-      createConnection: () => socket,
-      signal,
-    });
-    outgoing.once('response', resolve);
-    outgoing.once('error', (error) => {
-      reject(errorText(error));
-    });
-    outgoing.end();
-  });
+async function exchange(socket: Duplex, target: HttpTarget, signal: AbortSignal): Promise<IncomingMessage> {
+  try {
+    return await sendGet(socket, { url: target.url, headers: probeHeaders(target) }, { signal });
+  } catch (error) {
+    throw errorText(error);
+  }
 }
 
-function errorText(error: Error): Error {
-  const hungUp = 'code' in error && error.code === 'ECONNRESET';
+function errorText(error: unknown): unknown {
+  const hungUp = error instanceof Error && 'code' in error && error.code === 'ECONNRESET';
   return hungUp ? new Error('EOF', { cause: error }) : error;
 }
 

@@ -1,7 +1,6 @@
 /** The request of an httpGet lifecycle hook, sent from the pod's host. */
-import { request, type IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
-import { connect as connectTls } from 'node:tls';
+import type { IncomingMessage } from 'node:http';
+import { securedFor, sendGet, urlTarget } from '../hosts/http.ts';
 import type { HostLink } from '../hosts/link.ts';
 import { FarletError } from '../model/errors.ts';
 import type { Container, HTTPGetAction } from '../model/kube.ts';
@@ -63,9 +62,13 @@ async function exchange(
   hook: HookRequest,
   signal: AbortSignal,
 ): Promise<URL | undefined> {
-  const socket = await open(dial, hook.url, signal);
+  const socket = securedFor(hook.url, await dial(urlTarget(hook.url), { signal }));
   try {
-    const response = await answer(socket, hook, signal);
+    const response = await sendGet(
+      socket,
+      { url: hook.url, headers: { ...hook.headers, connection: 'close' } },
+      { signal },
+    );
     await drain(response);
     const { location } = response.headers;
     const redirected = [301, 302, 303, 307, 308].includes(response.statusCode ?? 0);
@@ -75,35 +78,6 @@ async function exchange(
   } finally {
     socket.destroy();
   }
-}
-
-async function open(dial: HostLink['dial'], url: URL, signal: AbortSignal): Promise<Duplex> {
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const secure = url.protocol === 'https:';
-  const plain = await dial({ host, port: Number(url.port || (secure ? 443 : 80)) }, { signal });
-  if (!secure) return plain;
-  const tls = connectTls({
-    socket: plain,
-    rejectUnauthorized: false,
-    ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
-  });
-  tls.once('close', () => plain.destroy());
-  return tls;
-}
-
-function answer(socket: Duplex, hook: HookRequest, signal: AbortSignal): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request({
-      method: 'GET',
-      path: `${hook.url.pathname}${hook.url.search}`,
-      headers: { ...hook.headers, connection: 'close' },
-      createConnection: () => socket,
-      signal,
-    });
-    outgoing.once('response', resolve);
-    outgoing.once('error', reject);
-    outgoing.end();
-  });
 }
 
 async function drain(response: IncomingMessage): Promise<void> {

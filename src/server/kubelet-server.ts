@@ -32,7 +32,6 @@ export interface Target {
 }
 
 export interface Backend {
-  readonly node: string;
   identify(token: string, options: { signal: AbortSignal }): Promise<Identity | undefined>;
   isAllowed(
     who: Identity,

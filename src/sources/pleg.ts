@@ -90,25 +90,6 @@ export class Pleg {
     await this.#apply(listed, [pod], signal);
   }
 
-  /** Looks again at ids that farlet has just acted on: one round trip, strictly newer than the action. */
-  async confirm(
-    pod: PodRef,
-    ids: { sandboxes: readonly string[]; containers: readonly { id: string; sandboxId: string }[] },
-    { signal }: { signal: AbortSignal },
-  ): Promise<void> {
-    const askedAt = this.#options.clock.monotonic();
-    const [sandboxes, containers] = await Promise.all([
-      Promise.all(ids.sandboxes.map((id) => this.#sandbox(id, signal))),
-      Promise.all(ids.containers.map(({ id, sandboxId }) => this.#container(id, sandboxId, signal))),
-    ]);
-    this.#emit(
-      this.#options.cache.merge(
-        { pod, sandboxes: sandboxes.filter(isPresent), containers: containers.filter(isPresent) },
-        askedAt,
-      ),
-    );
-  }
-
   async #relistLoop(signal: AbortSignal): Promise<void> {
     const { clock, log, observer } = this.#options;
     let failures = 0;

@@ -7,6 +7,7 @@
  */
 import type { Log } from '../model/log.ts';
 import type { Pod } from '../model/kube.ts';
+import { isTerminalPhase } from '../model/phase.ts';
 import type { PodChange } from '../model/pod-update.ts';
 import type { WorkerState } from '../workers/worker-state.ts';
 import type { Clock } from '../util/clock.ts';
@@ -114,12 +115,12 @@ export class SyncLoop {
     if (change.kind === 'add' && this.#refused(pod)) return;
     // a rejected pod never had a worker; once it is deleted one is needed to let its object go
     if (table.isRejected(uid) && pod.metadata.deletionTimestamp === undefined) return;
-    if (change.kind !== 'reconcile' || isTerminal(pod)) workers.update(pod);
+    if (change.kind !== 'reconcile' || isTerminalPhase(pod.status?.phase)) workers.update(pod);
   }
 
   #refused(pod: Pod): boolean {
     const { table, admit, onRejected, log } = this.#options;
-    if (isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) return false;
+    if (isTerminalPhase(pod.status?.phase) || pod.metadata.deletionTimestamp !== undefined) return false;
     const verdict = admit(pod, this.#activePods(pod.metadata.uid));
     if (verdict.admitted) return false;
     table.reject(pod.metadata.uid);
@@ -139,10 +140,6 @@ export class SyncLoop {
       return state !== undefined && (state.at === 'syncing' || state.at === 'stopping');
     });
   }
-}
-
-function isTerminal(pod: Pod): boolean {
-  return pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
 }
 
 function union(...sets: readonly ReadonlySet<string>[]): Set<string> {

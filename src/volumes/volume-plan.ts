@@ -4,8 +4,6 @@ import type { Pod, Volume } from '../model/kube.ts';
 import { quantityValue } from '../model/quantity.ts';
 import { volumeDir, type HostPaths } from '../model/paths.ts';
 
-export type VolumeKind = 'empty-dir' | 'host-path' | 'configmap' | 'secret' | 'downward-api' | 'projected';
-
 export type PlannedVolume =
   | {
       readonly kind: 'empty-dir';

@@ -5,10 +5,11 @@
 import { FarletError, kindOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Pod } from '../model/kube.ts';
+import type { SyncOutcome } from '../model/sync-outcome.ts';
 import { childController } from '../util/abort.ts';
 import { jittered } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
-import type { PodSyncer, SyncOutcome } from './pod-syncer.ts';
+import type { PodSyncer } from './pod-syncer.ts';
 import { nextState, type WorkerEvent, type WorkerState } from './worker-state.ts';
 
 /** Kubelet: pkg/kubelet/kubelet.go resyncInterval 1 m, backOffPeriod 10 s, both with workerResyncIntervalJitterFactor 0.5. */

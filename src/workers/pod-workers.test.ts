@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FarletError } from '../model/errors.ts';
+import type { SyncOutcome } from '../model/sync-outcome.ts';
 import { FakeClock, pod, quietLog, settle } from '../testing/fixtures.ts';
-import type { PodSyncer, SyncOutcome } from './pod-syncer.ts';
+import type { PodSyncer } from './pod-syncer.ts';
 import { PodWorkers } from './pod-workers.ts';
 
 /** Records each step; a test scripts what syncs answer. */

@@ -2,7 +2,6 @@
 import type { Log } from '../model/log.ts';
 import type { Pod } from '../model/kube.ts';
 import type { PodRef } from '../model/pod-ref.ts';
-import type { KillOrder } from '../model/pod-update.ts';
 import type { Clock } from '../util/clock.ts';
 import type { PodSyncer } from './pod-syncer.ts';
 import { PodWorker, type StepKind } from './pod-worker.ts';
@@ -50,10 +49,6 @@ export class PodWorkers {
     else worker.offer({ kind: 'kill', order: {} });
   }
 
-  kill(uid: string, order: KillOrder): void {
-    this.#workers.get(uid)?.offer({ kind: 'kill', order });
-  }
-
   wake(uid: string): void {
     this.#workers.get(uid)?.wake();
   }
@@ -64,11 +59,6 @@ export class PodWorkers {
 
   state(uid: string): WorkerState | undefined {
     return this.#workers.get(uid)?.state;
-  }
-
-  /** Every pod that has a worker. */
-  states(): ReadonlyMap<string, WorkerState> {
-    return new Map([...this.#workers].map(([uid, worker]) => [uid, worker.state]));
   }
 
   /** Stops a pod that only the runtime knows, unless that is under way. */

@@ -8,6 +8,7 @@
  * I3. What makes a pod stop, or stop sooner, interrupts what is under way.
  */
 import type { Pod } from '../model/kube.ts';
+import { isTerminalPhase } from '../model/phase.ts';
 import type { KillOrder } from '../model/pod-update.ts';
 import { assertNever } from '../util/assert-never.ts';
 
@@ -44,7 +45,8 @@ const DEFAULT_GRACE_SECONDS = 30;
 
 /** Where a pod starts that the worker has not seen before. */
 export function initialState(pod: Pod, runtimeHoldsIt: boolean): WorkerState {
-  if (isTerminal(pod)) return runtimeHoldsIt ? stopping(pod, {}) : { at: 'finishing', pod };
+  if (isTerminalPhase(pod.status?.phase))
+    return runtimeHoldsIt ? stopping(pod, {}) : { at: 'finishing', pod };
   return mustStop(pod) ? stopping(pod, {}) : { at: 'syncing', pod };
 }
 
@@ -126,13 +128,9 @@ export function graceSeconds(pod: Pod, override: number | undefined): number {
 }
 
 function mustStop(pod: Pod): boolean {
-  return isDeleted(pod) || isTerminal(pod);
+  return isDeleted(pod) || isTerminalPhase(pod.status?.phase);
 }
 
 function isDeleted(pod: Pod): boolean {
   return pod.metadata.deletionTimestamp !== undefined;
-}
-
-function isTerminal(pod: Pod): boolean {
-  return pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
 }
