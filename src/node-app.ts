@@ -1,7 +1,7 @@
 /** One virtual node, put together: its host, its sources, its loop, its workers. Composition only. */
 import type { Config, NodeConfig } from './config/schema.ts';
 import { connectCri } from './cri/connect.ts';
-import { readResolvConf } from './hosts/facts.ts';
+import { readResolvConf, type ResolvConf } from './hosts/facts.ts';
 import { Host } from './hosts/host.ts';
 import { unixLink } from './hosts/unix-link.ts';
 import { Collection } from './kube/collection.ts';
@@ -246,7 +246,13 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     cpuCFSQuota: config.cpuCFSQuota,
     cpuCFSQuotaPeriod: 100_000,
   };
-  const resolvConf = { read: undefined as ReturnType<typeof readResolvConf> | undefined };
+  let resolvConf: ResolvConf | undefined;
+  const hostDns = async (rest: { signal: AbortSignal }): Promise<ResolvConf | undefined> => {
+    if (config.resolvConf === '') return undefined;
+    // only what could be read is kept: a failure, or a sync that was called off, must not hold for later pods
+    resolvConf ??= await readResolvConf(link.files, config.resolvConf, rest);
+    return resolvConf;
+  };
   const runtime = new PodRuntime({
     host,
     settings,
@@ -271,10 +277,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
           .all()
           .filter(({ metadata }) => metadata?.namespace === namespace || metadata?.namespace === 'default'),
     },
-    hostDns: (rest) =>
-      config.resolvConf === ''
-        ? Promise.resolve(undefined)
-        : (resolvConf.read ??= readResolvConf(link.files, config.resolvConf, rest)),
+    hostDns,
     subPaths: new SubPaths({ volumes }),
     restarts: new RestartBackoff({ maxMs: CRASH_LOOP_MAX_MS }),
     metrics: {
