@@ -21,13 +21,14 @@ export interface HostOptions {
   readonly name: string;
   readonly version: '1.6' | '2';
   readonly folder: string;
-  /** 0–255: tells hosts of one machine apart in bridge name and subnet */
-  readonly number: number;
+  /** 0–255: tells hosts of one machine apart in bridge name and subnet; default: one that nobody uses */
+  readonly number?: number;
   readonly detached?: boolean;
 }
 
 export async function startHost(options: HostOptions): Promise<TestHost> {
-  const { name, version, folder, number, detached = false } = options;
+  const { name, version, folder, detached = false } = options;
+  const number = options.number ?? (await claimNumber());
   const bridge = `farlet${number}`;
   for (const each of ['cni', 'root', 'state', 'logs']) mkdirSync(`${folder}/${each}`, { recursive: true });
   writeFileSync(`${folder}/config.toml`, version === '2' ? configV2(folder) : configV16(folder));
@@ -68,6 +69,13 @@ export async function startHost(options: HostOptions): Promise<TestHost> {
   await host.start();
   await ctr(['images', 'import', imageArchive()]);
   return host;
+}
+
+/** Making the bridge is what claims its number: the kernel lets only one succeed. */
+async function claimNumber(): Promise<number> {
+  for (let number = 1; number < 200; number += 1)
+    if ((await outcome(['ip', 'link', 'add', `farlet${number}`, 'type', 'bridge'])).code === 0) return number;
+  throw new Error('every bridge from farlet1 to farlet199 exists: delete those of hosts that are gone');
 }
 
 async function stopHost(host: TestHost, bridge: string): Promise<void> {

@@ -16,9 +16,9 @@ const hosts = new Map<string, TestHost>();
 before(async () => {
   [plane] = await Promise.all([
     startControlPlane({ folder: `${folder}/plane` }),
-    ...(['1.6', '2'] as const).map(async (version, index) => {
+    ...(['1.6', '2'] as const).map(async (version) => {
       const name = `node-${version.replace('.', '-')}`;
-      hosts.set(name, await startHost({ name, version, folder: `${folder}/${name}`, number: 201 + index }));
+      hosts.set(name, await startHost({ name, version, folder: `${folder}/${name}` }));
     }),
   ]);
   farlet = await startFarlet({ folder: `${folder}/farlet`, plane, hosts: [...hosts.values()] });
