@@ -16,7 +16,7 @@ verify: setup ## format, lint, types, generated files, unit tests
 	@echo '── format';          prettier --check --log-level warn .
 	@echo '── lint';            eslint .
 	@echo '── types';           tsc --noEmit
-	@echo '── generated files'; scripts/check-proto-types.sh
+	@echo '── generated files'; scripts/check-proto-types.sh; scripts/check-config-docs.sh
 	@echo '── unit tests';      node --test 'src/**/*.test.ts'
 
 test: verify build ## everything, scenarios on real parts included

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { runApp } from './app.ts';
 import { runCheck } from './check.ts';
 import { ConfigError, loadConfig } from './config/load.ts';
+import { configReference } from './config/reference.ts';
 import { FarletError, messageOf } from './model/errors.ts';
 import { kubeletVersion } from './node/node-object.ts';
 import { createLog, logLevels } from './telemetry/log.ts';
@@ -13,6 +14,7 @@ const usage = `farlet: a kubelet for hosts that have a container runtime but no 
 
   farlet run --config FILE [--kubeconfig FILE]    run the virtual nodes of FILE
   farlet check --config FILE [--kubeconfig FILE]  look at the file, its hosts and the API server; exit 0 if all is well
+  farlet config                                   print the reference of every configuration key
   farlet version                                  print the version
 
   --kubeconfig FILE        how to reach the cluster; default: the pod's service account, else the usual places
@@ -41,6 +43,7 @@ async function main(): Promise<number> {
   if (values.help === true || command === 'help') return print(usage);
   if (values.version === true || command === 'version')
     return print(`farlet ${version()} (kubelet ${kubeletVersion})\n`);
+  if (command === 'config') return print(configReference());
   if (command !== 'run' && command !== 'check')
     return fail(`${command === undefined ? 'no command given' : `unknown command ${command}`}\n\n${usage}`);
   if (values.config === undefined) return fail(`--config is required: farlet ${command} --config FILE`);

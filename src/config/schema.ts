@@ -6,9 +6,11 @@ const dnsName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)
 const port = (byDefault: number) => z.number().int().min(0).max(65_535).default(byDefault);
 
 const taint = z.strictObject({
-  key: z.string().min(1),
-  value: z.string().optional(),
-  effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']),
+  key: z.string().min(1).describe("the taint's key"),
+  value: z.string().optional().describe('its value'),
+  effect: z
+    .enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute'])
+    .describe('what becomes of pods that do not tolerate it'),
 });
 
 const host = z.strictObject({
@@ -46,8 +48,8 @@ const node = z.strictObject({
 });
 
 export const configSchema = z.strictObject({
-  apiVersion: z.literal('farlet.dev/v1alpha1'),
-  kind: z.literal('FarletConfiguration'),
+  apiVersion: z.literal('farlet.dev/v1alpha1').describe('version of this format'),
+  kind: z.literal('FarletConfiguration').describe('what the file holds'),
   clusterDNS: z.array(z.string()).default([]).describe("addresses of the cluster's DNS servers, for pods"),
   clusterDomain: z.string().default('cluster.local').describe("the cluster's DNS domain"),
   kubernetesServiceAddress: z.url().optional().describe('what pods get as KUBERNETES_SERVICE_HOST and _PORT'),
@@ -97,23 +99,39 @@ export const configSchema = z.strictObject({
     .strictObject({
       anonymous: z
         .strictObject({
-          enabled: z.literal(false, 'anonymous access to the kubelet API is not offered').default(false),
+          enabled: z
+            .literal(false, 'anonymous access to the kubelet API is not offered')
+            .default(false)
+            .describe('always off'),
         })
         .prefault({}),
-      webhook: z.strictObject({ enabled: z.boolean().default(true), cacheTTL: duration('2m') }).prefault({}),
-      x509: z.strictObject({ clientCAFile: z.string().optional() }).prefault({}),
-    })
-    .prefault({})
-    .describe('who may call the kubelet API: client certificates of this CA, bearer tokens by TokenReview'),
-  authorization: z
-    .strictObject({
-      mode: z.enum(['Webhook', 'AlwaysAllow']).default('Webhook'),
       webhook: z
-        .strictObject({ cacheAuthorizedTTL: duration('5m'), cacheUnauthorizedTTL: duration('30s') })
+        .strictObject({
+          enabled: z.boolean().default(true).describe('accept bearer tokens, by TokenReview'),
+          cacheTTL: duration('2m').describe('how long an answer is kept'),
+        })
+        .prefault({}),
+      x509: z
+        .strictObject({
+          clientCAFile: z.string().optional().describe('PEM file with the CAs of client certificates'),
+        })
         .prefault({}),
     })
-    .prefault({})
-    .describe('what they may do there: by SubjectAccessReview'),
+    .prefault({}),
+  authorization: z
+    .strictObject({
+      mode: z
+        .enum(['Webhook', 'AlwaysAllow'])
+        .default('Webhook')
+        .describe('what callers of the kubelet API may do: by SubjectAccessReview, or everything'),
+      webhook: z
+        .strictObject({
+          cacheAuthorizedTTL: duration('5m').describe('how long a yes is kept'),
+          cacheUnauthorizedTTL: duration('30s').describe('how long a no is kept'),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
   tlsCertFile: z.string().optional().describe("the kubelet API's certificate; self-signed if absent"),
   tlsPrivateKeyFile: z.string().optional().describe('its key'),
   address: z.string().default('0.0.0.0').describe("the kubelet API's listen address"),
