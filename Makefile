@@ -12,11 +12,12 @@ setup: ## packages, control plane, containerd, images; kept in ~/.cache/farlet
 build: setup ## dist/main.js
 	@node scripts/build.ts
 
-verify: setup ## format, lint, types, generated files, unit tests
+verify: setup ## format, lint, types, generated files, dead code, unit tests
 	@echo '── format';          prettier --check --log-level warn .
 	@echo '── lint';            eslint .
 	@echo '── types';           tsc --noEmit
 	@echo '── generated files'; scripts/check-proto-types.sh; scripts/check-config-docs.sh
+	@echo '── dead code';       knip
 	@echo '── unit tests';      node --test 'src/**/*.test.ts'
 
 test: verify build ## everything, scenarios on real parts included
