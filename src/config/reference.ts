@@ -4,7 +4,7 @@ import { configSchema } from './schema.ts';
 
 interface Shape {
   readonly type?: string;
-  readonly const?: unknown;
+  readonly const?: string | number | boolean;
   readonly enum?: readonly unknown[];
   readonly default?: unknown;
   readonly description?: string;
