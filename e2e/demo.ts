@@ -1,9 +1,9 @@
 /** The demo: a cluster, a host, farlet and a Deployment, shown on the terminal and left running. `up [KUBECONFIG]` or `down`. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { kubernetes } from './harness/cache.ts';
 import { startControlPlane } from './harness/control-plane.ts';
 import { startFarlet } from './harness/farlet.ts';
-import { killShims, startHost, sweep } from './harness/host.ts';
+import { killShims, removeSandboxes, startHost, sweep } from './harness/host.ts';
 import { eventually, outcome, run } from './harness/processes.ts';
 
 const folder = '/tmp/farlet-demo';
@@ -11,14 +11,11 @@ const bridge = 200;
 const [command = 'up', given] = process.argv.slice(2);
 
 async function down(): Promise<void> {
-  if (existsSync(`${folder}/pids`)) {
-    for (const pid of readFileSync(`${folder}/pids`, 'utf8')
-      .split('\n')
-      .filter((line) => line !== ''))
-      await outcome(['kill', '-9', pid]);
-  }
+  // farlet first: it would start its pods anew
+  await outcome(['pkill', '-9', '-f', '--', `${folder}/farlet/`]);
+  await removeSandboxes(`${folder}/host/containerd.sock`);
   await killShims(`${folder}/host`);
-  await outcome(['pkill', '-9', '-f', '--', `${folder}/(plane|host|farlet)/`]);
+  await outcome(['pkill', '-9', '-f', '--', `${folder}/(plane|host)/`]);
   // a killed process lets go of its mounts a moment later
   await outcome(['sleep', '0.5']);
   await sweep(folder, `farlet${bridge}`);
@@ -58,7 +55,6 @@ async function up(): Promise<void> {
     hosts: [host],
     detached: true,
   });
-  writeFileSync(`${folder}/pids`, [...(own?.pids() ?? []), host.pid(), farlet.pid()].join('\n'));
   await eventually(
     'the node to be Ready',
     async () =>

@@ -17,8 +17,6 @@ export interface ControlPlane {
   stopApiServer(): Promise<void>;
   startApiServer(): Promise<void>;
   stop(): Promise<void>;
-  /** pids of its processes, for a stop from another process */
-  readonly pids: () => number[];
 }
 
 export interface ControlPlaneOptions {
@@ -161,7 +159,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       for (const name of ['kube-controller-manager', 'kube-scheduler', 'kube-apiserver', 'etcd'])
         await running.get(name)?.stop('SIGKILL');
     },
-    pids: () => [...running.values()].map(({ pid }) => pid),
   };
   await eventually(
     'the default service account',

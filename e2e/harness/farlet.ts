@@ -10,7 +10,6 @@ export interface Farlet {
   readonly healthUrl: string;
   start(): void;
   stop(signal?: NodeJS.Signals): Promise<void>;
-  readonly pid: () => number;
 }
 
 /** One node per host, named as the host is. */
@@ -49,7 +48,6 @@ export async function startFarlet(options: {
     log: () => tail(logFile, 60),
     metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
     healthUrl: `http://127.0.0.1:${healthzPort}/healthz`,
-    pid: () => running?.pid ?? -1,
     start: () => {
       running = start(
         'farlet',

@@ -1,5 +1,6 @@
 /** A containerd of its own on this machine: root, state, socket, CNI bridge and logs in one folder. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { connectCri } from '../../src/cri/connect.ts';
 import { containerd2, imageArchive } from './cache.ts';
 import { eventually, outcome, run, start, tail, type Running } from './processes.ts';
 
@@ -14,7 +15,6 @@ export interface TestHost {
   kill(): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
-  readonly pid: () => number;
 }
 
 export interface HostOptions {
@@ -47,7 +47,6 @@ export async function startHost(options: HostOptions): Promise<TestHost> {
     socket,
     endpoint: `unix://${socket}`,
     ctr,
-    pid: () => running?.pid ?? -1,
     containers: async () => (await ctr(['containers', 'ls', '-q'])).split('\n').filter((id) => id !== ''),
     kill: async () => {
       await running?.stop('SIGKILL');
@@ -79,9 +78,32 @@ async function claimNumber(): Promise<number> {
 }
 
 async function stopHost(host: TestHost, bridge: string): Promise<void> {
+  await removeSandboxes(host.socket);
   await killShims(host.folder);
   await host.kill();
   await sweep(host.folder, bridge);
+}
+
+/**
+ * Has the runtime take its pods down, so that their network namespaces, addresses and firewall rules go with them.
+ * What drives the runtime must be stopped before. A runtime that does not answer is left as it is.
+ */
+export async function removeSandboxes(socket: string): Promise<void> {
+  const cri = connectCri({ endpoint: { target: `unix:${socket}` }, host: socket });
+  const limit = { timeoutMs: 30_000 };
+  try {
+    const { items } = await cri.listPodSandbox({}, { timeoutMs: 5_000 });
+    await Promise.allSettled(
+      items.map(async ({ id }) => {
+        await cri.stopPodSandbox({ pod_sandbox_id: id }, limit);
+        await cri.removePodSandbox({ pod_sandbox_id: id }, limit);
+      }),
+    );
+  } catch {
+    // its socket is gone or dead: there is nobody to ask
+  } finally {
+    cri.close();
+  }
 }
 
 /** Kills a host's shims, which carry its socket's folder in their arguments, and what runs under them. */
