@@ -1,5 +1,6 @@
 /** The demo: a cluster, a host, farlet and a Deployment, shown on the terminal and left running. `up [KUBECONFIG]` or `down`. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { kubernetes } from './harness/cache.ts';
 import { startControlPlane } from './harness/control-plane.ts';
 import { startFarlet } from './harness/farlet.ts';
@@ -10,9 +11,29 @@ const folder = '/tmp/farlet-demo';
 const bridge = 200;
 const [command = 'up', given] = process.argv.slice(2);
 
-async function down(): Promise<void> {
-  // farlet first: it would start its pods anew
+/** Takes the demo out of a cluster that goes on without it, while farlet can still let its pods go. */
+async function leaveCluster(): Promise<void> {
+  const note = `${folder}/given-cluster`;
+  if (!existsSync(note)) return;
+  const kubeconfig = readFileSync(note, 'utf8');
+  const kubectl = [...kubernetes('kubectl'), `--kubeconfig=${kubeconfig}`, 'delete', '--ignore-not-found'];
+  const remove = async (object: string, ...flags: string[]): Promise<void> => {
+    const { code, stderr } = await outcome([...kubectl, object, ...flags], { timeoutMs: 40_000 });
+    if (code !== 0) process.stderr.write(`${object} is left in the cluster of ${kubeconfig}: ${stderr}`);
+  };
+  await remove('deployment/hello', '--cascade=foreground', '--timeout=30s');
+  await stopFarlet();
+  await remove('node/farlet-demo', '--timeout=10s');
+}
+
+async function stopFarlet(): Promise<void> {
   await outcome(['pkill', '-9', '-f', '--', `${folder}/farlet/`]);
+}
+
+async function down(): Promise<void> {
+  await leaveCluster();
+  // first: it would start its pods anew
+  await stopFarlet();
   await removeSandboxes(`${folder}/host/containerd.sock`);
   await killShims(`${folder}/host`);
   await outcome(['pkill', '-9', '-f', '--', `${folder}/(plane|host)/`]);
@@ -40,6 +61,7 @@ async function up(): Promise<void> {
   const clientCa = own?.clientCa ?? (await clusterCa(kubeconfig));
   const kubectl = (...args: string[]): Promise<string> =>
     run([...kubernetes('kubectl'), `--kubeconfig=${kubeconfig}`, ...args], { timeoutMs: 120_000 });
+  if (given !== undefined) writeFileSync(`${folder}/given-cluster`, resolve(given));
   progress('containerd');
   const host = await startHost({
     name: 'farlet-demo',
@@ -54,6 +76,7 @@ async function up(): Promise<void> {
     plane: { kubeconfig, clientCa },
     hosts: [host],
     detached: true,
+    ...(given === undefined ? {} : { address: '0.0.0.0' }),
   });
   await eventually(
     'the node to be Ready',

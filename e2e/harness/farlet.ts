@@ -18,8 +18,10 @@ export async function startFarlet(options: {
   plane: Pick<ControlPlane, 'kubeconfig' | 'clientCa'>;
   hosts: readonly TestHost[];
   detached?: boolean;
+  /** where the kubelet API listens; the Node's address is that of the route to the API server */
+  address?: string;
 }): Promise<Farlet> {
-  const { folder, plane, hosts, detached = false } = options;
+  const { folder, plane, hosts, detached = false, address = '127.0.0.1' } = options;
   mkdirSync(folder, { recursive: true });
   const [healthzPort = 0, metricsPort = 0, ...ports] = await freePorts(2 + hosts.length);
   const config = {
@@ -30,12 +32,11 @@ export async function startFarlet(options: {
     healthzPort,
     metricsPort,
     metricsBindAddress: '127.0.0.1',
-    address: '127.0.0.1',
+    address,
     authentication: { x509: { clientCAFile: plane.clientCa } },
     nodes: hosts.map(({ name, endpoint, folder: hostFolder }, index) => ({
       name,
       port: ports[index],
-      nodeIP: '127.0.0.1',
       rootDir: `${hostFolder}/farlet`,
       hosts: [{ name: 'box', endpoint }],
     })),
