@@ -76,7 +76,8 @@ async function up(): Promise<void> {
     plane: { kubeconfig, clientCa },
     hosts: [host],
     detached: true,
-    ...(given === undefined ? {} : { address: '0.0.0.0' }),
+    // a cluster elsewhere calls the address from which its API server is reached
+    ...(given === undefined ? {} : { config: { address: '0.0.0.0' }, node: { nodeIP: undefined } }),
   });
   await eventually(
     'the node to be Ready',
