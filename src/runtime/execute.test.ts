@@ -4,6 +4,7 @@ import { podContainers } from '../model/containers.ts';
 import { FarletError } from '../model/errors.ts';
 import type { Container, Pod, PodSpec } from '../model/kube.ts';
 import type { PodActions } from '../model/pod-actions.ts';
+import { annotations } from '../model/labels.ts';
 import type { ObservedContainer, PodRuntimeState } from '../model/runtime-state.ts';
 import { criFault, FakeCri, FakeEvents, FakeFiles, fakeHost } from '../testing/fake-host.ts';
 import { container, FakeClock, pod, quietLog, sandbox, settle } from '../testing/fixtures.ts';
@@ -406,6 +407,27 @@ describe('a pod that runs', () => {
     const request = cri.calls[2]?.request as { pod_sandbox_id: string; config: { metadata: object } };
     assert.deepEqual([request.pod_sandbox_id, request.config.metadata], ['s1', { name: 'c', attempt: 4 }]);
   });
+
+  it('starts what a start that was cut off has left, as it is', async () => {
+    const { cri, events, runtime } = setUp();
+    const left = container({ id: 'left', state: 'created', attempt: 0 });
+    await runtime.syncPod(again(pod(), [left]), { signal });
+    assert.deepEqual(cri.names(), ['imageStatus', 'startContainer']);
+    assert.deepEqual(cri.calls.at(-1)?.request, { container_id: 'left' });
+    assert.deepEqual(events.seen, ['Normal Started spec.containers{c}: Container started']);
+  });
+
+  const foreign: { what: string; left: Partial<ObservedContainer> }[] = [
+    { what: 'of a former sandbox', left: { sandboxId: 's0' } },
+    { what: 'of another image', left: { annotations: { [annotations.containerHash]: 'other' } } },
+  ];
+  for (const { what, left } of foreign) {
+    it(`makes anew what was left ${what}`, async () => {
+      const { cri, runtime } = setUp();
+      await runtime.syncPod(again(pod(), [container({ state: 'created', ...left })]), { signal });
+      assert.deepEqual(cri.names(), ['imageStatus', 'createContainer', 'startContainer']);
+    });
+  }
 
   it('starts nothing after a kill that failed', async () => {
     const { cri, runtime } = setUp({

@@ -20,6 +20,7 @@ import type { ContainerKiller } from './kill-container.ts';
 import { containerMounts, subPathMounts, type VolumeSource } from './mounts.ts';
 import type { PodHost, SubPathPreparer } from './providers.ts';
 import type { LinuxHost, RuntimeSettings } from './settings.ts';
+import { unstartedContainer } from './unstarted.ts';
 
 /** What the containers of one sync share. */
 export interface StartContext {
@@ -43,7 +44,7 @@ export interface StartContext {
   readonly terminationLogs: ReadonlyMap<string, string>;
   readonly attempt: (container: string) => Promise<number>;
   /** a container runs; not waited for */
-  readonly onStarted: (container: string, id: string, config: ContainerConfig) => void;
+  readonly onStarted: (container: string, id: string, logPath: string) => void;
 }
 
 export interface ContainerStarterOptions {
@@ -72,6 +73,23 @@ export class ContainerStarter {
    * an event, or with the signal's reason.
    */
   async start(of: PodContainer, context: StartContext, { signal }: { signal: AbortSignal }): Promise<void> {
+    const { id, logPath } =
+      unstartedContainer(context.state, of.spec, context.sandboxId) ??
+      (await this.#create(of, context, signal));
+    await this.#attempting(of, 'CreateContainerConfigError', { context, signal }, () => context.hosts);
+    await this.#attempting(of, 'RunContainerError', { context, signal, id }, () =>
+      this.#options.cri.startContainer({ container_id: id }, { signal }),
+    );
+    this.#event(of, context.pod, { type: 'Normal', reason: 'Started', message: 'Container started' });
+    context.onStarted(of.spec.name, id, logPath);
+    await this.#postStart(of, id, { context, signal });
+  }
+
+  async #create(
+    of: PodContainer,
+    context: StartContext,
+    signal: AbortSignal,
+  ): Promise<{ id: string; logPath: string }> {
     const imageVolumes = readyImageVolumes(of.spec, context);
     const image = await this.#image(of, context, signal);
     const config = await this.#attempting(of, 'CreateContainerConfigError', { context, signal }, () =>
@@ -84,13 +102,7 @@ export class ContainerStarter {
       ),
     );
     this.#event(of, context.pod, { type: 'Normal', reason: 'Created', message: 'Container created' });
-    await this.#attempting(of, 'CreateContainerConfigError', { context, signal }, () => context.hosts);
-    await this.#attempting(of, 'RunContainerError', { context, signal, id }, () =>
-      this.#options.cri.startContainer({ container_id: id }, { signal }),
-    );
-    this.#event(of, context.pod, { type: 'Normal', reason: 'Started', message: 'Container started' });
-    context.onStarted(of.spec.name, id, config);
-    await this.#postStart(of, id, { context, signal });
+    return { id, logPath: `${context.sandboxConfig.log_directory ?? ''}/${config.log_path ?? ''}` };
   }
 
   async #image(of: PodContainer, context: StartContext, signal: AbortSignal): Promise<ReadyImage> {

@@ -146,8 +146,7 @@ export class PodContainersStarter {
       ),
       hosts: rewrites ? quiet(this.#rewriteHosts(pod, { ips, prepared, signal: ahead })) : prepared.files,
       hostsFile: hasHosts ? etcHostsPath(settings.paths, pod.metadata.uid) : undefined,
-      onStarted: (container, id, { log_path: logPath = '' }) => {
-        const target = `${config.log_directory ?? ''}/${logPath}`;
+      onStarted: (container, id, target) => {
         links.push(this.#linkLog(pod, { container, id, target, signal }));
       },
     };
