@@ -52,11 +52,13 @@ export async function startEnvironment(
   const life = new AbortController();
   // in order of their start; stopped from the last to the first
   const started: { stop(): Promise<void> }[] = [];
-  const stop = async (): Promise<void> => {
+  let stopped: Promise<void> | undefined;
+  const stopAll = async (): Promise<void> => {
     life.abort(new Error('the bench is over'));
     for (const each of started.splice(0).reverse()) await each.stop();
     rmSync(folder, { recursive: true, force: true });
   };
+  const stop = (): Promise<void> => (stopped ??= stopAll());
   try {
     progress('control plane');
     const plane = await startControlPlane({ folder: `${folder}/plane` });
