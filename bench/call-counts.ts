@@ -1,0 +1,43 @@
+/** Calls that farlet has made, by its own metrics. */
+
+export interface CallCounts {
+  /** kubelet_runtime_operations_total by operation_type */
+  readonly cri: ReadonlyMap<string, number>;
+  /** rest_client_requests_total by method */
+  readonly api: ReadonlyMap<string, number>;
+}
+
+/** Reads farlet's metrics page. */
+export async function scrape(url: string): Promise<CallCounts> {
+  return parseCounts(await (await fetch(url)).text());
+}
+
+/** Pure. */
+export function parseCounts(text: string): CallCounts {
+  const sums = (metric: string, label: string): Map<string, number> => {
+    const found = new Map<string, number>();
+    for (const line of text.split('\n')) {
+      if (!line.startsWith(`${metric}{`)) continue;
+      const key = new RegExp(`[{,]${label}="([^"]*)"`).exec(line)?.[1] ?? '';
+      found.set(key, (found.get(key) ?? 0) + Number(line.slice(line.lastIndexOf(' '))));
+    }
+    return found;
+  };
+  return {
+    cri: sums('kubelet_runtime_operations_total', 'operation_type'),
+    api: sums('rest_client_requests_total', 'method'),
+  };
+}
+
+/** What was called in between, per unit: the largest first, nothing that was not called. Pure. */
+export function callsBetween(
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+  per: number,
+): { readonly total: number; readonly each: Readonly<Record<string, number>> } {
+  const grown = [...after]
+    .map(([key, count]): [string, number] => [key, (count - (before.get(key) ?? 0)) / per])
+    .filter(([, count]) => count > 0)
+    .sort(([, a], [, b]) => b - a);
+  return { total: grown.reduce((sum, [, count]) => sum + count, 0), each: Object.fromEntries(grown) };
+}

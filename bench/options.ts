@@ -1,0 +1,91 @@
+/** The command line of the bench. */
+import { parseArgs } from 'node:util';
+
+export const parts = ['start', 'burst', 'delete', 'idle'] as const;
+export type Part = (typeof parts)[number];
+
+export interface BenchOptions {
+  readonly containerd: '1.6' | '2';
+  /** in a burst, and running while idle */
+  readonly pods: number;
+  readonly only: ReadonlySet<Part>;
+  /** pods one at a time */
+  readonly samples: number;
+  /** bursts of farlet per width of the floor */
+  readonly rounds: number;
+  /** how many pods the floor's bursts start side by side */
+  readonly widths: readonly number[];
+  readonly idleSeconds: number;
+  /** undefined: a file of its own in bench/results */
+  readonly json: string | undefined;
+}
+
+export type Command = { readonly kind: 'help' } | { readonly kind: 'bench'; readonly options: BenchOptions };
+
+export const help = `usage: npm run bench -- [flags]
+
+Measures farlet against the bare CRI calls, side by side, on a real control plane and a real containerd.
+
+  --containerd 1.6|2   the host's runtime (2)
+  --pods N             pods in a burst, and running while idle (50; at most 100)
+  --only LIST          of start,burst,delete,idle (all)
+  --samples N          pods one at a time (20)
+  --rounds N           rounds of bursts: in each, one of the floor at every width and one of farlet beside it (2)
+  --widths LIST        how many pods the floor starts side by side (3,4,6,8,16)
+  --idle-seconds N     length of the idle measurement, at least 60 (120)
+  --json FILE          where the numbers go as JSON (bench/results/<time>.json)
+  --help               this text
+
+Needs root, Linux, and what 'make setup' builds. See bench/README.md for how to read the table.
+`;
+
+const MAX_PODS = 100;
+const MIN_IDLE_SECONDS = 60;
+
+/** Throws an Error that says which flag is wrong, what was found and what is allowed. */
+export function parseOptions(args: readonly string[]): Command {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      containerd: { type: 'string', default: '2' },
+      pods: { type: 'string', default: '50' },
+      only: { type: 'string', default: parts.join(',') },
+      samples: { type: 'string', default: '20' },
+      rounds: { type: 'string', default: '2' },
+      widths: { type: 'string', default: '3,4,6,8,16' },
+      'idle-seconds': { type: 'string', default: '120' },
+      json: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return { kind: 'help' };
+  const { containerd } = values;
+  if (containerd !== '1.6' && containerd !== '2')
+    throw new Error(`--containerd ${containerd}: there are 1.6 and 2`);
+  return {
+    kind: 'bench',
+    options: {
+      containerd,
+      pods: whole('--pods', values.pods, { min: 1, max: MAX_PODS }),
+      only: new Set(values.only.split(',').map(part)),
+      samples: whole('--samples', values.samples, { min: 1, max: 1000 }),
+      rounds: whole('--rounds', values.rounds, { min: 1, max: 100 }),
+      widths: values.widths.split(',').map((width) => whole('--widths', width, { min: 1, max: MAX_PODS })),
+      idleSeconds: whole('--idle-seconds', values['idle-seconds'], { min: MIN_IDLE_SECONDS, max: 3600 }),
+      json: values.json,
+    },
+  };
+}
+
+function part(text: string): Part {
+  const found = parts.find((each) => each === text);
+  if (found === undefined) throw new Error(`--only ${text}: there are ${parts.join(', ')}`);
+  return found;
+}
+
+function whole(flag: string, text: string, { min, max }: { min: number; max: number }): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < min || value > max)
+    throw new Error(`${flag} ${text}: a whole number from ${min} to ${max} is needed`);
+  return value;
+}
