@@ -15,6 +15,10 @@ export interface TestHost {
   kill(): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** where its pods' interfaces end */
+  readonly bridge: string;
+  /** of its containerd */
+  readonly pid: () => number;
 }
 
 export interface HostOptions {
@@ -44,9 +48,11 @@ export async function startHost(options: HostOptions): Promise<TestHost> {
   const host: TestHost = {
     name,
     folder,
+    bridge,
     socket,
     endpoint: `unix://${socket}`,
     ctr,
+    pid: () => running?.pid ?? -1,
     containers: async () => (await ctr(['containers', 'ls', '-q'])).split('\n').filter((id) => id !== ''),
     kill: async () => {
       await running?.stop('SIGKILL');

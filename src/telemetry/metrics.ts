@@ -1,4 +1,5 @@
 /** Every metric in one table: the kubelet's under its own names (pkg/kubelet/metrics/metrics.go), and farlet's. */
+import { readdirSync } from 'node:fs';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 const standard = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -138,6 +139,12 @@ const table = {
   farlet_events_dropped_total: { kind: 'counter', help: 'Kubernetes events that were not recorded' },
   process_resident_memory_bytes: { kind: 'gauge', help: 'Resident memory size in bytes' },
   process_cpu_seconds_total: { kind: 'counter', help: 'Total user and system CPU time spent in seconds' },
+  process_open_fds: { kind: 'gauge', help: 'Number of open file descriptors' },
+  nodejs_active_resources: {
+    kind: 'gauge',
+    help: 'What keeps the event loop alive, by kind: timers, sockets, file watches and others',
+    labels: ['type'],
+  },
   process_start_time_seconds: {
     kind: 'gauge',
     help: 'Start time of the process since unix epoch in seconds',
@@ -180,7 +187,19 @@ export function createMetrics(options: { node: string; refresh: () => void }): M
       made.process_cpu_seconds_total.inc((user + system) / 1e6 - cpu);
       cpu = (user + system) / 1e6;
       made.process_resident_memory_bytes.set(process.memoryUsage.rss());
+      made.process_open_fds.set(openFiles());
+      made.nodejs_active_resources.reset();
+      for (const type of process.getActiveResourcesInfo()) made.nodejs_active_resources.inc({ type });
       return registry.metrics();
     },
   };
+}
+
+/** NaN, as Prometheus has it for what is not known, where there is no /proc. */
+function openFiles(): number {
+  try {
+    return readdirSync('/proc/self/fd').length;
+  } catch {
+    return NaN;
+  }
 }
