@@ -10,6 +10,7 @@ import type { Log } from './model/log.ts';
 import { buildNode, type NodeApp } from './node-app.ts';
 import { listenKubeletApi } from './kubelet-api.ts';
 import { listenPlain } from './server/plain-server.ts';
+import { syncLoopProblem } from './sync/sync-loop-health.ts';
 import { childController } from './util/abort.ts';
 import { backoffMs } from './util/backoff.ts';
 import { systemClock } from './util/clock.ts';
@@ -23,7 +24,6 @@ export interface AppOptions {
 }
 
 const STOP_MS = 8_000;
-const SYNC_LOOP_SILENT_MS = 300_000;
 
 /** Runs until the signal aborts; then leaves pods running and stops within ten seconds. */
 export async function runApp(options: AppOptions, { signal }: { signal: AbortSignal }): Promise<void> {
@@ -41,11 +41,10 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
   let apiProblem: string | undefined = 'the API server has not been reached yet';
   const health = (): string[] => [
     ...(apiProblem === undefined ? [] : [apiProblem]),
-    ...nodes.flatMap(({ name, loop }) =>
-      loop.lastEntered !== undefined && clock.monotonic() - loop.lastEntered > SYNC_LOOP_SILENT_MS
-        ? [`node ${name}: sync loop took longer than expected`]
-        : [],
-    ),
+    ...nodes.flatMap(({ name, loop }) => {
+      const problem = syncLoopProblem(loop, clock.monotonic());
+      return problem === undefined ? [] : [`node ${name}: ${problem}`];
+    }),
   ];
   const listeners: { close(): unknown }[] = [];
   const life = childController(signal);
