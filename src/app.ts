@@ -10,9 +10,10 @@ import type { Log } from './model/log.ts';
 import { buildNode, type NodeApp } from './node-app.ts';
 import { listenKubeletApi } from './kubelet-api.ts';
 import { listenPlain } from './server/plain-server.ts';
+import { syncLoopProblem } from './sync/sync-loop-health.ts';
 import { childController } from './util/abort.ts';
 import { backoffMs } from './util/backoff.ts';
-import { systemClock } from './util/clock.ts';
+import { systemClock, type Clock } from './util/clock.ts';
 
 export interface AppOptions {
   readonly config: Config;
@@ -23,7 +24,7 @@ export interface AppOptions {
 }
 
 const STOP_MS = 8_000;
-const SYNC_LOOP_SILENT_MS = 300_000;
+const CONNECT_MS = 10_000;
 
 /** Runs until the signal aborts; then leaves pods running and stops within ten seconds. */
 export async function runApp(options: AppOptions, { signal }: { signal: AbortSignal }): Promise<void> {
@@ -41,11 +42,10 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
   let apiProblem: string | undefined = 'the API server has not been reached yet';
   const health = (): string[] => [
     ...(apiProblem === undefined ? [] : [apiProblem]),
-    ...nodes.flatMap(({ name, loop }) =>
-      loop.lastEntered !== undefined && clock.monotonic() - loop.lastEntered > SYNC_LOOP_SILENT_MS
-        ? [`node ${name}: sync loop took longer than expected`]
-        : [],
-    ),
+    ...nodes.flatMap(({ name, loop }) => {
+      const problem = syncLoopProblem(loop, clock.monotonic());
+      return problem === undefined ? [] : [`node ${name}: ${problem}`];
+    }),
   ];
   const listeners: { close(): unknown }[] = [];
   const life = childController(signal);
@@ -72,9 +72,11 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
         apiProblem = problem;
       },
     });
-    const routeIP = options.podIP ?? (await routeTo(kube.server));
+    let routeIP = options.podIP;
     for (const node of config.nodes) {
-      const shared = { config, node, nodeIP: node.nodeIP ?? routeIP, kube, clock, log, signal: life.signal };
+      const nodeIP =
+        node.nodeIP ?? (routeIP ??= await routeTo(kube.server, { log, clock, signal: life.signal }));
+      const shared = { config, node, nodeIP, kube, clock, log, signal: life.signal };
       const app = buildNode({ ...shared, cluster });
       nodes.push(app);
       listeners.push(await listenKubeletApi({ ...shared, app }));
@@ -142,13 +144,30 @@ async function clusterId(
   }
 }
 
-/** The address that packets to the API server leave from. */
-function routeTo(server: string): Promise<string> {
+/** The address that packets to the API server leave from; tries on while it does not answer. */
+async function routeTo(
+  server: string,
+  { log, clock, signal }: { log: Log; clock: Clock; signal: AbortSignal },
+): Promise<string> {
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await localAddress(server);
+    } catch (error) {
+      log.warn({ err: error, server }, 'waiting for the API server, whose route gives the node its address');
+      await clock.sleep(backoffMs({ baseMs: 500, maxMs: 5_000, factor: 1.5, jitter: 0.2 }, failures), {
+        signal,
+      });
+    }
+  }
+}
+
+function localAddress(server: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connectSocket(urlTarget(new URL(server)), () => {
       resolve(socket.localAddress ?? '127.0.0.1');
       socket.destroy();
     });
+    socket.setTimeout(CONNECT_MS, () => socket.destroy(new Error(`no answer from ${server}`)));
     socket.once('error', reject);
   });
 }

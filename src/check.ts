@@ -4,7 +4,6 @@ import { connectCri } from './cri/connect.ts';
 import { unixLink } from './hosts/unix-link.ts';
 import { mayI } from './kube/access-reviews.ts';
 import { connectKube } from './kube/connect.ts';
-import { paths } from './kube/paths.ts';
 import { messageOf } from './model/errors.ts';
 import { systemClock } from './util/clock.ts';
 
@@ -89,6 +88,7 @@ async function checkHost(host: {
 }
 
 const permissions = [
+  { verb: 'get', resource: 'namespaces' },
   { verb: 'create', resource: 'nodes' },
   { verb: 'patch', resource: 'nodes', subresource: 'status' },
   { verb: 'watch', resource: 'pods' },
@@ -112,10 +112,17 @@ async function checkCluster(kubeconfig: string | undefined, version: string): Pr
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
   });
   const reached = await attempt('API server', async () => {
-    await kube.get(paths.namespace('kube-system'), { signal, timeoutMs: ANSWER_MS });
-    return kube.server;
+    // every account that is one may ask this, so that what it may not do is told row by row
+    const { gitVersion = '' } = await kube.get<{ gitVersion?: string }>('/version', {
+      signal,
+      timeoutMs: ANSWER_MS,
+    });
+    return `${kube.server}, Kubernetes ${gitVersion}`;
   });
-  if (!reached.ok) return [reached];
+  if (!reached.ok) {
+    await kube.close();
+    return [reached];
+  }
   const rows = await Promise.all(
     permissions.map(({ verb, resource, ...rest }) =>
       attempt(

@@ -20,15 +20,17 @@ export interface Farlet {
   readonly pid: () => number;
 }
 
+export type FarletHost = Pick<TestHost, 'name' | 'endpoint' | 'folder' | 'address'>;
+
 export interface FarletOptions {
   readonly folder: string;
   readonly plane: Pick<ControlPlane, 'kubeconfig' | 'clientCa'>;
   /** one node per host, named as the host is */
-  readonly hosts: readonly Pick<TestHost, 'name' | 'endpoint' | 'folder'>[];
+  readonly hosts: readonly FarletHost[];
   /** keys added to the configuration, or put in place of what the harness writes */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** keys added to every node of the configuration */
-  readonly node?: Readonly<Record<string, unknown>>;
+  /** keys added to the nodes of the configuration */
+  readonly node?: (host: FarletHost) => Readonly<Record<string, unknown>>;
   /** default: true */
   readonly start?: boolean;
   readonly detached?: boolean;
@@ -48,13 +50,13 @@ export async function startFarlet(options: FarletOptions): Promise<Farlet> {
     metricsBindAddress: '127.0.0.1',
     address: '127.0.0.1',
     authentication: { x509: { clientCAFile: plane.clientCa } },
-    nodes: hosts.map(({ name, endpoint, folder: hostFolder }, index) => ({
-      name,
+    nodes: hosts.map((host, index) => ({
+      name: host.name,
       port: ports[index],
       nodeIP: '127.0.0.1',
-      rootDir: `${hostFolder}/farlet`,
-      hosts: [{ name: 'box', endpoint }],
-      ...options.node,
+      rootDir: `${host.folder}/farlet`,
+      hosts: [{ name: 'box', endpoint: host.endpoint }],
+      ...options.node?.(host),
     })),
     ...options.config,
   };

@@ -9,6 +9,8 @@ export interface TestHost {
   readonly folder: string;
   readonly socket: string;
   readonly endpoint: string;
+  /** of its bridge: an address of this machine that is not loopback, which the API server refuses to proxy to */
+  readonly address: string;
   ctr(args: readonly string[]): Promise<string>;
   /** ids of all containers, sandboxes among them */
   containers(): Promise<string[]>;
@@ -34,6 +36,8 @@ export async function startHost(options: HostOptions): Promise<TestHost> {
   const { name, version, folder, detached = false } = options;
   const number = options.number ?? (await claimNumber());
   const bridge = `farlet${number}`;
+  const address = `10.213.${number}.1`;
+  await bringUp(bridge, `${address}/24`);
   for (const each of ['cni', 'root', 'state', 'logs']) mkdirSync(`${folder}/${each}`, { recursive: true });
   writeFileSync(`${folder}/config.toml`, version === '2' ? configV2(folder) : configV16(folder));
   writeFileSync(
@@ -51,6 +55,7 @@ export async function startHost(options: HostOptions): Promise<TestHost> {
     bridge,
     socket,
     endpoint: `unix://${socket}`,
+    address,
     ctr,
     pid: () => running?.pid ?? -1,
     containers: async () => (await ctr(['containers', 'ls', '-q'])).split('\n').filter((id) => id !== ''),
@@ -86,6 +91,13 @@ async function claimNumber(): Promise<number> {
   for (let number = 1; number < 200; number += 1)
     if ((await outcome(['ip', 'link', 'add', `farlet${number}`, 'type', 'bridge'])).code === 0) return number;
   throw new Error('every bridge from farlet1 to farlet199 exists: delete those of hosts that are gone');
+}
+
+/** As the bridge plugin would make it for the first pod. */
+async function bringUp(bridge: string, address: string): Promise<void> {
+  await outcome(['ip', 'link', 'add', bridge, 'type', 'bridge']);
+  await run(['ip', 'address', 'replace', address, 'dev', bridge]);
+  await run(['ip', 'link', 'set', bridge, 'up']);
 }
 
 async function stopHost(host: TestHost, bridge: string): Promise<void> {

@@ -70,8 +70,14 @@ export interface Namespace {
   waitWaiting(pod: string, reason: string, timeoutMs?: number): Promise<void>;
 }
 
-/** Makes the namespace before the tests of the calling block, and waits until pods can run in it on the node. */
-export function useNamespace(world: World, { name, node }: { name: string; node: string }): Namespace {
+/**
+ * Makes the namespace before the tests of the calling block, and waits until pods can run in it on the node
+ * (`awaitNode: false`: whether or not there is such a node yet).
+ */
+export function useNamespace(
+  world: World,
+  { name, node, awaitNode = true }: { name: string; node: string; awaitNode?: boolean },
+): Namespace {
   const namespace = makeNamespace(world, { name, node });
   before(async () => {
     await world.plane.kubectl(['create', 'namespace', name]);
@@ -79,6 +85,7 @@ export function useNamespace(world: World, { name, node }: { name: string; node:
       'the default service account',
       async () => (await namespace.tryKubectl(['get', 'sa', 'default'])).code === 0,
     );
+    if (!awaitNode) return;
     await namespace.wait(`node ${node} to be Ready`, async () =>
       (await world.plane.tryKubectl(['get', 'node', node])).stdout.includes(' Ready '),
     );

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { ConfigError, parseConfig } from './load.ts';
 
 const head = 'apiVersion: farlet.dev/v1alpha1\nkind: FarletConfiguration\n';
+const own = import.meta.filename;
 const node = (name: string, port: number, more = ''): string =>
   `- name: ${name}\n  port: ${port}\n${more}  hosts: [{name: h, endpoint: "unix:///run/c.sock"}]\n`;
 
@@ -54,7 +55,24 @@ describe('configuration', () => {
     {
       name: 'a file that is not there',
       text: `${head}tlsCertFile: /nope\ntlsPrivateKeyFile: /nope\nnodes:\n${node('a', 1)}`,
-      expect: [/^tlsCertFile: ENOENT/, /^tlsPrivateKeyFile: ENOENT/],
+      expect: [
+        /^tlsCertFile: \/nope can't be read: ENOENT/,
+        /^tlsPrivateKeyFile: \/nope can't be read: ENOENT/,
+      ],
+    },
+    {
+      name: 'files that hold something else',
+      text: `${head}tlsCertFile: ${own}\ntlsPrivateKeyFile: ${own}\nauthentication: {x509: {clientCAFile: /}}\nnodes:\n${node('a', 1)}`,
+      expect: [
+        /^tlsCertFile: \S+ holds no certificate in PEM form/,
+        /^tlsPrivateKeyFile: \S+ holds no private key in PEM form/,
+        /^authentication\.x509\.clientCAFile: \/ can't be read: EISDIR/,
+      ],
+    },
+    {
+      name: 'a certificate without its key',
+      text: `${head}tlsCertFile: ${own}\nnodes:\n${node('a', 1)}`,
+      expect: [/^tlsCertFile and tlsPrivateKeyFile go together/],
     },
     {
       name: 'a link that is not there yet',

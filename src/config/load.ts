@@ -1,7 +1,8 @@
 /** Reads and checks the configuration file; every fault is told, with its place and what would be right. */
-import { readFileSync, accessSync, constants } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
+import { badFiles } from './files.ts';
 import { configSchema, type Config } from './schema.ts';
 
 /** The file can't be used. `problems` are sentences for people; the process exits with 2. */
@@ -39,7 +40,7 @@ export function parseConfig(text: string, file: string): Config {
       file,
       parsed.error.issues.flatMap((issue) => describe(issue, document, lines)),
     );
-  const problems = [...clashes(parsed.data), ...badEndpoints(parsed.data), ...unreadable(parsed.data)];
+  const problems = [...clashes(parsed.data), ...badEndpoints(parsed.data), ...badFiles(parsed.data)];
   if (problems.length > 0) throw new ConfigError(file, problems);
   return Object.freeze(parsed.data);
 }
@@ -120,28 +121,4 @@ function badEndpoints({ nodes }: Config): string[] {
       ];
     }),
   );
-}
-
-function unreadable(config: Config): string[] {
-  const files: [string, string | undefined][] = [
-    ['tlsCertFile', config.tlsCertFile],
-    ['tlsPrivateKeyFile', config.tlsPrivateKeyFile],
-    ['authentication.x509.clientCAFile', config.authentication.x509.clientCAFile],
-  ];
-  const pair =
-    (config.tlsCertFile === undefined) === (config.tlsPrivateKeyFile === undefined)
-      ? []
-      : ['tlsCertFile and tlsPrivateKeyFile go together: set both or none'];
-  return [
-    ...pair,
-    ...files.flatMap(([key, file]) => {
-      if (file === undefined) return [];
-      try {
-        accessSync(file, constants.R_OK);
-        return [];
-      } catch (error) {
-        return [`${key}: ${error instanceof Error ? error.message : String(error)}`];
-      }
-    }),
-  ];
 }

@@ -20,15 +20,13 @@ export type WaitingReason =
 
 /**
  * A container could not be started. The reason becomes the container's waiting reason, the message its waiting
- * message; `retryAt` (ms since the epoch) is set when the next try is already known (a backoff).
+ * message.
  */
 export class ContainerStartError extends Error {
   readonly reason: WaitingReason;
-  readonly retryAt: number | undefined;
-  constructor(reason: WaitingReason, message: string, options?: ErrorOptions & { retryAt?: number }) {
+  constructor(reason: WaitingReason, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'ContainerStartError';
     this.reason = reason;
-    this.retryAt = options?.retryAt;
   }
 }

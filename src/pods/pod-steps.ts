@@ -6,7 +6,7 @@
  * I3. The object goes only after the runtime and the host's disk hold nothing of the pod.
  */
 import type { HostState } from '../hosts/runtime-host.ts';
-import { FarletError, messageOf } from '../model/errors.ts';
+import { FarletError } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { Pod, PodStatus, RuntimeClass, Secret } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
@@ -282,12 +282,12 @@ export class PodSteps {
     if (name === undefined || name === '') return Promise.resolve('');
     const found = this.#options.runtimeClass(name);
     if (found !== undefined) return Promise.resolve(found.handler);
-    const text = `failed to create sandbox: runtimeclass.node.k8s.io "${name}" not found`;
+    const text = `runtimeclass.node.k8s.io "${name}" not found`;
     this.#options.events.event(
       podReference(pod),
       'Warning',
       'FailedCreatePodSandBox',
-      `Failed to create pod sandbox: ${messageOf(new Error(text))}`,
+      `Failed to create pod sandbox: ${text}`,
     );
     return Promise.reject(new FarletError('not-found', text));
   }

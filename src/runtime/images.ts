@@ -185,11 +185,8 @@ export class ImagePuller {
         `Failed to pull image ${goQuote(request.image)}: ${pullErrorText(error)}`,
       );
       this.#backoff.failed(key, clock.now(), `${reason}: ${message}`);
-      const held = this.#backoff.heldBack(key, clock.now());
-      throw new ContainerStartError(reason, message, {
-        cause: error,
-        ...(held === undefined ? {} : { retryAt: held.until }),
-      });
+      // no time to try again: the pod is looked at as after any failure, so that an image that has come is seen
+      throw new ContainerStartError(reason, message, { cause: error });
     }
   }
 
@@ -198,7 +195,7 @@ export class ImagePuller {
     if (held === undefined) return;
     const message = `Back-off pulling image ${goQuote(request.image)}`;
     this.#event(request, 'Normal', 'BackOff', message);
-    throw new ContainerStartError('ImagePullBackOff', `${message}: ${held.message}`, { retryAt: held.until });
+    throw new ContainerStartError('ImagePullBackOff', `${message}: ${held.message}`);
   }
 
   async #pullNow(request: ImageRequest, spec: NamedImage, signal: AbortSignal): Promise<Pulled> {

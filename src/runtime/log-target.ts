@@ -15,14 +15,19 @@ export function logTarget(
     return last === undefined
       ? refuse(`previous terminated container "${container}" in pod "${pod}" not found`)
       : target(last);
-  const own =
-    status.state?.running === undefined ? status.state?.terminated?.containerID : status.containerID;
-  const id = own ?? last;
-  if (id !== undefined) return target(id);
+  const terminated = refuse(`container "${container}" in pod "${pod}" is terminated`);
+  if (status.state?.running !== undefined && status.containerID !== undefined)
+    return target(status.containerID);
+  if (status.state?.terminated !== undefined) {
+    // where the next container did not start there is no id, and the last one's log is the one to see
+    const id = status.state.terminated.containerID ?? last;
+    return id === undefined ? terminated : target(id);
+  }
+  if (status.lastState?.terminated !== undefined) return last === undefined ? terminated : target(last);
   const reason = status.state?.waiting?.reason;
   switch (reason) {
     case undefined:
-      return refuse(`container "${container}" in pod "${pod}" is not available`);
+      return refuse(`container "${container}" in pod "${pod}" is waiting to start - no logs yet`);
     case 'ErrImagePull':
       return refuse(`container "${container}" in pod "${pod}" is waiting to start: image can't be pulled`);
     case 'ImagePullBackOff':

@@ -23,10 +23,10 @@ export interface StepError {
 export function failedStep(step: Omit<SyncStep, 'error'>, code: string, cause: unknown): SyncStep {
   if (!(cause instanceof ContainerStartError))
     return { ...step, error: { code, message: messageOf(cause), cause } };
-  const { reason, message, retryAt } = cause;
+  const { reason, message } = cause;
   return {
     ...step,
-    error: { code: reason, message, cause, ...(retryAt === undefined ? {} : { retryAt }) },
+    error: { code: reason, message, cause },
   };
 }
 

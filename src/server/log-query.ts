@@ -1,4 +1,4 @@
-/** The query of /containerLogs, checked as the kubelet does (PodLogOptions v1). Pure. */
+/** The query of /containerLogs as the kubelet decodes and checks it (PodLogOptions v1; apimachinery runtime/conversion.go). Pure. */
 export interface LogQuery {
   readonly follow: boolean;
   readonly previous: boolean;
@@ -7,6 +7,8 @@ export interface LogQuery {
   readonly limitBytes: number | undefined;
   /** ms since the epoch */
   readonly since: number | undefined;
+  /** a stream that was asked for by name; only `All` is served while PodLogsQuerySplitStreams is off */
+  readonly stream: string | undefined;
 }
 
 export type ParsedLogQuery =
@@ -15,37 +17,53 @@ export type ParsedLogQuery =
 
 const undecodable: ParsedLogQuery = { ok: false, code: 400, body: '{"message": "Unable to decode query."}' };
 const invalid: ParsedLogQuery = { ok: false, code: 422, body: '{"message": "Invalid request."}' };
+const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
+const STREAMS = new Set(['All', 'Stdout', 'Stderr']);
+const MAX_INT64 = 2n ** 63n - 1n;
 
 export function parseLogQuery(query: URLSearchParams, now: number): ParsedLogQuery {
-  const stream = query.get('stream');
-  if (stream !== null && stream !== '' && stream !== 'All') {
-    return {
-      ok: false,
-      code: 400,
-      body: `unable to return the given log stream: "${stream}". Please enable PodLogsQuerySplitStreams feature gate in kubelet`,
-    };
-  }
-  const tail = query.get('tailLines') ?? (query.get('tail') === 'all' ? null : query.get('tail'));
-  const numbers = [tail, query.get('limitBytes'), query.get('sinceSeconds')].map((text) =>
-    text === null || text === '' ? undefined : /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN,
-  );
+  const legacy = query.get('tail');
+  const tail = legacy === null || legacy === '' ? query.get('tailLines') : legacy === 'all' ? null : legacy;
+  const numbers = [tail, query.get('limitBytes'), query.get('sinceSeconds')].map(integer);
   const [tailLines, limitBytes, sinceSeconds] = numbers;
-  const time = query.get('sinceTime');
-  const sinceTime = time === null || time === '' ? undefined : Date.parse(time);
+  const sinceTime = time(query.get('sinceTime'));
   if ([...numbers, sinceTime].some((number) => Number.isNaN(number))) return undecodable;
-  const both = sinceSeconds !== undefined && sinceTime !== undefined;
-  if (both || (tailLines ?? 0) < 0 || (limitBytes ?? 1) < 1 || (sinceSeconds ?? 1) < 1) return invalid;
-  const since = sinceSeconds === undefined ? sinceTime : now - sinceSeconds * 1000;
-  const flag = (name: string): boolean => ['1', 't', 'true', 'True', 'TRUE'].includes(query.get(name) ?? '');
+  const both = sinceSeconds !== undefined && query.has('sinceTime');
+  const stream = query.get('stream') ?? undefined;
+  const wrongStream =
+    stream !== undefined && (!STREAMS.has(stream) || (stream !== 'All' && tailLines !== undefined));
+  const wrongNumber = (tailLines ?? 0) < 0 || (limitBytes ?? 1) < 1 || (sinceSeconds ?? 1) < 1;
+  if (both || wrongStream || wrongNumber) return invalid;
   return {
     ok: true,
     query: {
-      follow: flag('follow'),
-      previous: flag('previous'),
-      timestamps: flag('timestamps'),
+      follow: flag(query, 'follow'),
+      previous: flag(query, 'previous'),
+      timestamps: flag(query, 'timestamps'),
       tailLines,
       limitBytes,
-      since,
+      since: sinceSeconds === undefined ? sinceTime : now - sinceSeconds * 1000,
+      stream,
     },
   };
+}
+
+/** NaN for what Go's ParseInt refuses. */
+function integer(text: string | null): number | undefined {
+  if (text === null) return undefined;
+  if (!/^[+-]?\d+$/.test(text)) return Number.NaN;
+  const exact = BigInt(text.replace(/^\+/, ''));
+  return exact > MAX_INT64 || exact < -MAX_INT64 - 1n ? Number.NaN : Number(exact);
+}
+
+/** NaN for what is no RFC 3339; empty is no time at all. */
+function time(text: string | null): number | undefined {
+  if (text === null || text === '' || text === 'null') return undefined;
+  return RFC3339.test(text) ? Date.parse(text) : Number.NaN;
+}
+
+/** Only absence, 0 and false mean no; an empty value means yes. */
+function flag(query: URLSearchParams, name: string): boolean {
+  const text = query.get(name);
+  return text !== null && text !== '0' && text.toLowerCase() !== 'false';
 }

@@ -1,0 +1,67 @@
+/** /containerLogs: which container is meant, and its log (pkg/kubelet/server getContainerLogs, kubelet_pods.go GetKubeletContainerLogs). */
+import { findContainer } from '../model/containers.ts';
+import type { ContainerStatus, Pod } from '../model/kube.ts';
+import type { ObservedContainer } from '../model/runtime-state.ts';
+import type { NodeApp } from '../node-app.ts';
+import { logTarget } from '../runtime/log-target.ts';
+import { readContainerLog } from '../runtime/logs.ts';
+import type { Target } from '../server/backend.ts';
+import { HttpFault } from '../server/http-fault.ts';
+import { parseLogQuery } from '../server/log-query.ts';
+
+export function containerLogs(
+  app: NodeApp,
+  target: Target,
+  { query, signal, now }: { query: URLSearchParams; signal: AbortSignal; now: number },
+): AsyncIterable<Buffer> {
+  const parsed = parseLogQuery(query, now);
+  if (!parsed.ok) throw new HttpFault(parsed.code, parsed.body);
+  const name = target.container ?? '';
+  const pod = app.table.find(target.namespace, target.pod);
+  if (pod === undefined) throw new HttpFault(404, `pod "${target.pod}" does not exist`);
+  if (findContainer(pod, name) === undefined)
+    throw new HttpFault(404, `container "${name}" not found in pod "${target.pod}"`);
+  const { uid } = pod.metadata;
+  const { stream } = parsed.query;
+  if (stream !== undefined && stream !== 'All')
+    throw new HttpFault(
+      400,
+      `unable to return the given log stream: ${JSON.stringify(stream)}. Please enable PodLogsQuerySplitStreams feature gate in kubelet`,
+    );
+  const found = logTarget(target.pod, name, {
+    status: containerStatus(app, pod, name),
+    previous: parsed.query.previous,
+  });
+  if ('refusal' in found) throw new HttpFault(400, found.refusal);
+  const { containerId } = found;
+  const seen = (): ObservedContainer | undefined =>
+    app.cache.get(uid)?.containers.find(({ id }) => id === containerId);
+  const container = seen();
+  if (container === undefined)
+    return said(
+      `unable to retrieve container logs for ${app.host.runtime()?.name ?? 'unknown'}://${containerId}`,
+    );
+  return readContainerLog(
+    {
+      files: app.host.link.files,
+      path: container.logPath,
+      options: parsed.query,
+      isRunning: () => seen()?.state === 'running',
+    },
+    { signal },
+  );
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- an async iterable of one piece
+async function* said(text: string): AsyncIterable<Buffer> {
+  yield Buffer.from(text);
+}
+
+function containerStatus(app: NodeApp, pod: Pod, name: string): ContainerStatus | undefined {
+  const status = app.status.current(pod.metadata.uid) ?? pod.status;
+  return [
+    ...(status?.containerStatuses ?? []),
+    ...(status?.initContainerStatuses ?? []),
+    ...(status?.ephemeralContainerStatuses ?? []),
+  ].find((each) => each.name === name);
+}

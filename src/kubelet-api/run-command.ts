@@ -1,0 +1,24 @@
+/** /run: a command's output, both streams together (pkg/kubelet/kubelet_pods.go RunInContainer). */
+import type { NodeApp } from '../node-app.ts';
+import type { Target } from '../server/backend.ts';
+import { HttpFault } from '../server/http-fault.ts';
+import { findPod, findRunning, noContainer } from './find.ts';
+
+export async function runCommand(
+  app: NodeApp,
+  target: Target,
+  { command, signal }: { command: readonly string[]; signal: AbortSignal },
+): Promise<string> {
+  const container = findRunning(app, findPod(app, target), target);
+  if (container === undefined) throw noContainer(target);
+  const { stdout, stderr, exit_code } = await app.host.cri.execSync(
+    { container_id: container.id, cmd: [...command], timeout: 0 },
+    { signal },
+  );
+  if (exit_code !== 0)
+    throw new HttpFault(
+      500,
+      `command '${command.join(' ')}' exited with ${String(exit_code)}: ${stderr.toString()}`,
+    );
+  return Buffer.concat([stdout, stderr]).toString();
+}

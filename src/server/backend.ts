@@ -1,0 +1,57 @@
+import type { Duplex, Readable } from 'node:stream';
+import type { HealthCheck } from './health-checks.ts';
+
+export interface Identity {
+  readonly user: string;
+  readonly groups: readonly string[];
+}
+
+/** The pod, and the container where the path names one, that a request is about. */
+export interface Target {
+  readonly namespace: string;
+  readonly pod: string;
+  /** where the path has this segment */
+  readonly uid: string | undefined;
+  readonly container: string | undefined;
+}
+
+export type StreamKind = 'exec' | 'attach' | 'portForward';
+
+export interface StreamRequest {
+  readonly kind: StreamKind;
+  readonly target: Target;
+  readonly query: URLSearchParams;
+  /** a WebSocket handshake, whose port-forward names its ports in the query */
+  readonly isWebSocket: boolean;
+}
+
+/** A file or folder of the host's /var/log. */
+export type HostLog =
+  | { readonly type: 'folder'; readonly entries: readonly { name: string; isFolder: boolean }[] }
+  | { readonly type: 'file'; readonly size: number; readonly modified: number; readonly content: Readable };
+
+interface Life {
+  readonly signal: AbortSignal;
+}
+
+/** What one node's kubelet API needs of the node. Everything that is refused is refused with HttpFault. */
+export interface Backend {
+  /** The owner of a bearer token, undefined if nobody knows it. */
+  identify(token: string, options: Life): Promise<Identity | undefined>;
+  isAllowed(who: Identity, verb: string, subresource: string, options: Life): Promise<boolean>;
+  podList(): object;
+  runningPods(): object;
+  configz(): object;
+  metrics(): Promise<{ text: string; contentType: string }>;
+  healthChecks(): readonly HealthCheck[];
+  /** Throws for pods and containers that have none; what goes wrong later is the iterable's. */
+  logs(target: Target, query: URLSearchParams, options: Life): AsyncIterable<Buffer>;
+  /** Combined output of the command. */
+  run(target: Target, command: readonly string[], options: Life): Promise<string>;
+  /** Path of the archive on the host. */
+  checkpoint(target: Target, query: URLSearchParams, options: Life): Promise<string>;
+  /** `path` is relative to /var/log, without dot segments; undefined where nothing is. */
+  hostLog(path: string, options: Life): Promise<HostLog | undefined>;
+  /** Where the runtime serves the stream, and a connection to it. */
+  stream(request: StreamRequest, options: Life): Promise<{ url: URL; dial: () => Promise<Duplex> }>;
+}

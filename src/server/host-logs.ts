@@ -1,0 +1,46 @@
+/** /logs/: the host's /var/log, as Go's file server shows it (pkg/kubelet/kubelet.go ServeLogs). */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Backend } from './backend.ts';
+import { TEXT } from './rest-service.ts';
+
+export function sendHostLog(backend: Backend) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const life = new AbortController();
+    reply.raw.once('close', () => {
+      life.abort(new Error('the client has gone'));
+    });
+    const path = (request.params as { '*'?: string })['*'] ?? '';
+    const segments = path.replace(/\/$/, '').split('/');
+    const isSafe = path === '' || segments.every((segment) => !['', '.', '..'].includes(segment));
+    const found = isSafe ? await backend.hostLog(path, { signal: life.signal }) : undefined;
+    if (found === undefined) return reply.code(404).type(TEXT).send('404 page not found\n');
+    if (found.type === 'folder')
+      return reply.type('text/html; charset=utf-8').send(folderPage(found.entries));
+    return reply
+      .type(TEXT)
+      .header('content-length', found.size)
+      .header('last-modified', new Date(found.modified).toUTCString())
+      .send(found.content);
+  };
+}
+
+/** net/http's listing: sorted by name, folders with a slash. */
+export function folderPage(entries: readonly { name: string; isFolder: boolean }[]): string {
+  const names = entries
+    .map(({ name, isFolder }) => (isFolder ? `${name}/` : name))
+    .sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+    .map((name) => `<a href="${encodeURIComponent(name).replace(/%2F$/, '/')}">${escaped(name)}</a>\n`);
+  return `<!doctype html>\n<meta name="viewport" content="width=device-width">\n<pre>\n${names.join('')}</pre>\n`;
+}
+
+const entities: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&#34;',
+  "'": '&#39;',
+};
+
+function escaped(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
+}

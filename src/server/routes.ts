@@ -1,0 +1,155 @@
+/** The kubelet API's paths (pkg/kubelet/server/server.go): parse, ask the backend, answer. */
+import type { ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { messageOf } from '../model/errors.ts';
+import type { Backend, Target } from './backend.ts';
+import { rootHealth, singleHealth, type HealthAnswer } from './health-checks.ts';
+import { sendHostLog } from './host-logs.ts';
+import { HttpFault } from './http-fault.ts';
+import { firstValue, pathOf, queryOf, streamTarget } from './request-target.ts';
+import { restService, TEXT } from './rest-service.ts';
+
+/** What a kubelet serves and this version does not: refused aloud instead of a 404 that looks like a wrong path. */
+const MISSING = ['/metrics/cadvisor', '/metrics/resource', '/metrics/probes', '/metrics/slis'];
+
+export function addRoutes(server: FastifyInstance, backend: Backend): void {
+  addHealth(server, backend);
+  const json = (answer: () => object) => (_request: FastifyRequest, reply: FastifyReply) =>
+    sendJson(reply, JSON.stringify(answer()));
+  const get = ['GET'] as const;
+  restService(server, '/pods', [{ path: '', methods: get, handle: json(() => backend.podList()) }]);
+  restService(server, '/runningpods', [
+    { path: '', methods: get, handle: json(() => backend.runningPods()) },
+  ]);
+  server.all(
+    '/configz',
+    json(() => backend.configz()),
+  );
+  server.all('/metrics', async (_request, reply) => {
+    const { text, contentType } = await backend.metrics();
+    return reply.type(contentType).send(text);
+  });
+  for (const path of MISSING) server.all(path, notOffered);
+  restService(server, '/stats', [{ path: '/summary', methods: ['GET', 'POST'], handle: notOffered }]);
+  restService(server, '/containerLogs', [
+    { path: '/:namespace/:pod/:container', methods: get, handle: containerLogs(backend) },
+  ]);
+  restService(server, '/run', inContainer(['POST'], runCommand(backend)));
+  restService(server, '/checkpoint', [
+    { path: '/:namespace/:pod/:container', methods: ['POST'], handle: checkpoint(backend) },
+  ]);
+  restService(server, '/logs', [
+    { path: '', methods: get, handle: sendHostLog(backend) },
+    { path: '/*', methods: get, handle: sendHostLog(backend) },
+  ]);
+  restService(server, '/debug/pprof', []);
+  const stream = refusedStream(backend);
+  restService(server, '/exec', inContainer(['GET', 'POST'], stream));
+  restService(server, '/attach', inContainer(['GET', 'POST'], stream));
+  restService(server, '/portForward', [
+    { path: '/:namespace/:pod', methods: ['GET', 'POST'], handle: stream },
+    { path: '/:namespace/:pod/:uid', methods: ['GET', 'POST'], handle: stream },
+  ]);
+}
+
+function addHealth(server: FastifyInstance, backend: Backend): void {
+  const answer = (reply: FastifyReply, { code, body }: HealthAnswer): FastifyReply =>
+    reply.code(code).type(TEXT).send(body);
+  server.all('/healthz', (request, reply) =>
+    answer(reply, rootHealth(backend.healthChecks(), queryOf(request.raw.url ?? ''))),
+  );
+  for (const { name } of backend.healthChecks())
+    server.all(`/healthz/${name}`, (_request, reply) => {
+      const check = backend.healthChecks().find((each) => each.name === name);
+      return answer(reply, singleHealth(check ?? { name, problem: 'the check is gone' }));
+    });
+}
+
+type Methods = readonly ('GET' | 'POST')[];
+type Handle = (request: FastifyRequest, reply: FastifyReply) => unknown;
+
+/** With and without the pod's uid. */
+function inContainer(methods: Methods, handle: Handle): { path: string; methods: Methods; handle: Handle }[] {
+  return ['/:namespace/:pod/:container', '/:namespace/:pod/:uid/:container'].map((path) => ({
+    path,
+    methods,
+    handle,
+  }));
+}
+
+function targetOf({ params }: FastifyRequest): Target {
+  const { namespace = '', pod = '', uid, container } = params as Record<string, string | undefined>;
+  return { namespace, pod, uid, container };
+}
+
+const containerLogs =
+  (backend: Backend): Handle =>
+  async (request, reply) => {
+    const signal = lifeOf(reply.raw);
+    const pieces = backend.logs(targetOf(request), queryOf(request.raw.url ?? ''), { signal });
+    reply.hijack();
+    // a quiet container must not hold back the headers; the kubelet sends no content type here
+    reply.raw.writeHead(200, { 'transfer-encoding': 'chunked' }).flushHeaders();
+    await pipeline(toldErrors(pieces, signal), reply.raw).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+  };
+
+/** The code has been sent by now: what goes wrong is told where the log would be, as the kubelet does. */
+async function* toldErrors(pieces: AsyncIterable<Buffer>, signal: AbortSignal): AsyncIterable<Buffer> {
+  try {
+    yield* pieces;
+  } catch (error) {
+    if (!signal.aborted) yield Buffer.from(messageOf(error));
+  }
+}
+
+const runCommand =
+  (backend: Backend): Handle =>
+  async (request, reply) => {
+    const command = firstValue(queryOf(request.raw.url ?? ''), 'cmd').split(' ');
+    const output = await backend.run(targetOf(request), command, { signal: lifeOf(reply.raw) });
+    return sendJson(reply, output);
+  };
+
+const checkpoint =
+  (backend: Backend): Handle =>
+  async (request, reply) => {
+    const location = await backend.checkpoint(targetOf(request), queryOf(request.raw.url ?? ''), {
+      signal: lifeOf(reply.raw),
+    });
+    return sendJson(reply, JSON.stringify({ items: [location] }));
+  };
+
+/** Requests that do upgrade never get here: the server's upgrade event takes them. */
+const refusedStream =
+  (backend: Backend): Handle =>
+  async (request, reply) => {
+    const url = request.raw.url ?? '';
+    const found = streamTarget(pathOf(url));
+    if (found === undefined) throw new HttpFault(404, '404: Page Not Found');
+    await backend.stream(
+      { ...found, query: queryOf(url), isWebSocket: false },
+      { signal: lifeOf(reply.raw) },
+    );
+    throw new HttpFault(500, 'Upgrade request required\n');
+  };
+
+const notOffered: Handle = () => {
+  throw new HttpFault(501, 'not offered by this version of farlet\n');
+};
+
+/** As a buffer, so that the content type stays as the kubelet's, without a charset. */
+function sendJson(reply: FastifyReply, text: string): FastifyReply {
+  return reply.header('content-type', 'application/json').send(Buffer.from(text));
+}
+
+/** Aborts when the answer is out, or the client has gone. */
+export function lifeOf(response: ServerResponse): AbortSignal {
+  const life = new AbortController();
+  response.once('close', () => {
+    life.abort(new Error('the client has gone'));
+  });
+  return life.signal;
+}
