@@ -17,10 +17,14 @@ export interface Farlet {
 export async function startFarlet(options: {
   folder: string;
   plane: Pick<ControlPlane, 'kubeconfig' | 'clientCa'>;
-  hosts: readonly TestHost[];
+  hosts: readonly Pick<TestHost, 'name' | 'endpoint' | 'folder'>[];
   detached?: boolean;
+  /** the Nodes' InternalIP, and where their kubelet API listens */
+  nodeIP?: string;
+  /** more keys, for every node */
+  node?: object;
 }): Promise<Farlet> {
-  const { folder, plane, hosts, detached = false } = options;
+  const { folder, plane, hosts, detached = false, nodeIP = '127.0.0.1' } = options;
   mkdirSync(folder, { recursive: true });
   const [healthzPort = 0, metricsPort = 0, ...ports] = await freePorts(2 + hosts.length);
   const config = {
@@ -31,14 +35,15 @@ export async function startFarlet(options: {
     healthzPort,
     metricsPort,
     metricsBindAddress: '127.0.0.1',
-    address: '127.0.0.1',
+    address: nodeIP,
     authentication: { x509: { clientCAFile: plane.clientCa } },
     nodes: hosts.map(({ name, endpoint, folder: hostFolder }, index) => ({
       name,
       port: ports[index],
-      nodeIP: '127.0.0.1',
+      nodeIP,
       rootDir: `${hostFolder}/farlet`,
       hosts: [{ name: 'box', endpoint }],
+      ...options.node,
     })),
   };
   // YAML is a superset of JSON
