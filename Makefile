@@ -17,7 +17,7 @@ verify: setup ## format, lint, types, generated files, unit tests
 	@echo '── lint';            eslint .
 	@echo '── types';           tsc --noEmit
 	@echo '── generated files'; scripts/check-proto-types.sh
-	@echo '── unit tests';      node --test 'src/**/*.test.ts'
+	@echo '── unit tests';      node --test 'src/**/*.test.ts' 'e2e/parity/*.test.ts'
 
 test: verify build ## everything, scenarios on real parts included
 	@echo '── scenarios: a real control plane, containerd 1.6 and 2'; node --test --test-timeout=600000 'e2e/scenarios/*.test.ts'
