@@ -8,6 +8,7 @@ export interface SoakedHost {
   readonly name: string;
   readonly endpoint: string;
   readonly folder: string;
+  readonly address: string;
   /** a bridge whose ports are counted */
   readonly bridge?: string;
   readonly fake?: FakeRuntime;

@@ -131,6 +131,7 @@ async function startHosts(
       name: 'fake',
       endpoint: runtime.endpoint,
       folder: at,
+      address: '127.0.0.1',
       fake: runtime,
       socket: runtime.socket,
     });
@@ -138,8 +139,8 @@ async function startHosts(
   if (real > 0) {
     const host = await startHost({ name: 'real', version: containerd, folder: `${folder}/real` });
     ends.push(() => host.stop());
-    const { name, endpoint, socket, bridge } = host;
-    hosts.push({ name, endpoint, folder: host.folder, socket, bridge });
+    const { name, endpoint, socket, bridge, address } = host;
+    hosts.push({ name, endpoint, folder: host.folder, socket, bridge, address });
   }
   return hosts;
 }

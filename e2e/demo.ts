@@ -77,7 +77,7 @@ async function up(): Promise<void> {
     hosts: [host],
     detached: true,
     // a cluster elsewhere calls the address from which its API server is reached
-    ...(given === undefined ? {} : { config: { address: '0.0.0.0' }, node: { nodeIP: undefined } }),
+    ...(given === undefined ? {} : { config: { address: '0.0.0.0' }, node: () => ({ nodeIP: undefined }) }),
   });
   await eventually(
     'the node to be Ready',

@@ -309,7 +309,8 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       const state = cache.get(uid);
       const container = state?.containers.find((each) => each.name === name);
       const pod = table.get(uid);
-      if (state === undefined || container === undefined) return undefined;
+      // one that is only created has nothing to probe yet, and has not failed either
+      if (state === undefined || container === undefined || container.state === 'created') return undefined;
       const podIp = pod?.spec.hostNetwork === true ? nodeIP : (state.ips[0] ?? '');
       return {
         id: container.id,

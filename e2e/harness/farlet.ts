@@ -31,13 +31,15 @@ export interface FarletOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** keys added to the nodes of the configuration */
   readonly node?: (host: FarletHost) => Readonly<Record<string, unknown>>;
+  /** the Nodes' InternalIP, and where their kubelet API listens; default: loopback */
+  readonly nodeIP?: string;
   /** default: true */
   readonly start?: boolean;
   readonly detached?: boolean;
 }
 
 export async function startFarlet(options: FarletOptions): Promise<Farlet> {
-  const { folder, plane, hosts, detached = false } = options;
+  const { folder, plane, hosts, detached = false, nodeIP = '127.0.0.1' } = options;
   mkdirSync(folder, { recursive: true });
   const [healthzPort = 0, metricsPort = 0, ...ports] = await freePorts(2 + hosts.length);
   const config = {
@@ -48,12 +50,12 @@ export async function startFarlet(options: FarletOptions): Promise<Farlet> {
     healthzPort,
     metricsPort,
     metricsBindAddress: '127.0.0.1',
-    address: '127.0.0.1',
+    address: nodeIP,
     authentication: { x509: { clientCAFile: plane.clientCa } },
     nodes: hosts.map((host, index) => ({
       name: host.name,
       port: ports[index],
-      nodeIP: '127.0.0.1',
+      nodeIP,
       rootDir: `${host.folder}/farlet`,
       hosts: [{ name: 'box', endpoint: host.endpoint }],
       ...options.node?.(host),

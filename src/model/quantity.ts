@@ -66,3 +66,25 @@ export function isPositive(quantity: string | undefined): boolean {
 export function formatMilli(milli: number): string {
   return milli % 1000 === 0 ? String(milli / 1000) : `${String(milli)}m`;
 }
+
+/** Written with a binary suffix, such as 64Mi. */
+export function isBinary(quantity: string): boolean {
+  return quantity.endsWith('i');
+}
+
+const binarySteps = ['Ei', 'Pi', 'Ti', 'Gi', 'Mi', 'Ki'];
+const decimalSteps = ['E', 'P', 'T', 'G', 'M', 'k', '', 'm', 'u', 'n'];
+
+/** Units of 10⁻⁹ as text: the greatest suffix that leaves a whole number (Quantity's canonical form). */
+export function formatNano(nano: bigint, form: 'binary' | 'decimal'): string {
+  if (nano === 0n) return '0';
+  const unit = 1_000_000_000n;
+  const magnitude = nano < 0n ? -nano : nano;
+  // below 1024, and for parts of a unit, the decimal form is used whatever was asked for
+  if (form === 'binary' && magnitude >= 1024n * unit && magnitude % unit === 0n) {
+    const step = binarySteps.find((suffix) => nano % ((suffixes[suffix] ?? 1n) * unit) === 0n);
+    return step === undefined ? String(nano / unit) : `${nano / ((suffixes[step] ?? 1n) * unit)}${step}`;
+  }
+  const step = decimalSteps.find((suffix) => nano % (suffixes[suffix] ?? 1n) === 0n) ?? 'n';
+  return `${nano / (suffixes[step] ?? 1n)}${step}`;
+}

@@ -1,6 +1,8 @@
 /** How a wanted status meets the one the API server has (pkg/kubelet/status/status_manager.go mergePodStatus). Pure. */
+import { isSidecar } from '../model/containers.ts';
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from '../model/kube.ts';
 import { isTerminalPhase } from '../model/phase.ts';
+import { podQosClass } from '../model/pod-qos.ts';
 import { rfc3339 } from '../util/clock.ts';
 import { ownedConditions } from './conditions.ts';
 
@@ -56,20 +58,13 @@ function hasDisruption(status: PodStatus): boolean {
   return (status.conditions ?? []).some(({ type }) => type === 'DisruptionTarget');
 }
 
-/** The last status of a pod that is over: what never ended is unknown, what never started failed (TerminatePod). */
+/**
+ * The last status of a pod that is over (TerminatePod): what never ended is unknown and counts as failed. Containers that
+ * initialization never got to stay as they are.
+ */
 export function finalStatus(status: PodStatus, pod: Pod): PodStatus {
-  const ended = (
-    list: readonly ContainerStatus[] | undefined,
-    initialized: boolean,
-  ): ContainerStatus[] | undefined =>
-    list?.map((each) =>
-      each.state?.terminated !== undefined ||
-      (initialized && each.state?.waiting !== undefined && each.lastState?.terminated === undefined)
-        ? each
-        : asUnknown(each),
-    );
-  const init = ended(status.initContainerStatuses, false);
-  const regular = ended(status.containerStatuses, false);
+  const { initContainerStatuses: init, containerStatuses: regular } = status;
+  const reached = init === undefined ? 0 : Math.max(1, 1 + init.findLastIndex(hasBegun));
   const phase = isTerminalPhase(status.phase)
     ? status.phase
     : isTerminalPhase(pod.status?.phase)
@@ -78,9 +73,30 @@ export function finalStatus(status: PodStatus, pod: Pod): PodStatus {
   return {
     ...status,
     phase: phase ?? 'Failed',
-    ...(init === undefined ? {} : { initContainerStatuses: init }),
-    ...(regular === undefined ? {} : { containerStatuses: regular }),
+    ...(init === undefined
+      ? {}
+      : { initContainerStatuses: init.map((each, index) => (index < reached ? ended(each) : each)) }),
+    ...(regular === undefined
+      ? {}
+      : { containerStatuses: isInitialized(pod, status) ? regular.map(ended) : regular }),
   };
+}
+
+function hasBegun({ state, lastState }: ContainerStatus): boolean {
+  return state?.waiting === undefined || lastState?.terminated !== undefined;
+}
+
+/** hasPodInitialized: there is evidence that initialization came to its end. */
+function isInitialized(pod: Pod, { initContainerStatuses, containerStatuses }: PodStatus): boolean {
+  const last = (pod.spec.initContainers ?? []).at(-1);
+  if (last === undefined || (containerStatuses ?? []).some(hasBegun)) return true;
+  const status = initContainerStatuses?.find(({ name }) => name === last.name);
+  if (isSidecar(last)) return status?.state?.running !== undefined && status.started === true;
+  return [status?.state, status?.lastState].some((state) => state?.terminated?.exitCode === 0);
+}
+
+function ended(status: ContainerStatus): ContainerStatus {
+  return status.state?.terminated === undefined ? asUnknown(status) : status;
 }
 
 function asUnknown(status: ContainerStatus): ContainerStatus {
@@ -92,17 +108,17 @@ function asUnknown(status: ContainerStatus): ContainerStatus {
   return { ...status, state: { terminated }, ready: false, started: false };
 }
 
-/** The status of a pod that the node refuses (pkg/kubelet/kubelet.go rejectPod). */
+/** The status of a pod that the node refuses: nothing of an earlier one is kept but its start (pkg/kubelet/kubelet.go rejectPod). */
 export function rejectedStatus(
   pod: Pod,
   { reason, message }: { reason: string; message: string },
   now: number,
 ): PodStatus {
   return {
-    ...pod.status,
     phase: 'Failed',
     reason,
     message: `Pod was rejected: ${message}`,
+    qosClass: pod.status?.qosClass ?? podQosClass(pod),
     startTime: pod.status?.startTime ?? rfc3339(now),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
   };

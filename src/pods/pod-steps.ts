@@ -150,8 +150,9 @@ export class PodSteps {
     await observe.refresh(podRef(pod), { signal });
     const before = this.#state(pod);
     await messages.read(before, { signal });
+    // nothing is known yet of how its containers will end: that is told once they have
     status.set(pod, {
-      status: { ...this.#status(pod, before, { isTerminal: true }), ...override },
+      status: { ...this.#status(pod, before, { isTerminal: false }), ...override },
       mayRun: true,
     });
     const steps = await runtime.killPod({ pod, state: before, graceSeconds }, { signal });

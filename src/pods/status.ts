@@ -9,6 +9,7 @@ import { rfc3339 } from '../util/clock.ts';
 import { podConditions } from './conditions.ts';
 import { containerStatus, type StartFailure } from './container-status.ts';
 import { podPhase } from './phase.ts';
+import { podResources } from './pod-resources.ts';
 
 export interface StatusInput {
   readonly pod: Pod;
@@ -94,7 +95,7 @@ function oneStatus(input: StatusInput, container: PodContainer): ContainerStatus
   });
   return withProbes(status, container, input, {
     id: newest?.id,
-    wasReady: former?.ready === true && former.containerID === status.containerID,
+    was: former?.containerID === status.containerID ? former : undefined,
   });
 }
 
@@ -116,7 +117,7 @@ function withProbes(
   status: ContainerStatus,
   container: PodContainer,
   { probes }: StatusInput,
-  seen: { id: string | undefined; wasReady: boolean },
+  seen: { id: string | undefined; was: ContainerStatus | undefined },
 ): ContainerStatus {
   if (container.type === 'ephemeral_container') return status;
   const running = status.state?.running !== undefined;
@@ -125,10 +126,13 @@ function withProbes(
   }
   if (!running || seen.id === undefined) return status;
   const { startupProbe, readinessProbe } = container.spec;
-  const started = startupProbe === undefined || probes.startup(seen.id) === 'success';
-  const result = readinessProbe === undefined ? 'success' : probes.readiness(seen.id);
-  // no result although there is a probe: the container ran before farlet did, and keeps what it was
-  const ready = started && (result === undefined ? seen.wasReady : result === 'success');
+  // no result although there is a probe: the container ran before farlet did, or its probes were stopped with
+  // the pod; it keeps what it was
+  const passed = (result: ReturnType<Result>, was: boolean | undefined): boolean =>
+    result === undefined ? was === true : result === 'success';
+  const started = startupProbe === undefined || passed(probes.startup(seen.id), seen.was?.started);
+  const ready =
+    started && (readinessProbe === undefined || passed(probes.readiness(seen.id), seen.was?.ready));
   return { ...status, started, ready };
 }
 
@@ -169,19 +173,6 @@ function onePerFamily(ips: readonly string[], hostIP: string | undefined): strin
   const first = ips.find((ip) => hostIP === undefined || is6(ip) === is6(hostIP)) ?? ips[0];
   const second = first === undefined ? undefined : ips.find((ip) => is6(ip) !== is6(first));
   return [first, second].filter((ip) => ip !== undefined);
-}
-
-function podResources(pod: Pod): Pick<PodStatus, 'resources' | 'allocatedResources'> {
-  const { resources } = pod.spec;
-  if (resources === undefined) return { resources: {} };
-  const { requests, limits } = resources;
-  return {
-    ...(requests === undefined ? {} : { allocatedResources: requests }),
-    resources: {
-      ...(limits === undefined ? {} : { limits }),
-      ...(requests === undefined ? {} : { requests }),
-    },
-  };
 }
 
 function withShortMessages(status: ContainerStatus, bytes: number): ContainerStatus {

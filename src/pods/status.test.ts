@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Container, ContainerStatus } from '../model/kube.ts';
+import { container, pod, sandbox } from '../testing/fixtures.ts';
+import { podStatus, type StatusInput } from './status.ts';
+
+type Result = ReturnType<StatusInput['probes']['startup']>;
+
+interface Row {
+  readonly what: string;
+  readonly spec: Partial<Container>;
+  readonly startup?: Result;
+  readonly readiness?: Result;
+  /** what the status said before; absent: nothing */
+  readonly before?: { readonly id: string; readonly started: boolean; readonly ready: boolean };
+  readonly expected: { readonly started: boolean; readonly ready: boolean };
+}
+
+const probe = { exec: { command: ['true'] } };
+const was = { id: 'c1', started: true, ready: true };
+const yes = { started: true, ready: true };
+const no = { started: false, ready: false };
+
+const rows: readonly Row[] = [
+  { what: 'a container without probes', spec: {}, expected: yes },
+  { what: 'a startup probe that passed', spec: { startupProbe: probe }, startup: 'success', expected: yes },
+  {
+    what: 'a startup probe that has not passed',
+    spec: { startupProbe: probe },
+    startup: 'unknown',
+    expected: no,
+  },
+  { what: 'a startup probe that has not run', spec: { startupProbe: probe }, expected: no },
+  {
+    what: 'a startup probe that passed and was stopped with the pod',
+    spec: { startupProbe: probe },
+    before: was,
+    expected: yes,
+  },
+  {
+    what: 'a startup probe that another container passed',
+    spec: { startupProbe: probe },
+    before: { ...was, id: 'c0' },
+    expected: no,
+  },
+  {
+    what: 'a readiness probe that fails',
+    spec: { readinessProbe: probe },
+    readiness: 'failure',
+    before: was,
+    expected: { started: true, ready: false },
+  },
+  {
+    what: 'a readiness probe that did not run since farlet started',
+    spec: { readinessProbe: probe },
+    before: was,
+    expected: yes,
+  },
+];
+
+describe('started and ready of a running container', () => {
+  for (const { what, spec, startup, readiness, before, expected } of rows)
+    it(`follow ${what}`, () => {
+      const former: ContainerStatus[] =
+        before === undefined
+          ? []
+          : [
+              {
+                name: 'c',
+                containerID: `containerd://${before.id}`,
+                started: before.started,
+                ready: before.ready,
+                restartCount: 0,
+                image: '',
+                imageID: '',
+              },
+            ];
+      const { containerStatuses } = podStatus({
+        pod: pod({ spec: { containers: [{ name: 'c', image: 'i', ...spec }] } }),
+        state: {
+          uid: 'uid-web',
+          name: 'web',
+          namespace: 'default',
+          sandboxes: [sandbox()],
+          containers: [container({ id: 'c1', state: 'running' })],
+          ips: ['10.0.0.2'],
+          observedAt: 0,
+        },
+        previous: { containerStatuses: former },
+        failure: () => undefined,
+        probes: { startup: () => startup, readiness: () => readiness },
+        terminationMessage: () => undefined,
+        nodeIPs: ['192.0.2.1'],
+        runtimeName: 'containerd',
+        isTerminal: false,
+        isComplete: true,
+        now: 0,
+      });
+      const [status] = containerStatuses ?? [];
+      assert.deepEqual({ started: status?.started, ready: status?.ready }, expected);
+    });
+});
