@@ -26,7 +26,7 @@ import {
 export interface ImageCollectorOptions {
   readonly cri: Pick<CriClient, 'listImages' | 'listContainers' | 'removeImage' | 'status'>;
   readonly policy: ImageGcPolicy;
-  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   readonly log: Log;
   readonly events: EventRecorder;
   readonly node: ObjectReference;
@@ -35,8 +35,12 @@ export interface ImageCollectorOptions {
   /** images that pods of this node mount as volumes, by name or id */
   readonly mountedImages: () => Iterable<string>;
   readonly onRemoved: (reason: 'age' | 'space') => void;
-  /** after images have gone: the ids of those that are left */
-  readonly onCollected: (remaining: ReadonlySet<string>) => void;
+  /** after a round that removed for room: what is left, and when the runtime was asked (ms since the epoch) */
+  readonly onCollected: (left: {
+    readonly ids: ReadonlySet<string>;
+    readonly names: ReadonlySet<string>;
+    readonly before: number;
+  }) => void;
 }
 
 interface Look {
@@ -49,6 +53,11 @@ export class ImageCollector {
   #records: ReadonlyMap<string, ImageRecord> = new Map();
   #failedBefore = false;
   #sandboxImage: string | undefined;
+  #listed: { ids: readonly string[]; names: ReadonlySet<string>; before: number } = {
+    ids: [],
+    names: new Set(),
+    before: 0,
+  };
 
   constructor(options: ImageCollectorOptions) {
     this.#options = options;
@@ -110,6 +119,7 @@ export class ImageCollector {
   /** Lists images and what uses them; the time at which that was. */
   async #detect(signal: AbortSignal): Promise<number> {
     const { cri, clock, mountedImages } = this.#options;
+    const before = clock.now();
     const [{ images }, { containers }] = await Promise.all([
       cri.listImages({}, { signal }),
       cri.listContainers({}, { signal }),
@@ -130,6 +140,11 @@ export class ImageCollector {
         pinned,
       }),
     );
+    this.#listed = {
+      ids: listed.map(({ id }) => id),
+      names: new Set(listed.flatMap(({ names }) => names)),
+      before,
+    };
     this.#records = recordImages(this.#records, listed, { used, now });
     return now;
   }
@@ -167,7 +182,8 @@ export class ImageCollector {
   }
 
   #tell(): void {
-    this.#options.onCollected(new Set(this.#records.keys()));
+    const { ids, names, before } = this.#listed;
+    this.#options.onCollected({ ids: new Set(ids.filter((id) => this.#records.has(id))), names, before });
   }
 }
 

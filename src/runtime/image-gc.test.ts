@@ -111,7 +111,7 @@ function setUp(options: {
       }),
     mountedImages: () => options.mounted ?? [],
     onRemoved: (reason) => removed.push(reason),
-    onCollected: (ids) => remaining.push([...ids]),
+    onCollected: ({ ids }) => remaining.push([...ids]),
   });
   const gone = (): string[] =>
     cri.calls

@@ -77,6 +77,7 @@ function setUp(answers: ConstructorParameters<typeof FakeCri>[0] = {}) {
     maxBytes: 100,
     maxFiles: 5,
     workers: 1,
+    everyMs: 10_000,
   });
   return { cri, files, rotator };
 }

@@ -3,6 +3,7 @@
  * logs are rotated: the others grow no more.
  */
 import type { CriClient } from '../cri/calls.ts';
+import type { HostWatcher } from '../hosts/host-monitor.ts';
 import type { HostAnswer, HostFiles, HostQuery } from '../hosts/link.ts';
 import type { Log } from '../model/log.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
@@ -21,6 +22,7 @@ export interface LogRotatorOptions {
   readonly maxFiles: number;
   /** logs that are rotated at the same time */
   readonly workers: number;
+  readonly everyMs: number;
 }
 
 interface Running {
@@ -28,7 +30,9 @@ interface Running {
   readonly path: string;
 }
 
-export class LogRotator {
+export class LogRotator implements HostWatcher {
+  readonly name = 'log rotation';
+  readonly everyMs: number;
   readonly #options: LogRotatorOptions;
   readonly #lane: Lane;
   #asked: readonly Running[] = [];
@@ -36,6 +40,7 @@ export class LogRotator {
   constructor(options: LogRotatorOptions) {
     this.#options = options;
     this.#lane = new Lane(options.workers);
+    this.everyMs = options.everyMs;
   }
 
   /** What to look at on the host: the log of each running container. */

@@ -142,3 +142,11 @@ export class FakeEvents implements EventRecorder {
     );
   }
 }
+
+/** Image pulls that nobody remembers: every image is open to every pod. */
+export const openAccess = {
+  mayUse: () => Promise.resolve(true),
+  pulling: () => Promise.resolve(),
+  pulled: () => Promise.resolve(),
+  failed: () => Promise.resolve(),
+};
