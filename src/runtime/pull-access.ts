@@ -1,6 +1,6 @@
 /**
  * Remembers with which credentials images were pulled, in files on the host that outlive farlet, and decides by that
- * which pods may use them (pkg/kubelet/images/pullmanager/image_pull_manager.go; ADR 6).
+ * which pods may use them (pkg/kubelet/images/pullmanager/image_pull_manager.go; ADR 7).
  *
  * I1. An intent is on the disk before a pull begins, so that an image that comes by a pull farlet does not live to
  *     see finished is not taken for one that was always there.
