@@ -11,6 +11,7 @@ const arrows = {
   kube: ['model', 'util', 'telemetry'],
   node: ['kube', 'hosts', 'cri', 'model', 'util', 'telemetry'],
   runtime: ['cri', 'hosts', 'model', 'util', 'telemetry'],
+  eviction: ['cri', 'hosts', 'model', 'util', 'telemetry'],
   volumes: ['hosts', 'kube', 'model', 'util', 'telemetry'],
   probes: ['hosts', 'cri', 'model', 'util', 'telemetry'],
   pods: ['runtime', 'volumes', 'probes', 'kube', 'hosts', 'model', 'util', 'telemetry'],

@@ -18,6 +18,7 @@ import type { Log } from './model/log.ts';
 import { podReference } from './model/pod-ref.ts';
 import { quantityValue } from './model/quantity.ts';
 import { VirtualNode } from './node/virtual-node.ts';
+import { buildManagers, effectiveEvictionHard, type NodeManagers } from './node-managers.ts';
 import { mergePodStatus, rejectedStatus } from './pods/merge-status.ts';
 import { PodSteps } from './pods/pod-steps.ts';
 import { TerminationMessages } from './pods/termination-messages.ts';
@@ -28,6 +29,7 @@ import { GarbageCollector } from './runtime/garbage-collector.ts';
 import { HookRunner } from './runtime/hooks.ts';
 import { ImagePuller } from './runtime/images.ts';
 import { ContainerKiller } from './runtime/kill-container.ts';
+import { PullAccess } from './runtime/pull-access.ts';
 import { PullRate } from './runtime/pull-rate.ts';
 import { RestartBackoff } from './runtime/restart-backoff.ts';
 import { RuntimeCache } from './runtime/runtime-cache.ts';
@@ -72,7 +74,6 @@ export interface NodeApp {
 }
 
 const HOUSEKEEPING_MS = 2_000;
-const COLLECT_MS = 60_000;
 const CRASH_LOOP_MAX_MS = 300_000;
 
 export function buildNode(options: NodeAppOptions): NodeApp {
@@ -123,6 +124,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     onChanges: (changes) => {
       for (const { pod, kind } of changes) if (kind === 'container-started') prober.trigger(pod.uid);
       queue.pleg(changes);
+      managers.seen(changes);
     },
     onSynced: () => {
       plegSynced.resolve(undefined);
@@ -145,7 +147,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       labels: node.labels,
       maxPods: config.maxPods,
       systemReserved: config.systemReserved,
-      evictionHard: config.evictionHard,
+      evictionHard: effectiveEvictionHard(config),
       taints: node.registerWithTaints.map(({ key, value, effect }) => ({
         key,
         effect,
@@ -158,6 +160,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     log,
     events,
     rootDir: node.rootDir,
+    pressures: () => managers.pressures(),
     pleg: () => ({
       silentMs: pleg.lastSeen === undefined ? undefined : clock.monotonic() - pleg.lastSeen,
       thresholdMs: pleg.thresholdMs,
@@ -253,6 +256,16 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     resolvConf ??= await readResolvConf(link.files, config.resolvConf, rest);
     return resolvConf;
   };
+  const pullAccess = new PullAccess({
+    files: link.files,
+    rootDir: node.rootDir,
+    policy: {
+      kind: config.imagePullCredentialsVerificationPolicy,
+      allowed: config.preloadedImagesVerificationAllowlist,
+    },
+    clock,
+    log,
+  });
   const runtime = new PodRuntime({
     host,
     settings,
@@ -267,7 +280,11 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       cri,
       events,
       clock,
-      width: config.serializeImagePulls ? 1 : (config.maxParallelImagePulls ?? Number.MAX_SAFE_INTEGER),
+      width:
+        (config.serializeImagePulls ?? (config.maxParallelImagePulls ?? 1) < 2)
+          ? 1
+          : (config.maxParallelImagePulls ?? Number.MAX_SAFE_INTEGER),
+      access: pullAccess,
       rate: new PullRate({ perSecond: config.registryPullQPS, burst: config.registryBurst }),
     }),
     services: {
@@ -401,6 +418,28 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       metrics.kubelet_pod_worker_duration_seconds.observe({ operation_type: kind }, seconds);
     },
   });
+  const managers: NodeManagers = buildManagers({
+    config,
+    host,
+    paths: hostPaths,
+    owner,
+    clock,
+    log,
+    events,
+    node: virtualNode.reference(),
+    metrics,
+    cache,
+    table,
+    workers,
+    collector,
+    volumes,
+    pullAccess,
+    reasonOf: (uid) => status.current(uid)?.reason,
+    onPressure: () => {
+      virtualNode.statusSoon();
+    },
+    signal,
+  });
   const orphans = new OrphanWatch();
   const loop = new SyncLoop({
     queue,
@@ -416,6 +455,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       virtualNode.registered,
     ]).then(() => undefined),
     admit: (pod, active) =>
+      managers.admit(pod) ??
       admitPod({ pod, active, node: virtualNode.info(), taints: virtualNode.node()?.spec?.taints ?? [] }),
     onRejected: (pod, verdict) => {
       metrics.kubelet_admission_rejections_total.inc({ reason: verdict.reason });
@@ -488,23 +528,19 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   /** The links to containers' logs lie in a folder of their own, which nothing else makes. */
   const makeLogFolder = async (): Promise<void> => {
     await virtualNode.registered;
-    await link.files.apply([{ op: 'mkdir', path: hostPaths.containerLogsDir, mode: 0o755 }], { signal });
+    await link.files.apply(
+      [
+        { op: 'mkdir', path: hostPaths.containerLogsDir, mode: 0o755 },
+        { op: 'mkdir', path: hostPaths.rootDir, mode: 0o750 },
+      ],
+      { signal },
+    );
   };
   const tick = async (everyMs: number, work: () => unknown): Promise<void> => {
     for (;;) {
       await clock.sleep(everyMs, { signal });
       await work();
     }
-  };
-  const collect = async (): Promise<void> => {
-    if (host.state().at !== 'ready') return;
-    const forgettable = (uid: string): boolean =>
-      table.get(uid) === undefined && workers.state(uid) === undefined;
-    const gone = await collector.collect(cache.states(), forgettable, { signal });
-    for (const { uid, id } of [...gone.containers, ...gone.sandboxes]) cache.removed(uid, id);
-    const folders = await volumes.podFolders({ signal });
-    for (const uid of folders)
-      if (forgettable(uid) && cache.get(uid) === undefined) await volumes.unmount(uid, { signal });
   };
 
   return {
@@ -516,6 +552,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     status,
     loop,
     run: async () => {
+      const folders = makeLogFolder();
       await Promise.all([
         host.run(signal),
         pleg.run(signal),
@@ -524,18 +561,12 @@ export function buildNode(options: NodeAppOptions): NodeApp {
         services.run(signal),
         runtimeClasses.run(signal),
         watchPods(),
-        makeLogFolder(),
+        folders,
         loop.run(signal),
         tick(HOUSEKEEPING_MS, () => {
           queue.housekeeping();
         }),
-        loop.started.then(() =>
-          tick(COLLECT_MS, () =>
-            collect().catch((error: unknown) => {
-              log.warn({ err: error }, 'collection failed');
-            }),
-          ),
-        ),
+        Promise.all([loop.started, folders]).then(() => managers.run()),
       ]);
     },
     stop: async (rest) => {

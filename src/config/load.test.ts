@@ -75,6 +75,48 @@ describe('configuration', () => {
       expect: [/^tlsCertFile and tlsPrivateKeyFile go together/],
     },
     {
+      name: 'thresholds of image collection in the wrong order',
+      text: `${head}imageGCHighThresholdPercent: 70\nnodes:\n${node('a', 1)}`,
+      expect: [/^imageGCLowThresholdPercent: 80 must be less than imageGCHighThresholdPercent, which is 70/],
+    },
+    {
+      name: 'a maximum age of images below the minimum',
+      text: `${head}imageMaximumGCAge: 1m\nnodes:\n${node('a', 1)}`,
+      expect: [/^imageMaximumGCAge: 60s must be greater than imageMinimumGCAge, which is 120s/],
+    },
+    {
+      name: 'parallel pulls that are serialized',
+      text: `${head}serializeImagePulls: true\nmaxParallelImagePulls: 3\nnodes:\n${node('a', 1)}`,
+      expect: [/^maxParallelImagePulls: 3 can't be larger than 1 unless serializeImagePulls is false/],
+    },
+    {
+      name: 'allowed images that no policy asks for, and one with a tag',
+      text: `${head}preloadedImagesVerificationAllowlist: ["r.io:5000/a", "r.io/*", "r.io/b:1"]\nnodes:\n${node('a', 1)}`,
+      expect: [
+        /^preloadedImagesVerificationAllowlist: can only be set with/,
+        /^preloadedImagesVerificationAllowlist\[2\]: "r.io\/b:1" must be/,
+      ],
+    },
+    {
+      name: 'logs that are looked at too often, of a size that is none',
+      text: `${head}containerLogMonitorInterval: 1s\ncontainerLogMaxSize: big\nnodes:\n${node('a', 1)}`,
+      expect: [
+        /^containerLogMaxSize: "big" is no quantity/,
+        /^containerLogMonitorInterval: must be at least 3s/,
+      ],
+    },
+    {
+      name: 'eviction thresholds of every wrong kind',
+      text: `${head}evictionHard: {disk.available: 1Gi, nodefs.available: 110%, memory.available: "0"}\nevictionSoft: {memory.available: 1Gi}\nevictionMinimumReclaim: {pid.available: x}\nnodes:\n${node('a', 1)}`,
+      expect: [
+        /^evictionHard\.disk\.available: unsupported eviction signal; known are memory\.available,/,
+        /^evictionHard\.nodefs\.available: "110%" is neither a quantity nor a percentage/,
+        /^evictionHard\.memory\.available: must be positive, found "0"/,
+        /^evictionSoftGracePeriod\.memory\.available: grace period must be specified/,
+        /^evictionMinimumReclaim\.pid\.available: "x" is neither/,
+      ],
+    },
+    {
       name: 'a link that is not there yet',
       text: `${head}nodes:\n- {name: a, hosts: [{name: h, endpoint: "ssh://root@h/run/c.sock"}]}`,
       expect: [/not supported by this version; use unix/],

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
 import { badFiles } from './files.ts';
+import { managerProblems } from './manager-problems.ts';
 import { configSchema, type Config } from './schema.ts';
 
 /** The file can't be used. `problems` are sentences for people; the process exits with 2. */
@@ -40,7 +41,12 @@ export function parseConfig(text: string, file: string): Config {
       file,
       parsed.error.issues.flatMap((issue) => describe(issue, document, lines)),
     );
-  const problems = [...clashes(parsed.data), ...badEndpoints(parsed.data), ...badFiles(parsed.data)];
+  const problems = [
+    ...clashes(parsed.data),
+    ...managerProblems(parsed.data),
+    ...badEndpoints(parsed.data),
+    ...badFiles(parsed.data),
+  ];
   if (problems.length > 0) throw new ConfigError(file, problems);
   return Object.freeze(parsed.data);
 }

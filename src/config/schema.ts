@@ -1,10 +1,12 @@
 /** The configuration: every key with its default and its meaning. Keys of KubeletConfiguration keep its names, forms and defaults. */
 import { z } from 'zod';
+import { defaultEvictionHard } from '../model/eviction-thresholds.ts';
 import { duration } from './units.ts';
 
 const dnsName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const port = (byDefault: number) => z.number().int().min(0).max(65_535).default(byDefault);
 
+const percent = (byDefault: number) => z.number().int().min(0).max(100).default(byDefault);
 const taint = z.strictObject({
   key: z.string().min(1).describe("the taint's key"),
   value: z.string().optional().describe('its value'),
@@ -71,7 +73,10 @@ export const configSchema = z.strictObject({
     .min(1)
     .default(40)
     .describe("duration of the node's lease; renewed every quarter of it"),
-  serializeImagePulls: z.boolean().default(true).describe('one image pull at a time'),
+  serializeImagePulls: z
+    .boolean()
+    .optional()
+    .describe('one image pull at a time; default: true unless maxParallelImagePulls is 2 or more'),
   maxParallelImagePulls: z
     .number()
     .int()
@@ -91,10 +96,58 @@ export const configSchema = z.strictObject({
     .describe('RuntimeDefault for containers that name no seccomp profile'),
   cpuCFSQuota: z.boolean().default(true).describe('enforce CPU limits'),
   systemReserved: z.record(z.string(), z.string()).default({}).describe("taken off the node's allocatable"),
+  imageGCHighThresholdPercent: percent(85).describe(
+    'how full the file system with the images may get before unused images go; 100: off',
+  ),
+  imageGCLowThresholdPercent: percent(80).describe('how full it may still be when they have gone'),
+  imageMinimumGCAge: duration('2m').describe('images that came later than this are left alone'),
+  imageMaximumGCAge: duration('0s').describe('images unused for longer go in any case; 0s: off'),
+  imagePullCredentialsVerificationPolicy: z
+    .enum(['NeverVerify', 'NeverVerifyPreloadedImages', 'NeverVerifyAllowlistedImages', 'AlwaysVerify'])
+    .default('NeverVerifyPreloadedImages')
+    .describe('for which images that are there a pod must show that it may pull them'),
+  preloadedImagesVerificationAllowlist: z
+    .array(z.string())
+    .default([])
+    .describe('images that need no such proof under NeverVerifyAllowlistedImages; /* at the end of a prefix'),
+  containerLogMaxSize: z
+    .string()
+    .default('10Mi')
+    .describe('size from which on a running container has its log rotated; negative: never'),
+  containerLogMaxFiles: z.number().int().min(2).default(5).describe('log files of a container, at most'),
+  containerLogMaxWorkers: z.number().int().min(1).default(1).describe('logs that are rotated at a time'),
+  containerLogMonitorInterval: duration('10s').describe('how often the size of logs is looked at'),
   evictionHard: z
     .record(z.string(), z.string())
-    .default({ 'memory.available': '100Mi', 'nodefs.available': '10%', 'nodefs.inodesFree': '5%' })
-    .describe('below these the node reports pressure'),
+    .default({ ...defaultEvictionHard })
+    .describe(
+      'below these the node reports pressure and evicts pods at once; by signal, amount or percentage',
+    ),
+  mergeDefaultEvictionSettings: z
+    .boolean()
+    .default(false)
+    .describe('evictionHard keeps the default of each signal that it does not name'),
+  evictionSoft: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('below these for longer than their grace period the node evicts pods, with their grace'),
+  evictionSoftGracePeriod: z
+    .record(z.string(), duration('0s'))
+    .default({})
+    .describe('how long each signal of evictionSoft must be below'),
+  evictionMinimumReclaim: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('how much beyond the threshold an eviction is to bring, by signal'),
+  evictionPressureTransitionPeriod: duration('5m').describe(
+    'how long a pressure condition stays after it was last seen',
+  ),
+  evictionMaxPodGracePeriod: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe('the most seconds that a pod gets to stop when a soft threshold evicts it'),
   authentication: z
     .strictObject({
       anonymous: z

@@ -60,7 +60,12 @@ export type FileOp =
   /** Mounts a tmpfs on an existing folder; one already mounted there is kept. */
   | { readonly op: 'mount-tmpfs'; readonly path: string; readonly sizeBytes?: number; readonly mode: number }
   /** Unmounts; not mounted is fine. */
-  | { readonly op: 'unmount'; readonly path: string };
+  | { readonly op: 'unmount'; readonly path: string }
+  /**
+   * Compresses a file where it lies: `<path>.gz` takes its place with the same mode, by way of `<path>.tmp`. As a
+   * command: `gzip -c <path> > <path>.tmp && chmod --reference … && mv <path>.tmp <path>.gz && rm <path>`.
+   */
+  | { readonly op: 'gzip'; readonly path: string };
 
 export type FileType = 'file' | 'directory' | 'symlink' | 'socket' | 'char-device' | 'block-device' | 'fifo';
 
@@ -87,6 +92,31 @@ export interface FsUsage {
   readonly availableBytes: number;
   readonly inodes: number;
   readonly inodesFree: number;
+}
+
+/** What a tree takes up: hard links once, nothing of what is mounted in it (`du -x`). */
+export interface TreeUsage {
+  readonly bytes: number;
+  readonly inodes: number;
+}
+
+/** One thing to look at on a host. */
+export type HostQuery =
+  /** the beginning of a file, 64 KiB at most */
+  | { readonly look: 'text'; readonly path: string }
+  /** what is there, symlinks followed */
+  | { readonly look: 'stat'; readonly path: string }
+  /** the file system that the path is on */
+  | { readonly look: 'usage'; readonly path: string }
+  /** everything below a path */
+  | { readonly look: 'tree'; readonly path: string };
+
+/** The answer to one query: the field of its name; empty where nothing is there. */
+export interface HostAnswer {
+  readonly text?: string;
+  readonly stat?: FileInfo;
+  readonly usage?: FsUsage;
+  readonly tree?: TreeUsage;
 }
 
 /** An open file, for logs: reads go on in the same file when its name moves to another. */
@@ -117,6 +147,11 @@ export interface HostFiles {
   /** Mount points at or below the path, deepest first. */
   mountsBelow(path: string, options: { signal: AbortSignal }): Promise<string[]>;
   usage(path: string, options: { signal: AbortSignal }): Promise<FsUsage>;
+  /**
+   * Answers all queries in their order, in one round trip on a far host. What is not there, or vanishes meanwhile,
+   * is an empty answer; any other failure rejects the whole.
+   */
+  look(queries: readonly HostQuery[], options: { signal: AbortSignal }): Promise<HostAnswer[]>;
   /** Yields when something in the folder may have changed, at the latest every second; ends with the signal. */
   changes(folder: string, options: { signal: AbortSignal }): AsyncIterable<void>;
 }

@@ -23,12 +23,25 @@ import { promisify } from 'node:util';
 import { HostError, type ErrorKind } from '../model/errors.ts';
 import { orAbort } from '../util/abort.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
-import type { DirEntry, FileInfo, FileOp, FileType, FsUsage, HostFile, HostFiles } from './link.ts';
+import { gzipFile } from './gzip-file.ts';
+import type {
+  DirEntry,
+  FileInfo,
+  FileOp,
+  FileType,
+  FsUsage,
+  HostAnswer,
+  HostFile,
+  HostFiles,
+  HostQuery,
+} from './link.ts';
 import { mountsAtOrBelow } from './mountinfo.ts';
+import { treeUsage } from './tree-usage.ts';
 
 const run = promisify(execFile);
 const MOUNT_TIMEOUT_MS = 30_000;
 const POLL_MS = 1_000;
+const MAX_LOOK_TEXT = 65_536;
 const FALLBACK_MODE = 0o755;
 
 const kinds: Record<string, ErrorKind> = {
@@ -138,6 +151,16 @@ export class LocalFiles implements HostFiles {
     });
   }
 
+  look(queries: readonly HostQuery[], { signal }: { signal: AbortSignal }): Promise<HostAnswer[]> {
+    return Promise.all(
+      queries.map(
+        async (query) =>
+          (await this.#unlessMissing(`${query.look} of ${query.path}`, () => this.#answer(query, signal))) ??
+          {},
+      ),
+    );
+  }
+
   async *changes(folder: string, { signal }: { signal: AbortSignal }): AsyncIterable<void> {
     let wake: () => void = () => undefined;
     const watcher = this.#watch(folder, () => {
@@ -172,6 +195,22 @@ export class LocalFiles implements HostFiles {
       return watcher;
     } catch {
       return undefined;
+    }
+  }
+
+  async #answer({ look, path }: HostQuery, signal: AbortSignal): Promise<HostAnswer> {
+    switch (look) {
+      case 'text': {
+        await using file = await open(path);
+        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(MAX_LOOK_TEXT), 0, MAX_LOOK_TEXT, 0);
+        return { text: buffer.subarray(0, bytesRead).toString() };
+      }
+      case 'stat':
+        return { stat: fileInfo(await stat(path)) };
+      case 'usage':
+        return { usage: await this.usage(path, { signal }) };
+      case 'tree':
+        return { tree: await treeUsage(path, { signal }) };
     }
   }
 
@@ -212,6 +251,9 @@ export class LocalFiles implements HostFiles {
         return;
       case 'unmount':
         if (await this.#isMounted(op.path)) await this.#command('umount', ['--', op.path], signal);
+        return;
+      case 'gzip':
+        await gzipFile(op.path, { signal });
     }
   }
 

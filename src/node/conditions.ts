@@ -1,8 +1,7 @@
 /** The node's conditions with the kubelet's reasons and messages (pkg/kubelet/nodestatus/setters.go). Pure. */
-import type { HostFacts } from '../hosts/facts.ts';
 import type { HostState } from '../hosts/runtime-host.ts';
 import type { NodeCondition } from '../model/kube.ts';
-import { thresholdAmount } from './thresholds.ts';
+import type { NodePressure } from '../model/node-pressure.ts';
 
 export interface PlegHealth {
   /** ms since the last successful look, undefined before the first */
@@ -36,44 +35,33 @@ export function readyProblems(host: HostState, pleg: PlegHealth): string[] {
   return problems;
 }
 
-function isBelow(threshold: string | undefined, available: number, whole: number): boolean {
-  return whole !== 0 && available < thresholdAmount(threshold, whole);
-}
-
 export interface ConditionsInput {
   readonly host: HostState;
   readonly pleg: PlegHealth;
-  readonly facts: HostFacts | undefined;
-  readonly evictionHard: Readonly<Record<string, string>>;
+  /** what eviction found short, now or within its transition period */
+  readonly pressures: readonly NodePressure[];
   readonly previous: readonly NodeCondition[];
   /** RFC 3339 */
   readonly now: string;
 }
 
 export function nodeConditions(input: ConditionsInput): NodeCondition[] {
-  const { facts, evictionHard: hard } = input;
   const problems = readyProblems(input.host, input.pleg);
-  const memory =
-    facts !== undefined && isBelow(hard['memory.available'], facts.memoryAvailableBytes, facts.memoryBytes);
-  const disk =
-    facts !== undefined &&
-    (isBelow(hard['nodefs.available'], facts.nodefs.availableBytes, facts.nodefs.capacityBytes) ||
-      isBelow(hard['nodefs.inodesFree'], facts.nodefs.inodesFree, facts.nodefs.inodes));
-  const pids = facts !== undefined && isBelow(hard['pid.available'], facts.pidMax - facts.pids, facts.pidMax);
+  const under = (pressure: NodePressure): boolean => input.pressures.includes(pressure);
   return [
-    pressure('MemoryPressure', memory, [
+    pressure('MemoryPressure', under('MemoryPressure'), [
       'KubeletHasSufficientMemory',
       'kubelet has sufficient memory available',
       'KubeletHasInsufficientMemory',
       'kubelet has insufficient memory available',
     ]),
-    pressure('DiskPressure', disk, [
+    pressure('DiskPressure', under('DiskPressure'), [
       'KubeletHasNoDiskPressure',
       'kubelet has no disk pressure',
       'KubeletHasDiskPressure',
       'kubelet has disk pressure',
     ]),
-    pressure('PIDPressure', pids, [
+    pressure('PIDPressure', under('PIDPressure'), [
       'KubeletHasSufficientPID',
       'kubelet has sufficient PID available',
       'KubeletHasInsufficientPID',

@@ -5,6 +5,7 @@ import { isNotFound, kindOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { KubeNode, NodeStatus, ObjectReference } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
+import type { NodePressure } from '../model/node-pressure.ts';
 import type { NodeInfo } from '../model/node-info.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { paths } from '../kube/paths.ts';
@@ -24,6 +25,7 @@ export interface VirtualNodeOptions {
   readonly events: EventRecorder;
   readonly rootDir: string;
   readonly pleg: () => PlegHealth;
+  readonly pressures: () => readonly NodePressure[];
   readonly updateMs: number;
   readonly reportMs: number;
   readonly leaseSeconds: number;
@@ -36,11 +38,14 @@ const MAX_NAMES = 5;
 /** The image list is for the scheduler's taste only: not worth a call every ten seconds on a far host. */
 const IMAGES_MS = 60_000;
 const JITTER = 0.04;
+/** What does not change while a host is up is looked at as rarely as cAdvisor does (update_machine_info_interval). */
+const FACTS_MS = 300_000;
 
 export class VirtualNode {
   readonly #options: VirtualNodeOptions;
   readonly #ready = Promise.withResolvers<undefined>();
   #facts: HostFacts | undefined;
+  #factsAt = -Infinity;
   #node: KubeNode | undefined;
   #images: { at: number; list: NonNullable<NodeStatus['images']> } = { at: -Infinity, list: [] };
   #reportedAt = -Infinity;
@@ -181,11 +186,11 @@ export class VirtualNode {
   }
 
   async #update(signal: AbortSignal): Promise<void> {
-    const { client, clock, host, identity, reportMs, rootDir, log } = this.#options;
+    const { client, clock, identity, reportMs, log } = this.#options;
     const before = this.#node;
     if (before === undefined) return;
-    if (host.state().at === 'ready' || this.#facts === undefined)
-      this.#facts = await readHostFacts(host.link.files, rootDir, { signal });
+    await this.#lookAgain(signal);
+    if (this.#facts === undefined) return;
     const status = await this.#status(this.#facts, before.status?.conditions ?? [], signal);
     const changed =
       statusPatch(withoutHeartbeats(before.status ?? {}), withoutHeartbeats(status)) !== undefined;
@@ -201,6 +206,18 @@ export class VirtualNode {
     this.#reportedAt = clock.monotonic();
     this.#tellTransition(before.status ?? {}, status);
     log.debug({ changed }, 'node status reported');
+  }
+
+  async #lookAgain(signal: AbortSignal): Promise<void> {
+    const { host, clock, rootDir } = this.#options;
+    const ready = host.state().at === 'ready';
+    if (this.#facts !== undefined && (!ready || clock.monotonic() - this.#factsAt < FACTS_MS)) {
+      // a host that comes back may be another machine
+      if (!ready) this.#factsAt = -Infinity;
+      return;
+    }
+    this.#facts = await readHostFacts(host.link.files, rootDir, { signal });
+    this.#factsAt = clock.monotonic();
   }
 
   #tellTransition(before: NodeStatus, after: NodeStatus): void {
@@ -221,7 +238,7 @@ export class VirtualNode {
     previous: NonNullable<NodeStatus['conditions']>,
     signal: AbortSignal,
   ): Promise<NodeStatus> {
-    const { identity, host, pleg, clock } = this.#options;
+    const { identity, host, pleg, pressures, clock } = this.#options;
     return nodeStatus({
       identity,
       facts,
@@ -230,8 +247,7 @@ export class VirtualNode {
       conditions: nodeConditions({
         host: host.state(),
         pleg: pleg(),
-        facts,
-        evictionHard: identity.evictionHard,
+        pressures: pressures(),
         previous,
         now: rfc3339(clock.now()),
       }),

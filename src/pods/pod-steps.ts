@@ -152,7 +152,7 @@ export class PodSteps {
     await messages.read(before, { signal });
     // nothing is known yet of how its containers will end: that is told once they have
     status.set(pod, {
-      status: { ...this.#status(pod, before, { isTerminal: false }), ...override },
+      status: withOverride(this.#status(pod, before, { isTerminal: false }), override),
       mayRun: true,
     });
     const steps = await runtime.killPod({ pod, state: before, graceSeconds }, { signal });
@@ -169,7 +169,7 @@ export class PodSteps {
     }
     await messages.read(after, { signal });
     status.set(pod, {
-      status: { ...this.#status(pod, after, { isTerminal: true }), ...override },
+      status: withOverride(this.#status(pod, after, { isTerminal: true }), override),
       mayRun: false,
     });
   }
@@ -301,6 +301,13 @@ export class PodSteps {
     );
     return waits.length === 0 ? {} : { againInMs: Math.max(1_000, Math.min(...waits)) };
   }
+}
+
+/** What the order says of the status wins; of the conditions, one by one. */
+function withOverride(status: PodStatus, override: KillOrder['status']): PodStatus {
+  const conditions = override?.conditions ?? [];
+  const rest = (status.conditions ?? []).filter(({ type }) => !conditions.some((each) => each.type === type));
+  return { ...status, ...override, conditions: [...rest, ...conditions] };
 }
 
 const deadlineMessage = 'Pod was active on the node longer than the specified deadline';

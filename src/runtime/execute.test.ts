@@ -6,7 +6,7 @@ import type { Container, Pod, PodSpec } from '../model/kube.ts';
 import type { PodActions } from '../model/pod-actions.ts';
 import { annotations } from '../model/labels.ts';
 import type { ObservedContainer, PodRuntimeState } from '../model/runtime-state.ts';
-import { criFault, FakeCri, FakeEvents, FakeFiles, fakeHost } from '../testing/fake-host.ts';
+import { criFault, FakeCri, FakeEvents, FakeFiles, fakeHost, openAccess } from '../testing/fake-host.ts';
 import { container, FakeClock, pod, quietLog, sandbox, settle } from '../testing/fixtures.ts';
 import { PodRuntime } from './execute.ts';
 import { ImagePuller } from './images.ts';
@@ -61,7 +61,7 @@ function setUp(
       kernelVersion: '',
     }),
     nodeReference: { kind: 'Node', name: 'edge-1' },
-    images: new ImagePuller({ cri: cri.client, events, clock, width: 1, rate }),
+    images: new ImagePuller({ cri: cri.client, events, clock, width: 1, rate, access: openAccess }),
     objects: {
       configMap: (_, name) => Promise.reject(new FarletError('not-found', `configmap "${name}" not found`)),
       secret: () => Promise.resolve({ data: { K: btoa('hush') } }),

@@ -44,6 +44,10 @@ export class GarbageCollector {
       if (await this.#remove(container, state, signal)) containers.push({ uid: state.uid, id: container.id });
     }
     const removed = new Set(containers.map(({ id }) => id));
+    await this.#removeLogFolders(
+      states.filter(({ uid }) => forgettable(uid)),
+      { removed, signal },
+    );
     const uids = new Map(states.flatMap(({ uid, sandboxes }) => sandboxes.map(({ id }) => [id, uid])));
     const sandboxes: { uid: string; id: string }[] = [];
     for (const { id } of sandboxesToCollect(states, { forgettable, removed })) {
@@ -77,11 +81,29 @@ export class GarbageCollector {
       state.containers.map((container) => remover.remove(container, state, { signal })),
     );
     throwFirst(containers, signal);
+    // before the sandboxes: as long as one is left it tells whose folder that is
+    await remover.removeLogFolder(state, { signal });
     const sandboxes = await Promise.allSettled(
       state.sandboxes.map(({ id }) => remover.removeSandbox(id, { signal })),
     );
     throwFirst(sandboxes, signal);
-    await remover.removeLogFolder(state, { signal });
+  }
+
+  /** Of pods of which nothing is left but sandboxes that go now. */
+  async #removeLogFolders(
+    states: readonly PodRuntimeState[],
+    { removed, signal }: { removed: ReadonlySet<string>; signal: AbortSignal },
+  ): Promise<void> {
+    for (const state of states) {
+      const isLeft =
+        state.containers.some(({ id }) => !removed.has(id)) || state.sandboxes.some(({ ready }) => ready);
+      if (isLeft || state.sandboxes.length === 0) continue;
+      await this.#trying(
+        { uid: state.uid },
+        () => this.#options.remover.removeLogFolder(state, { signal }),
+        signal,
+      );
+    }
   }
 
   async #remove(container: ObservedContainer, state: PodRuntimeState, signal: AbortSignal): Promise<boolean> {

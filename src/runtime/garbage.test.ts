@@ -176,15 +176,21 @@ describe('collection', () => {
     assert.deepEqual(files.paths('remove-tree'), ['/var/log/pods/default_web_uid-web']);
   });
 
-  it('keeps the logs while something of the pod is left', async () => {
-    const { files, collector } = setUp({
-      removePodSandbox: () => {
-        throw criFault('busy');
-      },
-    });
+  it('keeps the last sandbox while the logs are left: it tells whose they are', async () => {
+    const { cri, files, collector } = setUp();
+    files.fail = new Error('read-only');
     await assert.rejects(collector.removePod(state({ sandboxes: [sandbox()] }), { signal }), {
-      description: 'busy',
+      message: 'read-only',
     });
+    assert.deepEqual(cri.names(), []);
+  });
+
+  it('takes the logs of a pod that is gone with its last sandbox', async () => {
+    const { files, collector } = setUp();
+    const held = state({ sandboxes: [sandbox({ ready: false })] });
+    await collector.collect([held], () => false, { signal });
     assert.deepEqual(files.paths('remove-tree'), []);
+    await collector.collect([held], () => true, { signal });
+    assert.deepEqual(files.paths('remove-tree'), ['/var/log/pods/default_web_uid-web']);
   });
 });

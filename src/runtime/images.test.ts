@@ -3,9 +3,9 @@ import { describe, it } from 'node:test';
 import { FarletError } from '../model/errors.ts';
 import type { Secret } from '../model/kube.ts';
 import { podReference } from '../model/pod-ref.ts';
-import { criFault, FakeCri, FakeEvents } from '../testing/fake-host.ts';
+import { criFault, FakeCri, FakeEvents, openAccess } from '../testing/fake-host.ts';
 import { FakeClock, pod, settle } from '../testing/fixtures.ts';
-import { type ImageRequest, ImagePuller } from './images.ts';
+import { type ImageRequest, ImagePuller, type ImagePullerOptions } from './images.ts';
 import { PullBackoff } from './pull-backoff.ts';
 import { PullRate } from './pull-rate.ts';
 
@@ -13,7 +13,11 @@ const of = pod({ metadata: { annotations: { note: 'hi' } } });
 const { signal } = new AbortController();
 const about = podReference(of, 'spec.containers{c}');
 
-function setUp(answers: ConstructorParameters<typeof FakeCri>[0] = {}, rate = { perSecond: 0, burst: 0 }) {
+function setUp(
+  answers: ConstructorParameters<typeof FakeCri>[0] = {},
+  rate = { perSecond: 0, burst: 0 },
+  access: Partial<ImagePullerOptions['access']> = {},
+) {
   const cri = new FakeCri(answers);
   const events = new FakeEvents();
   const clock = new FakeClock();
@@ -24,6 +28,7 @@ function setUp(answers: ConstructorParameters<typeof FakeCri>[0] = {}, rate = { 
     clock,
     width: 1,
     rate: new PullRate(rate),
+    access: { ...openAccess, ...access },
     onPulled: (pull) => pulled.push(pull),
   });
   return { cri, events, clock, images, pulled };
@@ -68,6 +73,49 @@ describe('images', () => {
     assert.deepEqual(events.seen, [
       'Normal Pulled spec.containers{c}: Container image "r.io/a" already present on machine and can be accessed by the pod',
     ]);
+  });
+
+  it('pulls what is there when the pod must show that it may have it, and tells what it was pulled with', async () => {
+    const told: unknown[] = [];
+    const { events, images } = setUp(
+      { imageStatus: () => image(), pullImage: () => ({ image_ref: 'sha256:bb' }) },
+      undefined,
+      {
+        mayUse: ({ image: name, imageRef }) => {
+          told.push(['mayUse', name, imageRef]);
+          return Promise.resolve(false);
+        },
+        pulling: (name) => {
+          told.push(['pulling', name]);
+          return Promise.resolve();
+        },
+        pulled: (name, { imageRef, with: pulledWith }) => {
+          told.push(['pulled', name, imageRef, pulledWith]);
+          return Promise.resolve();
+        },
+      },
+    );
+    await images.ensureImage(request(), { signal });
+    assert.deepEqual(told, [
+      ['mayUse', 'r.io/a', 'sha256:bb'],
+      ['pulling', 'r.io/a'],
+      ['pulled', 'r.io/a', 'sha256:bb', { open: true }],
+    ]);
+    assert.match(events.seen[1] ?? '', /Successfully pulled/);
+    await assert.rejects(images.ensureImage(request({ pullPolicy: 'Never' }), { signal }), {
+      reason: 'ErrImageNeverPull',
+      message: 'Container image "r.io/a" is not present with pull policy of Never',
+    });
+  });
+
+  it('begins no pull that it cannot write down', async () => {
+    const { cri, images } = setUp({ imageStatus: () => ({ image: null }) }, undefined, {
+      pulling: () => Promise.reject(new FarletError('resource-exhausted', 'disk full')),
+    });
+    await assert.rejects(images.ensureImage(request(), { signal }), {
+      message: 'Failed to record image pull intent for container image "r.io/a": disk full',
+    });
+    assert.deepEqual(cri.names(), ['imageStatus']);
   });
 
   it('asks once for images that several containers use, and knows what was pulled meanwhile', async () => {

@@ -1,7 +1,7 @@
 /**
  * Makes sure that a container's image is on the host: pkg/kubelet/images/{image_manager,puller}.go and
  * kuberuntime_image.go. Pulls wait in a lane of their own per host, so that what they hold up is only their own
- * pod. An image that is there already counts as open to every pod, as one that was preloaded does.
+ * pod. Whether a pod may use what is there already is up to what it was pulled with (pull-access.ts).
  */
 import type { CriClient } from '../cri/calls.ts';
 import type { Image__Output } from '../cri/generated/runtime/v1/Image.ts';
@@ -16,10 +16,12 @@ import type { Clock } from '../util/clock.ts';
 import { Lane } from '../util/lane.ts';
 import { goDuration } from './go-duration.ts';
 import { parseImageName, withDefaultTag } from './image-reference.ts';
-import { credentialsFor } from './keyring.ts';
+import { credentialsFor, type TrackedCredentials } from './keyring.ts';
+import type { PullAccess } from './pull-access.ts';
 import { PullBackoff } from './pull-backoff.ts';
 import { aggregate, pullErrorText, pullFailure } from './pull-errors.ts';
 import type { PullRate } from './pull-rate.ts';
+import type { PulledWith, SecretSource } from './pull-verification.ts';
 import type { ImageUser } from './security-context.ts';
 
 export type ImageCri = Pick<CriClient, 'imageStatus' | 'pullImage'>;
@@ -53,6 +55,7 @@ export interface ImagePullerOptions {
   /** how many pulls may run at a time: 1 with serializeImagePulls, else maxParallelImagePulls */
   readonly width: number;
   readonly rate: PullRate;
+  readonly access: Pick<PullAccess, 'mayUse' | 'pulling' | 'pulled' | 'failed'>;
   /** a pull that succeeded: seconds with waiting, size in bytes */
   readonly onPulled?: (pull: { seconds: number; sizeBytes: number }) => void;
 }
@@ -63,6 +66,7 @@ interface Pulled {
   readonly imageRef: string;
   readonly image: Image__Output;
   readonly ms: number;
+  readonly with: PulledWith;
 }
 
 /** The images of one host. */
@@ -105,7 +109,7 @@ export class ImagePuller {
   async ensureImage(request: ImageRequest, { signal }: { signal: AbortSignal }): Promise<ReadyImage> {
     const spec = this.#spec(request);
     const present = request.pullPolicy === 'Always' ? undefined : await this.#present(request, spec, signal);
-    if (present !== undefined) {
+    if (present !== undefined && (await this.#mayUse(request, spec, { imageRef: present.id, signal }))) {
       this.#event(
         request,
         'Normal',
@@ -121,6 +125,19 @@ export class ImagePuller {
     const { imageRef, image } = await this.#pull(request, spec, signal);
     request.known?.set(spec.image, Promise.resolve(image));
     return { imageRef, user: userOf(image) };
+  }
+
+  async #mayUse(
+    request: ImageRequest,
+    spec: NamedImage,
+    { imageRef, signal }: { imageRef: string; signal: AbortSignal },
+  ): Promise<boolean> {
+    const secrets = (): SecretSource[] => this.#credentials(request, spec).map(({ source }) => source);
+    return this.#options.access.mayUse({ image: request.image, imageRef, secrets }, { signal });
+  }
+
+  #credentials(request: ImageRequest, spec: NamedImage): TrackedCredentials[] {
+    return credentialsFor(parseImageName(spec.image).repository, request.pullSecrets);
   }
 
   #spec(request: ImageRequest): NamedImage {
@@ -158,13 +175,15 @@ export class ImagePuller {
   }
 
   async #pull(request: ImageRequest, spec: NamedImage, signal: AbortSignal): Promise<Pulled> {
-    const { clock } = this.#options;
+    const { clock, access } = this.#options;
     const key = `${request.pod.metadata.uid}_${request.image}`;
     this.#holdBack(request, key);
+    await this.#announce(request, signal);
     this.#event(request, 'Normal', 'Pulling', `Pulling image ${goQuote(request.image)}`);
     const began = clock.monotonic();
     try {
       const pulled = await this.#lane.run(signal, () => this.#pullNow(request, spec, signal));
+      await access.pulled(request.image, pulled, { signal });
       const wholeMs = clock.monotonic() - began;
       const sizeBytes = pulled.image.size;
       this.#event(
@@ -176,7 +195,9 @@ export class ImagePuller {
       this.#options.onPulled?.({ seconds: wholeMs / 1000, sizeBytes });
       return pulled;
     } catch (error) {
+      // what is called off may still arrive: its intent stays until a pull is seen to end
       signal.throwIfAborted();
+      await access.failed(request.image, { signal });
       const { reason, message } = pullFailure(request.image, error);
       this.#event(
         request,
@@ -187,6 +208,16 @@ export class ImagePuller {
       this.#backoff.failed(key, clock.now(), `${reason}: ${message}`);
       // no time to try again: the pod is looked at as after any failure, so that an image that has come is seen
       throw new ContainerStartError(reason, message, { cause: error });
+    }
+  }
+
+  async #announce(request: ImageRequest, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#options.access.pulling(request.image, { signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      const message = `Failed to record image pull intent for container image ${goQuote(request.image)}: ${messageOf(error)}`;
+      throw new ContainerStartError('ErrImagePull', message, { cause: error });
     }
   }
 
@@ -202,24 +233,33 @@ export class ImagePuller {
     const { clock, rate } = this.#options;
     const began = clock.monotonic();
     if (!rate.take(clock.now())) throw new Error('pull QPS exceeded');
-    const imageRef = await this.#pullWithCredentials(request, spec, signal);
+    const pulled = await this.#pullWithCredentials(request, spec, signal);
     const image = await this.#status(spec, signal);
     if (image === undefined) throw new Error(`the runtime does not find ${spec.image} after its pull`);
-    return { imageRef, image, ms: clock.monotonic() - began };
+    return { ...pulled, image, ms: clock.monotonic() - began };
   }
 
   /** Tries every credential that fits in turn; without one the pull is anonymous. */
-  async #pullWithCredentials(request: ImageRequest, spec: NamedImage, signal: AbortSignal): Promise<string> {
-    const { repository } = parseImageName(spec.image);
-    const credentials = credentialsFor(repository, request.pullSecrets);
+  async #pullWithCredentials(
+    request: ImageRequest,
+    spec: NamedImage,
+    signal: AbortSignal,
+  ): Promise<Pick<Pulled, 'imageRef' | 'with'>> {
+    const credentials = this.#credentials(request, spec);
     const failures: unknown[] = [];
-    for (const auth of credentials.length === 0 ? [undefined] : credentials) {
+    for (const each of credentials.length === 0 ? [undefined] : credentials) {
       try {
         const answer = await this.#options.cri.pullImage(
-          { image: spec, sandbox_config: request.sandboxConfig, ...(auth === undefined ? {} : { auth }) },
+          {
+            image: spec,
+            sandbox_config: request.sandboxConfig,
+            ...(each === undefined ? {} : { auth: each.auth }),
+          },
           { signal },
         );
-        return answer.image_ref;
+        const pulledWith: PulledWith =
+          each === undefined ? { open: true } : { open: false, secrets: [each.source] };
+        return { imageRef: answer.image_ref, with: pulledWith };
       } catch (error) {
         signal.throwIfAborted();
         failures.push(error);

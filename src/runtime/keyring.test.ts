@@ -36,14 +36,17 @@ describe('credentials', () => {
     it(name, () => {
       const auths = Object.fromEntries(keys.map((key) => [key, as(key)]));
       assert.deepEqual(
-        credentialsFor(repository, [secret(auths)]).map(({ username }) => username),
+        credentialsFor(repository, [secret(auths)]).map(({ auth }) => auth.username),
         users,
       );
     });
 
   it('reads auth, with and without padding, before the plain fields', () => {
     const auths = { 'r.io': { ...as('x'), auth: btoa('me:se:cret').replace(/=+$/, '') } };
-    assert.deepEqual(credentialsFor('r.io/a', [secret(auths)]), [{ username: 'me', password: 'se:cret' }]);
+    assert.deepEqual(
+      credentialsFor('r.io/a', [secret(auths)]).map(({ auth }) => auth),
+      [{ username: 'me', password: 'se:cret' }],
+    );
   });
 
   it('tries equal keys in the order of the secrets, and reads the old form', () => {
@@ -57,7 +60,7 @@ describe('credentials', () => {
       { type: 'Opaque', data: {} },
     ]);
     assert.deepEqual(
-      users.map(({ username }) => username),
+      users.map(({ auth }) => auth.username),
       ['one', 'old'],
     );
   });

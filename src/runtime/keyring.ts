@@ -1,13 +1,21 @@
 /** Which credentials of a pod's imagePullSecrets fit an image: pkg/credentialprovider. */
+import { createHash } from 'node:crypto';
 import { FarletError } from '../model/errors.ts';
 import type { Secret } from '../model/kube.ts';
+import type { SecretSource } from './pull-verification.ts';
 
 export interface Credentials {
   readonly username: string;
   readonly password: string;
 }
 
-interface Entry extends Credentials {
+/** Credentials and the Secret that holds them. */
+export interface TrackedCredentials {
+  readonly auth: Credentials;
+  readonly source: SecretSource;
+}
+
+interface Entry extends TrackedCredentials {
   /** host, port and path without scheme and API version */
   readonly key: string;
 }
@@ -19,11 +27,11 @@ const hubKey = 'index.docker.io';
  * are equal. Secrets of other types are passed over. Throws FarletError `invalid` for one that can't be read;
  * the message holds nothing of its content.
  */
-export function credentialsFor(repository: string, secrets: readonly Secret[]): Credentials[] {
+export function credentialsFor(repository: string, secrets: readonly Secret[]): TrackedCredentials[] {
   const entries = secrets.flatMap(entriesOf);
   const keys = [...new Set(entries.map(({ key }) => key))].sort().reverse();
-  const under = (key: string): Credentials[] =>
-    entries.filter((entry) => entry.key === key).map(({ username, password }) => ({ username, password }));
+  const under = (key: string): TrackedCredentials[] =>
+    entries.filter((entry) => entry.key === key).map(({ auth, source }) => ({ auth, source }));
   const matching = keys.filter((key) => covers(key, repository)).flatMap(under);
   return matching.length === 0 && isOnHub(repository) ? under(hubKey) : matching;
 }
@@ -46,10 +54,22 @@ function authEntries(auths: unknown, secret: Secret): Entry[] {
       if (typeof field !== 'string') throw unreadable(secret, `${name} is not text`);
       return field;
     };
-    const auth = text('auth');
+    const encoded = text('auth');
     const plain = { username: text('username'), password: text('password') };
-    return { key: normalized(location), ...(auth === '' ? plain : decodedAuth(auth, secret)) };
+    const auth = encoded === '' ? plain : decodedAuth(encoded, secret);
+    return { key: normalized(location), auth, source: sourceOf(secret, auth) };
   });
+}
+
+function sourceOf({ metadata }: Secret, auth: Credentials): SecretSource {
+  return {
+    uid: metadata?.uid ?? '',
+    namespace: metadata?.namespace ?? '',
+    name: metadata?.name ?? '',
+    hash: createHash('sha256')
+      .update(JSON.stringify([auth.username, auth.password]))
+      .digest('hex'),
+  };
 }
 
 function parsed(secret: Secret, base64: string): unknown {

@@ -1,31 +1,37 @@
 /** Reads a container's log on its host, and follows it through rotation. */
 import type { HostFile, HostFiles } from '../hosts/link.ts';
 import { isNotFound } from '../model/errors.ts';
+import { systemClock, type Clock } from '../util/clock.ts';
 import { LogWriter, type LogOptions } from './log-lines.ts';
 
 const BLOCK = 64 * 1024;
 const NEWLINE = 0x0a;
+/** A runtime that begins a log anew may still be writing its last lines to the old file. */
+const SETTLE_MS = 100;
 
 export interface ReadLogInput {
   readonly files: HostFiles;
   readonly path: string;
   readonly options: LogOptions;
   readonly isRunning: () => boolean;
+  readonly clock?: Pick<Clock, 'sleep'>;
 }
 
 /** What to send, piece by piece; ends at the file's end, or when a followed container has ended and all is read. */
 export async function* readContainerLog(
-  { files, path, options, isRunning }: ReadLogInput,
+  { files, path, options, isRunning, clock = systemClock }: ReadLogInput,
   { signal }: { signal: AbortSignal },
 ): AsyncIterable<Buffer> {
   const writer = new LogWriter(options);
   let file = await files.open(path, { signal });
+  let next: HostFile | undefined;
   try {
     let position = options.tailLines === undefined ? 0 : await tailStart(file, options.tailLines);
     let rest: Buffer = Buffer.alloc(0);
     const changes = options.follow
       ? files.changes(path.slice(0, path.lastIndexOf('/')), { signal })[Symbol.asyncIterator]()
       : undefined;
+    let drained = false;
     for (let over = false; ;) {
       const wasRunning = isRunning();
       for (
@@ -43,13 +49,20 @@ export async function* readContainerLog(
         }
       }
       if (changes === undefined || over) return;
-      const next = await successor(files, { path, file, signal });
-      if (next !== undefined) {
+      if (next !== undefined && drained) {
         await file.close();
-        file = next;
-        position = 0;
+        [file, next, position, drained] = [next, undefined, 0, false];
         continue;
       }
+      if (next !== undefined) {
+        // what was written between the last read and the rotation is in the old file, some of it only in a moment
+        await clock.sleep(SETTLE_MS, { signal }).catch(() => undefined);
+        if (signal.aborted) return;
+        drained = true;
+        continue;
+      }
+      next = await successor(files, { path, file, signal });
+      if (next !== undefined) continue;
       if (!wasRunning) {
         over = true;
         continue;
@@ -57,7 +70,7 @@ export async function* readContainerLog(
       if ((await changes.next()).done === true) return;
     }
   } finally {
-    await file.close();
+    await Promise.all([file.close(), next?.close()]);
   }
 }
 

@@ -3,6 +3,7 @@ import type { Pod, Taint } from '../model/kube.ts';
 import type { NodeInfo } from '../model/node-info.ts';
 import { podRequest } from '../model/pod-requests.ts';
 import { quantityMilli, quantityValue } from '../model/quantity.ts';
+import { tolerates } from '../model/tolerates.ts';
 import type { AdmissionVerdict } from './sync-loop.ts';
 
 export interface AdmissionInput {
@@ -157,15 +158,6 @@ function taints({ pod, taints: all }: AdmissionInput): AdmissionVerdict {
         "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate",
       )
     : admitted;
-}
-
-function tolerates(
-  { key, operator, value, effect }: { key?: string; operator?: string; value?: string; effect?: string },
-  taint: Taint,
-): boolean {
-  if (effect !== undefined && effect !== '' && effect !== taint.effect) return false;
-  if (key !== undefined && key !== '' && key !== taint.key) return false;
-  return operator === 'Exists' || (key !== undefined && (value ?? '') === (taint.value ?? ''));
 }
 
 function os({ pod }: AdmissionInput): AdmissionVerdict {

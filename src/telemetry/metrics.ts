@@ -104,6 +104,16 @@ const table = {
     help: 'Cumulative number of pod admission rejections',
     labels: ['reason'],
   },
+  kubelet_evictions: {
+    kind: 'counter',
+    help: 'Cumulative number of pod evictions by eviction signal',
+    labels: ['eviction_signal'],
+  },
+  kubelet_image_garbage_collected_total: {
+    kind: 'counter',
+    help: 'Total number of images garbage collected by the kubelet, whether through disk usage or image age.',
+    labels: ['reason'],
+  },
   storage_operation_duration_seconds: {
     kind: 'histogram',
     help: 'Storage operation duration',

@@ -1,6 +1,6 @@
 /** A host in memory for unit tests: a runtime that records what it is asked, and files that record what is done. */
 import type { CriClient } from '../cri/calls.ts';
-import type { FileOp, HostFiles } from '../hosts/link.ts';
+import type { FileOp, HostAnswer, HostFiles, HostQuery } from '../hosts/link.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { PodHost } from '../runtime/providers.ts';
 import { CriError } from '../model/errors.ts';
@@ -92,11 +92,18 @@ export class FakeFiles {
   readonly folders = new Map<string, string[]>();
   readonly texts = new Map<string, string>();
   fail: Error | undefined;
+  /** answers of looks, by `<look> <path>`; what is not in it is not there */
+  readonly seen = new Map<string, HostAnswer>();
+  readonly looks: (readonly HostQuery[])[] = [];
   /** waited for before a batch is done; told its number */
   hold: (batch: number) => Promise<unknown> = () => Promise.resolve();
 
   get files(): HostFiles {
-    const files: Pick<HostFiles, 'apply' | 'list' | 'readFile'> = {
+    const files: Pick<HostFiles, 'apply' | 'list' | 'look' | 'readFile'> = {
+      look: (queries) => {
+        this.looks.push(queries);
+        return Promise.resolve(queries.map(({ look, path }) => this.seen.get(`${look} ${path}`) ?? {}));
+      },
       apply: async (ops) => {
         this.batches.push(ops);
         await this.hold(this.batches.length);
@@ -135,3 +142,11 @@ export class FakeEvents implements EventRecorder {
     );
   }
 }
+
+/** Image pulls that nobody remembers: every image is open to every pod. */
+export const openAccess = {
+  mayUse: () => Promise.resolve(true),
+  pulling: () => Promise.resolve(),
+  pulled: () => Promise.resolve(),
+  failed: () => Promise.resolve(),
+};

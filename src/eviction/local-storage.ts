@@ -1,0 +1,108 @@
+/** Pods that use more of the host's disk than they are allowed (eviction_manager.go localStorageEviction). Pure. */
+import type { Pod } from '../model/kube.ts';
+import { isSidecar } from '../model/containers.ts';
+import { goQuote } from '../model/go-quote.ts';
+import { quantityValue } from '../model/quantity.ts';
+import { binaryText, canonicalText, decimalText } from '../model/quantity-text.ts';
+import type { FsUse, PodUse } from './usage.ts';
+
+export interface LimitExceeded {
+  /** the label of kubelet_evictions */
+  readonly signal: 'emptydirfs.limit' | 'ephemeralpodfs.limit' | 'ephemeralcontainerfs.limit';
+  readonly message: string;
+}
+
+/** Whether a pod has any limit on the host's disk: the others need not be measured. */
+export function hasStorageLimit({ spec }: Pod): boolean {
+  return (
+    (spec.volumes ?? []).some(({ emptyDir }) => quantityValue(emptyDir?.sizeLimit) > 0) ||
+    [...spec.containers, ...(spec.initContainers ?? [])].some(
+      ({ resources }) => resources?.limits?.['ephemeral-storage'] !== undefined,
+    )
+  );
+}
+
+/** The first limit that the pod exceeds; the volumes' own come first, then the pod's, then the containers'. */
+export function exceededLimit(
+  pod: Pod,
+  use: PodUse,
+  { dedicatedImageFs }: { dedicatedImageFs: boolean },
+): LimitExceeded | undefined {
+  return emptyDirExceeded(pod, use) ?? podExceeded(pod, use) ?? containerExceeded(pod, use, dedicatedImageFs);
+}
+
+function emptyDirExceeded(pod: Pod, { volumes }: PodUse): LimitExceeded | undefined {
+  for (const { name, emptyDir } of pod.spec.volumes ?? []) {
+    const limit = emptyDir?.sizeLimit;
+    const used = volumes.get(name);
+    if (limit === undefined || used === undefined || quantityValue(limit) <= 0) continue;
+    if (used.bytes > quantityValue(limit))
+      return {
+        signal: 'emptydirfs.limit',
+        message: `Usage of EmptyDir volume ${goQuote(name)} exceeds the limit ${goQuote(canonicalText(limit))}. `,
+      };
+  }
+  return undefined;
+}
+
+function podExceeded(pod: Pod, use: PodUse): LimitExceeded | undefined {
+  const limit = podStorageLimit(pod);
+  if (limit === undefined || totalUse(pod, use) <= limit.bytes) return undefined;
+  return {
+    signal: 'ephemeralpodfs.limit',
+    message: `Pod ephemeral local storage usage exceeds the total limit of containers ${limit.text}. `,
+  };
+}
+
+function containerExceeded(pod: Pod, use: PodUse, dedicatedImageFs: boolean): LimitExceeded | undefined {
+  for (const { name, logs, rootfs } of use.containers) {
+    const spec = pod.spec.containers.find((each) => each.name === name);
+    const limit = spec?.resources?.limits?.['ephemeral-storage'];
+    if (limit === undefined || quantityValue(limit) === 0) continue;
+    const used = (logs?.bytes ?? 0) + (dedicatedImageFs ? 0 : (rootfs?.bytes ?? 0));
+    if (used > quantityValue(limit))
+      return {
+        signal: 'ephemeralcontainerfs.limit',
+        message: `Container ${name} exceeded its local ephemeral storage limit ${goQuote(canonicalText(limit))}. `,
+      };
+  }
+  return undefined;
+}
+
+/** Writable layers, logs, and volumes that are kept on the disk. */
+function totalUse(pod: Pod, { containers, volumes }: PodUse): number {
+  const inMemory = new Set(
+    (pod.spec.volumes ?? []).filter(({ emptyDir }) => emptyDir?.medium === 'Memory').map(({ name }) => name),
+  );
+  const sum = (uses: readonly (FsUse | undefined)[]): number =>
+    uses.reduce((total, use) => total + (use?.bytes ?? 0), 0);
+  return (
+    sum(containers.flatMap(({ rootfs, logs }) => [rootfs, logs])) +
+    sum([...volumes].filter(([name]) => !inMemory.has(name)).map(([, use]) => use))
+  );
+}
+
+/** Of all containers together, or what one init container may use beside the sidecars before it (PodLimits). */
+function podStorageLimit({ spec }: Pod): { bytes: number; text: string } | undefined {
+  const texts: string[] = [];
+  const limitOf = (container: Pod['spec']['containers'][number]): number => {
+    const text = container.resources?.limits?.['ephemeral-storage'];
+    if (text !== undefined) texts.push(text);
+    return quantityValue(text);
+  };
+  let total = spec.containers.reduce((sum, each) => sum + limitOf(each), 0);
+  let sidecars = 0;
+  let peak = 0;
+  for (const each of spec.initContainers ?? []) {
+    const own = limitOf(each);
+    if (isSidecar(each)) {
+      total += own;
+      sidecars += own;
+      peak = Math.max(peak, sidecars);
+    } else peak = Math.max(peak, sidecars + own);
+  }
+  const [first] = texts;
+  if (first === undefined) return undefined;
+  const bytes = Math.max(total, peak);
+  return { bytes, text: first.endsWith('i') ? binaryText(bytes) : decimalText(bytes) };
+}

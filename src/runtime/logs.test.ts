@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { after, describe, it } from 'node:test';
+import { LocalFiles } from '../hosts/local-files.ts';
+import { readContainerLog } from './logs.ts';
+
+const folder = mkdtempSync(`${tmpdir()}/farlet-logs-`);
+const files = new LocalFiles({ host: 'box' });
+const { signal } = new AbortController();
+after(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+const options = {
+  follow: true,
+  tailLines: undefined,
+  limitBytes: undefined,
+  since: undefined,
+  timestamps: false,
+};
+const line = (text: string): string => `2026-01-01T00:00:00Z stdout F ${text}\n`;
+
+describe('following a log through its rotation', () => {
+  it('neither loses nor doubles what the old file still gets', async () => {
+    const path = `${folder}/0.log`;
+    writeFileSync(path, line('one'));
+    let running = true;
+    const clock = {
+      // the runtime's last words come while the follower lets the old file settle
+      sleep: () => {
+        appendFileSync(`${path}.1`, line('three'));
+        running = false;
+        return Promise.resolve();
+      },
+    };
+    const seen: string[] = [];
+    for await (const piece of readContainerLog(
+      { files, path, options, isRunning: () => running, clock },
+      { signal },
+    )) {
+      seen.push(piece.toString().trim());
+      if (seen.length > 1) continue;
+      renameSync(path, `${path}.1`);
+      appendFileSync(`${path}.1`, line('two'));
+      writeFileSync(path, line('four'));
+    }
+    assert.deepEqual(seen, ['one', 'two', 'three', 'four']);
+  });
+});
