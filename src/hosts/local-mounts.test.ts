@@ -118,6 +118,10 @@ describe('files on the host', { skip: process.getuid?.() !== 0 && 'only root may
     writeFileSync(at('source/f'), 'two');
     await apply(bind);
     assert.equal(readFileSync(at('targets/f'), 'utf8'), 'two');
+    rmSync(at('source/f'));
+    mkdirSync(at('source/f'));
+    await apply(bind);
+    assert.equal(statSync(at('targets/f')).isDirectory(), true);
     await apply({ op: 'bind', source: at('source'), path: at('targets/d'), options: ['ro'] });
     assert.throws(() => {
       writeFileSync(at('targets/d/g'), '');

@@ -1,5 +1,5 @@
 /** Mounting, unmounting and what else takes a command on the machine that farlet itself runs on. */
-import { chmod, mkdir, open, readFile, stat } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readFile, rmdir, stat, unlink } from 'node:fs/promises';
 import { HostError, kindOf, messageOf } from '../model/errors.ts';
 import { leadsOut, mkdirWithin, ownTree } from './host-scripts.ts';
 import type { FileOp, MountEntry } from './link.ts';
@@ -66,6 +66,7 @@ export class LocalMounts {
       if (there.dev === wanted.dev && there.ino === wanted.ino) return;
       await this.unmount(path, signal);
     }
+    await removeOther(path, wanted.isDirectory());
     if (wanted.isDirectory()) await mkdir(path, { mode: 0o750 }).catch(unlessThere);
     else await makeFile(path, 0o640);
     await this.#mount({ type: ['--no-canonicalize'], options: ['bind'], source, path }, LOCAL_MS, signal);
@@ -171,6 +172,13 @@ export class LocalMounts {
         'internal',
       );
   }
+}
+
+/** A mount point of the other kind, left from a source that was replaced, is no place for this one. */
+async function removeOther(path: string, wantsFolder: boolean): Promise<void> {
+  const there = await lstat(path).catch(() => undefined);
+  if (there === undefined || there.isDirectory() === wantsFolder) return;
+  await (there.isDirectory() ? rmdir(path) : unlink(path));
 }
 
 /** Without emptying what is there, whoever made it first. */

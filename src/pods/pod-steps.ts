@@ -184,8 +184,8 @@ export class PodSteps {
     const last = status.current(uid) ?? pod.status ?? {};
     status.set(pod, { status: finalStatus(last, pod), mayRun: false });
     probes.remove(uid);
-    objects.unregister(uid);
     await volumes.unmount(uid, { signal });
+    objects.unregister(uid);
     if (pod.metadata.deletionTimestamp === undefined) {
       await status.settled(uid);
       return;
