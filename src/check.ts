@@ -97,6 +97,8 @@ const permissions = [
   { verb: 'watch', resource: 'services' },
   { verb: 'watch', resource: 'configmaps' },
   { verb: 'watch', resource: 'secrets' },
+  { verb: 'get', resource: 'persistentvolumeclaims' },
+  { verb: 'get', resource: 'persistentvolumes' },
   { verb: 'create', resource: 'events' },
   { verb: 'create', resource: 'serviceaccounts', subresource: 'token' },
   { verb: 'update', resource: 'leases', group: 'coordination.k8s.io', namespace: 'kube-node-lease' },

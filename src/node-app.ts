@@ -11,6 +11,7 @@ import { paths } from './kube/paths.ts';
 import { PodObjects } from './kube/pod-objects.ts';
 import { StatusWriter } from './kube/status-writer.ts';
 import { Tokens } from './kube/tokens.ts';
+import { volumeObjects } from './kube/volume-objects.ts';
 import { watchObjects } from './kube/watch.ts';
 import type { Pod, RuntimeClass, Service } from './model/kube.ts';
 import { labels } from './model/labels.ts';
@@ -45,8 +46,8 @@ import { SyncQueue } from './sync/sync-queue.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import type { Clock } from './util/clock.ts';
 import { SubPaths } from './volumes/sub-paths.ts';
-import { PodVolumes } from './volumes/pod-volumes.ts';
 import { PodWorkers } from './workers/pod-workers.ts';
+import { buildVolumes, showVolumeTotals } from './node-volumes.ts';
 
 export interface NodeAppOptions {
   readonly config: Config;
@@ -176,7 +177,10 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     log,
     signal,
     onChange: (uids) => {
-      for (const uid of uids) queue.due(uid);
+      for (const uid of uids) {
+        volumes.retryNow(uid);
+        queue.due(uid);
+      }
     },
   });
   const services = new Collection<Service>({
@@ -210,33 +214,23 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     podLogsDir: config.podLogsDir,
     containerLogsDir: config.podLogsDir.replace(/[^/]+\/?$/, 'containers'),
   };
-  const volumes = new PodVolumes({
+  const volumes = buildVolumes({
     files: link.files,
     paths: hostPaths,
     events,
     clock,
-    log,
+    signal,
+    metrics,
     sources: {
       configMap: objects.configMap.bind(objects),
       secret: objects.secret.bind(objects),
       token: tokens.get.bind(tokens),
+      ...volumeObjects(kube),
     },
     node: () => ({
       ...virtualNode.info(),
       memoryBytes: quantityValue(virtualNode.info().allocatable.memory),
     }),
-    podIPs: (uid) => cache.get(uid)?.ips ?? [],
-    observe: ({ plugin, operation, failed, seconds }) => {
-      metrics.storage_operation_duration_seconds.observe(
-        {
-          volume_plugin: plugin,
-          operation_name: operation,
-          status: failed ? 'fail-unknown' : 'success',
-          migrated: 'false',
-        },
-        seconds,
-      );
-    },
   });
   const settings = {
     node: node.name,
@@ -295,7 +289,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
           .filter(({ metadata }) => metadata?.namespace === namespace || metadata?.namespace === 'default'),
     },
     hostDns,
-    subPaths: new SubPaths({ volumes }),
+    subPaths: new SubPaths({ files: link.files, paths: hostPaths, log }),
     restarts: new RestartBackoff({ maxMs: CRASH_LOOP_MAX_MS }),
     metrics: {
       podStarting: () => {
@@ -505,6 +499,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       );
     }
     metrics.kubelet_desired_pods.set({ static: '' }, table.size);
+    showVolumeTotals(metrics, volumes);
     for (const [name, depth] of Object.entries(queue.depth()))
       metrics.farlet_queue_depth.set({ queue: name }, depth);
   }

@@ -31,14 +31,26 @@ export interface HostLink {
 
 /** One step on the host's file system. Paths are absolute; modes are set exactly, whatever the umask. */
 export type FileOp =
-  /** Makes the folder and its missing parents (those 0755); an existing folder only gets mode and owner. */
+  /**
+   * Makes the folder and its missing parents (those 0755); an existing folder only gets mode and owner, and with `keep`
+   * not even those.
+   */
   | {
       readonly op: 'mkdir';
       readonly path: string;
       readonly mode: number;
       readonly uid?: number;
       readonly gid?: number;
+      readonly keep?: boolean;
     }
+  /**
+   * Makes the missing folders of `path`, which is relative to the existing folder `root`, each with root's own mode.
+   * Links are followed only as long as they stay below root; one that leads out fails with kind `forbidden`, and
+   * nothing is ever made outside, whoever swaps folders for links meanwhile. A file at the end is left alone.
+   */
+  | { readonly op: 'mkdir-within'; readonly root: string; readonly path: string }
+  /** Makes an empty file unless something is there; its folder is not made. */
+  | { readonly op: 'touch'; readonly path: string; readonly mode: number }
   /** Writes a whole file, replacing what was there. */
   | {
       readonly op: 'write';
@@ -57,15 +69,71 @@ export type FileOp =
   | { readonly op: 'remove'; readonly path: string }
   /** Removes a tree without ever crossing into another file system; nothing there is fine. */
   | { readonly op: 'remove-tree'; readonly path: string }
-  /** Mounts a tmpfs on an existing folder; one already mounted there is kept. */
-  | { readonly op: 'mount-tmpfs'; readonly path: string; readonly sizeBytes?: number; readonly mode: number }
-  /** Unmounts; not mounted is fine. */
+  /**
+   * Gives a whole tree to a group (pkg/volume/volume_linux.go): every entry's group becomes `gid`, links' too; what is
+   * no link gets ug+rw (ug+r if `readOnly`), folders also ug+x and setgid; setuid and setgid bits of files are kept.
+   * The root comes last. With `onlyOnRootMismatch` nothing is done if the root already is as it would become. What
+   * can't be changed is left as it is. Takes as long as it takes: only the signal ends it.
+   */
+  | {
+      readonly op: 'own-tree';
+      readonly path: string;
+      readonly gid: number;
+      readonly readOnly: boolean;
+      readonly onlyOnRootMismatch: boolean;
+    }
+  /** Mounts a tmpfs on an existing folder, without swap where the kernel can; one already mounted there is kept. */
+  | {
+      readonly op: 'mount-tmpfs';
+      readonly path: string;
+      readonly sizeBytes?: number;
+      readonly mode: number;
+      readonly gid?: number;
+    }
+  /**
+   * `mount -t type -o options -- source path` on an existing folder; what is already mounted there is kept. A failure's
+   * message shows the command and what it printed, in the form of k8s.io/mount-utils.
+   */
+  | {
+      readonly op: 'mount';
+      readonly type: 'nfs' | 'hugetlbfs';
+      readonly source: string;
+      readonly path: string;
+      readonly options: readonly string[];
+    }
+  /**
+   * Binds a file or folder onto path, which is made (folder 0750, file 0640) in an existing folder. If the very same
+   * file is mounted there nothing is done; anything else mounted there is unmounted first. `options` besides bind, as
+   * `ro`, are set by a remount.
+   */
+  | {
+      readonly op: 'bind';
+      readonly source: string;
+      readonly path: string;
+      readonly options?: readonly string[];
+    }
+  /**
+   * Unmounts what is mounted at path and below it, without reaching other places where that is mounted as well; not
+   * mounted is fine. A network file system whose server is silent is unmounted by force.
+   */
   | { readonly op: 'unmount'; readonly path: string }
   /**
    * Compresses a file where it lies: `<path>.gz` takes its place with the same mode, by way of `<path>.tmp`. As a
    * command: `gzip -c <path> > <path>.tmp && chmod --reference … && mv <path>.tmp <path>.gz && rm <path>`.
    */
   | { readonly op: 'gzip'; readonly path: string };
+
+/** A line of the host's mount table (proc(5), mountinfo). */
+export interface MountEntry {
+  /** where it is mounted */
+  readonly path: string;
+  /** `major:minor` of the file system */
+  readonly device: string;
+  /** which folder or file of that file system is mounted */
+  readonly root: string;
+  /** e.g. ext4, tmpfs, nfs4 */
+  readonly type: string;
+}
 
 export type FileType = 'file' | 'directory' | 'symlink' | 'socket' | 'char-device' | 'block-device' | 'fifo';
 
@@ -146,6 +214,10 @@ export interface HostFiles {
   list(path: string, options: { signal: AbortSignal }): Promise<DirEntry[] | undefined>;
   /** Mount points at or below the path, deepest first. */
   mountsBelow(path: string, options: { signal: AbortSignal }): Promise<string[]>;
+  /** The host's mount table, in the order of mounting: of several mounts on one path the last is seen. */
+  mounts(options: { signal: AbortSignal }): Promise<readonly MountEntry[]>;
+  /** The path with all links resolved; rejects with kind not-found where nothing is. */
+  realPath(path: string, options: { signal: AbortSignal }): Promise<string>;
   usage(path: string, options: { signal: AbortSignal }): Promise<FsUsage>;
   /**
    * Answers all queries in their order, in one round trip on a far host. What is not there, or vanishes meanwhile,

@@ -1,5 +1,4 @@
 /** The files of the machine that farlet itself runs on: what the unix link's hosts have. */
-import { execFile } from 'node:child_process';
 import { watch, type Stats } from 'node:fs';
 import {
   chmod,
@@ -8,8 +7,8 @@ import {
   mkdir,
   open,
   readdir,
-  readFile,
   readlink,
+  realpath,
   rename,
   rm,
   rmdir,
@@ -19,7 +18,6 @@ import {
   unlink,
 } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { promisify } from 'node:util';
 import { HostError, type ErrorKind } from '../model/errors.ts';
 import { orAbort } from '../util/abort.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
@@ -34,12 +32,11 @@ import type {
   HostFile,
   HostFiles,
   HostQuery,
+  MountEntry,
 } from './link.ts';
-import { mountsAtOrBelow } from './mountinfo.ts';
+import { LocalMounts } from './local-mounts.ts';
 import { treeUsage } from './tree-usage.ts';
 
-const run = promisify(execFile);
-const MOUNT_TIMEOUT_MS = 30_000;
 const POLL_MS = 1_000;
 const MAX_LOOK_TEXT = 65_536;
 const FALLBACK_MODE = 0o755;
@@ -58,9 +55,11 @@ const kinds: Record<string, ErrorKind> = {
 export class LocalFiles implements HostFiles {
   readonly #host: string;
   readonly #clock: Clock;
+  readonly #mounts: LocalMounts;
 
   constructor(options: { host: string; clock?: Clock }) {
     this.#host = options.host;
+    this.#mounts = new LocalMounts(options);
     this.#clock = options.clock ?? systemClock;
   }
 
@@ -134,9 +133,15 @@ export class LocalFiles implements HostFiles {
   }
 
   mountsBelow(path: string, _options: { signal: AbortSignal }): Promise<string[]> {
-    return this.#named('read mounts', async () =>
-      mountsAtOrBelow(await readFile('/proc/self/mountinfo', 'utf8'), path),
-    );
+    return this.#named('read mounts', () => this.#mounts.below(path));
+  }
+
+  mounts(_options: { signal: AbortSignal }): Promise<readonly MountEntry[]> {
+    return this.#named('read mounts', () => this.#mounts.entries());
+  }
+
+  realPath(path: string, _options: { signal: AbortSignal }): Promise<string> {
+    return this.#named(`real path of ${path}`, () => realpath(path));
   }
 
   usage(path: string, { signal }: { signal: AbortSignal }): Promise<FsUsage> {
@@ -218,9 +223,13 @@ export class LocalFiles implements HostFiles {
     switch (op.op) {
       case 'mkdir':
         await mkdir(dirname(op.path), { recursive: true, mode: FALLBACK_MODE });
-        await mkdir(op.path).catch(ignore('EEXIST'));
-        await own(op);
-        await chmod(op.path, op.mode);
+        await makeFolder(op);
+        return;
+      case 'mkdir-within':
+        await this.#mounts.mkdirWithin(op, signal);
+        return;
+      case 'touch':
+        await this.#mounts.touch(op);
         return;
       case 'write':
         await writeInPlace(op);
@@ -245,12 +254,19 @@ export class LocalFiles implements HostFiles {
         await this.#removeTree(op.path);
         return;
       case 'mount-tmpfs':
-        if (await this.#isMounted(op.path)) return;
-        await this.#command('mount', mountArguments(op), signal);
-        await chmod(op.path, op.mode);
+        await this.#mounts.tmpfs(op, signal);
+        return;
+      case 'mount':
+        await this.#mounts.mount(op, signal);
+        return;
+      case 'bind':
+        await this.#mounts.bind(op, signal);
+        return;
+      case 'own-tree':
+        await this.#mounts.ownTree(op, signal);
         return;
       case 'unmount':
-        if (await this.#isMounted(op.path)) await this.#command('umount', ['--', op.path], signal);
+        await this.#mounts.unmount(op.path, signal);
         return;
       case 'gzip':
         await gzipFile(op.path, { signal });
@@ -259,7 +275,7 @@ export class LocalFiles implements HostFiles {
 
   /** Deletes the tree unless something is mounted in it: data under a mount is not ours to delete. */
   async #removeTree(path: string): Promise<void> {
-    const mounts = mountsAtOrBelow(await readFile('/proc/self/mountinfo', 'utf8'), path);
+    const mounts = await this.#mounts.below(path);
     if (mounts.length > 0) {
       throw new HostError(
         'conflict',
@@ -268,18 +284,6 @@ export class LocalFiles implements HostFiles {
       );
     }
     await rm(path, { recursive: true, force: true });
-  }
-
-  async #isMounted(path: string): Promise<boolean> {
-    return mountsAtOrBelow(await readFile('/proc/self/mountinfo', 'utf8'), path).includes(path);
-  }
-
-  async #command(file: string, args: readonly string[], signal: AbortSignal): Promise<void> {
-    await run(file, args, {
-      signal,
-      timeout: MOUNT_TIMEOUT_MS,
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
-    });
   }
 
   async #unlessMissing<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
@@ -310,12 +314,12 @@ function isOver(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
-function mountArguments(op: FileOp & { op: 'mount-tmpfs' }): string[] {
-  const options = [
-    `mode=${op.mode.toString(8)}`,
-    ...(op.sizeBytes === undefined ? [] : [`size=${String(op.sizeBytes)}`]),
-  ];
-  return ['-t', 'tmpfs', '-o', options.join(','), '--', 'tmpfs', op.path];
+/** Of several who make it only the first sets mode and owner of a folder that is to be kept. */
+async function makeFolder(op: FileOp & { op: 'mkdir' }): Promise<void> {
+  const made = await mkdir(op.path).then(() => true, ignore('EEXIST'));
+  if (made === undefined && op.keep === true) return;
+  await own(op);
+  await chmod(op.path, op.mode);
 }
 
 async function own(op: { path: string; uid?: number; gid?: number }): Promise<void> {

@@ -1,17 +1,23 @@
-/** Reads /proc/self/mountinfo (proc(5)): the fifth field is the mount point, with octal escapes. Pure. */
-export function mountPoints(mountinfo: string): string[] {
-  return mountinfo
-    .split('\n')
-    .map((line) => line.split(' ')[4])
-    .filter((path) => path !== undefined)
-    .map((path) =>
-      path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))),
-    );
+/** Reads /proc/self/mountinfo (proc(5)), whose paths have octal escapes. Pure. */
+import type { MountEntry } from './link.ts';
+
+export function parseMountinfo(mountinfo: string): MountEntry[] {
+  return mountinfo.split('\n').flatMap((line) => {
+    const [fields = '', rest = ''] = line.split(' - ', 2);
+    const [, , device, root, path] = fields.split(' ');
+    if (device === undefined || root === undefined || path === undefined) return [];
+    return [{ path: unescape(path), device, root: unescape(root), type: rest.split(' ')[0] ?? '' }];
+  });
 }
 
-/** Those at or below a path, deepest first: the order in which they can be unmounted. */
+/** Mount points at or below a path, deepest first: the order in which they can be unmounted. */
 export function mountsAtOrBelow(mountinfo: string, path: string): string[] {
-  return mountPoints(mountinfo)
+  return parseMountinfo(mountinfo)
+    .map((mount) => mount.path)
     .filter((point) => point === path || point.startsWith(`${path}/`))
     .sort((a, b) => b.length - a.length);
+}
+
+function unescape(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 }

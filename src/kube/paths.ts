@@ -13,6 +13,9 @@ export const paths = {
   configMap: (namespace: string, name: string) => namespaced('configmaps', namespace, name),
   secrets: (namespace: string) => namespaced('secrets', namespace),
   secret: (namespace: string, name: string) => namespaced('secrets', namespace, name),
+  persistentVolumeClaim: (namespace: string, name: string) =>
+    namespaced('persistentvolumeclaims', namespace, name),
+  persistentVolume: (name: string) => `${core}/persistentvolumes/${encodeURIComponent(name)}`,
   services: `${core}/services`,
   events: (namespace: string) => namespaced('events', namespace),
   event: (namespace: string, name: string) => namespaced('events', namespace, name),

@@ -21,6 +21,19 @@ export function volumeDir(paths: HostPaths, uid: string, plugin: string, volume:
   return `${podDir(paths, uid)}/volumes/${plugin}/${volume}`;
 }
 
+/** Where block volumes are linked. */
+export function volumeDeviceDir(paths: HostPaths, uid: string, plugin: string): string {
+  return `${podDir(paths, uid)}/volumeDevices/${plugin}`;
+}
+
+/** Where a part of a volume is bound for the container's mount at `index`. */
+export function subPathTarget(
+  paths: HostPaths,
+  of: { uid: string; volume: string; container: string; index: number },
+): string {
+  return `${podDir(paths, of.uid)}/volume-subpaths/${of.volume}/${of.container}/${of.index}`;
+}
+
 export function containerDir(paths: HostPaths, uid: string, container: string): string {
   return `${podDir(paths, uid)}/containers/${container}`;
 }

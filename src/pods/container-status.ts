@@ -6,6 +6,7 @@ import type {
   ContainerStateTerminated,
   ContainerStatus,
   Pod,
+  VolumeMount,
 } from '../model/kube.ts';
 import { annotations } from '../model/labels.ts';
 import { formatMilli, quantityMilli, quantityValue } from '../model/quantity.ts';
@@ -27,6 +28,8 @@ export interface ContainerStatusInput {
   readonly failure: StartFailure | undefined;
   readonly willRestart: boolean;
   readonly runtimeName: string;
+  /** whether the pod's runtime handler can */
+  readonly recursiveReadOnly: boolean;
   readonly terminationMessage: (containerId: string) => string | undefined;
   /** the runtime told of everything it holds, so what it lacks is gone */
   readonly isComplete: boolean;
@@ -173,7 +176,11 @@ function time(nanoseconds: number): string {
   return rfc3339(Math.floor(nanoseconds / NS_PER_MS));
 }
 
-function mountsOf({ container }: ContainerStatusInput): Pick<ContainerStatus, 'volumeMounts'> {
+/** What IfPossible came to is told as what it is; a mode that can't be had counts as none. */
+function mountsOf({
+  container,
+  recursiveReadOnly,
+}: ContainerStatusInput): Pick<ContainerStatus, 'volumeMounts'> {
   const mounts = container.spec.volumeMounts ?? [];
   if (mounts.length === 0) return {};
   return {
@@ -183,11 +190,22 @@ function mountsOf({ container }: ContainerStatusInput): Pick<ContainerStatus, 'v
       ...(mount.readOnly === true
         ? {
             readOnly: true,
-            recursiveReadOnly: mount.recursiveReadOnly === 'Enabled' ? 'Enabled' : 'Disabled',
+            recursiveReadOnly:
+              recursiveReadOnly && wantsRecursive(mount.recursiveReadOnly) && isUnpropagated(mount)
+                ? 'Enabled'
+                : 'Disabled',
           }
         : {}),
     })),
   };
+}
+
+function wantsRecursive(mode: string | undefined): boolean {
+  return mode === 'Enabled' || mode === 'IfPossible';
+}
+
+function isUnpropagated({ mountPropagation }: VolumeMount): boolean {
+  return mountPropagation === undefined || mountPropagation === 'None';
 }
 
 function userOf({ user }: ObservedContainer): Pick<ContainerStatus, 'user'> {

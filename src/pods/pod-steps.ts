@@ -5,7 +5,7 @@
  * I2. While the host can't be asked nothing is judged and nothing is written.
  * I3. The object goes only after the runtime and the host's disk hold nothing of the pod.
  */
-import type { HostState } from '../hosts/runtime-host.ts';
+import type { HostState, RuntimeInfo } from '../hosts/runtime-host.ts';
 import { FarletError } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { Pod, PodStatus, RuntimeClass, Secret } from '../model/kube.ts';
@@ -32,7 +32,10 @@ export interface PodStepsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly events: EventRecorder;
-  readonly host: { state(): HostState; runtime(): { readonly name: string } | undefined };
+  readonly host: {
+    state(): HostState;
+    runtime(): Pick<RuntimeInfo, 'name' | 'handlers'> | undefined;
+  };
   readonly cache: { get(uid: string): PodRuntimeState | undefined };
   /** looks at the runtime again; answers are newer than the question */
   readonly observe: {
@@ -182,8 +185,8 @@ export class PodSteps {
     const last = status.current(uid) ?? pod.status ?? {};
     status.set(pod, { status: finalStatus(last, pod), mayRun: false });
     probes.remove(uid);
-    objects.unregister(uid);
     await volumes.unmount(uid, { signal });
+    objects.unregister(uid);
     if (pod.metadata.deletionTimestamp === undefined) {
       await status.settled(uid);
       return;
@@ -260,10 +263,23 @@ export class PodSteps {
       terminationMessage: (id) => messages.get(id),
       nodeIPs: nodeIPs(),
       runtimeName: host.runtime()?.name ?? 'unknown',
+      recursiveReadOnly: this.#recursiveReadOnly(pod),
       isTerminal: terminal,
       isComplete: true,
       now: clock.now(),
     });
+  }
+
+  #recursiveReadOnly({ spec: { runtimeClassName = '' } }: Pod): boolean {
+    const { host, runtimeClass } = this.#options;
+    const handler = runtimeClassName === '' ? '' : runtimeClass(runtimeClassName)?.handler;
+    return (
+      host
+        .runtime()
+        ?.handlers.some(
+          ({ name, recursiveReadOnlyMounts }) => name === handler && recursiveReadOnlyMounts,
+        ) === true
+    );
   }
 
   /** The sandbox is up: told before images are pulled, which may take long. */

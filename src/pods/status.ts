@@ -22,6 +22,8 @@ export interface StatusInput {
   readonly terminationMessage: (containerId: string) => string | undefined;
   readonly nodeIPs: readonly string[];
   readonly runtimeName: string;
+  /** whether the pod's runtime handler can mount read-only recursively */
+  readonly recursiveReadOnly?: boolean;
   /** nothing will be started any more */
   readonly isTerminal: boolean;
   /** the host could be asked, so what it lacks is gone */
@@ -90,6 +92,7 @@ function oneStatus(input: StatusInput, container: PodContainer): ContainerStatus
     failure: failure(container.spec.name),
     willRestart: willRestart(input, container, newest?.state === 'exited' ? newest.exitCode : undefined),
     runtimeName: input.runtimeName,
+    recursiveReadOnly: input.recursiveReadOnly ?? false,
     terminationMessage: input.terminationMessage,
     isComplete: input.isComplete,
   });

@@ -1,5 +1,6 @@
 /** V1Pod and one of its containers → ContainerConfig: kuberuntime_container.go, kuberuntime/labels.go. */
 import type { ContainerConfig } from '../cri/generated/runtime/v1/ContainerConfig.ts';
+import type { Device } from '../cri/generated/runtime/v1/Device.ts';
 import type { Mount } from '../cri/generated/runtime/v1/Mount.ts';
 import type { Container, ContainerPort, Pod } from '../model/kube.ts';
 import { annotations, labels } from '../model/labels.ts';
@@ -19,6 +20,9 @@ export interface ContainerInput {
   readonly user: ImageUser;
   readonly env: readonly EnvEntry[];
   readonly mounts: readonly Mount[];
+  readonly devices?: readonly Device[];
+  /** groups that the pod's volumes bring */
+  readonly volumeGroups?: readonly number[];
   /** of the container that an ephemeral one targets */
   readonly targetId: string | undefined;
   readonly host: LinuxHost;
@@ -38,6 +42,7 @@ export function containerConfig(pod: Pod, container: Container, input: Container
     working_dir: container.workingDir ?? '',
     envs: input.env.map(({ name, value }) => ({ key: name, value: Buffer.from(value, 'utf8') })),
     mounts: [...input.mounts],
+    devices: [...(input.devices ?? [])],
     labels: { ...ownLabels(pod, input.settings), [labels.containerName]: container.name },
     annotations: containerAnnotations(pod, container, input.attempt),
     log_path: containerLogPath(container.name, input.attempt),

@@ -26,6 +26,7 @@ import { allStarting, PodContainersStarter } from './start-containers.ts';
 import { SandboxStarter } from './start-sandbox.ts';
 import { failedStep, firstFailure, type SyncStep } from './steps.ts';
 import type { PodSyncInput } from './sync-input.ts';
+import { volumeGroups } from './volume-groups.ts';
 
 export interface PodSyncResult {
   readonly steps: readonly SyncStep[];
@@ -178,13 +179,22 @@ export class PodRuntime {
     return pod.spec.hostNetwork === true ? this.#options.node().ips : ofSandbox;
   }
 
-  async #sandboxConfig({ pod, actions }: PodSyncInput, signal: AbortSignal): Promise<PodSandboxConfig> {
+  async #sandboxConfig(
+    { pod, actions, volumes }: PodSyncInput,
+    signal: AbortSignal,
+  ): Promise<PodSandboxConfig> {
     const { settings, hostDns, linuxHost, node } = this.#options;
     const { clusterDNS, clusterDomain } = settings;
     const host = await hostDns({ signal });
     const dns = podDns(pod, { clusterDNS, clusterDomain, host, hostIPs: node().ips });
     this.#warn(pod, dns);
-    return sandboxConfig(pod, { attempt: actions.attempt, dns, host: linuxHost(), settings });
+    return sandboxConfig(pod, {
+      attempt: actions.attempt,
+      dns,
+      host: linuxHost(),
+      settings,
+      volumeGroups: volumeGroups(pod, volumes),
+    });
   }
 
   #warn(pod: Pod, dns: PodDns): void {

@@ -10,7 +10,7 @@ import {
   sandboxResources,
 } from './linux-resources.ts';
 import { oomScoreAdj } from './oom-score.ts';
-import { podTotal } from './pod-total.ts';
+import { podTotal } from '../model/pod-total.ts';
 import type { LinuxHost } from './settings.ts';
 
 const gi = 2 ** 30;

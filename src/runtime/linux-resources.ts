@@ -6,7 +6,7 @@ import type { LinuxContainerResources } from '../cri/generated/runtime/v1/LinuxC
 import type { Container, Pod } from '../model/kube.ts';
 import { isPositive, quantityMilli, quantityValue } from '../model/quantity.ts';
 import { oomScoreAdj } from './oom-score.ts';
-import { podTotal } from './pod-total.ts';
+import { podTotal } from '../model/pod-total.ts';
 import type { LinuxHost, RuntimeSettings } from './settings.ts';
 
 const minShares = 2;

@@ -14,6 +14,12 @@ export interface VolumeSource {
   readonly readOnly: boolean;
   /** made by farlet, so that its SELinux label may be changed */
   readonly managed?: boolean;
+  /** its name in paths on the host, where that is not the pod's name for it */
+  readonly specName?: string;
+  /** a block device: for volumeDevices, not for mounts */
+  readonly isDevice?: boolean;
+  /** a group that users of the volume get */
+  readonly gid?: number | undefined;
 }
 
 /** A mount of a part of a volume. */
@@ -84,7 +90,7 @@ function volumeMount(
 ): Mount {
   const image = input.imageVolumes.get(mount.name);
   const volume = input.volumes.get(mount.name);
-  if (volume === undefined && image === undefined)
+  if ((volume === undefined || volume.isDevice === true) && image === undefined)
     throw new FarletError(
       'invalid',
       `cannot find volume ${goQuote(mount.name)} to mount into container ${goQuote(container.name)}`,

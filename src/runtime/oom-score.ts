@@ -4,7 +4,7 @@ import type { Container, Pod } from '../model/kube.ts';
 import { annotations } from '../model/labels.ts';
 import { podQosClass } from '../model/pod-qos.ts';
 import { quantityValue } from '../model/quantity.ts';
-import { podTotal } from './pod-total.ts';
+import { podTotal } from '../model/pod-total.ts';
 
 const guaranteed = -997;
 const bestEffort = 1000;

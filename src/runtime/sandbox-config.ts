@@ -17,6 +17,8 @@ export interface SandboxInput {
   readonly dns: DnsSettings;
   readonly host: LinuxHost;
   readonly settings: RuntimeSettings;
+  /** groups that the pod's volumes bring */
+  readonly volumeGroups?: readonly number[];
 }
 
 /** Throws FarletError for what the pod asks for and can't be had. */
@@ -39,7 +41,7 @@ export function sandboxConfig(pod: Pod, input: SandboxInput): PodSandboxConfig {
     labels: { ...pod.metadata.labels, ...ownLabels(pod, settings) },
     annotations: { ...pod.metadata.annotations },
     linux: {
-      security_context: sandboxSecurityContext(pod),
+      security_context: sandboxSecurityContext(pod, input.volumeGroups),
       sysctls: sysctls(pod),
       overhead: overheadResources(pod, input),
       resources: sandboxResources(pod, input),

@@ -21,6 +21,8 @@ export interface ContainerSecurityInput {
   readonly user: ImageUser;
   /** id of the container whose process namespace an ephemeral container joins */
   readonly targetId: string | undefined;
+  /** groups that the pod's volumes bring */
+  readonly volumeGroups?: readonly number[];
   readonly host: Pick<LinuxHost, 'thermalThrottleCpus'>;
   readonly settings: Pick<RuntimeSettings, 'seccompDefault' | 'paths'>;
 }
@@ -33,7 +35,10 @@ const maskedPaths = [
 ];
 const readonlyPaths = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`);
 
-export function sandboxSecurityContext(pod: Pod): LinuxSandboxSecurityContext {
+export function sandboxSecurityContext(
+  pod: Pod,
+  volumeGroups: readonly number[] = [],
+): LinuxSandboxSecurityContext {
   const own: LinuxSandboxSecurityContext = {
     privileged: podContainers(pod).some(({ spec }) => spec.securityContext?.privileged === true),
     // the sandbox's own process needs no more, whatever the containers are given
@@ -46,7 +51,7 @@ export function sandboxSecurityContext(pod: Pod): LinuxSandboxSecurityContext {
     namespace_options: namespaceOptions(pod, undefined),
     ...(of.runAsUser === undefined ? {} : { run_as_user: { value: of.runAsUser } }),
     ...(of.runAsGroup === undefined ? {} : { run_as_group: { value: of.runAsGroup } }),
-    ...supplementalGroups(pod),
+    ...supplementalGroups(pod, volumeGroups),
     ...(of.seLinuxOptions === undefined ? {} : { selinux_options: of.seLinuxOptions }),
   };
 }
@@ -75,7 +80,7 @@ export function containerSecurityContext(
     ...runAs(effective, input.user),
     ...(effective.runAsGroup === undefined ? {} : { run_as_group: { value: effective.runAsGroup } }),
     readonly_rootfs: effective.readOnlyRootFilesystem ?? false,
-    ...supplementalGroups(pod),
+    ...supplementalGroups(pod, input.volumeGroups ?? []),
     no_new_privs: effective.allowPrivilegeEscalation === false,
     masked_paths: unmasked ? [] : allMaskedPaths(input.host),
     readonly_paths: unmasked ? [] : readonlyPaths,
@@ -140,9 +145,14 @@ function runAs(
 
 function supplementalGroups(
   pod: Pod,
+  ofVolumes: readonly number[],
 ): Pick<LinuxContainerSecurityContext, 'supplemental_groups' | 'supplemental_groups_policy'> {
   const of = pod.spec.securityContext;
-  const groups = [...(of?.fsGroup === undefined ? [] : [of.fsGroup]), ...(of?.supplementalGroups ?? [])];
+  const groups = [
+    ...(of?.fsGroup === undefined ? [] : [of.fsGroup]),
+    ...(of?.supplementalGroups ?? []),
+    ...ofVolumes,
+  ];
   return {
     supplemental_groups: groups,
     ...(of?.supplementalGroupsPolicy === undefined

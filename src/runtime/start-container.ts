@@ -14,13 +14,16 @@ import { ContainerStartError, type WaitingReason } from '../model/reasons.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
 import { containerConfig } from './container-config.ts';
 import { containerEnv, type EnvSources, type Fetched } from './env.ts';
+import { blockDevices } from './devices.ts';
 import type { HookRunner } from './hooks.ts';
+import { checkImageVolumes } from './image-volume-support.ts';
 import type { ImagePuller, KnownImages, ReadyImage } from './images.ts';
 import type { ContainerKiller } from './kill-container.ts';
 import { containerMounts, subPathMounts, type VolumeSource } from './mounts.ts';
 import type { PodHost, SubPathPreparer } from './providers.ts';
 import type { LinuxHost, RuntimeSettings } from './settings.ts';
 import { unstartedContainer } from './unstarted.ts';
+import { volumeGroups } from './volume-groups.ts';
 
 /** What the containers of one sync share. */
 export interface StartContext {
@@ -90,6 +93,9 @@ export class ContainerStarter {
     context: StartContext,
     signal: AbortSignal,
   ): Promise<{ id: string; logPath: string }> {
+    await this.#attempting(of, 'CreateContainerConfigError', { context, signal }, () => {
+      checkImageVolumes(context.pod, of.spec, this.#options.runtime());
+    });
     const imageVolumes = readyImageVolumes(of.spec, context);
     const image = await this.#image(of, context, signal);
     const config = await this.#attempting(of, 'CreateContainerConfigError', { context, signal }, () =>
@@ -163,7 +169,18 @@ export class ContainerStarter {
       selinux: host.selinux,
     });
     const { imageRef, user } = image;
-    return containerConfig(pod, of.spec, { attempt, imageRef, user, env, mounts, targetId, host, settings });
+    return containerConfig(pod, of.spec, {
+      attempt,
+      imageRef,
+      user,
+      env,
+      mounts,
+      devices: blockDevices(of.spec, volumes),
+      volumeGroups: volumeGroups(pod, volumes),
+      targetId,
+      host,
+      settings,
+    });
   }
 
   async #postStart(
@@ -212,7 +229,7 @@ export class ContainerStarter {
     of: PodContainer,
     reason: WaitingReason,
     { context, signal, id = '' }: { context: StartContext; signal: AbortSignal; id?: string },
-    work: () => Promise<T>,
+    work: () => Promise<T> | T,
   ): Promise<T> {
     try {
       return await work();

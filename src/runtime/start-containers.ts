@@ -8,6 +8,7 @@ import { formatPod, podRef, podReference } from '../model/pod-ref.ts';
 import { goDuration } from './go-duration.ts';
 import { podHostname } from './hostname.ts';
 import { managedHostsFile } from './hosts-file.ts';
+import { canMountImages } from './image-volume-support.ts';
 import { pullImageVolumes } from './image-volumes.ts';
 import { containerLogLink, hostsFileOp } from './pod-files.ts';
 import type { PodRuntimeOptions } from './pod-runtime-options.ts';
@@ -126,7 +127,7 @@ export class PodContainersStarter {
     { ahead, signal }: { ahead: AbortSignal; signal: AbortSignal },
   ): Promise<StartContext> {
     const { pod, state, actions, volumes, pullSecrets, runtimeHandler } = input;
-    const { images, settings } = this.#options;
+    const { host, images, settings } = this.#options;
     const { config, sandboxId, ips, prepared, links } = sandbox;
     const hasHosts = pod.spec.hostNetwork === true || ips.length > 0;
     const rewrites = actions.createSandbox && pod.spec.hostNetwork !== true && hasHosts;
@@ -140,10 +141,12 @@ export class PodContainersStarter {
       podIPs: ips,
       pullSecrets,
       volumes,
-      imageVolumes: await pullImageVolumes(
-        { pod, pullSecrets, sandboxConfig: config, known: prepared.images },
-        { images, signal },
-      ),
+      imageVolumes: canMountImages(host.runtime())
+        ? await pullImageVolumes(
+            { pod, pullSecrets, sandboxConfig: config, known: prepared.images },
+            { images, signal },
+          )
+        : new Map(),
       hosts: rewrites ? quiet(this.#rewriteHosts(pod, { ips, prepared, signal: ahead })) : prepared.files,
       hostsFile: hasHosts ? etcHostsPath(settings.paths, pod.metadata.uid) : undefined,
       onStarted: (container, id, target) => {

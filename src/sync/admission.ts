@@ -1,6 +1,7 @@
 /** Whether a node takes a pod (pkg/kubelet/lifecycle/predicate.go and its neighbours). Pure. */
 import type { Pod, Taint } from '../model/kube.ts';
 import type { NodeInfo } from '../model/node-info.ts';
+import { matchesNode } from '../model/node-selector.ts';
 import { podRequest } from '../model/pod-requests.ts';
 import { quantityMilli, quantityValue } from '../model/quantity.ts';
 import { tolerates } from '../model/tolerates.ts';
@@ -97,37 +98,7 @@ function selector({ pod, node }: AdmissionInput): AdmissionVerdict {
   const terms =
     pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
   if (terms === undefined) return admitted;
-  const fields = { 'metadata.name': node.name };
-  const matches = terms.some(
-    ({ matchExpressions = [], matchFields = [] }) =>
-      matchExpressions.length + matchFields.length > 0 &&
-      matchExpressions.every((each) => satisfies(each, node.labels)) &&
-      matchFields.every((each) => satisfies(each, fields)),
-  );
-  return matches ? admitted : affinity;
-}
-
-function satisfies(
-  { key, operator, values = [] }: { key: string; operator: string; values?: string[] },
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  const value = labels[key];
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-      return value !== undefined && Number(value) > Number(values[0]);
-    case 'Lt':
-      return value !== undefined && Number(value) < Number(values[0]);
-    default:
-      return false;
-  }
+  return matchesNode(terms, node) ? admitted : affinity;
 }
 
 function ports({ pod, active }: AdmissionInput): AdmissionVerdict {

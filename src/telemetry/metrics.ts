@@ -120,6 +120,17 @@ const table = {
     labels: ['volume_plugin', 'operation_name', 'status', 'migrated'],
     buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25, 50, 120, 300, 600],
   },
+  volume_operation_total_seconds: {
+    kind: 'histogram',
+    help: 'Storage operation end to end duration in seconds',
+    labels: ['plugin_name', 'operation_name'],
+    buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25, 50, 120, 300, 600],
+  },
+  volume_manager_total_volumes: {
+    kind: 'gauge',
+    help: 'Number of volumes in Volume Manager',
+    labels: ['plugin_name', 'state'],
+  },
   prober_probe_total: {
     kind: 'counter',
     help: 'Cumulative number of a probe for a container by result',

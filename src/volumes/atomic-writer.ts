@@ -28,13 +28,16 @@ export interface AtomicInput {
   readonly unique: string;
   /** group that owns all files, if the pod has one */
   readonly fsGroup: number | undefined;
+  /** first names of folders in the volume that other volumes are mounted on: they hide files of their name */
+  readonly nested: readonly string[];
 }
 
-export function planAtomicWrite({ path, payload, before, now, unique, fsGroup }: AtomicInput): AtomicPlan {
+export function planAtomicWrite(input: AtomicInput): AtomicPlan {
+  const { path, payload, before, now, unique, fsGroup, nested } = input;
   const folder = `..${timestamp(now)}.${unique}`;
   const root = `${path}/${folder}`;
   const group = fsGroup === undefined ? {} : { uid: 0, gid: fsGroup };
-  const folderMode = fsGroup === undefined ? 0o755 : 0o2775;
+  const folderMode = fsGroup === undefined ? 0o755 : 0o2755;
   const ops: FileOp[] = [{ op: 'mkdir', path: root, mode: folderMode, ...group }];
   for (const parent of parentsOf(payload))
     ops.push({ op: 'mkdir', path: `${root}/${parent}`, mode: folderMode, ...group });
@@ -43,7 +46,9 @@ export function planAtomicWrite({ path, payload, before, now, unique, fsGroup }:
     { op: 'symlink', path: `${path}/..data_tmp`, target: folder },
     { op: 'rename', from: `${path}/..data_tmp`, to: `${path}/..data` },
   );
-  const names = [...new Set([...payload.keys()].map((name) => name.split('/')[0] ?? name))];
+  const names = [...new Set([...payload.keys()].map((name) => name.split('/')[0] ?? name))].filter(
+    (name) => !nested.includes(name),
+  );
   const known = before?.names ?? [];
   for (const name of names)
     if (!known.includes(name)) ops.push({ op: 'symlink', path: `${path}/${name}`, target: `..data/${name}` });

@@ -1,6 +1,7 @@
 /** The files a volume is to show: paths relative to it, contents, modes. Pure. */
-import type { ConfigMap, KeyToPath, Secret } from '../model/kube.ts';
 import { FarletError } from '../model/errors.ts';
+import { goQuote } from '../model/go-quote.ts';
+import type { KeyToPath } from '../model/kube.ts';
 
 export interface PayloadFile {
   readonly data: Buffer;
@@ -11,31 +12,17 @@ export interface PayloadFile {
 
 export type Payload = ReadonlyMap<string, PayloadFile>;
 
-const MAX_PATH = 4096;
-const MAX_NAME = 255;
-
 export interface KeysInput {
   readonly items: readonly KeyToPath[] | undefined;
   readonly defaultMode: number;
   readonly optional: boolean;
 }
 
-export function configMapPayload(object: ConfigMap | undefined, input: KeysInput): Payload {
-  const data = new Map<string, Buffer>();
-  for (const [key, value] of Object.entries(object?.data ?? {})) data.set(key, Buffer.from(value));
-  for (const [key, value] of Object.entries(object?.binaryData ?? {}))
-    data.set(key, Buffer.from(value, 'base64'));
-  return pick(data, input, 'configmap references non-existent config key');
-}
+const MAX_PATH = 4096;
+const MAX_NAME = 255;
 
-export function secretPayload(object: Secret | undefined, input: KeysInput): Payload {
-  const data = new Map(
-    Object.entries(object?.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')]),
-  );
-  return pick(data, input, 'references non-existent secret key');
-}
-
-function pick(
+/** All keys, or those that items name, under the paths that they give; `missing` begins the text for a key that is none. */
+export function pickKeys(
   data: ReadonlyMap<string, Buffer>,
   { items, defaultMode, optional }: KeysInput,
   missing: string,
@@ -53,28 +40,34 @@ function pick(
   return payload;
 }
 
-/** Refuses paths that leave the volume or clash with the writer's own names (atomic_writer.go validatePath). */
-export function validatePayload(payload: Payload): void {
-  for (const path of payload.keys()) {
-    const parts = path.split('/');
-    const fault =
-      path === ''
-        ? 'is empty'
-        : path.startsWith('/')
-          ? 'is absolute'
-          : path.length > MAX_PATH
-            ? 'is too long'
-            : parts.includes('..')
-              ? 'contains ".."'
-              : parts.some((part) => part.length > MAX_NAME)
-                ? 'has too long a part'
-                : path.startsWith('..')
-                  ? 'starts with ".."'
-                  : undefined;
-    if (fault !== undefined)
-      throw new FarletError(
-        'invalid',
-        `invalid path: must be relative and stay in the volume: ${JSON.stringify(path)} ${fault}`,
-      );
+/** Cleans the paths; throws the kubelet's text for one that leaves the volume or clashes with the writer's own names (atomic_writer.go validatePath). */
+export function validatePayload(payload: Payload): Payload {
+  const clean = new Map<string, PayloadFile>();
+  for (const [path, file] of payload) {
+    const fault = pathFault(path);
+    if (fault !== undefined) throw new FarletError('invalid', `invalid path: ${fault}`);
+    clean.set(cleanPath(path), file);
   }
+  return clean;
+}
+
+function pathFault(path: string): string | undefined {
+  if (path === '') return `must not be empty: ${goQuote(path)}`;
+  if (path.startsWith('/')) return `must be relative path: ${path}`;
+  if (path.length > MAX_PATH) return `must be less than or equal to ${String(MAX_PATH)} characters`;
+  const parts = path.split('/');
+  for (const part of parts) {
+    if (part === '..') return `must not contain '..': ${path}`;
+    if (Buffer.byteLength(part) > MAX_NAME)
+      return `filenames must be less than or equal to ${String(MAX_NAME)} characters`;
+  }
+  return path.startsWith('..') ? `must not start with '..': ${path}` : undefined;
+}
+
+/** filepath.Clean of a relative path without `..`. */
+export function cleanPath(path: string): string {
+  return path
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .join('/');
 }

@@ -1,136 +1,151 @@
 /**
- * The volumes of this node's pods on one host (pkg/kubelet/volumemanager). What is ready and unchanged costs neither a
- * round trip nor an API call; what fails is told and tried again for as long as a sync may wait.
+ * The volumes of this node's pods on one host (pkg/kubelet/volumemanager).
+ *
+ * I1. Each volume has one operation, which goes on beyond the sync that wanted it, until the pod is unmounted.
+ * I2. What was ready once holds up no later sync of its pod.
+ * I3. A pod is unmounted only after its operations have ended, and what is mounted is never deleted.
  */
-import { createHash } from 'node:crypto';
 import type { FileOp, HostFiles } from '../hosts/link.ts';
 import { FarletError, kindOf, messageOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { Pod } from '../model/kube.ts';
-import type { Log } from '../model/log.ts';
 import { podDir, podsDir, type HostPaths } from '../model/paths.ts';
 import { podReference } from '../model/pod-ref.ts';
-import { withDeadline } from '../util/abort.ts';
-import { backoffMs } from '../util/backoff.ts';
+import { childController, orAbort, withDeadline } from '../util/abort.ts';
 import type { Clock } from '../util/clock.ts';
-import { planAtomicWrite, type WrittenVersion } from './atomic-writer.ts';
-import { planHostPath } from './host-path.ts';
-import type { Payload } from './payload.ts';
-import { readVersion } from './read-version.ts';
-import { fetchPayload, type VolumeSources } from './sources.ts';
-import { plannedVolumes, type PlannedVolume } from './volume-plan.ts';
-
-export interface MountedVolume {
-  readonly hostPath: string;
-  readonly readOnly: boolean;
-  /** made by farlet, so that its SELinux label may be changed */
-  readonly managed: boolean;
-}
+import { claimName, resolveClaim } from './claims.ts';
+import { MountStepError } from './mount-step-error.ts';
+import type { MountedVolume } from './ready-volume.ts';
+import type { VolumeSources } from './sources.ts';
+import { outermost } from './teardown.ts';
+import type { VolumeMounter } from './volume-mounter.ts';
+import type { VolumeObservation } from './volume-observation.ts';
+import { VolumeOperation, type AttemptOutcome, type Wish } from './volume-operation.ts';
+import { planVolume, usedVolumes, type PlannedVolume, type UsedVolume } from './volume-plan.ts';
 
 export interface PodVolumesOptions {
   readonly files: HostFiles;
   readonly paths: HostPaths;
-  readonly sources: VolumeSources;
+  readonly sources: Pick<VolumeSources, 'claim' | 'persistentVolume'>;
+  readonly mounter: Pick<VolumeMounter, 'setUp'>;
   readonly events: EventRecorder;
   readonly clock: Clock;
-  readonly log: Log;
-  readonly node: () => {
-    readonly allocatable: Readonly<Record<string, string>>;
-    readonly ips: readonly string[];
-    readonly memoryBytes: number;
-  };
-  readonly podIPs: (uid: string) => readonly string[];
-  readonly observe: (operation: {
-    plugin: string;
-    operation: 'volume_mount' | 'volume_unmount';
-    failed: boolean;
-    seconds: number;
-  }) => void;
+  /** ends all operations */
+  readonly signal: AbortSignal;
+  readonly observe: (operation: VolumeObservation) => void;
+  /** a volume is ready for the first time, so long after it was wanted */
+  readonly onReady: (plugin: string, seconds: number) => void;
 }
 
-interface Ready {
-  readonly mounted: MountedVolume;
-  readonly digest: string;
-  readonly version: WrittenVersion | undefined;
-  readonly renewAt: number | undefined;
+interface PodState {
+  readonly stop: AbortController;
+  readonly operations: Map<string, VolumeOperation>;
 }
 
-/** pkg/kubelet/volumemanager: podAttachAndMountTimeout; nestedpendingoperations: per-volume backoff. */
+/** pkg/kubelet/volumemanager: podAttachAndMountTimeout, podAttachAndMountRetryInterval. */
 const WAIT_MS = 123_000;
-const retry = { baseMs: 500, maxMs: 122_000, factor: 2 };
-const POD_DIR_MODE = 0o750;
+const LOOK_MS = 300;
 
 export class PodVolumes {
   readonly #options: PodVolumesOptions;
-  readonly #ready = new Map<string, Map<string, Ready>>();
-  #serial = 0;
+  readonly #pods = new Map<string, PodState>();
 
   constructor(options: PodVolumesOptions) {
     this.#options = options;
   }
 
   /**
-   * Makes every volume that a container mounts ready and current, all at once. Rejects after 2 min 3 s with what is
-   * missing; each failure before that is told in a FailedMount event.
+   * Makes every volume that a container uses ready and current, all at once. Rejects, told in an event, for a volume
+   * that can't be processed at all, and after 2 min 3 s with what is missing; an attempt that fails before that is
+   * told in an event of its own.
    */
   async mount(pod: Pod, { signal }: { signal: AbortSignal }): Promise<ReadonlyMap<string, MountedVolume>> {
-    const { paths, node } = this.#options;
-    const planned = plannedVolumes(pod, paths, node().memoryBytes);
-    const missing = new Set(planned.map(({ name }) => name));
+    const state = this.#state(pod.metadata.uid);
+    const used = usedVolumes(pod);
+    const failed = new Map<string, string>();
+    const wishes = new Map<VolumeOperation, number>();
+    await Promise.all(
+      used.map(async (each) => {
+        try {
+          const volume = await this.#planned(pod, each, { state, signal });
+          const operation = this.#operation(state, { pod, volume });
+          wishes.set(operation, operation.want({ pod, volume }));
+        } catch (error) {
+          signal.throwIfAborted();
+          failed.set(each.volume.name, messageOf(error));
+        }
+      }),
+    );
+    if (failed.size > 0) await this.#refuse(pod, { state, failed, signal });
     try {
       await withDeadline(signal, WAIT_MS, 'volumes', (limited) =>
-        Promise.all(
-          planned.map((volume) =>
-            this.#untilReady(pod, volume, { signal: limited, done: () => missing.delete(volume.name) }),
-          ),
-        ),
+        Promise.all([...wishes].map(([operation, wish]) => operation.settled(wish, { signal: limited }))),
       );
     } catch (error) {
       signal.throwIfAborted();
       if (kindOf(error) !== 'deadline-exceeded') throw error;
-      throw new FarletError(
-        'deadline-exceeded',
-        `unmounted volumes=[${[...missing].join(' ')}], unattached volumes=[], failed to process volumes=[]: context deadline exceeded`,
-      );
+      throw new FarletError('deadline-exceeded', summary(pod, state, [], 'context deadline exceeded'));
     }
-    return new Map(
-      [...(this.#ready.get(pod.metadata.uid) ?? [])].map(([name, { mounted }]) => [name, mounted]),
-    );
+    return mountedOf(state);
+  }
+
+  /** Volumes that wait after a failure are tried at once: an object that they need has changed. */
+  retryNow(uid: string): void {
+    for (const operation of this.#pods.get(uid)?.operations.values() ?? []) operation.retryNow();
   }
 
   /** When a token of the pod is to be renewed, ms since the epoch. */
   renewAt(uid: string): number | undefined {
-    const times = [...(this.#ready.get(uid)?.values() ?? [])]
-      .map(({ renewAt }) => renewAt)
+    const times = [...(this.#pods.get(uid)?.operations.values() ?? [])]
+      .map(({ ready }) => ready?.renewAt)
       .filter((at) => at !== undefined);
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  /** Where a part of a volume lies that farlet wrote itself; undefined for volumes that pods can write to. */
-  written(uid: string, volume: string): { readonly path: string; readonly folder: string } | undefined {
-    const ready = this.#ready.get(uid)?.get(volume);
-    return ready?.version === undefined
-      ? undefined
-      : { path: ready.mounted.hostPath, folder: ready.version.folder };
+  /** Whether another pod has the PersistentVolume. */
+  isUsedElsewhere(persistentVolume: string, podUid: string): boolean {
+    return [...this.#pods].some(
+      ([uid, { operations }]) =>
+        uid !== podUid &&
+        [...operations.values()].some(
+          ({ ready, volume }) =>
+            ready !== undefined && volume.bound !== undefined && volume.specName === persistentVolume,
+        ),
+    );
+  }
+
+  /** volume_manager_total_volumes: how many volumes of a plugin are wanted and how many are ready. */
+  totals(): { plugin: string; wanted: number; ready: number }[] {
+    const totals = new Map<string, { wanted: number; ready: number }>();
+    for (const { operations } of this.#pods.values())
+      for (const { volume, ready } of operations.values()) {
+        const of = totals.get(volume.plugin) ?? { wanted: 0, ready: 0 };
+        of.wanted += 1;
+        if (ready !== undefined) of.ready += 1;
+        totals.set(volume.plugin, of);
+      }
+    return [...totals].map(([plugin, counts]) => ({ plugin, ...counts }));
   }
 
   /** Takes the pod's volumes and folder off the host. Never touches what another file system holds below. */
   async unmount(uid: string, { signal }: { signal: AbortSignal }): Promise<void> {
-    const { files, paths, clock, observe } = this.#options;
-    const started = clock.monotonic();
+    const { files, paths } = this.#options;
+    const state = this.#pods.get(uid);
+    state?.stop.abort(new FarletError('cancelled', 'the pod is unmounted'));
+    for (const operation of state?.operations.values() ?? []) await orAbort(operation.idle(), signal);
     const folder = podDir(paths, uid);
-    const mounts = await files.mountsBelow(folder, { signal });
-    await files.apply(
-      [...mounts.map((path): FileOp => ({ op: 'unmount', path })), { op: 'remove-tree', path: folder }],
-      { signal },
-    );
-    this.#ready.delete(uid);
-    observe({
-      plugin: 'kubernetes.io/pod',
-      operation: 'volume_unmount',
-      failed: false,
-      seconds: (clock.monotonic() - started) / 1000,
+    const plugins = state === undefined ? await this.#pluginsOnDisk(folder, signal) : pluginsOf(state);
+    await this.#observed(plugins, async () => {
+      const mounts = await files.mountsBelow(folder, { signal });
+      await files.apply(
+        [
+          ...outermost(mounts).map((path): FileOp => ({ op: 'unmount', path })),
+          { op: 'remove-tree', path: folder },
+        ],
+        { signal },
+      );
     });
+    this.#pods.delete(uid);
   }
 
   /** UIDs of the pods that have a folder on the host. */
@@ -141,186 +156,129 @@ export class PodVolumes {
       .map(({ name }) => name);
   }
 
-  async #untilReady(
-    pod: Pod,
-    volume: PlannedVolume,
-    { signal, done }: { signal: AbortSignal; done: () => void },
-  ): Promise<void> {
-    const { clock, events, observe } = this.#options;
-    for (let failures = 0; ;) {
-      const started = clock.monotonic();
-      try {
-        await this.#make(pod, volume, signal);
-        done();
-        return;
-      } catch (error) {
-        signal.throwIfAborted();
-        failures += 1;
-        observe({
-          plugin: `kubernetes.io/${volume.kind}`,
-          operation: 'volume_mount',
-          failed: true,
-          seconds: (clock.monotonic() - started) / 1000,
-        });
-        events.event(
-          podReference(pod),
-          'Warning',
-          'FailedMount',
-          `MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(error)}`,
-        );
-        await clock.sleep(backoffMs(retry, failures), { signal });
-      }
-    }
-  }
-
-  async #make(pod: Pod, volume: PlannedVolume, signal: AbortSignal): Promise<void> {
-    switch (volume.kind) {
-      case 'image':
-        return;
-      case 'unsupported':
-        throw new FarletError('unimplemented', volume.reason);
-      case 'host-path':
-        await this.#hostPath(pod, volume, signal);
-        return;
-      case 'empty-dir':
-        await this.#emptyDir(pod, volume, signal);
-        return;
-      default:
-        await this.#written(pod, volume, signal);
-    }
-  }
-
-  async #hostPath(
-    pod: Pod,
-    volume: PlannedVolume & { kind: 'host-path' },
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (this.#isReady(pod, volume.name)) return;
-    const { files } = this.#options;
-    const found = volume.type === '' ? undefined : await files.stat(volume.path, { signal, follow: true });
-    const ops = planHostPath(volume.path, volume.type, found);
-    if (ops.length > 0) await files.apply(ops, { signal });
-    this.#keep(pod, volume, { hostPath: volume.path, readOnly: false, managed: false });
-  }
-
-  async #emptyDir(
-    pod: Pod,
-    volume: PlannedVolume & { kind: 'empty-dir' },
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (this.#isReady(pod, volume.name)) return;
-    const fsGroup = pod.spec.securityContext?.fsGroup;
-    const mode = fsGroup === undefined ? 0o777 : 0o2777;
-    const owner = fsGroup === undefined ? {} : { uid: 0, gid: fsGroup };
-    const ops: FileOp[] = [...this.#podFolder(pod), { op: 'mkdir', path: volume.path, mode, ...owner }];
-    if (volume.memory) {
-      ops.push({
-        op: 'mount-tmpfs',
-        path: volume.path,
-        mode,
-        ...(volume.sizeBytes === undefined ? {} : { sizeBytes: volume.sizeBytes }),
-      });
-      ops.push({ op: 'mkdir', path: volume.path, mode, ...owner });
-    }
-    await this.#timed(volume, () => this.#options.files.apply(ops, { signal }));
-    this.#keep(pod, volume, { hostPath: volume.path, readOnly: false, managed: true });
-  }
-
-  async #written(
-    pod: Pod,
-    volume: PlannedVolume & { kind: 'configmap' | 'secret' | 'downward-api' | 'projected' },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { files, node, podIPs, sources } = this.#options;
-    const before = this.#ready.get(pod.metadata.uid)?.get(volume.name);
-    // the folder and its tmpfs are made while the contents are on their way
-    const folder = before === undefined ? this.#folder(pod, volume, signal) : Promise.resolve(undefined);
-    const context = {
-      sources,
-      allocatable: node().allocatable,
-      hostIPs: node().ips,
-      podIPs: podIPs(pod.metadata.uid),
-      signal,
+  #state(uid: string): PodState {
+    const known = this.#pods.get(uid);
+    if (known !== undefined && !known.stop.signal.aborted) return known;
+    const state = {
+      stop: childController(this.#options.signal),
+      operations: new Map<string, VolumeOperation>(),
     };
-    const [version, fetched] = await settledBoth(folder, fetchPayload(pod, volume.volume, context));
-    const digest = digestOf(fetched.payload);
-    const mounted: MountedVolume = { hostPath: volume.path, readOnly: true, managed: true };
-    const keep = (written: WrittenVersion): void => {
-      this.#keep(pod, volume, mounted, { digest, version: written, renewAt: fetched.renewAt });
-    };
-    const known = before?.version ?? version?.written;
-    if (known !== undefined && (before?.digest ?? version?.digest) === digest) {
-      keep(known);
-      return;
-    }
-    const { clock } = this.#options;
-    this.#serial += 1;
-    const plan = planAtomicWrite({
-      path: volume.path,
-      payload: fetched.payload,
-      before: known,
-      now: clock.now(),
-      unique: `${clock.now().toString(36)}${this.#serial.toString(36)}`,
-      fsGroup: pod.spec.securityContext?.fsGroup,
+    this.#pods.set(uid, state);
+    return state;
+  }
+
+  /** What is ready stays as it was planned; until then a claim is asked for anew each time. */
+  async #planned(
+    pod: Pod,
+    used: UsedVolume,
+    { state, signal }: { state: PodState; signal: AbortSignal },
+  ): Promise<PlannedVolume> {
+    const { paths, sources } = this.#options;
+    const { volume } = used;
+    const known = state.operations.get(volume.name);
+    if (known?.ready !== undefined) return known.volume;
+    const bound =
+      claimName(pod, volume) === undefined
+        ? undefined
+        : await resolveClaim({ pod, ...used }, { sources, signal });
+    return planVolume(pod, volume, { paths, bound });
+  }
+
+  #operation(state: PodState, wish: Wish): VolumeOperation {
+    const known = state.operations.get(wish.volume.name);
+    if (known !== undefined) return known;
+    const { clock, mounter } = this.#options;
+    const operation = new VolumeOperation(wish, {
+      clock,
+      signal: state.stop.signal,
+      setUp: mounter.setUp.bind(mounter),
+      onAttempt: this.#attempted.bind(this),
     });
-    await this.#timed(volume, () => files.apply(plan.ops, { signal }));
-    keep(plan.version);
+    state.operations.set(wish.volume.name, operation);
+    return operation;
   }
 
-  /** Makes the volume's folder; after a restart of farlet reads what it wrote there before. */
-  async #folder(
+  #attempted({ pod, volume }: Wish, { error, seconds, firstReadyAfter }: AttemptOutcome): void {
+    const { events, observe, onReady } = this.#options;
+    const { plugin, specName, work } = volume;
+    const isMap = work.kind === 'local-block' || (work.kind === 'csi' && work.block);
+    const failed = error !== undefined;
+    observe({ plugin, operation: isMap ? 'map_volume' : 'volume_mount', failed, seconds });
+    if (firstReadyAfter !== undefined) onReady(plugin, firstReadyAfter);
+    if (!failed) return;
+    const step =
+      error instanceof MountStepError ? error.step : `${isMap ? 'MapVolume' : 'MountVolume'}.SetUp failed`;
+    events.event(
+      podReference(pod),
+      'Warning',
+      isMap ? 'FailedMapVolume' : 'FailedMount',
+      `${step} for volume "${specName}" : ${messageOf(error)}`,
+    );
+  }
+
+  /** The kubelet looks at the others' first attempts before it tells of those that can't be processed. */
+  async #refuse(
     pod: Pod,
-    volume: PlannedVolume & { kind: 'configmap' | 'secret' | 'downward-api' | 'projected' },
-    signal: AbortSignal,
-  ): Promise<{ written: WrittenVersion; digest: string } | undefined> {
+    { state, failed, signal }: { state: PodState; failed: ReadonlyMap<string, string>; signal: AbortSignal },
+  ): Promise<never> {
+    const { clock, events } = this.#options;
+    const enough = childController(signal);
+    const others = [...state.operations.values()].map((operation) =>
+      operation.triedOnce({ signal: enough.signal }),
+    );
+    await Promise.race([Promise.allSettled(others), clock.sleep(LOOK_MS, { signal: enough.signal })]);
+    enough.abort(new FarletError('cancelled', 'looked long enough'));
+    const text = summary(pod, state, [...failed.keys()], [...failed.values()].join('; '));
+    events.event(podReference(pod), 'Warning', 'FailedMount', `Unable to attach or mount volumes: ${text}`);
+    throw new FarletError('unavailable', text);
+  }
+
+  /** After a restart of farlet: of a pod that is gone only its folders tell. */
+  async #pluginsOnDisk(folder: string, signal: AbortSignal): Promise<string[]> {
     const { files } = this.#options;
-    const ops: FileOp[] = [...this.#podFolder(pod), { op: 'mkdir', path: volume.path, mode: 0o777 }];
-    if (volume.tmpfs) ops.push({ op: 'mount-tmpfs', path: volume.path, mode: 0o777 });
-    await files.apply(ops, { signal });
-    const found = await readVersion(files, volume.path, { signal });
-    return found === undefined ? undefined : { written: found.version, digest: digestOf(found.payload) };
+    const plugins = (await files.list(`${folder}/volumes`, { signal })) ?? [];
+    const lists = await Promise.all(
+      plugins.map(async ({ name }) => {
+        const volumes = (await files.list(`${folder}/volumes/${name}`, { signal })) ?? [];
+        return volumes.map(() => name.replace('~', '/'));
+      }),
+    );
+    return lists.flat();
   }
 
-  #podFolder(pod: Pod): FileOp[] {
-    const folder = podDir(this.#options.paths, pod.metadata.uid);
-    return [folder, `${folder}/volumes`].map((path): FileOp => ({ op: 'mkdir', path, mode: POD_DIR_MODE }));
-  }
-
-  #isReady(pod: Pod, name: string): boolean {
-    return this.#ready.get(pod.metadata.uid)?.has(name) === true;
-  }
-
-  #keep(pod: Pod, { name }: { name: string }, mounted: MountedVolume, rest?: Omit<Ready, 'mounted'>): void {
-    const volumes = this.#ready.get(pod.metadata.uid) ?? new Map<string, Ready>();
-    volumes.set(name, { mounted, digest: '', version: undefined, renewAt: undefined, ...rest });
-    this.#ready.set(pod.metadata.uid, volumes);
-  }
-
-  async #timed(volume: PlannedVolume, work: () => Promise<void>): Promise<void> {
+  async #observed(plugins: readonly string[], work: () => Promise<void>): Promise<void> {
     const { clock, observe } = this.#options;
     const started = clock.monotonic();
-    await work();
-    observe({
-      plugin: `kubernetes.io/${volume.kind}`,
-      operation: 'volume_mount',
-      failed: false,
-      seconds: (clock.monotonic() - started) / 1000,
-    });
+    let failed = true;
+    try {
+      await work();
+      failed = false;
+    } finally {
+      const seconds = (clock.monotonic() - started) / 1000;
+      for (const plugin of plugins) observe({ plugin, operation: 'volume_unmount', failed, seconds });
+    }
   }
 }
 
-/** Both outcomes, waiting for both: nothing goes on in the background when one fails. */
-async function settledBoth<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
-  const [first, second] = await Promise.allSettled([a, b]);
-  if (first.status === 'rejected') throw first.reason;
-  if (second.status === 'rejected') throw second.reason;
-  return [first.value, second.value];
+function pluginsOf({ operations }: PodState): string[] {
+  return [...operations.values()]
+    .filter(({ ready }) => ready !== undefined)
+    .map(({ volume }) => volume.plugin);
 }
 
-/** Names and contents; modes alone are not rewritten, as in the kubelet. */
-function digestOf(payload: Payload): string {
-  const hash = createHash('sha256');
-  for (const [name, { data }] of [...payload].sort(([a], [b]) => (a < b ? -1 : 1)))
-    hash.update(`${name}\0${String(data.length)}\0`).update(data);
-  return hash.digest('base64');
+function mountedOf({ operations }: PodState): Map<string, MountedVolume> {
+  return new Map(
+    [...operations].flatMap(([name, { ready }]) =>
+      ready === undefined ? [] : [[name, ready.mounted] as const],
+    ),
+  );
+}
+
+/** WaitForAttachAndMount's text; nothing is ever attached. */
+function summary(pod: Pod, { operations }: PodState, notProcessed: readonly string[], why: string): string {
+  const missing = usedVolumes(pod)
+    .map(({ volume }) => volume.name)
+    .filter((name) => operations.get(name)?.ready === undefined)
+    .sort();
+  return `unmounted volumes=[${missing.join(' ')}], unattached volumes=[], failed to process volumes=[${[...notProcessed].sort().join(' ')}]: ${why}`;
 }

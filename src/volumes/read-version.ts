@@ -13,7 +13,7 @@ export async function readVersion(
   const folder = await files.readLink(`${path}/..data`, { signal });
   if (folder === undefined || !/^\.\.[^/]+$/.test(folder)) return undefined;
   const names = ((await files.list(path, { signal })) ?? [])
-    .filter(({ name }) => !name.startsWith('..'))
+    .filter(({ name, type }) => type === 'symlink' && !name.startsWith('..'))
     .map(({ name }) => name);
   const payload = new Map<string, PayloadFile>();
   await readTree(files, { root: `${path}/${folder}`, below: '', payload }, signal);

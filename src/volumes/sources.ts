@@ -1,17 +1,20 @@
 /** What the configMap, secret, downwardAPI and projected volumes of a pod are to show, fetched from their sources. */
-import { FarletError, isNotFound, messageOf } from '../model/errors.ts';
-import { resolveFieldRef } from '../model/field-ref.ts';
-import type { ConfigMap, Pod, Secret, Volume } from '../model/kube.ts';
-import { resolveResourceFieldRef } from '../model/resource-field-ref.ts';
-import {
-  configMapPayload,
-  secretPayload,
-  validatePayload,
-  type Payload,
-  type PayloadFile,
-} from './payload.ts';
+import type {
+  ConfigMap,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  Secret,
+  Volume,
+} from '../model/kube.ts';
+import { configMapPayload } from './config-map.ts';
+import { downwardPayload } from './downward-api.ts';
+import { optionally } from './optionally.ts';
+import { validatePayload, type Payload } from './payload.ts';
+import { projectedPayload } from './projected.ts';
+import { secretPayload } from './secret.ts';
 
-/** Where the contents come from; kube/pod-objects.ts and kube/tokens.ts satisfy it. */
+/** Where the contents come from; kube/ satisfies it. Rejects with kind not-found and the API server's text. */
 export interface VolumeSources {
   configMap(namespace: string, name: string, options: { signal: AbortSignal }): Promise<ConfigMap>;
   secret(namespace: string, name: string, options: { signal: AbortSignal }): Promise<Secret>;
@@ -24,13 +27,13 @@ export interface VolumeSources {
     },
     options: { signal: AbortSignal },
   ): Promise<{ token: string; renewAt: number }>;
+  claim(namespace: string, name: string, options: { signal: AbortSignal }): Promise<PersistentVolumeClaim>;
+  persistentVolume(name: string, options: { signal: AbortSignal }): Promise<PersistentVolume>;
 }
 
 export interface PayloadContext {
-  readonly sources: VolumeSources;
+  readonly sources: Pick<VolumeSources, 'configMap' | 'secret' | 'token'>;
   readonly allocatable: Readonly<Record<string, string>>;
-  readonly hostIPs: readonly string[];
-  readonly podIPs: readonly string[];
   readonly signal: AbortSignal;
 }
 
@@ -40,9 +43,6 @@ export interface FetchedPayload {
   readonly renewAt: number | undefined;
 }
 
-type DownwardItems = NonNullable<NonNullable<Volume['downwardAPI']>['items']>;
-type Projection = NonNullable<NonNullable<Volume['projected']>['sources']>[number];
-
 const DEFAULT_MODE = 0o644;
 
 export async function fetchPayload(
@@ -50,141 +50,28 @@ export async function fetchPayload(
   volume: Volume,
   context: PayloadContext,
 ): Promise<FetchedPayload> {
-  const fetched = await fetchFor(pod, volume, context);
-  validatePayload(fetched.payload);
-  return fetched;
+  const { payload, renewAt } = await fetchFor(pod, volume, context);
+  return { payload: validatePayload(payload), renewAt };
 }
 
 async function fetchFor(pod: Pod, volume: Volume, context: PayloadContext): Promise<FetchedPayload> {
   const { configMap, secret, downwardAPI, projected } = volume;
+  const { namespace } = pod.metadata;
   if (configMap !== undefined) {
     const { name = '', items, defaultMode = DEFAULT_MODE, optional = false } = configMap;
-    const object = await optionally(optional, () =>
-      context.sources.configMap(pod.metadata.namespace, name, context),
-    );
-    return plain(configMapPayload(object, { items, defaultMode, optional }));
+    const object = await optionally(optional, () => context.sources.configMap(namespace, name, context));
+    return { payload: configMapPayload(object, { items, defaultMode, optional }), renewAt: undefined };
   }
   if (secret !== undefined) {
     const { secretName = '', items, defaultMode = DEFAULT_MODE, optional = false } = secret;
-    const object = await optionally(optional, () =>
-      context.sources.secret(pod.metadata.namespace, secretName, context),
-    );
-    return plain(secretPayload(object, { items, defaultMode, optional }));
+    const object = await optionally(optional, () => context.sources.secret(namespace, secretName, context));
+    return { payload: secretPayload(object, { items, defaultMode, optional }), renewAt: undefined };
   }
   if (downwardAPI !== undefined) {
-    return plain(
-      downwardPayload(pod, downwardAPI.items ?? [], {
-        defaultMode: downwardAPI.defaultMode ?? DEFAULT_MODE,
-        context,
-      }),
-    );
+    const { items = [], defaultMode = DEFAULT_MODE } = downwardAPI;
+    const { allocatable } = context;
+    return { payload: downwardPayload(pod, items, { defaultMode, allocatable }), renewAt: undefined };
   }
-  return projectedPayload(pod, projected?.sources ?? [], {
-    defaultMode: projected?.defaultMode ?? DEFAULT_MODE,
-    context,
-  });
-}
-
-function plain(payload: Payload): FetchedPayload {
-  return { payload, renewAt: undefined };
-}
-
-interface Options {
-  readonly defaultMode: number;
-  readonly context: PayloadContext;
-}
-
-/** All sources at once; a later one overwrites an earlier one's path; all failures are told together. */
-async function projectedPayload(
-  pod: Pod,
-  sources: readonly Projection[],
-  options: Options,
-): Promise<FetchedPayload> {
-  const parts = await Promise.allSettled(sources.map((source) => projection(pod, source, options)));
-  const failures = parts.filter((part) => part.status === 'rejected').map((part) => messageOf(part.reason));
-  options.context.signal.throwIfAborted();
-  const [only] = failures;
-  if (only !== undefined)
-    throw new FarletError('unavailable', failures.length === 1 ? only : `[${failures.join(', ')}]`);
-  const payload = new Map<string, PayloadFile>();
-  let renewAt: number | undefined;
-  for (const part of parts) {
-    if (part.status !== 'fulfilled') continue;
-    for (const [path, file] of part.value.payload) payload.set(path, file);
-    if (part.value.renewAt !== undefined) renewAt = Math.min(renewAt ?? Infinity, part.value.renewAt);
-  }
-  return { payload, renewAt };
-}
-
-async function projection(
-  pod: Pod,
-  source: Projection,
-  { defaultMode, context }: Options,
-): Promise<FetchedPayload> {
-  const { namespace } = pod.metadata;
-  if (source.configMap !== undefined) {
-    const { name = '', items, optional = false } = source.configMap;
-    const object = await optionally(optional, () => context.sources.configMap(namespace, name, context));
-    return plain(configMapPayload(object, { items, defaultMode, optional }));
-  }
-  if (source.secret !== undefined) {
-    const { name = '', items, optional = false } = source.secret;
-    const object = await optionally(optional, () => context.sources.secret(namespace, name, context));
-    return plain(secretPayload(object, { items, defaultMode, optional }));
-  }
-  if (source.downwardAPI !== undefined)
-    return plain(downwardPayload(pod, source.downwardAPI.items ?? [], { defaultMode, context }));
-  if (source.serviceAccountToken !== undefined) {
-    const { path, audience, expirationSeconds } = source.serviceAccountToken;
-    const serviceAccountName = pod.spec.serviceAccountName ?? 'default';
-    const { token, renewAt } = await context.sources.token(
-      { pod, serviceAccountName, audience, expirationSeconds },
-      context,
-    );
-    return {
-      payload: new Map([[path, { data: Buffer.from(token), ...tokenAccess(pod, defaultMode) }]]),
-      renewAt,
-    };
-  }
-  throw new FarletError(
-    'unimplemented',
-    `projected volume source ${Object.keys(source).join(', ')} is not supported by farlet`,
-  );
-}
-
-/** A token is only for whom the pod runs as, if that is one user or the pod has a group (projected.go). */
-function tokenAccess(pod: Pod, defaultMode: number): { mode: number; uid?: number } {
-  const users = new Set(
-    pod.spec.containers.map(
-      ({ securityContext }) => securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser,
-    ),
-  );
-  const [user] = users;
-  const uid = users.size === 1 ? user : undefined;
-  const mode = uid !== undefined || pod.spec.securityContext?.fsGroup !== undefined ? 0o600 : defaultMode;
-  return { mode, ...(uid === undefined ? {} : { uid }) };
-}
-
-function downwardPayload(pod: Pod, items: DownwardItems, { defaultMode, context }: Options): Payload {
-  const payload = new Map<string, PayloadFile>();
-  for (const { path, fieldRef, resourceFieldRef, mode } of items) {
-    const text =
-      fieldRef !== undefined
-        ? resolveFieldRef(pod, fieldRef.fieldPath, context)
-        : resolveResourceFieldRef(pod, resourceFieldRef ?? { resource: '' }, {
-            container: undefined,
-            allocatable: context.allocatable,
-          });
-    payload.set(path, { data: Buffer.from(text), mode: mode ?? defaultMode });
-  }
-  return payload;
-}
-
-async function optionally<T>(optional: boolean, read: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (optional && isNotFound(error)) return undefined;
-    throw error;
-  }
+  const { sources = [], defaultMode = DEFAULT_MODE } = projected ?? {};
+  return projectedPayload(pod, sources, { defaultMode, context });
 }

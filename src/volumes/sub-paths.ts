@@ -1,39 +1,132 @@
 /**
- * Parts of volumes as mounts of their own. Only volumes that farlet itself writes are served: nothing in them can be
- * swapped between the check and the mount. In a volume that pods write to, a container could replace a folder by a link
- * out of it at any time (CVE-2017-1002101); such mounts are refused until they can be bound by file descriptor.
+ * Parts of volumes as mounts of their own (pkg/volume/util/subpath). Who writes to a volume can swap its folders for
+ * links at any time, so what is checked is not the path but what the kernel has mounted in the end: it must lie in the
+ * volume's own file system, below the volume's own folder. Only then does the container get it.
  */
+import type { FileOp, HostFiles, MountEntry } from '../hosts/link.ts';
 import { FarletError } from '../model/errors.ts';
+import { goQuote } from '../model/go-quote.ts';
 import type { Pod } from '../model/kube.ts';
-import type { PodVolumes } from './pod-volumes.ts';
+import type { Log } from '../model/log.ts';
+import { podDir, subPathTarget, type HostPaths } from '../model/paths.ts';
+import { cleanPath } from './payload.ts';
+import { showsPartOf } from './sub-path-check.ts';
 
 export interface SubPathRequest {
   readonly pod: Pod;
   readonly container: { readonly name: string };
   readonly mounts: readonly { readonly index: number; readonly volume: string; readonly subPath: string }[];
+  readonly volumes: ReadonlyMap<string, { readonly hostPath: string; readonly specName?: string }>;
 }
 
+export interface SubPathsOptions {
+  readonly files: HostFiles;
+  readonly paths: HostPaths;
+  readonly log: Log;
+}
+
+interface Part {
+  readonly index: number;
+  readonly volume: string;
+  /** the volume's folder on the host */
+  readonly root: string;
+  readonly path: string;
+  /** where it is bound */
+  readonly target: string;
+}
+
+const DIR_MODE = 0o750;
+
 export class SubPaths {
-  readonly #volumes: Pick<PodVolumes, 'written'>;
+  readonly #options: SubPathsOptions;
 
-  constructor(options: { volumes: Pick<PodVolumes, 'written'> }) {
-    this.#volumes = options.volumes;
+  constructor(options: SubPathsOptions) {
+    this.#options = options;
   }
 
-  prepareSubPaths({ pod, container, mounts }: SubPathRequest): Promise<ReadonlyMap<number, string>> {
-    const paths = new Map<number, string>();
-    for (const { index, volume, subPath } of mounts) {
-      const written = this.#volumes.written(pod.metadata.uid, volume);
-      if (written === undefined) {
-        return Promise.reject(
-          new FarletError(
-            'unimplemented',
-            `failed to prepare subPath for volumeMount "${volume}" of container "${container.name}": farlet supports subPath on configMap, secret, downwardAPI and projected volumes only`,
-          ),
+  /**
+   * Host paths by the mounts' index. What is bound already and still right is kept. Rejects with a text that tells
+   * nothing of the host's files; the log tells the rest.
+   */
+  async prepareSubPaths(
+    request: SubPathRequest,
+    { signal }: { signal: AbortSignal },
+  ): Promise<ReadonlyMap<number, string>> {
+    const { files, paths } = this.#options;
+    const { pod, container, volumes } = request;
+    const parts = request.mounts.map(({ index, volume, subPath }): Part => {
+      const { hostPath = '', specName = volume } = volumes.get(volume) ?? {};
+      if (hostPath === '')
+        throw new FarletError(
+          'invalid',
+          `cannot find volume ${goQuote(volume)} to mount into container ${goQuote(container.name)}`,
         );
-      }
-      paths.set(index, `${written.path}/${written.folder}/${subPath}`);
-    }
-    return Promise.resolve(paths);
+      const of = { uid: pod.metadata.uid, volume: specName, container: container.name, index };
+      return { index, volume, root: hostPath, path: cleanPath(subPath), target: subPathTarget(paths, of) };
+    });
+    await Promise.all(parts.map((part) => this.#bind(part, request, signal)));
+    const [mounts, ...roots] = await Promise.all([
+      files.mounts({ signal }),
+      ...parts.map(({ root }) => files.realPath(root, { signal })),
+    ]);
+    for (const [at, part] of parts.entries())
+      await this.#check(part, { request, mounts, realRoot: roots[at] ?? part.root, signal });
+    return new Map(parts.map(({ index, target }) => [index, target]));
   }
+
+  async #bind(part: Part, request: SubPathRequest, signal: AbortSignal): Promise<void> {
+    const { files, paths, log } = this.#options;
+    const { root, path, target } = part;
+    const source = `${root}/${path}`;
+    const folders = foldersAbove(target, podDir(paths, request.pod.metadata.uid));
+    const ops: FileOp[] = [
+      ...folders.map((folder): FileOp => ({ op: 'mkdir', path: folder, mode: DIR_MODE })),
+      { op: 'mkdir-within', root, path },
+      { op: 'bind', source, path: target },
+    ];
+    try {
+      await files.apply(ops, { signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      const isThere = await files.stat(source, { signal, follow: true }).catch(() => undefined);
+      const what = isThere === undefined ? 'failed to create subPath directory' : 'failed to prepare subPath';
+      log.warn({ err: error, uid: request.pod.metadata.uid, volume: part.volume }, what);
+      throw hidden(what, part, request);
+    }
+  }
+
+  async #check(
+    part: Part,
+    {
+      request,
+      mounts,
+      realRoot,
+      signal,
+    }: { request: SubPathRequest; mounts: readonly MountEntry[]; realRoot: string; signal: AbortSignal },
+  ): Promise<void> {
+    const { files, log } = this.#options;
+    if (showsPartOf(mounts, { target: part.target, realRoot })) return;
+    await files.apply([{ op: 'unmount', path: part.target }], { signal });
+    log.warn(
+      { uid: request.pod.metadata.uid, volume: part.volume, container: request.container.name },
+      'a subPath leads out of its volume',
+    );
+    throw hidden('failed to prepare subPath', part, request);
+  }
+}
+
+function hidden(what: string, { volume }: Part, { container }: SubPathRequest): FarletError {
+  return new FarletError(
+    'forbidden',
+    `${what} for volumeMount ${goQuote(volume)} of container ${goQuote(container.name)}`,
+  );
+}
+
+/** The folders between, outermost first. */
+function foldersAbove(target: string, base: string): string[] {
+  const parts = target
+    .slice(base.length + 1)
+    .split('/')
+    .slice(0, -1);
+  return parts.map((_, depth) => `${base}/${parts.slice(0, depth + 1).join('/')}`);
 }

@@ -1,6 +1,6 @@
-import { isSidecar } from '../model/containers.ts';
-import type { Pod } from '../model/kube.ts';
-import { quantityMilli, quantityValue } from '../model/quantity.ts';
+import { isSidecar } from './containers.ts';
+import type { Pod } from './kube.ts';
+import { quantityMilli, quantityValue } from './quantity.ts';
 
 /**
  * What the whole pod asks for, overhead left out: the sum over regular containers and sidecars, at least what

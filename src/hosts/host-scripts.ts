@@ -1,0 +1,60 @@
+/**
+ * What no single command does, as scripts of fixed text: values come in as positional parameters only, so nothing that a
+ * pod's author chose is ever read as shell. POSIX sh with GNU coreutils and findutils.
+ */
+
+/** Exit codes of `mkdirWithin`. */
+export const leadsOut = 21;
+
+/**
+ * $1 root, $2 relative path. The shell's own working folder is what it has hold of: a folder that is swapped for a link
+ * after `cd` changes nothing any more, and `mkdir` never follows a link at the end.
+ */
+export const mkdirWithin = `
+set -eu
+cd -P -- "$1"
+prefix=$(pwd -P)
+prefix=\${prefix%/}/
+mode=$(stat -c %a .)
+rest=$2/
+while [ -n "$rest" ]; do
+  part=\${rest%%/*}
+  rest=\${rest#*/}
+  if [ -z "$part" ] || [ "$part" = . ]; then continue; fi
+  made=
+  if ! [ -e "./$part" ] && ! [ -L "./$part" ]; then
+    mkdir -- "./$part"
+    made=yes
+  fi
+  if ! [ -d "./$part" ]; then
+    if [ -e "./$part" ] && [ -z "$rest" ]; then exit 0; fi
+    echo "not a directory" >&2
+    exit 20
+  fi
+  cd -P -- "./$part"
+  case $(pwd -P)/ in
+    "$prefix"*) ;;
+    *) echo "leads out of the volume" >&2; exit ${String(leadsOut)} ;;
+  esac
+  if [ -n "$made" ]; then chmod "$mode" .; fi
+done
+`;
+
+/**
+ * $1 path, $2 gid, $3 mode change of everything (ug+rw), $4 of folders (ug+rwx,g+s), $5 a folder's bits that $4 gives,
+ * $6 yes: only if the root mismatches. A changed group drops setuid and setgid bits of files, which are given back.
+ */
+export const ownTree = `
+set -u
+[ -e "$1" ] || { echo "no such file or directory" >&2; exit 1; }
+if [ "$6" = yes ] && [ -n "$(find "$1" -maxdepth 0 -type d -gid "$2" -perm -"$5")" ]; then exit 0; fi
+find "$1" ! -gid "$2" -type f -perm -4000 -perm -2000 -execdir chgrp -h "$2" {} \\; -execdir chmod ug+s {} \\;
+find "$1" ! -gid "$2" -type f -perm -4000 -execdir chgrp -h "$2" {} \\; -execdir chmod u+s {} \\;
+find "$1" ! -gid "$2" -type f -perm -2000 -execdir chgrp -h "$2" {} \\; -execdir chmod g+s {} \\;
+find "$1" -mindepth 1 -depth ! -gid "$2" -execdir chgrp -h "$2" {} +
+chmod -R -- "$3" "$1"
+find "$1" -mindepth 1 -depth -type d ! -perm -"$5" -execdir chmod "$4" {} \\;
+chgrp -h -- "$2" "$1"
+if [ -d "$1" ]; then chmod -- "$4" "$1"; fi
+exit 0
+`;

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { mountsAtOrBelow, parseMountinfo } from './mountinfo.ts';
+
+const table = `27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+48 27 254:0 /srv/a\\040b /pods/u/v rw shared:7 - ext4 /dev/vda ro
+49 48 0:51 / /pods/u/v/deep rw - nfs4 10.0.0.1:/x rw,vers=4.2
+50 27 0:52 / /pods/u2 rw - tmpfs tmpfs rw
+`;
+
+describe('mountinfo', () => {
+  it('reads paths, devices, roots and types', () => {
+    assert.deepEqual(parseMountinfo(table), [
+      { path: '/', device: '254:0', root: '/', type: 'ext4' },
+      { path: '/pods/u/v', device: '254:0', root: '/srv/a b', type: 'ext4' },
+      { path: '/pods/u/v/deep', device: '0:51', root: '/', type: 'nfs4' },
+      { path: '/pods/u2', device: '0:52', root: '/', type: 'tmpfs' },
+    ]);
+  });
+
+  it('finds what lies below a path, deepest first', () => {
+    assert.deepEqual(mountsAtOrBelow(table, '/pods/u'), ['/pods/u/v/deep', '/pods/u/v']);
+    assert.deepEqual(mountsAtOrBelow(table, '/pods/u/v'), ['/pods/u/v/deep', '/pods/u/v']);
+    assert.deepEqual(mountsAtOrBelow(table, '/elsewhere'), []);
+  });
+});

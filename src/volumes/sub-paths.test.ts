@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { FileOp, HostFiles, MountEntry } from '../hosts/link.ts';
+import { HostError } from '../model/errors.ts';
+import { pod, quietLog } from '../testing/fixtures.ts';
+import { SubPaths } from './sub-paths.ts';
+
+const paths = { rootDir: '/r', podLogsDir: '/l', containerLogsDir: '/c' };
+const target = '/r/pods/uid-web/volume-subpaths/pv/c/3';
+
+function prepare(world: { shown?: string; fault?: boolean; there?: boolean; subPath?: string }) {
+  const done: FileOp[] = [];
+  const mounts: MountEntry[] = [
+    { path: '/', device: '8:1', root: '/', type: 'ext4' },
+    { path: target, device: '8:1', root: world.shown ?? '/real/vol/a/b', type: 'ext4' },
+  ];
+  const files: Partial<HostFiles> = {
+    apply: (ops) => {
+      if (world.fault === true)
+        return Promise.reject(new HostError('internal', 'box', 'box: secret details'));
+      done.push(...ops);
+      return Promise.resolve();
+    },
+    stat: () =>
+      Promise.resolve(
+        world.there === true
+          ? { type: 'directory', size: 0, mode: 0, uid: 0, gid: 0, mtime: 0, inode: 1, device: 1 }
+          : undefined,
+      ),
+    mounts: () => Promise.resolve(mounts),
+    realPath: (path) => Promise.resolve(`/real${path}`),
+  };
+  const prepared = new SubPaths({ files: files as HostFiles, paths, log: quietLog }).prepareSubPaths(
+    {
+      pod: pod(),
+      container: { name: 'c' },
+      mounts: [{ index: 3, volume: 'v', subPath: world.subPath ?? './a//b' }],
+      volumes: new Map([['v', { hostPath: '/vol', specName: 'pv' }]]),
+    },
+    { signal: new AbortController().signal },
+  );
+  return { done, prepared };
+}
+
+describe('parts of volumes', () => {
+  it('are made within, bound, and looked at', async () => {
+    const { done, prepared } = prepare({});
+    assert.deepEqual([...(await prepared)], [[3, target]]);
+    assert.deepEqual(done, [
+      ...['volume-subpaths', 'volume-subpaths/pv', 'volume-subpaths/pv/c'].map((name) => ({
+        op: 'mkdir',
+        path: `/r/pods/uid-web/${name}`,
+        mode: 0o750,
+      })),
+      { op: 'mkdir-within', root: '/vol', path: 'a/b' },
+      { op: 'bind', source: '/vol/a/b', path: target },
+    ]);
+  });
+
+  it('that lead out are unmounted and refused', async () => {
+    const { done, prepared } = prepare({ shown: '/etc' });
+    await assert.rejects(prepared, {
+      kind: 'forbidden',
+      message: 'failed to prepare subPath for volumeMount "v" of container "c"',
+    });
+    assert.deepEqual(done.at(-1), { op: 'unmount', path: target });
+  });
+
+  it('that fail tell nothing of the host', async () => {
+    await assert.rejects(prepare({ fault: true, there: true }).prepared, {
+      message: 'failed to prepare subPath for volumeMount "v" of container "c"',
+    });
+    await assert.rejects(prepare({ fault: true }).prepared, {
+      message: 'failed to create subPath directory for volumeMount "v" of container "c"',
+    });
+  });
+});
