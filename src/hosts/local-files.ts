@@ -24,6 +24,7 @@ import { HostError, type ErrorKind } from '../model/errors.ts';
 import { orAbort } from '../util/abort.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
 import type { DirEntry, FileInfo, FileOp, FileType, FsUsage, HostFile, HostFiles } from './link.ts';
+import { MountShell, type MountOrder } from './mount-shell.ts';
 import { mountsAtOrBelow } from './mountinfo.ts';
 
 const run = promisify(execFile);
@@ -45,10 +46,12 @@ const kinds: Record<string, ErrorKind> = {
 export class LocalFiles implements HostFiles {
   readonly #host: string;
   readonly #clock: Clock;
+  readonly #mounts: MountShell;
 
   constructor(options: { host: string; clock?: Clock }) {
     this.#host = options.host;
     this.#clock = options.clock ?? systemClock;
+    this.#mounts = new MountShell({ clock: this.#clock });
   }
 
   async apply(ops: readonly FileOp[], { signal }: { signal: AbortSignal }): Promise<void> {
@@ -207,11 +210,11 @@ export class LocalFiles implements HostFiles {
         return;
       case 'mount-tmpfs':
         if (await this.#isMounted(op.path)) return;
-        await this.#command('mount', mountArguments(op), signal);
+        await this.#mount({ verb: 'mount-tmpfs', path: op.path, options: mountOptions(op) }, signal);
         await chmod(op.path, op.mode);
         return;
       case 'unmount':
-        if (await this.#isMounted(op.path)) await this.#command('umount', ['--', op.path], signal);
+        if (await this.#isMounted(op.path)) await this.#mount({ verb: 'unmount', path: op.path }, signal);
     }
   }
 
@@ -230,6 +233,15 @@ export class LocalFiles implements HostFiles {
 
   async #isMounted(path: string): Promise<boolean> {
     return mountsAtOrBelow(await readFile('/proc/self/mountinfo', 'utf8'), path).includes(path);
+  }
+
+  /** What the shell got stuck with is tried by a process of its own, which may take longer and holds up nothing else. */
+  async #mount(order: MountOrder, signal: AbortSignal): Promise<void> {
+    const { verb, path } = order;
+    if ((await this.#mounts.run(order, { signal })) === 'done') return;
+    if ((await this.#isMounted(path)) === (verb === 'mount-tmpfs')) return;
+    if (verb === 'unmount') await this.#command('umount', ['--', path], signal);
+    else await this.#command('mount', ['-t', 'tmpfs', '-o', order.options, '--', 'tmpfs', path], signal);
   }
 
   async #command(file: string, args: readonly string[], signal: AbortSignal): Promise<void> {
@@ -268,12 +280,11 @@ function isOver(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
-function mountArguments(op: FileOp & { op: 'mount-tmpfs' }): string[] {
-  const options = [
+function mountOptions(op: FileOp & { op: 'mount-tmpfs' }): string {
+  return [
     `mode=${op.mode.toString(8)}`,
     ...(op.sizeBytes === undefined ? [] : [`size=${String(op.sizeBytes)}`]),
-  ];
-  return ['-t', 'tmpfs', '-o', options.join(','), '--', 'tmpfs', op.path];
+  ].join(',');
 }
 
 async function own(op: { path: string; uid?: number; gid?: number }): Promise<void> {
