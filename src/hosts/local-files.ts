@@ -30,6 +30,7 @@ import { mountsAtOrBelow } from './mountinfo.ts';
 const run = promisify(execFile);
 const MOUNT_TIMEOUT_MS = 30_000;
 const POLL_MS = 1_000;
+const FIRST_READ = 4_096;
 const FALLBACK_MODE = 0o755;
 
 const kinds: Record<string, ErrorKind> = {
@@ -71,7 +72,8 @@ export class LocalFiles implements HostFiles {
       // /proc files have no size: read until the end
       for (;;) {
         const { bytesRead, buffer } = await file.read({
-          buffer: Buffer.allocUnsafe(Math.min(65_536, maxBytes - size + 1)),
+          // most files that are read again and again are short ones of /proc
+          buffer: Buffer.allocUnsafe(Math.min(size === 0 ? FIRST_READ : 65_536, maxBytes - size + 1)),
         });
         if (bytesRead === 0) return Buffer.concat(chunks);
         size += bytesRead;
@@ -181,8 +183,7 @@ export class LocalFiles implements HostFiles {
   async #perform(op: FileOp, signal: AbortSignal): Promise<void> {
     switch (op.op) {
       case 'mkdir':
-        await mkdir(dirname(op.path), { recursive: true, mode: FALLBACK_MODE });
-        await mkdir(op.path).catch(ignore('EEXIST'));
+        await makeFolder(op.path);
         await own(op);
         await chmod(op.path, op.mode);
         return;
@@ -209,7 +210,7 @@ export class LocalFiles implements HostFiles {
         await this.#removeTree(op.path);
         return;
       case 'mount-tmpfs':
-        if (await this.#isMounted(op.path)) return;
+        if (await holdsOtherFileSystem(op.path)) return;
         await this.#mount({ verb: 'mount-tmpfs', path: op.path, options: mountOptions(op) }, signal);
         await chmod(op.path, op.mode);
         return;
@@ -285,6 +286,23 @@ function mountOptions(op: FileOp & { op: 'mount-tmpfs' }): string {
     `mode=${op.mode.toString(8)}`,
     ...(op.sizeBytes === undefined ? [] : [`size=${String(op.sizeBytes)}`]),
   ].join(',');
+}
+
+/** Parents are mostly there: only their absence is worth a look. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path).catch(ignore('EEXIST'));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    await mkdir(dirname(path), { recursive: true, mode: FALLBACK_MODE });
+    await mkdir(path).catch(ignore('EEXIST'));
+  }
+}
+
+/** A tmpfs has a device of its own: two looks tell it, without the list of all mounts, which is long on a busy host. */
+async function holdsOtherFileSystem(folder: string): Promise<boolean> {
+  const [inside, above] = await Promise.all([lstat(folder), lstat(dirname(folder))]);
+  return inside.dev !== above.dev;
 }
 
 async function own(op: { path: string; uid?: number; gid?: number }): Promise<void> {

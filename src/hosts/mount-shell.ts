@@ -45,7 +45,8 @@ export class MountShell {
    * never appears after its caller has given up.
    */
   run(order: MountOrder, { signal }: { signal: AbortSignal }): Promise<'done' | 'stuck'> {
-    if (order.path.includes('\n')) return Promise.reject(new Error('a path with a line break cannot be mounted'));
+    if (order.path.includes('\n'))
+      return Promise.reject(new Error('a path with a line break cannot be mounted'));
     return this.#turns.run(signal, async () => {
       const answer = await this.#ask(order);
       if (answer === undefined) return 'stuck';
