@@ -6,6 +6,7 @@ import { startFarlet, type Farlet } from '../e2e/harness/farlet.ts';
 import { startHost } from '../e2e/harness/host.ts';
 import { eventually, outcome } from '../e2e/harness/processes.ts';
 import { connectKube } from '../src/kube/connect.ts';
+import { joinCpuGroup, type CpuGroup } from './cpu-group.ts';
 import { FarletPods } from './farlet-pods.ts';
 import { RawRuntime } from './raw-runtime.ts';
 import { floorLogFolder, learnTemplate, type Template } from './template.ts';
@@ -13,6 +14,7 @@ import { floorLogFolder, learnTemplate, type Template } from './template.ts';
 export interface Environment {
   readonly farlet: Farlet;
   readonly hostPid: number;
+  readonly cpu: CpuGroup;
   readonly pods: FarletPods;
   readonly raw: RawRuntime;
   readonly template: Template;
@@ -50,6 +52,7 @@ export async function startEnvironment(
 ): Promise<Environment> {
   const folder = mkdtempSync('/tmp/farlet-bench-');
   const life = new AbortController();
+  const cpu = joinCpuGroup();
   // in order of their start; stopped from the last to the first
   const started: { stop(): Promise<void> }[] = [];
   let stopped: Promise<void> | undefined;
@@ -57,6 +60,7 @@ export async function startEnvironment(
     life.abort(new Error('the bench is over'));
     for (const each of started.splice(0).reverse()) await each.stop();
     rmSync(folder, { recursive: true, force: true });
+    cpu.close();
   };
   const stop = (): Promise<void> => (stopped ??= stopAll());
   try {
@@ -88,7 +92,7 @@ export async function startEnvironment(
     progress('a pod as template');
     const template = await learnTemplate(raw, (await pods.start('template')).uid);
     mkdirSync(floorLogFolder(template), { recursive: true });
-    return { farlet, hostPid: host.pid(), pods, raw, template, stop };
+    return { farlet, hostPid: host.pid(), cpu, pods, raw, template, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -11,6 +11,8 @@ export interface Burst {
   readonly deletesPerSecond: number;
   /** share of the machine that nothing used while pods started, 0 to 1 */
   readonly idleShare: number;
+  /** ms of CPU a pod took to start: of everything the bench runs, API server and runtime included */
+  readonly wholeCpuMsPerPod: number;
 }
 
 export interface FarletBurst extends Burst {
@@ -67,9 +69,11 @@ export function numbered(prefix: string, count: number): string[] {
 async function floorBurst(env: Environment, names: readonly string[], width: number): Promise<Burst> {
   const began = performance.now();
   const machine = machineSeconds();
+  const whole = env.cpu.usedMs();
   const started = await inParallel(names, width, (name) => env.raw.startPod(env.template(name)));
   const readyAt = performance.now();
   const idleShare = idleSince(machine);
+  const wholeCpuMsPerPod = (env.cpu.usedMs() - whole) / names.length;
   for (const pod of started) await env.raw.assertRunning(pod);
   const deleting = performance.now();
   await inParallel(started, width, (pod) => env.raw.deletePod(pod));
@@ -77,6 +81,7 @@ async function floorBurst(env: Environment, names: readonly string[], width: num
     podsPerSecond: perSecond(names, readyAt - began),
     deletesPerSecond: perSecond(names, performance.now() - deleting),
     idleShare,
+    wholeCpuMsPerPod,
   };
 }
 
@@ -84,10 +89,12 @@ async function farletBurst(env: Environment, names: readonly string[]): Promise<
   const { farlet, pods } = env;
   const before = await scrape(farlet.metricsUrl);
   const machine = machineSeconds();
+  const whole = env.cpu.usedMs();
   const cpu = cpuSeconds(farlet.pid());
   const started = await Promise.all(names.map((name) => pods.start(name)));
   const idleShare = idleSince(machine);
   const cpuMsPerPod = ((cpuSeconds(farlet.pid()) - cpu) * 1000) / names.length;
+  const wholeCpuMsPerPod = (env.cpu.usedMs() - whole) / names.length;
   const began = Math.min(...started.map(({ sentAt }) => sentAt));
   const readyAt = Math.max(...started.map((pod) => pod.readyAt));
   await delay(SETTLE_MS);
@@ -98,6 +105,7 @@ async function farletBurst(env: Environment, names: readonly string[]): Promise<
     podsPerSecond: perSecond(names, readyAt - began),
     deletesPerSecond: perSecond(names, performance.now() - deleting),
     idleShare,
+    wholeCpuMsPerPod,
     cpuMsPerPod,
     criCalls: callsBetween(before.cri, after.cri, names.length),
     apiCalls: callsBetween(before.api, after.api, names.length),

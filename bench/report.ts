@@ -158,12 +158,13 @@ function details({ starts, bursts, idle }: Results): string[] {
     ];
     sections.push(
       table(
-        ['bursts', 'pods/s', 'deletes/s', 'machine idle', "farlet's CPU, ms a pod"],
+        ['bursts', 'pods/s', 'deletes/s', 'machine idle', 'CPU ms a pod', "of it farlet's"],
         each.map(({ name, list, cpu }) => [
           name,
           list.map(({ podsPerSecond }) => rate(podsPerSecond)).join(' '),
           list.map(({ deletesPerSecond }) => rate(deletesPerSecond)).join(' '),
           `${(summary(list.map(({ idleShare }) => idleShare)).median * 100).toFixed(0)} %`,
+          list.map(({ wholeCpuMsPerPod }) => wholeCpuMsPerPod.toFixed(0)).join(' '),
           cpu,
         ]),
       ),

@@ -39,6 +39,7 @@ import { treeUsage } from './tree-usage.ts';
 
 const POLL_MS = 1_000;
 const MAX_LOOK_TEXT = 65_536;
+const FIRST_READ = 4_096;
 const FALLBACK_MODE = 0o755;
 
 const kinds: Record<string, ErrorKind> = {
@@ -80,7 +81,8 @@ export class LocalFiles implements HostFiles {
       // /proc files have no size: read until the end
       for (;;) {
         const { bytesRead, buffer } = await file.read({
-          buffer: Buffer.allocUnsafe(Math.min(65_536, maxBytes - size + 1)),
+          // most files that are read again and again are short ones of /proc
+          buffer: Buffer.allocUnsafe(Math.min(size === 0 ? FIRST_READ : 65_536, maxBytes - size + 1)),
         });
         if (bytesRead === 0) return Buffer.concat(chunks);
         size += bytesRead;
@@ -222,7 +224,6 @@ export class LocalFiles implements HostFiles {
   async #perform(op: FileOp, signal: AbortSignal): Promise<void> {
     switch (op.op) {
       case 'mkdir':
-        await mkdir(dirname(op.path), { recursive: true, mode: FALLBACK_MODE });
         await makeFolder(op);
         return;
       case 'mkdir-within':
@@ -316,10 +317,29 @@ function isOver(signal: AbortSignal): boolean {
 
 /** Of several who make it only the first sets mode and owner of a folder that is to be kept. */
 async function makeFolder(op: FileOp & { op: 'mkdir' }): Promise<void> {
-  const made = await mkdir(op.path).then(() => true, ignore('EEXIST'));
-  if (made === undefined && op.keep === true) return;
+  const made = await makeWithParents(op.path);
+  if (!made && op.keep === true) return;
   await own(op);
   await chmod(op.path, op.mode);
+}
+
+/** Whether it was made: false if it was there. Parents are mostly there: only their absence is worth a look. */
+async function makeWithParents(path: string): Promise<boolean> {
+  const make = (): Promise<boolean> =>
+    mkdir(path).then(
+      () => true,
+      (error: unknown) => {
+        ignore('EEXIST')(error);
+        return false;
+      },
+    );
+  try {
+    return await make();
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    await mkdir(dirname(path), { recursive: true, mode: FALLBACK_MODE });
+    return make();
+  }
 }
 
 async function own(op: { path: string; uid?: number; gid?: number }): Promise<void> {

@@ -140,18 +140,21 @@ export class StatusWriter {
   async #untilWritten(entry: Entry): Promise<void> {
     const { clock, log, signal, onWritten } = this.#options;
     for (let failures = 0; ;) {
-      const patch = this.#patch(entry);
-      if (patch === undefined) return;
       const { uid, namespace, name } = entry.pod.metadata;
       try {
-        const written = await this.#lane.run(signal, () =>
-          this.#options.client.patch<Pod>(
-            paths.podStatus(namespace, name),
+        const written = await this.#lane.run(signal, async () => {
+          // what was wished for while this waited for its turn is part of it: a burst takes fewer writes
+          const patch = this.#patch(entry);
+          if (patch === undefined) return undefined;
+          const path = paths.podStatus(namespace, name);
+          return this.#options.client.patch<Pod>(
+            path,
             'strategic',
             { metadata: { uid }, status: patch },
             { signal },
-          ),
-        );
+          );
+        });
+        if (written === undefined) return;
         failures = 0;
         if (isNewer(written, entry.pod))
           entry.pod = {
@@ -161,6 +164,7 @@ export class StatusWriter {
           };
         onWritten?.((clock.monotonic() - (entry.wishedAt ?? clock.monotonic())) / 1000);
         entry.wishedAt = undefined;
+        if (this.#patch(entry) === undefined) return;
       } catch (error) {
         signal.throwIfAborted();
         if (kindOf(error) === 'not-found' || kindOf(error) === 'conflict') {
