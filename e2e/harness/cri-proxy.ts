@@ -30,6 +30,8 @@ export interface ProxiedCall {
 export interface CriProxy {
   /** unix:// URL for the kubelet's or farlet's configuration */
   readonly endpoint: string;
+  /** how many calls came, of whatever kind */
+  readonly count: () => number;
   stop(): void;
 }
 
@@ -62,6 +64,7 @@ export async function startCriProxy(options: {
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 1000,
   });
+  let count = 0;
   for (const [readableMethods, numericMethods] of services()) {
     const definition: Record<string, Bytes> = {};
     const handlers: UntypedServiceImplementation = {};
@@ -71,6 +74,7 @@ export async function startCriProxy(options: {
       else {
         const decoder = new Decoder(method, numericMethods[name] ?? method);
         handlers[name] = passUnary(client, method.path, (request, ended) => {
+          count += 1;
           if (options.wanted(name)) options.onCall({ call: name, ...decoder.decode(request, ended) });
         });
       }
@@ -85,6 +89,7 @@ export async function startCriProxy(options: {
   });
   return {
     endpoint: `unix://${options.socket}`,
+    count: () => count,
     stop: () => {
       server.forceShutdown();
       client.close();

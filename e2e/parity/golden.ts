@@ -41,8 +41,13 @@ async function main(): Promise<void> {
   const recorder = await startRecorder({ kubeconfig, folder });
   const api = await startKubeApi({ kubeconfig, folder: mkdirIn(folder, 'api') });
   try {
-    const { endpoint } = await recorder.proxy(node, values.runtime, socket);
+    const { endpoint, count } = await recorder.proxy(node, values.runtime, socket);
     console.log(`waiting for node ${node}: start its kubelet with --container-runtime-endpoint=${endpoint}`);
+    // a node may be Ready from before; its kubelet must come this way
+    await eventually(`a call at ${endpoint}`, () => count() > 0, {
+      timeoutMs: READY_LIMIT_MS,
+      everyMs: 1000,
+    });
     await eventually(`node ${node} to be Ready`, () => isReady(api, node), {
       timeoutMs: READY_LIMIT_MS,
       everyMs: 1000,
