@@ -18,6 +18,8 @@ export async function startFarlet(options: {
   folder: string;
   plane: Pick<ControlPlane, 'kubeconfig' | 'clientCa'>;
   hosts: readonly TestHost[];
+  /** keys added to the configuration, or put in place of what the harness writes */
+  config?: Readonly<Record<string, unknown>>;
   detached?: boolean;
 }): Promise<Farlet> {
   const { folder, plane, hosts, detached = false } = options;
@@ -33,13 +35,15 @@ export async function startFarlet(options: {
     metricsBindAddress: '127.0.0.1',
     address: '127.0.0.1',
     authentication: { x509: { clientCAFile: plane.clientCa } },
-    nodes: hosts.map(({ name, endpoint, folder: hostFolder }, index) => ({
+    nodes: hosts.map(({ name, endpoint, cgroupRoot, folder: hostFolder }, index) => ({
       name,
       port: ports[index],
       nodeIP: '127.0.0.1',
       rootDir: `${hostFolder}/farlet`,
+      cgroupRoot,
       hosts: [{ name: 'box', endpoint }],
     })),
+    ...options.config,
   };
   // YAML is a superset of JSON
   writeFileSync(`${folder}/farlet.yaml`, JSON.stringify(config, undefined, 2));

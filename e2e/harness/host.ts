@@ -8,6 +8,8 @@ export interface TestHost {
   readonly folder: string;
   readonly socket: string;
   readonly endpoint: string;
+  /** where its pods' cgroups are made: every host of the machine needs its own */
+  readonly cgroupRoot: string;
   ctr(args: readonly string[]): Promise<string>;
   /** ids of all containers, sandboxes among them */
   containers(): Promise<string[]>;
@@ -46,6 +48,7 @@ export async function startHost(options: HostOptions): Promise<TestHost> {
     folder,
     socket,
     endpoint: `unix://${socket}`,
+    cgroupRoot: `/${bridge}`,
     ctr,
     pid: () => running?.pid ?? -1,
     containers: async () => (await ctr(['containers', 'ls', '-q'])).split('\n').filter((id) => id !== ''),
@@ -93,11 +96,13 @@ export async function killShims(folder: string): Promise<void> {
   }
 }
 
-/** Takes away the mounts below a folder, the bridge, and the folder. */
+/** Takes away the mounts below a folder, the bridge, the cgroups named as the bridge, and the folder. */
 export async function sweep(folder: string, bridge: string): Promise<void> {
   const unmount = `for round in 1 2 3; do awk '{print $5}' /proc/self/mountinfo | grep '^${folder}/' | sort -r | xargs -r umount -l; done`;
   await outcome(['sh', '-c', unmount]);
   await outcome(['ip', 'link', 'delete', bridge]);
+  const cgroups = `find /sys/fs/cgroup -mindepth 2 -maxdepth 2 -type d -name '${bridge}' -exec find {} -depth -type d -exec rmdir {} + ';'`;
+  await outcome(['sh', '-c', cgroups]);
   rmSync(folder, { recursive: true, force: true });
 }
 

@@ -2,6 +2,7 @@
 import { readFileSync, accessSync, constants } from 'node:fs';
 import { LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
+import { resourceProblems } from './resource-problems.ts';
 import { configSchema, type Config } from './schema.ts';
 
 /** The file can't be used. `problems` are sentences for people; the process exits with 2. */
@@ -39,7 +40,12 @@ export function parseConfig(text: string, file: string): Config {
       file,
       parsed.error.issues.flatMap((issue) => describe(issue, document, lines)),
     );
-  const problems = [...clashes(parsed.data), ...badEndpoints(parsed.data), ...unreadable(parsed.data)];
+  const problems = [
+    ...clashes(parsed.data),
+    ...badEndpoints(parsed.data),
+    ...resourceProblems(parsed.data),
+    ...unreadable(parsed.data),
+  ];
   if (problems.length > 0) throw new ConfigError(file, problems);
   return Object.freeze(parsed.data);
 }

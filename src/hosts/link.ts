@@ -60,7 +60,14 @@ export type FileOp =
   /** Mounts a tmpfs on an existing folder; one already mounted there is kept. */
   | { readonly op: 'mount-tmpfs'; readonly path: string; readonly sizeBytes?: number; readonly mode: number }
   /** Unmounts; not mounted is fine. */
-  | { readonly op: 'unmount'; readonly path: string };
+  | { readonly op: 'unmount'; readonly path: string }
+  /** Writes a value into a file of the kernel (a control group's) that is there, in one write. */
+  | { readonly op: 'set'; readonly path: string; readonly value: string }
+  /**
+   * Removes a control group and those below it, deepest first; nothing there is fine. One that still has processes
+   * is an error of kind `conflict`.
+   */
+  | { readonly op: 'remove-cgroup'; readonly path: string };
 
 export type FileType = 'file' | 'directory' | 'symlink' | 'socket' | 'char-device' | 'block-device' | 'fifo';
 

@@ -6,8 +6,10 @@ import type {
   ContainerStateTerminated,
   ContainerStatus,
   Pod,
+  ResourceRequirements,
 } from '../model/kube.ts';
 import { annotations } from '../model/labels.ts';
+import type { ResourceAmounts } from '../model/resource-amounts.ts';
 import { formatMilli, quantityMilli, quantityValue } from '../model/quantity.ts';
 import type { ObservedContainer } from '../model/runtime-state.ts';
 import { rfc3339 } from '../util/clock.ts';
@@ -30,6 +32,8 @@ export interface ContainerStatusInput {
   readonly terminationMessage: (containerId: string) => string | undefined;
   /** the runtime told of everything it holds, so what it lacks is gone */
   readonly isComplete: boolean;
+  /** what a running container really has, where the runtime does not tell it (or can't, as a memory request) */
+  readonly actuated?: ResourceAmounts | undefined;
 }
 
 const NS_PER_MS = 1_000_000;
@@ -111,7 +115,7 @@ function seen(
     imageID: newest.imageRef,
     containerID: `${runtimeName}://${newest.id}`,
     started: false,
-    ...resourcesOf(container.spec, newest),
+    ...resourcesOf(container.spec, newest, input.actuated),
     ...mountsOf(input),
     ...userOf(newest),
   };
@@ -207,18 +211,14 @@ function userOf({ user }: ObservedContainer): Pick<ContainerStatus, 'user'> {
 function resourcesOf(
   spec: Container,
   observed: ObservedContainer,
+  actuated: ResourceAmounts | undefined,
 ): Pick<ContainerStatus, 'resources' | 'allocatedResources'> {
   const { requests, limits } = spec.resources ?? {};
   const allocated =
     requests === undefined || Object.keys(requests).length === 0 ? {} : { allocatedResources: requests };
   if (observed.state !== 'running' || observed.resources === undefined) {
-    return {
-      ...allocated,
-      resources: {
-        ...(limits === undefined ? {} : { limits }),
-        ...(requests === undefined ? {} : { requests }),
-      },
-    };
+    const known = observed.state === 'running' ? actuated : undefined;
+    return { ...allocated, resources: withAmounts(spec, known) };
   }
   const { cpuQuota, cpuPeriod, cpuShares, memoryLimitBytes } = observed.resources;
   const actualLimits = { ...limits };
@@ -237,6 +237,8 @@ function resourcesOf(
   if (requests?.cpu !== undefined && cpuShares > 2 && cpuShares !== sharesOf(requests.cpu)) {
     actualRequests.cpu = formatMilli(Math.floor((cpuShares * 1000) / 1024));
   }
+  if (actuated !== undefined && requests?.memory !== undefined)
+    actualRequests.memory = quantityOr(requests.memory, actuated.memoryRequest);
   return {
     ...allocated,
     resources: {
@@ -244,6 +246,36 @@ function resourcesOf(
       ...(Object.keys(actualRequests).length === 0 ? {} : { requests: actualRequests }),
     },
   };
+}
+
+/** The spec's resources with the amounts that are known; what is not limited stays so. */
+function withAmounts(spec: Container, known: ResourceAmounts | undefined): ResourceRequirements {
+  const { limits, requests } = spec.resources ?? {};
+  const told = (
+    list: Record<string, string>,
+    amounts: { cpu: number; memory: number } | undefined,
+  ): Record<string, string> => ({
+    ...list,
+    ...(list.cpu === undefined || amounts === undefined || quantityMilli(list.cpu) === amounts.cpu
+      ? {}
+      : { cpu: formatMilli(amounts.cpu) }),
+    ...(list.memory === undefined || amounts === undefined
+      ? {}
+      : { memory: quantityOr(list.memory, amounts.memory) }),
+  });
+  return {
+    ...(limits === undefined
+      ? {}
+      : { limits: told(limits, known && { cpu: known.cpuLimit, memory: known.memoryLimit }) }),
+    ...(requests === undefined
+      ? {}
+      : { requests: told(requests, known && { cpu: known.cpuRequest, memory: known.memoryRequest }) }),
+  };
+}
+
+/** The text that is there, if it says the same. */
+function quantityOr(text: string, bytes: number): string {
+  return quantityValue(text) === bytes ? text : String(bytes);
 }
 
 function sharesOf(cpu: string): number {

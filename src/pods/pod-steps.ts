@@ -6,7 +6,7 @@
  * I3. The object goes only after the runtime and the host's disk hold nothing of the pod.
  */
 import type { HostState } from '../hosts/runtime-host.ts';
-import { FarletError, messageOf } from '../model/errors.ts';
+import { FarletError, kindOf, messageOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { Pod, PodStatus, RuntimeClass, Secret } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
@@ -20,11 +20,14 @@ import type { ProbeResults } from '../runtime/init-actions.ts';
 import { readPullSecrets } from '../runtime/pull-secrets.ts';
 import type { StartErrors } from '../runtime/start-errors.ts';
 import { firstFailure } from '../runtime/steps.ts';
+import { settledBoth } from '../util/abort.ts';
 import { jittered } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
 import { isTerminalPhase } from '../model/phase.ts';
 import { finalStatus } from './merge-status.ts';
+import { overriddenStatus } from './overridden-status.ts';
+import type { PodResizes } from './pod-resizes.ts';
 import { podStatus } from './status.ts';
 import type { TerminationMessages } from './termination-messages.ts';
 
@@ -42,6 +45,11 @@ export interface PodStepsOptions {
   readonly startErrors: StartErrors;
   readonly collector: { removePod(state: PodRuntimeState, options: { signal: AbortSignal }): Promise<void> };
   readonly volumes: PodVolumes;
+  readonly cgroups: {
+    prepare(pod: Pod, options: { create: boolean; signal: AbortSignal }): Promise<void>;
+    remove(pod: Pod, options: { signal: AbortSignal }): Promise<void>;
+  };
+  readonly resizes: PodResizes;
   readonly objects: {
     register(pod: Pod): void;
     unregister(uid: string): void;
@@ -84,6 +92,7 @@ export class PodSteps {
     if (hostState.at !== 'ready') return { kind: 'paused' };
     const state = this.#state(pod);
     await messages.read(state, { signal });
+    this.#options.resizes.observe(pod, state);
     const current = this.#status(pod, state, { isTerminal: false });
     if (isTerminalPhase(current.phase)) {
       status.set(pod, { status: current, mayRun: true });
@@ -110,9 +119,18 @@ export class PodSteps {
     }
     objects.register(pod);
     probes.add(pod);
-    const actions = computeActions({ pod, state, probes });
-    const mounted = await volumes.mount(pod, { signal });
-    if (isIdle(actions)) return { kind: 'settled', ...this.#nextLook(pod, deadline) };
+    const { actions, resize } = this.#options.resizes.plan(
+      pod,
+      state,
+      computeActions({ pod, state, probes }),
+    );
+    const idle = isIdle(actions) && resize === undefined;
+    // one after the other would be a round trip more for every pod
+    const [mounted] = await settledBoth(
+      volumes.mount(pod, { signal }),
+      idle ? Promise.resolve() : this.#prepareCgroup(pod, { create: actions.createSandbox, signal }),
+    );
+    if (idle) return { kind: 'settled', ...this.#nextLook(pod, deadline) };
     const handler = await this.#runtimeHandler(pod);
     const starts = actions.start.length + actions.startInit.length + actions.startEphemeral.length > 0;
     const result = await this.#options.runtime.syncPod(
@@ -120,6 +138,7 @@ export class PodSteps {
         pod,
         state,
         actions,
+        resize,
         volumes: mounted,
         pullSecrets: starts
           ? await readPullSecrets(pod, { secret: objects.secret.bind(objects), events }, { signal })
@@ -151,7 +170,7 @@ export class PodSteps {
     const before = this.#state(pod);
     await messages.read(before, { signal });
     status.set(pod, {
-      status: { ...this.#status(pod, before, { isTerminal: true }), ...override },
+      status: overriddenStatus(this.#status(pod, before, { isTerminal: true }), override),
       mayRun: true,
     });
     const steps = await runtime.killPod({ pod, state: before, graceSeconds }, { signal });
@@ -168,13 +187,14 @@ export class PodSteps {
     }
     await messages.read(after, { signal });
     status.set(pod, {
-      status: { ...this.#status(pod, after, { isTerminal: true }), ...override },
+      status: overriddenStatus(this.#status(pod, after, { isTerminal: true }), override),
       mayRun: false,
     });
   }
 
   async finishPod(pod: Pod, { signal }: { signal: AbortSignal }): Promise<void> {
-    const { host, collector, objects, status, volumes, observe, probes, cache, forgetPod } = this.#options;
+    const { host, collector, objects, status, volumes, cgroups, observe, probes, cache, forgetPod } =
+      this.#options;
     if (host.state().at !== 'ready')
       throw new FarletError('unavailable', 'the host is not ready: the pod is cleaned up when it is back');
     const { uid } = pod.metadata;
@@ -182,7 +202,7 @@ export class PodSteps {
     status.set(pod, { status: finalStatus(last, pod), mayRun: false });
     probes.remove(uid);
     objects.unregister(uid);
-    await volumes.unmount(uid, { signal });
+    await settledBoth(volumes.unmount(uid, { signal }), cgroups.remove(pod, { signal }));
     if (pod.metadata.deletionTimestamp === undefined) {
       await status.settled(uid);
       return;
@@ -217,10 +237,30 @@ export class PodSteps {
     await observe.refresh(pod, { signal });
   }
 
+  async #prepareCgroup(
+    pod: Pod,
+    { create, signal }: { create: boolean; signal: AbortSignal },
+  ): Promise<void> {
+    const { cgroups, events } = this.#options;
+    try {
+      await cgroups.prepare(pod, { create, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      const why = `unable to ensure pod container exists: ${messageOf(error)}`;
+      events.event(podReference(pod), 'Warning', 'FailedToCreatePodContainer', why);
+      throw new FarletError(
+        kindOf(error),
+        `failed to ensure that the pod: ${pod.metadata.uid} cgroups exist and are correctly applied: ${messageOf(error)}; set cgroupsPerQOS: false if farlet may not write the host's cgroups`,
+        { cause: error },
+      );
+    }
+  }
+
   async #afterSync(pod: Pod, result: PodSyncResult, signal: AbortSignal): Promise<SyncOutcome> {
     const { clock, log, observe, startErrors } = this.#options;
     const { uid, name, namespace } = pod.metadata;
     startErrors.update(uid, result.steps);
+    this.#options.resizes.tellFailure(pod, result.steps);
     await observe.refresh(podRef(pod), { signal });
     const failed = result.steps.filter(({ error }) => error !== undefined);
     if (result.error === undefined && failed.length === 0) return { kind: 'acted' };
@@ -245,7 +285,7 @@ export class PodSteps {
   }
 
   #status(pod: Pod, state: PodRuntimeState, { isTerminal: terminal }: { isTerminal: boolean }): PodStatus {
-    const { startErrors, probes, messages, nodeIPs, host, clock, status } = this.#options;
+    const { startErrors, probes, messages, resizes, nodeIPs, host, clock, status } = this.#options;
     const { uid } = pod.metadata;
     return podStatus({
       pod,
@@ -257,6 +297,7 @@ export class PodSteps {
       },
       probes,
       terminationMessage: (id) => messages.get(id),
+      resize: resizes,
       nodeIPs: nodeIPs(),
       runtimeName: host.runtime()?.name ?? 'unknown',
       isTerminal: terminal,

@@ -19,6 +19,7 @@ import type { ImagePuller, KnownImages, ReadyImage } from './images.ts';
 import type { ContainerKiller } from './kill-container.ts';
 import { containerMounts, subPathMounts, type VolumeSource } from './mounts.ts';
 import type { PodHost, SubPathPreparer } from './providers.ts';
+import type { ContainerCpus } from './pod-runtime-options.ts';
 import type { LinuxHost, RuntimeSettings } from './settings.ts';
 
 /** What the containers of one sync share. */
@@ -58,6 +59,7 @@ export interface ContainerStarterOptions {
   readonly runtime: PodHost['runtime'];
   readonly events: EventRecorder;
   readonly log: Log;
+  readonly cpus?: ContainerCpus;
 }
 
 export class ContainerStarter {
@@ -151,7 +153,18 @@ export class ContainerStarter {
       selinux: host.selinux,
     });
     const { imageRef, user } = image;
-    return containerConfig(pod, of.spec, { attempt, imageRef, user, env, mounts, targetId, host, settings });
+    const cpus = this.#options.cpus?.cpusFor(pod, of.spec.name);
+    return containerConfig(pod, of.spec, {
+      attempt,
+      imageRef,
+      user,
+      env,
+      mounts,
+      targetId,
+      host,
+      settings: cpus?.exclusive === true ? { ...settings, cpuCFSQuota: false } : settings,
+      cpus,
+    });
   }
 
   async #postStart(

@@ -10,7 +10,7 @@ import type { Pod } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import { podDir, podsDir, type HostPaths } from '../model/paths.ts';
 import { podReference } from '../model/pod-ref.ts';
-import { withDeadline } from '../util/abort.ts';
+import { settledBoth, withDeadline } from '../util/abort.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import { planAtomicWrite, type WrittenVersion } from './atomic-writer.ts';
@@ -307,14 +307,6 @@ export class PodVolumes {
       seconds: (clock.monotonic() - started) / 1000,
     });
   }
-}
-
-/** Both outcomes, waiting for both: nothing goes on in the background when one fails. */
-async function settledBoth<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
-  const [first, second] = await Promise.allSettled([a, b]);
-  if (first.status === 'rejected') throw first.reason;
-  if (second.status === 'rejected') throw second.reason;
-  return [first.value, second.value];
 }
 
 /** Names and contents; modes alone are not rewritten, as in the kubelet. */

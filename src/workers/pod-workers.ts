@@ -2,6 +2,7 @@
 import type { Log } from '../model/log.ts';
 import type { Pod } from '../model/kube.ts';
 import type { PodRef } from '../model/pod-ref.ts';
+import type { KillOrder } from '../model/pod-update.ts';
 import type { Clock } from '../util/clock.ts';
 import type { PodSyncer } from './pod-syncer.ts';
 import { PodWorker, type StepKind } from './pod-worker.ts';
@@ -47,6 +48,11 @@ export class PodWorkers {
     this.#removed.add(uid);
     if (worker.state.at === 'finished') this.#forget(uid);
     else worker.offer({ kind: 'kill', order: {} });
+  }
+
+  /** Stops a pod although its object does not ask for it. */
+  kill(uid: string, order: KillOrder): void {
+    this.#workers.get(uid)?.offer({ kind: 'kill', order });
   }
 
   wake(uid: string): void {
