@@ -83,7 +83,12 @@ export class NodeResources {
       mayResize: this.#mayResize.bind(this),
       onDeferredAccepted: () => undefined,
     });
-    this.resizes = new PodResizes({ conditions, actuated: this.#actuated, events });
+    this.resizes = new PodResizes({
+      conditions,
+      actuated: this.#actuated,
+      isGranted: (pod) => this.#allocations.isGranted(pod),
+      events,
+    });
     this.resizer = new PodResizer({
       cri,
       cgroups: this.cgroups,
@@ -99,8 +104,8 @@ export class NodeResources {
     return {
       update: (pod) => {
         this.#allocations.offer(pod);
-        workers.update(this.#allocations.granted(pod));
         this.retryResizes();
+        workers.update(this.#allocations.granted(pod));
       },
       remove: workers.remove.bind(workers),
       wake: workers.wake.bind(workers),

@@ -19,6 +19,8 @@ export interface PodResizesOptions {
     list(uid: string): PodCondition[];
   };
   readonly actuated: Actuated;
+  /** whether the pod has the resources that it was granted last */
+  readonly isGranted: (pod: Pod) => boolean;
   readonly events: EventRecorder;
 }
 
@@ -35,8 +37,9 @@ export class PodResizes {
 
   /** Before the status is made: a resize is under way, or has just been completed. */
   observe(pod: Pod, state: PodRuntimeState): void {
-    const { conditions, actuated, events } = this.#options;
+    const { conditions, actuated, events, isGranted } = this.#options;
     const { uid, generation = 0 } = pod.metadata;
+    if (!isGranted(pod)) return;
     if (isResizeInProgress({ pod, state, actuated })) {
       conditions.setInProgress(uid, { generation });
       return;

@@ -54,6 +54,12 @@ export class Allocations {
     return allocation === undefined ? pod : allocatedPod(pod, allocation);
   }
 
+  /** Whether the pod asks for just what it was granted last: a sync may still be at work on what was before. */
+  isGranted(pod: Pod): boolean {
+    const allocation = this.#granted.get(pod.metadata.uid);
+    return allocation === undefined || isGranted(pod, allocation);
+  }
+
   /** The newest object of a pod that is admitted: what it asks for more or less is queued. */
   offer(pod: Pod): void {
     const { uid } = pod.metadata;
