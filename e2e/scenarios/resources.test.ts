@@ -1,7 +1,8 @@
 /** Cgroups, resizes and CPUs of pods, seen in the host's own cgroups, on both containerds (root, Linux). */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { after, before, describe, it } from 'node:test';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { startControlPlane, type ControlPlane } from '../harness/control-plane.ts';
 import { startFarlet, type Farlet } from '../harness/farlet.ts';
 import { startHost, type TestHost } from '../harness/host.ts';
@@ -141,6 +142,10 @@ for (const node of ['node-1-6', 'node-2']) {
       );
     });
 
+    afterEach(async () => {
+      await kubectl(['delete', 'pods', '--all', '--grace-period=1', '--wait=true']);
+    });
+
     it('holds pods in cgroups by class of service, limited as they ask', async () => {
       const guaranteed = { cpu: '250m', memory: '64Mi' };
       const uids = {
@@ -198,19 +203,20 @@ for (const node of ['node-1-6', 'node-2']) {
       );
       const started = await event('resize', 'ResizeStarted');
       assert.match(started.message, /^Pod resize started: \{.*"generation":2\}$/);
+      const wanted = {
+        limits: { cpu: '300m', memory: '96Mi' },
+        requests: { cpu: '150m', memory: '48Mi' },
+      };
       const pod = await wait('the status to tell it', async () => {
         const found = await getPod('resize');
         const inProgress = found.status.conditions?.some(({ type }) => type === 'PodResizeInProgress');
-        return inProgress === true ? undefined : found;
+        const told = found.status.containerStatuses?.[0]?.resources;
+        return inProgress !== true && isDeepStrictEqual(told, wanted) && found;
       });
       const [status] = pod.status.containerStatuses ?? [];
       assert.equal(ownId(pod), was, 'the same container');
       assert.equal(status?.restartCount, 0);
-      assert.deepEqual(status.resources, {
-        limits: { cpu: '300m', memory: '96Mi' },
-        requests: { cpu: '150m', memory: '48Mi' },
-      });
-      assert.deepEqual(status.allocatedResources, { cpu: '150m', memory: '48Mi' });
+      assert.deepEqual(status.allocatedResources, wanted.requests);
       for (const path of [`/burstable/pod${uid}`, `/burstable/pod${uid}/${was}`]) {
         assert.equal(memoryMax(path), String(96 * 2 ** 20), path);
         assert.equal(quota(path), asQuota(30_000), path);
@@ -307,7 +313,7 @@ for (const node of ['node-1-6', 'node-2']) {
         (await kubectl(['exec', name, '--', 'grep', 'Cpus_allowed_list', '/proc/self/status']))
           .split(':')[1]
           ?.trim() ?? '';
-      await run('shared', { requests: { cpu: '10m' } });
+      await run('shared', {});
       const whole = { cpu: '1', memory: '32Mi' };
       const shared = await cpus('shared');
       assert.match(shared, /^0-\d+$/);
@@ -323,7 +329,7 @@ for (const node of ['node-1-6', 'node-2']) {
       await wait('the second to be refused', async () => (await getPod('second')).status.phase === 'Failed');
       await farlet.stop();
       farlet.start();
-      await run('later', { requests: { cpu: '10m' } });
+      await run('later', {});
       assert.ok(!(await cpus('later')).split(/[-,]/).includes(own), 'known after a restart');
       assert.equal(await cpus('exclusive'), own);
       await remove('exclusive');

@@ -32,7 +32,7 @@ export interface ContainerStatusInput {
   readonly terminationMessage: (containerId: string) => string | undefined;
   /** the runtime told of everything it holds, so what it lacks is gone */
   readonly isComplete: boolean;
-  /** what a running container really has, where the runtime does not tell it (or can't, as a memory request) */
+  /** what a running container really has; undefined: what its spec says */
   readonly actuated?: ResourceAmounts | undefined;
 }
 
@@ -213,38 +213,10 @@ function resourcesOf(
   observed: ObservedContainer,
   actuated: ResourceAmounts | undefined,
 ): Pick<ContainerStatus, 'resources' | 'allocatedResources'> {
-  const { requests, limits } = spec.resources ?? {};
-  const allocated =
-    requests === undefined || Object.keys(requests).length === 0 ? {} : { allocatedResources: requests };
-  if (observed.state !== 'running' || observed.resources === undefined) {
-    const known = observed.state === 'running' ? actuated : undefined;
-    return { ...allocated, resources: withAmounts(spec, known) };
-  }
-  const { cpuQuota, cpuPeriod, cpuShares, memoryLimitBytes } = observed.resources;
-  const actualLimits = { ...limits };
-  const actualRequests = { ...requests };
-  if (limits?.cpu !== undefined && cpuQuota > 0 && cpuPeriod > 0) {
-    const milli = Math.floor((cpuQuota * 1000) / cpuPeriod);
-    if (milli !== quantityMilli(limits.cpu)) actualLimits.cpu = formatMilli(milli);
-  }
-  if (
-    limits?.memory !== undefined &&
-    memoryLimitBytes > 0 &&
-    memoryLimitBytes !== quantityValue(limits.memory)
-  ) {
-    actualLimits.memory = String(memoryLimitBytes);
-  }
-  if (requests?.cpu !== undefined && cpuShares > 2 && cpuShares !== sharesOf(requests.cpu)) {
-    actualRequests.cpu = formatMilli(Math.floor((cpuShares * 1000) / 1024));
-  }
-  if (actuated !== undefined && requests?.memory !== undefined)
-    actualRequests.memory = quantityOr(requests.memory, actuated.memoryRequest);
+  const { requests } = spec.resources ?? {};
   return {
-    ...allocated,
-    resources: {
-      ...(Object.keys(actualLimits).length === 0 ? {} : { limits: actualLimits }),
-      ...(Object.keys(actualRequests).length === 0 ? {} : { requests: actualRequests }),
-    },
+    ...(requests === undefined || Object.keys(requests).length === 0 ? {} : { allocatedResources: requests }),
+    resources: withAmounts(spec, observed.state === 'running' ? actuated : undefined),
   };
 }
 
@@ -276,10 +248,6 @@ function withAmounts(spec: Container, known: ResourceAmounts | undefined): Resou
 /** The text that is there, if it says the same. */
 function quantityOr(text: string, bytes: number): string {
   return quantityValue(text) === bytes ? text : String(bytes);
-}
-
-function sharesOf(cpu: string): number {
-  return Math.floor((quantityMilli(cpu) * 1024) / 1000);
 }
 
 function hasInit(pod: Pod): boolean {

@@ -13,6 +13,7 @@ import { podReference } from '../model/pod-ref.ts';
 import { ContainerStartError, type WaitingReason } from '../model/reasons.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
 import { containerConfig } from './container-config.ts';
+import { readEnvFiles } from './env-files.ts';
 import { containerEnv, type EnvSources, type Fetched } from './env.ts';
 import type { HookRunner } from './hooks.ts';
 import type { ImagePuller, KnownImages, ReadyImage } from './images.ts';
@@ -49,6 +50,7 @@ export interface StartContext {
 
 export interface ContainerStarterOptions {
   readonly cri: Pick<CriClient, 'createContainer' | 'startContainer'>;
+  readonly host: Pick<PodHost, 'link'>;
   readonly images: Pick<ImagePuller, 'ensureImage'>;
   readonly hooks: Pick<HookRunner, 'run'>;
   readonly killer: Pick<ContainerKiller, 'kill'>;
@@ -131,7 +133,16 @@ export class ContainerStarter {
     const [sources, attempt] = await Promise.all([context.env, context.attempt(of.spec.name), context.files]);
     const { ips: hostIPs, allocatable } = this.#options.node();
     const { kubernetesService } = settings;
-    const env = containerEnv(pod, of.spec, { ...sources, kubernetesService, podIPs, hostIPs, allocatable });
+    const { files } = this.#options.host.link;
+    const envFiles = await readEnvFiles(of.spec, { volumes, files }, { signal });
+    const env = containerEnv(pod, of.spec, {
+      ...sources,
+      kubernetesService,
+      podIPs,
+      hostIPs,
+      allocatable,
+      envFiles,
+    });
     const parts = subPathMounts(of.spec, { env, imageVolumes });
     const subPaths =
       parts.length === 0
