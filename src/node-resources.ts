@@ -271,6 +271,8 @@ export class NodeResources {
     const at = workers().state(uid)?.at;
     if (at !== undefined) return at === 'syncing' || at === 'stopping';
     if (table.isRejected(uid)) return false;
+    // its worker is just being made
+    if (this.#allocations.isAdmitted(uid)) return true;
     return (cache.get(uid)?.containers ?? []).some(({ state }) => state === 'running');
   }
 

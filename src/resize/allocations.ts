@@ -54,6 +54,11 @@ export class Allocations {
     return allocation === undefined ? pod : allocatedPod(pod, allocation);
   }
 
+  /** Whether the pod was admitted, and has not been forgotten. */
+  isAdmitted(uid: string): boolean {
+    return this.#granted.has(uid);
+  }
+
   /** Whether the pod asks for just what it was granted last: a sync may still be at work on what was before. */
   isGranted(pod: Pod): boolean {
     const allocation = this.#granted.get(pod.metadata.uid);
@@ -78,9 +83,8 @@ export class Allocations {
 
   /** Grants what can be; the pods whose status has something new to tell. */
   retry(find: (uid: string) => Pod | undefined): Pod[] {
+    // a pod that can't be found now may have no worker yet: it waits until it is forgotten
     const pods = [...this.#pending].map(find).filter((pod) => pod !== undefined);
-    for (const uid of this.#pending)
-      if (!pods.some(({ metadata }) => metadata.uid === uid)) this.#pending.delete(uid);
     return this.#sorted(pods).filter((pod) => this.#decide(pod));
   }
 
