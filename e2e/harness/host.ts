@@ -101,8 +101,9 @@ export async function sweep(folder: string, bridge: string): Promise<void> {
   const unmount = `for round in 1 2 3; do awk '{print $5}' /proc/self/mountinfo | grep '^${folder}/' | sort -r | xargs -r umount -l; done`;
   await outcome(['sh', '-c', unmount]);
   await outcome(['ip', 'link', 'delete', bridge]);
-  const cgroups = `find /sys/fs/cgroup -mindepth 2 -maxdepth 2 -type d -name '${bridge}' -exec find {} -depth -type d -exec rmdir {} + ';'`;
-  await outcome(['sh', '-c', cgroups]);
+  const root = `/sys/fs/cgroup/*/${bridge}`;
+  const below = ['(', '-path', root, '-o', '-path', `${root}/*`, ')'];
+  await outcome(['find', '/sys/fs/cgroup', '-depth', '-type', 'd', ...below, '-exec', 'rmdir', '{}', ';']);
   rmSync(folder, { recursive: true, force: true });
 }
 

@@ -26,9 +26,9 @@ export async function readCgroupLayout(
   }
   return {
     version: 1,
-    // beside the controllers there may be a v2 mount without any
+    // a v2 mount beside the controllers counts: it has no limits, but runtimes make groups there as well
     controllers: (folders ?? [])
-      .filter(({ type, name }) => (type === 'directory' || type === 'symlink') && name !== 'unified')
+      .filter(({ type }) => type === 'directory' || type === 'symlink')
       .map(({ name }) => name),
   };
 }

@@ -297,7 +297,11 @@ describe("a node's cgroups", () => {
     assert.deepEqual(batches, []);
     await cgroups.sweep(isForgettable, { signal });
     assert.deepEqual(batches, [
-      ['remove-cgroup /cpu/kubepods/burstable/podlost', 'remove-cgroup /memory/kubepods/burstable/podlost'],
+      [
+        'remove-cgroup /cpu/kubepods/burstable/podlost',
+        'remove-cgroup /memory/kubepods/burstable/podlost',
+        'remove-cgroup /unified/kubepods/burstable/podlost',
+      ],
     ]);
     folders['/sys/fs/cgroup/cpu/kubepods/burstable'] = [];
     await cgroups.sweep(isForgettable, { signal });
