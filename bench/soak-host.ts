@@ -9,6 +9,7 @@ export interface SoakedHost {
   readonly endpoint: string;
   readonly folder: string;
   readonly address: string;
+  readonly cgroupRoot: string;
   /** a bridge whose ports are counted */
   readonly bridge?: string;
   readonly fake?: FakeRuntime;

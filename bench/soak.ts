@@ -132,6 +132,7 @@ async function startHosts(
       endpoint: runtime.endpoint,
       folder: at,
       address: '127.0.0.1',
+      cgroupRoot: '/farlet-soak',
       fake: runtime,
       socket: runtime.socket,
     });
@@ -139,8 +140,8 @@ async function startHosts(
   if (real > 0) {
     const host = await startHost({ name: 'real', version: containerd, folder: `${folder}/real` });
     ends.push(() => host.stop());
-    const { name, endpoint, socket, bridge, address } = host;
-    hosts.push({ name, endpoint, folder: host.folder, socket, bridge, address });
+    const { name, endpoint, socket, bridge, address, cgroupRoot } = host;
+    hosts.push({ name, endpoint, folder: host.folder, socket, bridge, address, cgroupRoot });
   }
   return hosts;
 }

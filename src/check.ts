@@ -1,6 +1,12 @@
 /** `farlet check`: looks at everything a run needs, touches nothing, and says what to do about what is wrong. */
+import { readCgroupLayout } from './cgroups/cgroup-layout.ts';
+import { nodeCgroup, type CgroupDriver } from './cgroups/cgroup-name.ts';
+import { createCgroup, removeCgroup } from './cgroups/cgroup-ops.ts';
+import { runtimeCgroupDriver } from './cgroups/runtime-driver.ts';
 import type { Config } from './config/schema.ts';
+import type { CriClient } from './cri/calls.ts';
 import { connectCri } from './cri/connect.ts';
+import type { HostFiles } from './hosts/link.ts';
 import { unixLink } from './hosts/unix-link.ts';
 import { mayI } from './kube/access-reviews.ts';
 import { connectKube } from './kube/connect.ts';
@@ -25,8 +31,18 @@ const ANSWER_MS = 5_000;
 /** Prints a table; 0 if every row is well, else 1. */
 export async function runCheck({ config, kubeconfig, version, print }: CheckOptions): Promise<number> {
   const rows: Row[] = [{ what: 'configuration', ok: true, found: `${String(config.nodes.length)} node(s)` }];
-  for (const { name, hosts, rootDir } of config.nodes) {
-    for (const host of hosts) rows.push(...(await checkHost({ node: name, rootDir, ...host })));
+  for (const { name, hosts, rootDir, cgroupRoot } of config.nodes) {
+    for (const host of hosts)
+      rows.push(
+        ...(await checkHost({
+          node: name,
+          rootDir,
+          ...host,
+          cgroups: config.cgroupsPerQOS
+            ? { root: cgroupRoot ?? config.cgroupRoot, driver: config.cgroupDriver }
+            : undefined,
+        })),
+      );
   }
   rows.push(...(await checkCluster(kubeconfig, version)));
   const width = Math.max(...rows.map(({ what }) => what.length));
@@ -39,8 +55,9 @@ async function checkHost(host: {
   name: string;
   endpoint: string;
   rootDir: string;
+  cgroups: { root: string; driver: CgroupDriver } | undefined;
 }): Promise<Row[]> {
-  const { node, name, endpoint, rootDir } = host;
+  const { node, name, endpoint, rootDir, cgroups } = host;
   const link = unixLink(host);
   const cri = connectCri({ endpoint: link.cri(), host: name });
   const signal = AbortSignal.timeout(2 * ANSWER_MS);
@@ -72,6 +89,13 @@ async function checkHost(host: {
       { what: `${prefix} runtime`, ok: true, found: `${runtime} ${found}, ${String(ms)} ms` },
       ...conditions,
       files,
+      ...(cgroups === undefined
+        ? []
+        : [
+            await attempt(`${prefix} cgroups`, () =>
+              checkCgroups({ cri, files: link.files, ...cgroups }, signal),
+            ),
+          ]),
     ];
   } catch (error) {
     return [
@@ -85,6 +109,29 @@ async function checkHost(host: {
     cri.close();
     await link.close();
   }
+}
+
+/** Makes a cgroup as for a pod, and takes it away. */
+async function checkCgroups(
+  of: { cri: CriClient; files: HostFiles; root: string; driver: CgroupDriver },
+  signal: AbortSignal,
+): Promise<string> {
+  const { cri, files, root } = of;
+  const [layout, driver] = await Promise.all([
+    readCgroupLayout(files, { signal }),
+    runtimeCgroupDriver(cri, of.driver, { signal }),
+  ]);
+  const place = { layout, driver, hugePageSizes: [] };
+  const name = [...nodeCgroup(root), 'check'];
+  try {
+    await files.apply(createCgroup(name, { cpuShares: 2 }, place), { signal });
+    await files.apply(removeCgroup(name, place), { signal });
+  } catch (error) {
+    throw new Error(`${messageOf(error)}; let farlet write /sys/fs/cgroup, or set cgroupsPerQOS: false`, {
+      cause: error,
+    });
+  }
+  return `v${String(layout.version)}, driver ${driver}`;
 }
 
 const permissions = [

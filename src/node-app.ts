@@ -1,4 +1,5 @@
 /** One virtual node, put together: its host, its sources, its loop, its workers. Composition only. */
+import { reservations } from './config/reservations.ts';
 import type { Config, NodeConfig } from './config/schema.ts';
 import { connectCri } from './cri/connect.ts';
 import { readResolvConf, type ResolvConf } from './hosts/facts.ts';
@@ -20,6 +21,7 @@ import { podReference } from './model/pod-ref.ts';
 import { quantityValue } from './model/quantity.ts';
 import { VirtualNode } from './node/virtual-node.ts';
 import { buildManagers, effectiveEvictionHard, type NodeManagers } from './node-managers.ts';
+import { NodeResources } from './node-resources.ts';
 import { mergePodStatus, rejectedStatus } from './pods/merge-status.ts';
 import { PodSteps } from './pods/pod-steps.ts';
 import { TerminationMessages } from './pods/termination-messages.ts';
@@ -38,7 +40,6 @@ import type { LinuxHost } from './runtime/settings.ts';
 import { StartErrors } from './runtime/start-errors.ts';
 import { PodChanges } from './sources/pod-changes.ts';
 import { Pleg } from './sources/pleg.ts';
-import { admitPod } from './sync/admission.ts';
 import { OrphanWatch } from './sync/housekeeping.ts';
 import { PodTable } from './sync/pod-table.ts';
 import { SyncLoop } from './sync/sync-loop.ts';
@@ -83,6 +84,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   const hostConfig = node.hosts[0];
   if (hostConfig === undefined) throw new Error(`node ${node.name} has no host`);
 
+  const reserved = reservations(config);
   const metrics: Metrics = createMetrics({
     node: node.name,
     refresh: () => {
@@ -147,7 +149,8 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       port: node.port,
       labels: node.labels,
       maxPods: config.maxPods,
-      systemReserved: config.systemReserved,
+      systemReserved: reserved.system,
+      kubeReserved: reserved.kube,
       evictionHard: effectiveEvictionHard(config),
       taints: node.registerWithTaints.map(({ key, value, effect }) => ({
         key,
@@ -241,8 +244,26 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     kubernetesService: serviceAddress(config.kubernetesServiceAddress),
     seccompDefault: config.seccompDefault,
     cpuCFSQuota: config.cpuCFSQuota,
-    cpuCFSQuotaPeriod: 100_000,
+    cpuCFSQuotaPeriod: config.cpuCFSQuotaPeriod * 1000,
   };
+  const resources = new NodeResources({
+    config,
+    node,
+    host,
+    virtualNode,
+    table,
+    cache,
+    settings,
+    linuxHost: () => linuxHost(virtualNode),
+    events,
+    clock,
+    log,
+    signal,
+    workers: () => workers,
+    onDue: (uid) => {
+      queue.due(uid);
+    },
+  });
   let resolvConf: ResolvConf | undefined;
   const hostDns = async (rest: { signal: AbortSignal }): Promise<ResolvConf | undefined> => {
     if (config.resolvConf === '') return undefined;
@@ -270,6 +291,9 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     linuxHost: () => linuxHost(virtualNode),
     node: () => virtualNode.info(),
     nodeReference: virtualNode.reference(),
+    cgroupParent: (pod) => resources.cgroups.parent(pod),
+    resizer: resources.resizer,
+    cpus: resources.cpus,
     images: new ImagePuller({
       cri,
       events,
@@ -372,6 +396,8 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     startErrors,
     collector,
     volumes,
+    cgroups: resources.cgroups,
+    resizes: resources.resizes,
     objects,
     status,
     observe: pleg,
@@ -428,6 +454,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     collector,
     volumes,
     pullAccess,
+    sweepCgroups: resources.cgroups.sweep.bind(resources.cgroups),
     reasonOf: (uid) => status.current(uid)?.reason,
     onPressure: () => {
       virtualNode.statusSoon();
@@ -438,7 +465,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   const loop = new SyncLoop({
     queue,
     table,
-    workers,
+    workers: resources.workers,
     clock,
     log,
     sourcesReady: Promise.all([
@@ -447,10 +474,10 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       services.synced,
       runtimeClasses.synced,
       virtualNode.registered,
+      resources.ready(plegSynced.promise),
     ]).then(() => undefined),
-    admit: (pod, active) =>
-      managers.admit(pod) ??
-      admitPod({ pod, active, node: virtualNode.info(), taints: virtualNode.node()?.spec?.taints ?? [] }),
+    admit: (pod, active, known) => managers.admit(pod) ?? resources.admit(pod, active, known),
+    onPending: resources.onPending.bind(resources),
     onRejected: (pod, verdict) => {
       metrics.kubelet_admission_rejections_total.inc({ reason: verdict.reason });
       events.event(podReference(pod), 'Warning', verdict.reason, verdict.message);
@@ -461,9 +488,11 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     },
     onRemoved: ({ metadata }) => {
       status.forget(metadata.uid);
+      resources.forget(metadata.uid);
       running.delete(metadata.uid);
     },
     housekeeping: () => {
+      resources.retryResizes();
       if (host.state().at !== 'ready') return;
       for (const orphan of orphans.next(
         cache.pods(),
@@ -558,6 +587,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
         watchPods(),
         folders,
         loop.run(signal),
+        resources.run(),
         tick(HOUSEKEEPING_MS, () => {
           queue.housekeeping();
         }),

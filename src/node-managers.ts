@@ -45,6 +45,11 @@ export interface NodeManagersOptions {
   readonly collector: GarbageCollector;
   readonly volumes: PodVolumes;
   readonly pullAccess: PullAccess;
+  /** removes the cgroups of pods that nobody knows */
+  readonly sweepCgroups: (
+    isUnknown: (uid: string) => boolean,
+    options: { signal: AbortSignal },
+  ) => Promise<void>;
   /** the newest status of a pod, written or not */
   readonly reasonOf: (uid: string) => string | undefined;
   readonly onPressure: () => void;
@@ -201,6 +206,7 @@ export function buildManagers(options: NodeManagersOptions): NodeManagers {
         monitor.run(signal),
         every('what is dead', COLLECT_MS, async () => {
           await collect(isForgettable, { signal });
+          await options.sweepCgroups(isUnknown, { signal });
           await collectFolders();
         }),
         every('images and links', IMAGES_MS, async () => {

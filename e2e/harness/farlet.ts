@@ -20,7 +20,7 @@ export interface Farlet {
   readonly pid: () => number;
 }
 
-export type FarletHost = Pick<TestHost, 'name' | 'endpoint' | 'folder' | 'address'>;
+export type FarletHost = Pick<TestHost, 'name' | 'endpoint' | 'folder' | 'address' | 'cgroupRoot'>;
 
 export interface FarletOptions {
   readonly folder: string;
@@ -57,6 +57,7 @@ export async function startFarlet(options: FarletOptions): Promise<Farlet> {
       port: ports[index],
       nodeIP,
       rootDir: `${host.folder}/farlet`,
+      cgroupRoot: host.cgroupRoot,
       hosts: [{ name: 'box', endpoint: host.endpoint }],
       ...options.node?.(host),
     })),

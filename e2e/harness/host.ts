@@ -11,6 +11,8 @@ export interface TestHost {
   readonly endpoint: string;
   /** of its bridge: an address of this machine that is not loopback, which the API server refuses to proxy to */
   readonly address: string;
+  /** where its pods' cgroups are made: every host of the machine needs its own */
+  readonly cgroupRoot: string;
   ctr(args: readonly string[]): Promise<string>;
   /** ids of all containers, sandboxes among them */
   containers(): Promise<string[]>;
@@ -56,6 +58,7 @@ export async function startHost(options: HostOptions): Promise<TestHost> {
     socket,
     endpoint: `unix://${socket}`,
     address,
+    cgroupRoot: `/${bridge}`,
     ctr,
     pid: () => running?.pid ?? -1,
     containers: async () => (await ctr(['containers', 'ls', '-q'])).split('\n').filter((id) => id !== ''),
@@ -138,11 +141,14 @@ export async function killShims(folder: string): Promise<void> {
   }
 }
 
-/** Takes away the mounts below a folder, the bridge, and the folder. */
+/** Takes away the mounts below a folder, the bridge, the cgroups named as the bridge, and the folder. */
 export async function sweep(folder: string, bridge: string): Promise<void> {
   const unmount = `for round in 1 2 3; do awk '{print $5}' /proc/self/mountinfo | grep '^${folder}/' | sort -r | xargs -r umount -l; done`;
   await outcome(['sh', '-c', unmount]);
   await outcome(['ip', 'link', 'delete', bridge]);
+  const root = `/sys/fs/cgroup/*/${bridge}`;
+  const below = ['(', '-path', root, '-o', '-path', `${root}/*`, ')'];
+  await outcome(['find', '/sys/fs/cgroup', '-depth', '-type', 'd', ...below, '-exec', 'rmdir', '{}', ';']);
   rmSync(folder, { recursive: true, force: true });
 }
 

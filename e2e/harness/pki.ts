@@ -1,4 +1,5 @@
 /** Certificates for a control plane of its own, made with the openssl command. */
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { run } from './processes.ts';
 
@@ -84,7 +85,9 @@ export class Authority {
       this.cert,
       '-CAkey',
       `${this.folder}/${this.#name}.key`,
-      '-CAcreateserial',
+      // a serial file would be written by all who are issued at once
+      '-set_serial',
+      `0x${randomBytes(16).toString('hex')}`,
       '-extfile',
       `${base}.ext`,
       '-out',

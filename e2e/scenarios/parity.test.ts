@@ -48,9 +48,10 @@ before(async () => {
   ]);
   recorder = await startRecorder({ kubeconfig: plane.kubeconfig, folder: `${folder}/recorder` });
   const proxied = await Promise.all(
-    [...hosts.values()].map(async ({ name, folder: hostFolder, socket, address }) => ({
+    [...hosts.values()].map(async ({ name, folder: hostFolder, socket, address, cgroupRoot }) => ({
       name,
       address,
+      cgroupRoot,
       folder: hostFolder,
       endpoint: (await recorder.proxy(name, socket)).endpoint,
     })),

@@ -4,6 +4,7 @@ import { LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
 import { badFiles } from './files.ts';
 import { managerProblems } from './manager-problems.ts';
+import { resourceProblems } from './resource-problems.ts';
 import { configSchema, type Config } from './schema.ts';
 
 /** The file can't be used. `problems` are sentences for people; the process exits with 2. */
@@ -44,6 +45,7 @@ export function parseConfig(text: string, file: string): Config {
   const problems = [
     ...clashes(parsed.data),
     ...managerProblems(parsed.data),
+    ...resourceProblems(parsed.data),
     ...badEndpoints(parsed.data),
     ...badFiles(parsed.data),
   ];

@@ -1,6 +1,7 @@
 /** The configuration: every key with its default and its meaning. Keys of KubeletConfiguration keep its names, forms and defaults. */
 import { z } from 'zod';
 import { defaultEvictionHard } from '../model/eviction-thresholds.ts';
+import { parseCpuSet } from '../model/cpu-set.ts';
 import { duration } from './units.ts';
 
 const dnsName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -42,6 +43,10 @@ const node = z.strictObject({
     .startsWith('/')
     .default('/var/lib/farlet')
     .describe('where volumes and pod files are, on the host'),
+  cgroupRoot: z
+    .string()
+    .optional()
+    .describe('cgroupRoot for this node alone: two nodes on one machine need one each'),
   hosts: z
     .array(host)
     .min(1)
@@ -95,6 +100,32 @@ export const configSchema = z.strictObject({
     .default(false)
     .describe('RuntimeDefault for containers that name no seccomp profile'),
   cpuCFSQuota: z.boolean().default(true).describe('enforce CPU limits'),
+  cpuCFSQuotaPeriod: duration('100ms').describe('the period of CPU limits, 1ms to 1s'),
+  podPidsLimit: z.number().int().default(-1).describe('processes a pod may have; 0 or less: no limit'),
+  cgroupsPerQOS: z
+    .boolean()
+    .default(true)
+    .describe(
+      'give pods cgroups of their own on the host, by class of service; false: the runtime places them',
+    ),
+  cgroupDriver: z
+    .enum(['cgroupfs', 'systemd'])
+    .default('cgroupfs')
+    .describe("who manages the host's cgroups; counts only where the runtime can't tell"),
+  cgroupRoot: z
+    .string()
+    .regex(/^(|\/[a-z0-9./]*)$/, 'must be empty or an absolute path of lower case letters, digits and dots')
+    .default('')
+    .describe("the cgroup that pods' cgroups are made in; made if it is missing"),
+  enforceNodeAllocatable: z
+    .array(
+      z.enum(
+        ['pods', 'none'],
+        'only pods or none: what the host reserves for itself is not limited by farlet',
+      ),
+    )
+    .optional()
+    .describe('whether all pods together are held to allocatable; default: pods, none without cgroupsPerQOS'),
   systemReserved: z.record(z.string(), z.string()).default({}).describe("taken off the node's allocatable"),
   imageGCHighThresholdPercent: percent(85).describe(
     'how full the file system with the images may get before unused images go; 100: off',
@@ -117,6 +148,40 @@ export const configSchema = z.strictObject({
   containerLogMaxFiles: z.number().int().min(2).default(5).describe('log files of a container, at most'),
   containerLogMaxWorkers: z.number().int().min(1).default(1).describe('logs that are rotated at a time'),
   containerLogMonitorInterval: duration('10s').describe('how often the size of logs is looked at'),
+  kubeReserved: z.record(z.string(), z.string()).default({}).describe('the same, and added to it'),
+  reservedSystemCPUs: z
+    .string()
+    .refine((text) => parseCpuSet(text) !== undefined, 'must be a list of CPUs, as 0-1,4')
+    .default('')
+    .describe('CPUs that no pod gets for itself; they go before the cpu of systemReserved and kubeReserved'),
+  cpuManagerPolicy: z
+    .enum(['none', 'static'])
+    .default('none')
+    .describe('static: guaranteed pods that ask for whole CPUs have them for themselves'),
+  cpuManagerPolicyOptions: z
+    .strictObject({
+      'full-pcpus-only': z.enum(['true', 'false']).optional().describe('whole cores or nothing'),
+      'strict-cpu-reservation': z
+        .enum(['true', 'false'])
+        .optional()
+        .describe('no pod at all on reserved CPUs'),
+    })
+    .default({}),
+  cpuManagerReconcilePeriod: duration('10s').describe(
+    "how often containers' CPUs are compared with what they should have",
+  ),
+  memorySwap: z
+    .strictObject({
+      swapBehavior: z
+        .enum(['', 'NoSwap'], 'only NoSwap: pods of farlet do not swap')
+        .default('')
+        .describe('pods never swap'),
+    })
+    .prefault({}),
+  allowedUnsafeSysctls: z
+    .array(z.string())
+    .default([])
+    .describe('sysctls beyond the safe ones that pods may set; * at the end stands for anything'),
   evictionHard: z
     .record(z.string(), z.string())
     .default({ ...defaultEvictionHard })

@@ -1,5 +1,5 @@
 /** Whether a node that is short of something takes a pod (eviction_manager.go Admit). Pure. */
-import { isCriticalPod } from '../model/critical-pod.ts';
+import { isCritical } from '../model/critical-pod.ts';
 import type { Pod } from '../model/kube.ts';
 import type { NodePressure } from '../model/node-pressure.ts';
 import { podQosClass } from '../model/pod-qos.ts';
@@ -15,7 +15,7 @@ export function refusedUnderPressure(
   pod: Pod,
   pressures: readonly NodePressure[],
 ): { readonly admitted: false; readonly reason: 'Evicted'; readonly message: string } | undefined {
-  if (pressures.length === 0 || isCriticalPod(pod)) return undefined;
+  if (pressures.length === 0 || isCritical(pod)) return undefined;
   if (pressures.length === 1 && pressures[0] === 'MemoryPressure') {
     if (podQosClass(pod) !== 'BestEffort') return undefined;
     if ((pod.spec.tolerations ?? []).some((toleration) => tolerates(toleration, memoryTaint)))

@@ -8,7 +8,7 @@
 import type { DiskLayout } from '../hosts/disk-layout.ts';
 import type { HostWatcher } from '../hosts/host-monitor.ts';
 import type { HostAnswer, HostFiles, HostQuery } from '../hosts/link.ts';
-import { isCriticalPod } from '../model/critical-pod.ts';
+import { isCritical } from '../model/critical-pod.ts';
 import { messageOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { EvictionThreshold } from '../model/eviction-thresholds.ts';
@@ -224,7 +224,7 @@ export class Evictor implements HostWatcher {
   #evict(pod: Pod, order: KillOrder): boolean {
     const { events, kill, log } = this.#options;
     const { name, namespace, uid } = pod.metadata;
-    if (isCriticalPod(pod)) {
+    if (isCritical(pod)) {
       log.warn({ pod: name, namespace, uid }, 'a critical pod is not evicted');
       return false;
     }

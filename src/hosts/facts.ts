@@ -22,6 +22,7 @@ export interface HostFacts {
   readonly cgroupVersion: 1 | 2;
   readonly swapController: boolean;
   readonly selinux: boolean;
+  readonly appArmor: boolean;
   /** CPUs with a thermal_throttle folder, which containers must not see */
   readonly thermalThrottleCpus: readonly number[];
 }
@@ -48,6 +49,7 @@ export async function readHostFacts(files: HostFiles, rootDir: string, { signal 
     cgroup2,
     memorySwap,
     selinux,
+    appArmor,
     throttled,
   ] = await Promise.all([
     text('/proc/meminfo'),
@@ -64,6 +66,7 @@ export async function readHostFacts(files: HostFiles, rootDir: string, { signal 
     files.stat('/sys/fs/cgroup/cgroup.controllers', { signal }),
     files.stat('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes', { signal }),
     files.stat('/sys/fs/selinux/enforce', { signal }),
+    text('/sys/module/apparmor/parameters/enabled'),
     readThrottledCpus(files, { signal }),
   ]);
   const memory = parseMeminfo(meminfo);
@@ -85,6 +88,7 @@ export async function readHostFacts(files: HostFiles, rootDir: string, { signal 
     cgroupVersion: cgroup2 === undefined ? 1 : 2,
     swapController: cgroup2 !== undefined || memorySwap !== undefined,
     selinux: selinux !== undefined,
+    appArmor: appArmor.startsWith('Y'),
     thermalThrottleCpus: throttled,
   };
 }

@@ -121,7 +121,14 @@ export type FileOp =
    * Compresses a file where it lies: `<path>.gz` takes its place with the same mode, by way of `<path>.tmp`. As a
    * command: `gzip -c <path> > <path>.tmp && chmod --reference … && mv <path>.tmp <path>.gz && rm <path>`.
    */
-  | { readonly op: 'gzip'; readonly path: string };
+  | { readonly op: 'gzip'; readonly path: string }
+  /** Writes a value into a file of the kernel (a control group's) that is there, in one write. */
+  | { readonly op: 'set'; readonly path: string; readonly value: string }
+  /**
+   * Removes a control group and those below it, deepest first; nothing there is fine. One that still has processes
+   * is an error of kind `conflict`.
+   */
+  | { readonly op: 'remove-cgroup'; readonly path: string };
 
 /** A line of the host's mount table (proc(5), mountinfo). */
 export interface MountEntry {

@@ -1,5 +1,5 @@
 /** The files of the machine that farlet itself runs on: what the unix link's hosts have. */
-import { watch, type Stats } from 'node:fs';
+import { constants, watch, type Stats } from 'node:fs';
 import {
   chmod,
   lchown,
@@ -51,6 +51,7 @@ const kinds: Record<string, ErrorKind> = {
   ENOSPC: 'resource-exhausted',
   EDQUOT: 'resource-exhausted',
   EEXIST: 'already-exists',
+  EBUSY: 'conflict',
 };
 
 export class LocalFiles implements HostFiles {
@@ -271,6 +272,12 @@ export class LocalFiles implements HostFiles {
         return;
       case 'gzip':
         await gzipFile(op.path, { signal });
+        return;
+      case 'set':
+        await setValue(op);
+        return;
+      case 'remove-cgroup':
+        await removeCgroup(op.path);
     }
   }
 
@@ -352,6 +359,20 @@ async function writeInPlace(op: FileOp & { op: 'write' }): Promise<void> {
   await file.writeFile(op.data);
   await own(op);
   await file.chmod(op.mode);
+}
+
+/** Never made: a control group's files come with it, and one that is missing means that the kernel can't do it. */
+async function setValue(op: FileOp & { op: 'set' }): Promise<void> {
+  await using file = await open(op.path, constants.O_WRONLY);
+  await file.write(op.value);
+}
+
+/** The files in it go with the folder; only folders are removed. */
+async function removeCgroup(path: string): Promise<void> {
+  const entries = await readdir(path, { withFileTypes: true }).catch(ignore('ENOENT'));
+  if (entries === undefined) return;
+  for (const entry of entries) if (entry.isDirectory()) await removeCgroup(`${path}/${entry.name}`);
+  await rmdir(path).catch(ignore('ENOENT'));
 }
 
 async function remove(path: string): Promise<void> {

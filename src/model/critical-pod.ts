@@ -1,12 +1,19 @@
 import type { Pod } from './kube.ts';
+import { annotations } from './labels.ts';
 
-/** SystemCriticalPriority (pkg/apis/scheduling). */
-const criticalPriority = 2_000_000_000;
+const systemCriticalPriority = 2_000_000_000;
 
-/** Pods that a node keeps even when it is short of something: static and mirror pods, and system priorities (pkg/kubelet/types IsCriticalPod). */
-export function isCriticalPod({ metadata: { annotations = {} }, spec }: Pod): boolean {
-  const source = annotations['kubernetes.io/config.source'];
-  if (source !== undefined && source !== 'api') return true;
-  if (annotations['kubernetes.io/config.mirror'] !== undefined) return true;
-  return (spec.priority ?? 0) >= criticalPriority;
+/** From a file or another fixed source rather than the API server (pkg/kubelet/types IsStaticPod). */
+export function isStatic(pod: Pod): boolean {
+  const source = pod.metadata.annotations?.[annotations.configSource];
+  return source !== undefined && source !== 'api';
+}
+
+/** Static pods, their mirrors, and pods of system-critical priority (IsCriticalPod). */
+export function isCritical(pod: Pod): boolean {
+  return (
+    isStatic(pod) ||
+    pod.metadata.annotations?.[annotations.configMirror] !== undefined ||
+    (pod.spec.priority ?? 0) >= systemCriticalPriority
+  );
 }

@@ -22,4 +22,6 @@ export const annotations = {
   configSource: 'kubernetes.io/config.source',
   configSeen: 'kubernetes.io/config.seen',
   configMirror: 'kubernetes.io/config.mirror',
+  /** on containers that have CPUs for themselves: which, so that a restarted farlet knows */
+  exclusiveCpus: 'farlet.dev/exclusive-cpus',
 } as const;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { matchesNode, type NodeSelectorTerm } from './node-selector.ts';
+import { matchesTerms, type NodeSelectorTerm } from './node-selector.ts';
 
 const node = { name: 'edge-1', labels: { zone: 'a', cores: '8' } };
 const label = (key: string, operator: string, ...values: string[]): NodeSelectorTerm => ({
@@ -34,6 +34,6 @@ describe('node selector terms', () => {
   ];
   for (const [name, terms, expected] of rows)
     it(`${name}: ${String(expected)}`, () => {
-      assert.equal(matchesNode(terms, node), expected);
+      assert.equal(matchesTerms(terms, node), expected);
     });
 });

@@ -12,7 +12,7 @@ export interface NodeSelectorTerm {
 }
 
 /** Whether one of the terms holds; a term without requirements never does. */
-export function matchesNode(
+export function matchesTerms(
   terms: readonly NodeSelectorTerm[],
   node: { readonly name: string; readonly labels: Readonly<Record<string, string>> },
 ): boolean {
@@ -40,10 +40,21 @@ function satisfies(
     case 'DoesNotExist':
       return value === undefined;
     case 'Gt':
-      return value !== undefined && Number(value) > Number(values[0]);
+      return compare(value, values, (a, b) => a > b);
     case 'Lt':
-      return value !== undefined && Number(value) < Number(values[0]);
+      return compare(value, values, (a, b) => a < b);
     default:
       return false;
   }
+}
+
+function compare(
+  value: string | undefined,
+  values: readonly string[],
+  holds: (a: bigint, b: bigint) => boolean,
+): boolean {
+  const [wanted] = values;
+  if (value === undefined || wanted === undefined || values.length !== 1) return false;
+  const integer = /^[+-]?\d+$/;
+  return integer.test(value) && integer.test(wanted) && holds(BigInt(value), BigInt(wanted));
 }

@@ -35,4 +35,5 @@ export type KillReason =
   | 'unknown-state'
   | 'pod-deleted'
   | 'failed-post-start'
+  | 'resized'
   | 'obsolete';

@@ -6,12 +6,19 @@ import { quantityMilli, quantityValue } from './quantity.ts';
 type Amounts = Record<string, number>;
 
 export function podRequest(pod: Pod): Amounts {
+  const total = podAmounts(pod, 'requests');
+  add(total, requestAmounts(pod.spec.overhead));
+  return total;
+}
+
+/** Without overhead: the sum over containers, or the greediest moment of initialization; the pod's own go before all. */
+export function podAmounts(pod: Pod, list: 'requests' | 'limits'): Amounts {
   const total: Amounts = {};
-  for (const container of pod.spec.containers) add(total, requests(container.resources?.requests));
+  for (const container of pod.spec.containers) add(total, requestAmounts(container.resources?.[list]));
   const sidecars: Amounts = {};
   const peak: Amounts = {};
   for (const container of pod.spec.initContainers ?? []) {
-    const own = requests(container.resources?.requests);
+    const own = requestAmounts(container.resources?.[list]);
     if (isSidecar(container)) {
       add(total, own);
       add(sidecars, own);
@@ -19,12 +26,11 @@ export function podRequest(pod: Pod): Amounts {
     } else raise(peak, sum(sidecars, own));
   }
   raise(total, peak);
-  Object.assign(total, requests(pod.spec.resources?.requests));
-  add(total, requests(pod.spec.overhead));
+  Object.assign(total, requestAmounts(pod.spec.resources?.[list]));
   return total;
 }
 
-function requests(list: NonNullable<Container['resources']>['requests']): Amounts {
+export function requestAmounts(list: NonNullable<Container['resources']>['requests']): Amounts {
   return Object.fromEntries(
     Object.entries(list ?? {}).map(([name, amount]) => [
       name,

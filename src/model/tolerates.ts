@@ -8,8 +8,12 @@ export interface Toleration {
 }
 
 /** Whether a pod with this toleration may be where the taint is (core/v1 ToleratesTaint). */
-export function tolerates({ key, operator, value, effect }: Toleration, taint: Taint): boolean {
-  if (effect !== undefined && effect !== '' && effect !== taint.effect) return false;
-  if (key !== undefined && key !== '' && key !== taint.key) return false;
-  return operator === 'Exists' || (key !== undefined && (value ?? '') === (taint.value ?? ''));
+export function tolerates(
+  { key = '', operator = '', value = '', effect = '' }: Toleration,
+  taint: Taint,
+): boolean {
+  if (effect !== '' && effect !== taint.effect) return false;
+  if (key !== '' && key !== taint.key) return false;
+  if (operator === 'Exists') return true;
+  return (operator === '' || operator === 'Equal') && value === (taint.value ?? '');
 }

@@ -2,6 +2,7 @@
 import type { HostFacts } from '../hosts/facts.ts';
 import type { RuntimeInfo } from '../hosts/runtime-host.ts';
 import type { KubeNode, NodeCondition, NodeStatus, Taint } from '../model/kube.ts';
+import { isExtendedResource } from '../model/extended-resource.ts';
 import { formatMilli, quantityMilli, quantityValue } from '../model/quantity.ts';
 import { thresholdAmount } from './thresholds.ts';
 
@@ -16,6 +17,7 @@ export interface NodeIdentity {
   readonly taints: readonly Taint[];
   readonly maxPods: number;
   readonly systemReserved: Readonly<Record<string, string>>;
+  readonly kubeReserved: Readonly<Record<string, string>>;
   readonly evictionHard: Readonly<Record<string, string>>;
 }
 
@@ -51,10 +53,13 @@ export interface StatusParts {
   readonly runtime: RuntimeInfo | undefined;
   readonly images: NonNullable<NodeStatus['images']>;
   readonly conditions: readonly NodeCondition[];
+  /** what the Node says so far: others may have told of extended resources, which stay */
+  readonly previous?: NodeStatus | undefined;
 }
 
-export function nodeStatus({ identity, facts, runtime, images, conditions }: StatusParts): NodeStatus {
-  const capacity = nodeCapacity(identity, facts);
+export function nodeStatus(parts: StatusParts): NodeStatus {
+  const { identity, facts, runtime, images, conditions, previous } = parts;
+  const capacity = { ...nodeCapacity(identity, facts), ...extended(previous?.capacity) };
   return {
     addresses: [
       { type: 'InternalIP', address: identity.ip },
@@ -115,7 +120,7 @@ function hugePageAmount(kib: number): string {
 
 /** Capacity less what is reserved, what eviction keeps free, and for memory every huge page. */
 export function nodeAllocatable(
-  { systemReserved, evictionHard }: NodeIdentity,
+  { systemReserved, kubeReserved, evictionHard }: Reserved,
   capacity: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const hugePages = Object.entries(capacity)
@@ -123,8 +128,10 @@ export function nodeAllocatable(
     .reduce((sum, [, amount]) => sum + quantityValue(amount), 0);
   return Object.fromEntries(
     Object.entries(capacity).map(([name, amount]) => {
-      if (name === 'cpu')
-        return [name, formatMilli(Math.max(0, quantityMilli(amount) - quantityMilli(systemReserved.cpu)))];
+      if (name === 'cpu') {
+        const reserved = quantityMilli(systemReserved.cpu) + quantityMilli(kubeReserved.cpu);
+        return [name, formatMilli(Math.max(0, quantityMilli(amount) - reserved))];
+      }
       const whole = quantityValue(amount);
       const eviction =
         name === 'memory'
@@ -132,8 +139,15 @@ export function nodeAllocatable(
           : name === 'ephemeral-storage'
             ? thresholdAmount(evictionHard['nodefs.available'], whole)
             : 0;
-      const rest = Math.max(0, Math.floor(whole - quantityValue(systemReserved[name]) - eviction));
+      const reserved = quantityValue(systemReserved[name]) + quantityValue(kubeReserved[name]);
+      const rest = Math.max(0, Math.floor(whole - reserved - eviction));
       return [name, name === 'memory' && rest % 1024 === 0 ? `${rest / 1024}Ki` : String(rest)];
     }),
   );
+}
+
+type Reserved = Pick<NodeIdentity, 'systemReserved' | 'kubeReserved' | 'evictionHard'>;
+
+function extended(resources: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(resources ?? {}).filter(([name]) => isExtendedResource(name)));
 }

@@ -112,6 +112,18 @@ export class VirtualNode {
     }
   }
 
+  /** Reads the Node's labels and taints anew: somebody may just have changed them. */
+  async refresh({ signal }: { signal: AbortSignal }): Promise<void> {
+    const { client, identity } = this.#options;
+    const read = await client.get<KubeNode>(paths.node(identity.name), { signal });
+    if (this.#node !== undefined)
+      this.#node = {
+        ...this.#node,
+        metadata: read.metadata,
+        ...(read.spec === undefined ? {} : { spec: read.spec }),
+      };
+  }
+
   /** Something that the status depends on has changed. */
   statusSoon(): void {
     this.#wake?.();
@@ -244,6 +256,7 @@ export class VirtualNode {
       facts,
       runtime: host.runtime(),
       images: await this.#listImages(signal),
+      previous: this.#node?.status,
       conditions: nodeConditions({
         host: host.state(),
         pleg: pleg(),

@@ -4,6 +4,8 @@ import type { ContainerStatus, Pod, PodCondition } from '../model/kube.ts';
 import type { PodPhase } from './phase.ts';
 
 export const ownedConditions: readonly string[] = [
+  'PodResizePending',
+  'PodResizeInProgress',
   'PodReadyToStartContainers',
   'Initialized',
   'Ready',
@@ -25,6 +27,8 @@ export interface ConditionsInput {
   readonly sandboxReady: boolean;
   /** the newest conditions known: times are kept where the status stays, foreign ones are kept whole */
   readonly previous: readonly PodCondition[];
+  /** resizes that wait or are under way */
+  readonly resize?: readonly PodCondition[];
   /** RFC 3339 */
   readonly now: string;
 }
@@ -40,7 +44,11 @@ export function podConditions(input: ConditionsInput): PodCondition[] {
     ['PodScheduled', { status: 'True' }],
   ];
   const foreign = previous.filter(({ type }) => !ownedConditions.includes(type));
-  return [...foreign, ...verdicts.map(([type, verdict]) => condition(type, verdict, input))];
+  return [
+    ...foreign,
+    ...(input.resize ?? []),
+    ...verdicts.map(([type, verdict]) => condition(type, verdict, input)),
+  ];
 }
 
 function condition(type: string, verdict: Verdict, { pod, previous, now }: ConditionsInput): PodCondition {

@@ -7,8 +7,10 @@ import type {
   ContainerStatus,
   Pod,
   VolumeMount,
+  ResourceRequirements,
 } from '../model/kube.ts';
 import { annotations } from '../model/labels.ts';
+import type { ResourceAmounts } from '../model/resource-amounts.ts';
 import { formatMilli, quantityMilli, quantityValue } from '../model/quantity.ts';
 import type { ObservedContainer } from '../model/runtime-state.ts';
 import { rfc3339 } from '../util/clock.ts';
@@ -33,6 +35,8 @@ export interface ContainerStatusInput {
   readonly terminationMessage: (containerId: string) => string | undefined;
   /** the runtime told of everything it holds, so what it lacks is gone */
   readonly isComplete: boolean;
+  /** what a running container really has; undefined: what its spec says */
+  readonly actuated?: ResourceAmounts | undefined;
 }
 
 const NS_PER_MS = 1_000_000;
@@ -114,7 +118,7 @@ function seen(
     imageID: newest.imageRef,
     containerID: `${runtimeName}://${newest.id}`,
     started: false,
-    ...resourcesOf(container.spec, newest),
+    ...resourcesOf(container.spec, newest, input.actuated),
     ...mountsOf(input),
     ...userOf(newest),
   };
@@ -225,47 +229,43 @@ function userOf({ user }: ObservedContainer): Pick<ContainerStatus, 'user'> {
 function resourcesOf(
   spec: Container,
   observed: ObservedContainer,
+  actuated: ResourceAmounts | undefined,
 ): Pick<ContainerStatus, 'resources' | 'allocatedResources'> {
-  const { requests, limits } = spec.resources ?? {};
-  const allocated =
-    requests === undefined || Object.keys(requests).length === 0 ? {} : { allocatedResources: requests };
-  if (observed.state !== 'running' || observed.resources === undefined) {
-    return {
-      ...allocated,
-      resources: {
-        ...(limits === undefined ? {} : { limits }),
-        ...(requests === undefined ? {} : { requests }),
-      },
-    };
-  }
-  const { cpuQuota, cpuPeriod, cpuShares, memoryLimitBytes } = observed.resources;
-  const actualLimits = { ...limits };
-  const actualRequests = { ...requests };
-  if (limits?.cpu !== undefined && cpuQuota > 0 && cpuPeriod > 0) {
-    const milli = Math.floor((cpuQuota * 1000) / cpuPeriod);
-    if (milli !== quantityMilli(limits.cpu)) actualLimits.cpu = formatMilli(milli);
-  }
-  if (
-    limits?.memory !== undefined &&
-    memoryLimitBytes > 0 &&
-    memoryLimitBytes !== quantityValue(limits.memory)
-  ) {
-    actualLimits.memory = String(memoryLimitBytes);
-  }
-  if (requests?.cpu !== undefined && cpuShares > 2 && cpuShares !== sharesOf(requests.cpu)) {
-    actualRequests.cpu = formatMilli(Math.floor((cpuShares * 1000) / 1024));
-  }
+  const { requests } = spec.resources ?? {};
   return {
-    ...allocated,
-    resources: {
-      ...(Object.keys(actualLimits).length === 0 ? {} : { limits: actualLimits }),
-      ...(Object.keys(actualRequests).length === 0 ? {} : { requests: actualRequests }),
-    },
+    ...(requests === undefined || Object.keys(requests).length === 0 ? {} : { allocatedResources: requests }),
+    resources: withAmounts(spec, observed.state === 'running' ? actuated : undefined),
   };
 }
 
-function sharesOf(cpu: string): number {
-  return Math.floor((quantityMilli(cpu) * 1024) / 1000);
+/** The spec's resources with the amounts that are known; what is not limited stays so. */
+function withAmounts(spec: Container, known: ResourceAmounts | undefined): ResourceRequirements {
+  const { limits, requests } = spec.resources ?? {};
+  const told = (
+    list: Record<string, string>,
+    amounts: { cpu: number; memory: number } | undefined,
+  ): Record<string, string> => ({
+    ...list,
+    ...(list.cpu === undefined || amounts === undefined || quantityMilli(list.cpu) === amounts.cpu
+      ? {}
+      : { cpu: formatMilli(amounts.cpu) }),
+    ...(list.memory === undefined || amounts === undefined
+      ? {}
+      : { memory: quantityOr(list.memory, amounts.memory) }),
+  });
+  return {
+    ...(limits === undefined
+      ? {}
+      : { limits: told(limits, known && { cpu: known.cpuLimit, memory: known.memoryLimit }) }),
+    ...(requests === undefined
+      ? {}
+      : { requests: told(requests, known && { cpu: known.cpuRequest, memory: known.memoryRequest }) }),
+  };
+}
+
+/** The text that is there, if it says the same. */
+function quantityOr(text: string, bytes: number): string {
+  return quantityValue(text) === bytes ? text : String(bytes);
 }
 
 function hasInit(pod: Pod): boolean {

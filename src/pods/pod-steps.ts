@@ -6,7 +6,7 @@
  * I3. The object goes only after the runtime and the host's disk hold nothing of the pod.
  */
 import type { HostState, RuntimeInfo } from '../hosts/runtime-host.ts';
-import { FarletError } from '../model/errors.ts';
+import { FarletError, kindOf, messageOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { Pod, PodStatus, RuntimeClass, Secret } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
@@ -20,11 +20,14 @@ import type { ProbeResults } from '../runtime/init-actions.ts';
 import { readPullSecrets } from '../runtime/pull-secrets.ts';
 import type { StartErrors } from '../runtime/start-errors.ts';
 import { firstFailure } from '../runtime/steps.ts';
+import { settledBoth } from '../util/abort.ts';
 import { jittered } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
 import { isTerminalPhase } from '../model/phase.ts';
 import { finalStatus } from './merge-status.ts';
+import { overriddenStatus } from './overridden-status.ts';
+import type { PodResizes } from './pod-resizes.ts';
 import { podStatus } from './status.ts';
 import type { TerminationMessages } from './termination-messages.ts';
 
@@ -45,6 +48,11 @@ export interface PodStepsOptions {
   readonly startErrors: StartErrors;
   readonly collector: { removePod(state: PodRuntimeState, options: { signal: AbortSignal }): Promise<void> };
   readonly volumes: PodVolumes;
+  readonly cgroups: {
+    prepare(pod: Pod, options: { create: boolean; signal: AbortSignal }): Promise<void>;
+    remove(pod: Pod, options: { signal: AbortSignal }): Promise<void>;
+  };
+  readonly resizes: PodResizes;
   readonly objects: {
     register(pod: Pod): void;
     unregister(uid: string): void;
@@ -87,6 +95,7 @@ export class PodSteps {
     if (hostState.at !== 'ready') return { kind: 'paused' };
     const state = this.#state(pod);
     await messages.read(state, { signal });
+    this.#options.resizes.observe(pod, state);
     const current = this.#status(pod, state, { isTerminal: false });
     if (isTerminalPhase(current.phase)) {
       status.set(pod, { status: current, mayRun: true });
@@ -113,9 +122,18 @@ export class PodSteps {
     }
     objects.register(pod);
     probes.add(pod);
-    const actions = computeActions({ pod, state, probes });
-    const mounted = await volumes.mount(pod, { signal });
-    if (isIdle(actions)) return { kind: 'settled', ...this.#nextLook(pod, deadline) };
+    const { actions, resize } = this.#options.resizes.plan(
+      pod,
+      state,
+      computeActions({ pod, state, probes }),
+    );
+    const idle = isIdle(actions) && resize === undefined;
+    // one after the other would be a round trip more for every pod
+    const [mounted] = await settledBoth(
+      volumes.mount(pod, { signal }),
+      idle ? Promise.resolve() : this.#prepareCgroup(pod, { create: actions.createSandbox, signal }),
+    );
+    if (idle) return { kind: 'settled', ...this.#nextLook(pod, deadline) };
     const handler = await this.#runtimeHandler(pod);
     const starts = actions.start.length + actions.startInit.length + actions.startEphemeral.length > 0;
     const result = await this.#options.runtime.syncPod(
@@ -123,6 +141,7 @@ export class PodSteps {
         pod,
         state,
         actions,
+        resize,
         volumes: mounted,
         pullSecrets: starts
           ? await readPullSecrets(pod, { secret: objects.secret.bind(objects), events }, { signal })
@@ -155,7 +174,7 @@ export class PodSteps {
     await messages.read(before, { signal });
     // nothing is known yet of how its containers will end: that is told once they have
     status.set(pod, {
-      status: withOverride(this.#status(pod, before, { isTerminal: false }), override),
+      status: overriddenStatus(this.#status(pod, before, { isTerminal: false }), override),
       mayRun: true,
     });
     const steps = await runtime.killPod({ pod, state: before, graceSeconds }, { signal });
@@ -172,20 +191,21 @@ export class PodSteps {
     }
     await messages.read(after, { signal });
     status.set(pod, {
-      status: withOverride(this.#status(pod, after, { isTerminal: true }), override),
+      status: overriddenStatus(this.#status(pod, after, { isTerminal: true }), override),
       mayRun: false,
     });
   }
 
   async finishPod(pod: Pod, { signal }: { signal: AbortSignal }): Promise<void> {
-    const { host, collector, objects, status, volumes, observe, probes, cache, forgetPod } = this.#options;
+    const { host, collector, objects, status, volumes, cgroups, observe, probes, cache, forgetPod } =
+      this.#options;
     if (host.state().at !== 'ready')
       throw new FarletError('unavailable', 'the host is not ready: the pod is cleaned up when it is back');
     const { uid } = pod.metadata;
     const last = status.current(uid) ?? pod.status ?? {};
     status.set(pod, { status: finalStatus(last, pod), mayRun: false });
     probes.remove(uid);
-    await volumes.unmount(uid, { signal });
+    await settledBoth(volumes.unmount(uid, { signal }), cgroups.remove(pod, { signal }));
     objects.unregister(uid);
     if (pod.metadata.deletionTimestamp === undefined) {
       await status.settled(uid);
@@ -221,10 +241,30 @@ export class PodSteps {
     await observe.refresh(pod, { signal });
   }
 
+  async #prepareCgroup(
+    pod: Pod,
+    { create, signal }: { create: boolean; signal: AbortSignal },
+  ): Promise<void> {
+    const { cgroups, events } = this.#options;
+    try {
+      await cgroups.prepare(pod, { create, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      const why = `unable to ensure pod container exists: ${messageOf(error)}`;
+      events.event(podReference(pod), 'Warning', 'FailedToCreatePodContainer', why);
+      throw new FarletError(
+        kindOf(error),
+        `failed to ensure that the pod: ${pod.metadata.uid} cgroups exist and are correctly applied: ${messageOf(error)}; set cgroupsPerQOS: false if farlet may not write the host's cgroups`,
+        { cause: error },
+      );
+    }
+  }
+
   async #afterSync(pod: Pod, result: PodSyncResult, signal: AbortSignal): Promise<SyncOutcome> {
     const { clock, log, observe, startErrors } = this.#options;
     const { uid, name, namespace } = pod.metadata;
     startErrors.update(uid, result.steps);
+    this.#options.resizes.tellFailure(pod, result.steps);
     await observe.refresh(podRef(pod), { signal });
     const failed = result.steps.filter(({ error }) => error !== undefined);
     if (result.error === undefined && failed.length === 0) return { kind: 'acted' };
@@ -249,7 +289,7 @@ export class PodSteps {
   }
 
   #status(pod: Pod, state: PodRuntimeState, { isTerminal: terminal }: { isTerminal: boolean }): PodStatus {
-    const { startErrors, probes, messages, nodeIPs, host, clock, status } = this.#options;
+    const { startErrors, probes, messages, resizes, nodeIPs, host, clock, status } = this.#options;
     const { uid } = pod.metadata;
     return podStatus({
       pod,
@@ -261,6 +301,7 @@ export class PodSteps {
       },
       probes,
       terminationMessage: (id) => messages.get(id),
+      resize: resizes,
       nodeIPs: nodeIPs(),
       runtimeName: host.runtime()?.name ?? 'unknown',
       recursiveReadOnly: this.#recursiveReadOnly(pod),
@@ -317,13 +358,6 @@ export class PodSteps {
     );
     return waits.length === 0 ? {} : { againInMs: Math.max(1_000, Math.min(...waits)) };
   }
-}
-
-/** What the order says of the status wins; of the conditions, one by one. */
-function withOverride(status: PodStatus, override: KillOrder['status']): PodStatus {
-  const conditions = override?.conditions ?? [];
-  const rest = (status.conditions ?? []).filter(({ type }) => !conditions.some((each) => each.type === type));
-  return { ...status, ...override, conditions: [...rest, ...conditions] };
 }
 
 const deadlineMessage = 'Pod was active on the node longer than the specified deadline';

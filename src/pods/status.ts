@@ -10,6 +10,7 @@ import { podConditions } from './conditions.ts';
 import { containerStatus, type StartFailure } from './container-status.ts';
 import { podPhase } from './phase.ts';
 import { podResources } from './pod-resources.ts';
+import type { PodResizes } from './pod-resizes.ts';
 
 export interface StatusInput {
   readonly pod: Pod;
@@ -20,6 +21,7 @@ export interface StatusInput {
   /** the probes' results: undefined where there is no probe, or it has not spoken since farlet's start */
   readonly probes: { readonly readiness: Result; readonly startup: Result };
   readonly terminationMessage: (containerId: string) => string | undefined;
+  readonly resize?: Pick<PodResizes, 'conditions' | 'actuated'>;
   readonly nodeIPs: readonly string[];
   readonly runtimeName: string;
   /** whether the pod's runtime handler can mount read-only recursively */
@@ -55,6 +57,7 @@ export function podStatus(input: StatusInput): PodStatus {
     regular,
     sandboxReady: !sandboxVerdict(pod, state).changed,
     previous: previous.conditions ?? [],
+    resize: input.isTerminal ? [] : (input.resize?.conditions(pod.metadata.uid) ?? []),
     now: rfc3339(now),
   });
   const cut = Math.floor(MAX_MESSAGES / Math.max(1, statuses.length));
@@ -95,6 +98,8 @@ function oneStatus(input: StatusInput, container: PodContainer): ContainerStatus
     recursiveReadOnly: input.recursiveReadOnly ?? false,
     terminationMessage: input.terminationMessage,
     isComplete: input.isComplete,
+    actuated:
+      newest === undefined ? undefined : input.resize?.actuated.ofContainer(pod, container.spec, newest),
   });
   return withProbes(status, container, input, {
     id: newest?.id,

@@ -27,6 +27,8 @@ export interface ContainerInput {
   readonly targetId: string | undefined;
   readonly host: LinuxHost;
   readonly settings: RuntimeSettings;
+  /** where CPUs are managed: those it is to run on */
+  readonly cpus?: { readonly cpus: string; readonly exclusive: boolean } | undefined;
 }
 
 /** Throws FarletError for what the container asks for and can't be had. */
@@ -44,13 +46,19 @@ export function containerConfig(pod: Pod, container: Container, input: Container
     mounts: [...input.mounts],
     devices: [...(input.devices ?? [])],
     labels: { ...ownLabels(pod, input.settings), [labels.containerName]: container.name },
-    annotations: containerAnnotations(pod, container, input.attempt),
+    annotations: {
+      ...containerAnnotations(pod, container, input.attempt),
+      ...(input.cpus?.exclusive === true ? { [annotations.exclusiveCpus]: input.cpus.cpus } : {}),
+    },
     log_path: containerLogPath(container.name, input.attempt),
     stdin: container.stdin ?? false,
     stdin_once: container.stdinOnce ?? false,
     tty: container.tty ?? false,
     linux: {
-      resources: containerResources(pod, container, input),
+      resources: {
+        ...containerResources(pod, container, input),
+        ...(input.cpus === undefined ? {} : { cpuset_cpus: input.cpus.cpus }),
+      },
       security_context: containerSecurityContext(pod, container, input),
     },
   };

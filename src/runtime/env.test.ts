@@ -104,12 +104,37 @@ describe('environment', () => {
     [
       'a file',
       { env: [{ name: 'X', valueFrom: { fileKeyRef: { volumeName: 'v', path: 'p', key: 'k' } } }] },
-      'environment variable X: fileKeyRef is not supported on this node',
+      'cannot find the volume "v" referenced by FileKeyRef',
     ],
   ];
   for (const [name, container, message] of failures)
     it(`fails for ${name}`, () => {
       assert.throws(() => env(container), { message });
+    });
+
+  const file = (ref: { key: string; optional?: boolean }): Partial<Container> => ({
+    env: [{ name: 'X', valueFrom: { fileKeyRef: { volumeName: 'v', path: 'p', ...ref } } }],
+  });
+  const from = (of: { text: string } | { error: unknown }): Partial<EnvSources> => ({
+    envFiles: new Map([['v/p', 'text' in of ? { value: { path: '/v/p', ...of } } : of]]),
+  });
+
+  it('reads files in volumes', () => {
+    assert.deepEqual(env(file({ key: 'A' }), from({ text: "A='b'" })), { X: 'b' });
+    assert.deepEqual(env(file({ key: 'B', optional: true }), from({ text: "A='b'" })), {});
+  });
+  for (const [what, of, message] of [
+    ['a file without the key', { text: "B='hush'" }, 'environment variable key "A" not found in file "/v/p"'],
+    ['a file that is none of variables', { text: 'hush' }, "couldn't parse env file"],
+    [
+      'a file that is not there',
+      { error: new FarletError('not-found', 'ENOENT') },
+      "couldn't parse env file",
+    ],
+    ['a file behind a link', { error: new FarletError('forbidden', 'symlink') }, 'symlink'],
+  ] as const)
+    it(`fails for ${what}`, () => {
+      assert.throws(() => env(file({ key: 'A' }), from(of)), { message });
     });
 
   it('waits for services', () => {

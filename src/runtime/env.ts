@@ -1,9 +1,12 @@
 /** A container's environment: makeEnvironmentVariables in pkg/kubelet/kubelet_pods.go. */
-import { FarletError, isNotFound } from '../model/errors.ts';
+import { FarletError, isNotFound, kindOf } from '../model/errors.ts';
 import { resolveFieldRef } from '../model/field-ref.ts';
+import { goQuote } from '../model/go-quote.ts';
 import type { ConfigMap, Container, EnvVar, Pod, Secret, Service } from '../model/kube.ts';
 import { resolveResourceFieldRef } from '../model/resource-field-ref.ts';
+import { envFileKey, type EnvFile } from './env-files.ts';
 import { expand } from './expansion.ts';
+import { parseEnvFile } from './parse-env-file.ts';
 import { serviceEnv } from './service-env.ts';
 
 export interface EnvEntry {
@@ -24,6 +27,8 @@ export interface EnvSources {
   readonly podIPs: readonly string[];
   readonly hostIPs: readonly string[];
   readonly allocatable: Readonly<Record<string, string>>;
+  /** files in volumes, by env-files.ts envFileKey; left out where no variable names one */
+  readonly envFiles?: ReadonlyMap<string, Fetched<EnvFile>>;
 }
 
 export interface EnvReferences {
@@ -113,12 +118,43 @@ function valueFrom(
     const data = read(sources.secrets, ref);
     return keyed('Secret', pod, { ref, object: data && (decoded(data.data) ?? {}) });
   }
-  if (source?.fileKeyRef !== undefined)
-    throw new FarletError(
-      'unimplemented',
-      `environment variable ${variable.name}: fileKeyRef is not supported on this node`,
-    );
+  if (source?.fileKeyRef !== undefined) return fromFile(source.fileKeyRef, sources);
   return '';
+}
+
+/** The value that a file in a volume gives the key; its contents are never told. */
+function fromFile(
+  ref: {
+    readonly volumeName: string;
+    readonly path: string;
+    readonly key: string;
+    readonly optional?: boolean;
+  },
+  { envFiles }: EnvSources,
+): string | undefined {
+  const fetched = envFiles?.get(envFileKey(ref));
+  if (fetched === undefined)
+    throw new FarletError(
+      'not-found',
+      `cannot find the volume ${goQuote(ref.volumeName)} referenced by FileKeyRef`,
+    );
+  if ('error' in fetched) {
+    const { error } = fetched;
+    throw kindOf(error) === 'forbidden'
+      ? error
+      : new FarletError('invalid', "couldn't parse env file", { cause: error });
+  }
+  let value: string | undefined;
+  try {
+    value = parseEnvFile(fetched.value.text, ref.key);
+  } catch (cause) {
+    throw new FarletError('invalid', "couldn't parse env file", { cause });
+  }
+  if (value !== undefined || ref.optional === true) return value;
+  throw new FarletError(
+    'not-found',
+    `environment variable key ${goQuote(ref.key)} not found in file ${goQuote(fetched.value.path)}`,
+  );
 }
 
 /** The object a reference names, undefined if it is optional and not there. Throws what reading it threw. */

@@ -24,6 +24,7 @@ import { sandboxConfig } from './sandbox-config.ts';
 import { ContainerStarter } from './start-container.ts';
 import { allStarting, PodContainersStarter } from './start-containers.ts';
 import { SandboxStarter } from './start-sandbox.ts';
+import type { RuntimeSettings } from './settings.ts';
 import { failedStep, firstFailure, type SyncStep } from './steps.ts';
 import type { PodSyncInput } from './sync-input.ts';
 import { volumeGroups } from './volume-groups.ts';
@@ -76,12 +77,13 @@ export class PodRuntime {
     const killed = await this.#kill(input, signal);
     if (firstFailure(killed) !== undefined) return { steps: killed, ips: state.ips };
     await this.#prune(input, signal);
-    if (!actions.createSandbox && allStarting(actions).length === 0) return { steps: killed, ips: state.ips };
+    const done = [...killed, ...(await this.#resize(input, signal))];
+    if (!actions.createSandbox && allStarting(actions).length === 0) return { steps: done, ips: state.ips };
     // what was asked for ahead of its turn is called back when the sync ends early
     const ahead = childController(signal);
     try {
       const result = await this.#start(input, { ahead: ahead.signal, signal });
-      return { ...result, steps: [...killed, ...result.steps] };
+      return { ...result, steps: [...done, ...result.steps] };
     } finally {
       ahead.abort(new Error('the sync has ended'));
     }
@@ -107,6 +109,20 @@ export class PodRuntime {
         }
       }),
     );
+  }
+
+  /** Before anything is started, so that what starts finds its room; a failure holds nothing else up. */
+  async #resize({ pod, resize, actions }: PodSyncInput, signal: AbortSignal): Promise<SyncStep[]> {
+    const { resizer } = this.#options;
+    if (resize === undefined || resizer === undefined || actions.sandbox === undefined) return [];
+    const step = { action: 'resize-pod', target: formatPod(podRef(pod)) } as const;
+    try {
+      await resizer.resize(pod, { plan: resize, sandboxId: actions.sandbox.id }, { signal });
+      return [step];
+    } catch (error) {
+      signal.throwIfAborted();
+      return [failedStep(step, 'ResizePodInPlaceError', error)];
+    }
   }
 
   /** Old init containers go at once: nothing asks for their logs. What can't be removed is left to collection. */
@@ -192,9 +208,16 @@ export class PodRuntime {
       attempt: actions.attempt,
       dns,
       host: linuxHost(),
-      settings,
+      settings: this.#settings(pod),
+      cgroupParent: this.#options.cgroupParent?.(pod),
       volumeGroups: volumeGroups(pod, volumes),
     });
+  }
+
+  /** A pod with CPUs of its own may use them to the full. */
+  #settings(pod: Pod): RuntimeSettings {
+    const { settings, cpus } = this.#options;
+    return cpus?.hasExclusive(pod) === true ? { ...settings, cpuCFSQuota: false } : settings;
   }
 
   #warn(pod: Pod, dns: PodDns): void {

@@ -1,5 +1,5 @@
 import type { EventRecorder } from '../model/events.ts';
-import type { ObjectReference } from '../model/kube.ts';
+import type { ObjectReference, Pod } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import type { NodeInfo } from '../model/node-info.ts';
 import type { Clock } from '../util/clock.ts';
@@ -12,6 +12,7 @@ import type {
   ServiceReader,
   SubPathPreparer,
 } from './providers.ts';
+import type { PodResizer } from './resize-pod.ts';
 import type { RestartBackoff } from './restart-backoff.ts';
 import type { LinuxHost, RuntimeSettings } from './settings.ts';
 
@@ -32,4 +33,14 @@ export interface PodRuntimeOptions {
   readonly metrics: RuntimeMetrics;
   readonly clock: Pick<Clock, 'now' | 'monotonic' | 'sleep'>;
   readonly log: Log;
+  /** the pod's cgroup; undefined where the runtime places pods itself */
+  readonly cgroupParent?: (pod: Pod) => string | undefined;
+  readonly resizer?: Pick<PodResizer, 'resize'>;
+  readonly cpus?: ContainerCpus;
+}
+
+/** Which CPUs containers are made with, where CPUs are managed. */
+export interface ContainerCpus {
+  cpusFor(pod: Pod, container: string): { readonly cpus: string; readonly exclusive: boolean } | undefined;
+  hasExclusive(pod: Pod, container?: string): boolean;
 }

@@ -1,4 +1,4 @@
-/** V1Pod → PodSandboxConfig: kuberuntime_sandbox.go. No cgroup_parent: the runtime places the pod. */
+/** V1Pod → PodSandboxConfig: kuberuntime_sandbox.go. */
 import { isIPv6 } from 'node:net';
 import type { PodSandboxConfig } from '../cri/generated/runtime/v1/PodSandboxConfig.ts';
 import type { PortMapping } from '../cri/generated/runtime/v1/PortMapping.ts';
@@ -6,6 +6,7 @@ import type { Container, ContainerPort, Pod } from '../model/kube.ts';
 import { labels } from '../model/labels.ts';
 import { podLogDir } from '../model/paths.ts';
 import { podRef } from '../model/pod-ref.ts';
+import { normalizeSysctl } from '../model/sysctl-name.ts';
 import type { DnsSettings } from './dns.ts';
 import { kernelHostname, podHostname } from './hostname.ts';
 import { overheadResources, sandboxResources } from './linux-resources.ts';
@@ -19,6 +20,8 @@ export interface SandboxInput {
   readonly settings: RuntimeSettings;
   /** groups that the pod's volumes bring */
   readonly volumeGroups?: readonly number[];
+  /** undefined: the runtime places the pod */
+  readonly cgroupParent?: string | undefined;
 }
 
 /** Throws FarletError for what the pod asks for and can't be had. */
@@ -41,6 +44,7 @@ export function sandboxConfig(pod: Pod, input: SandboxInput): PodSandboxConfig {
     labels: { ...pod.metadata.labels, ...ownLabels(pod, settings) },
     annotations: { ...pod.metadata.annotations },
     linux: {
+      ...(input.cgroupParent === undefined ? {} : { cgroup_parent: input.cgroupParent }),
       security_context: sandboxSecurityContext(pod, input.volumeGroups),
       sysctls: sysctls(pod),
       overhead: overheadResources(pod, input),
@@ -88,12 +92,6 @@ function addressKey(port: ContainerPort): string {
 /** With dots only, unless the first separator is one: then dots are part of names and slashes separate. */
 function sysctls(pod: Pod): Record<string, string> {
   return Object.fromEntries(
-    (pod.spec.securityContext?.sysctls ?? []).map(({ name, value }) => [withDots(name), value]),
+    (pod.spec.securityContext?.sysctls ?? []).map(({ name, value }) => [normalizeSysctl(name), value]),
   );
-}
-
-function withDots(name: string): string {
-  const separator = /[./]/.exec(name)?.[0];
-  if (separator !== '/') return name;
-  return name.replace(/[./]/g, (character) => (character === '/' ? '.' : '/'));
 }

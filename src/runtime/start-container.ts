@@ -13,6 +13,7 @@ import { podReference } from '../model/pod-ref.ts';
 import { ContainerStartError, type WaitingReason } from '../model/reasons.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
 import { containerConfig } from './container-config.ts';
+import { readEnvFiles } from './env-files.ts';
 import { containerEnv, type EnvSources, type Fetched } from './env.ts';
 import { blockDevices } from './devices.ts';
 import type { HookRunner } from './hooks.ts';
@@ -21,6 +22,7 @@ import type { ImagePuller, KnownImages, ReadyImage } from './images.ts';
 import type { ContainerKiller } from './kill-container.ts';
 import { containerMounts, subPathMounts, type VolumeSource } from './mounts.ts';
 import type { PodHost, SubPathPreparer } from './providers.ts';
+import type { ContainerCpus } from './pod-runtime-options.ts';
 import type { LinuxHost, RuntimeSettings } from './settings.ts';
 import { unstartedContainer } from './unstarted.ts';
 import { volumeGroups } from './volume-groups.ts';
@@ -52,6 +54,7 @@ export interface StartContext {
 
 export interface ContainerStarterOptions {
   readonly cri: Pick<CriClient, 'createContainer' | 'startContainer'>;
+  readonly host: Pick<PodHost, 'link'>;
   readonly images: Pick<ImagePuller, 'ensureImage'>;
   readonly hooks: Pick<HookRunner, 'run'>;
   readonly killer: Pick<ContainerKiller, 'kill'>;
@@ -62,6 +65,7 @@ export interface ContainerStarterOptions {
   readonly runtime: PodHost['runtime'];
   readonly events: EventRecorder;
   readonly log: Log;
+  readonly cpus?: ContainerCpus;
 }
 
 export class ContainerStarter {
@@ -147,7 +151,16 @@ export class ContainerStarter {
     const [sources, attempt] = await Promise.all([context.env, context.attempt(of.spec.name), context.files]);
     const { ips: hostIPs, allocatable } = this.#options.node();
     const { kubernetesService } = settings;
-    const env = containerEnv(pod, of.spec, { ...sources, kubernetesService, podIPs, hostIPs, allocatable });
+    const { files } = this.#options.host.link;
+    const envFiles = await readEnvFiles(of.spec, { volumes, files }, { signal });
+    const env = containerEnv(pod, of.spec, {
+      ...sources,
+      kubernetesService,
+      podIPs,
+      hostIPs,
+      allocatable,
+      envFiles,
+    });
     const parts = subPathMounts(of.spec, { env, imageVolumes });
     const subPaths =
       parts.length === 0
@@ -169,6 +182,7 @@ export class ContainerStarter {
       selinux: host.selinux,
     });
     const { imageRef, user } = image;
+    const cpus = this.#options.cpus?.cpusFor(pod, of.spec.name);
     return containerConfig(pod, of.spec, {
       attempt,
       imageRef,
@@ -179,7 +193,8 @@ export class ContainerStarter {
       volumeGroups: volumeGroups(pod, volumes),
       targetId,
       host,
-      settings,
+      settings: cpus?.exclusive === true ? { ...settings, cpuCFSQuota: false } : settings,
+      cpus,
     });
   }
 

@@ -4,7 +4,12 @@ import { ContainerStartError } from '../model/reasons.ts';
 /** One thing a sync did or tried, in order (kubelet: pkg/kubelet/container/sync_result.go). */
 export interface SyncStep {
   readonly action:
-    'kill-container' | 'kill-sandbox' | 'remove-container' | 'create-sandbox' | 'start-container';
+    | 'kill-container'
+    | 'kill-sandbox'
+    | 'remove-container'
+    | 'create-sandbox'
+    | 'start-container'
+    | 'resize-pod';
   /** container name, or the pod for sandboxes */
   readonly target: string;
   readonly error?: StepError;

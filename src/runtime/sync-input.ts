@@ -1,5 +1,6 @@
 import type { Pod, Secret } from '../model/kube.ts';
 import type { PodActions } from '../model/pod-actions.ts';
+import type { ResizePlan } from '../model/resize-plan.ts';
 import type { ObservedSandbox, PodRuntimeState } from '../model/runtime-state.ts';
 import type { VolumeSource } from './mounts.ts';
 
@@ -8,6 +9,8 @@ export interface PodSyncInput {
   readonly pod: Pod;
   readonly state: PodRuntimeState;
   readonly actions: PodActions;
+  /** running containers whose resources change */
+  readonly resize?: ResizePlan | undefined;
   /** the pod's volumes, mounted, by name */
   readonly volumes: ReadonlyMap<string, VolumeSource>;
   readonly pullSecrets: readonly Secret[];

@@ -1,10 +1,24 @@
-/** Whether a node takes a pod (pkg/kubelet/lifecycle/predicate.go and its neighbours). Pure. */
+/**
+ * Whether a node takes a pod: the admit handlers in the kubelet's order (pkg/kubelet/kubelet.go), the scheduler's
+ * checks among them (pkg/scheduler/eventhandlers.go AdmissionCheck, pkg/kubelet/lifecycle/predicate.go). Pure.
+ */
+import { isCritical, isStatic } from '../model/critical-pod.ts';
 import type { Pod, Taint } from '../model/kube.ts';
 import type { NodeInfo } from '../model/node-info.ts';
-import { matchesNode } from '../model/node-selector.ts';
-import { podRequest } from '../model/pod-requests.ts';
-import { quantityMilli, quantityValue } from '../model/quantity.ts';
-import { tolerates } from '../model/tolerates.ts';
+import { matchesNode } from './admit-affinity.ts';
+import {
+  refusedAppArmor,
+  refusedFeature,
+  refusedForSystem,
+  refusedGroupsPolicy,
+  type HostFeatures,
+} from './admit-host.ts';
+import { portsAreFree } from './admit-ports.ts';
+import { shortageRefusal, shortages } from './admit-resources.ts';
+import { refusedSysctl } from './admit-sysctls.ts';
+import { toleratesTaints } from './admit-taints.ts';
+import { podsToPreempt } from './preemption.ts';
+import { failedPredicate, refused, type Refusal } from './refusal.ts';
 import type { AdmissionVerdict } from './sync-loop.ts';
 
 export interface AdmissionInput {
@@ -13,127 +27,69 @@ export interface AdmissionInput {
   readonly taints: readonly Taint[];
   /** pods that hold resources of the node */
   readonly active: readonly Pod[];
+  readonly host: HostFeatures;
+  readonly allowedUnsafeSysctls: readonly string[];
+  /** the node's labels were read just now: a pod that does not match them is refused for good */
+  readonly nodeIsFresh: boolean;
+  /** takes what the pod needs exclusively (CPUs), or says why it can't; asked once all that comes before it agrees */
+  readonly allocate: (pod: Pod) => Refusal | undefined;
 }
-
-const admitted: AdmissionVerdict = { admitted: true };
-const safeSysctls = new Set(
-  'kernel.shm_rmid_forced net.ipv4.ip_local_port_range net.ipv4.tcp_syncookies net.ipv4.ping_group_range net.ipv4.ip_unprivileged_port_start net.ipv4.ip_local_reserved_ports net.ipv4.tcp_keepalive_time net.ipv4.tcp_fin_timeout net.ipv4.tcp_keepalive_intvl net.ipv4.tcp_keepalive_probes net.ipv4.tcp_rmem net.ipv4.tcp_wmem'.split(
-    ' ',
-  ),
-);
 
 export function admitPod(input: AdmissionInput): AdmissionVerdict {
-  for (const check of [sysctls, features, resources, selector, ports, taints, os]) {
-    const verdict = check(input);
-    if (!verdict.admitted) return verdict;
-  }
-  return admitted;
+  const { pod, node, host, allowedUnsafeSysctls } = input;
+  const { kernelVersion } = node;
+  const before =
+    refusedSysctl(pod, { kernelVersion, allowedUnsafe: allowedUnsafeSysctls }) ??
+    input.allocate(pod) ??
+    refusedForSystem(pod) ??
+    refusedGroupsPolicy(pod, host);
+  if (before !== undefined) return refusal(before);
+  const general = generalVerdict(input);
+  if (general.admitted !== true) return general;
+  const after = refusedAppArmor(pod, host) ?? refusedFeature(pod);
+  return after === undefined ? general : refusal(after);
 }
 
-function refused(reason: string, message: string): AdmissionVerdict {
-  return { admitted: false, reason, message };
-}
-
-function sysctls({ pod }: AdmissionInput): AdmissionVerdict {
-  for (const { name } of pod.spec.securityContext?.sysctls ?? []) {
-    const dotted = name.replaceAll('/', '.');
-    if (!safeSysctls.has(dotted))
-      return refused('SysctlForbidden', `forbidden sysctl: "${name}" not allowlisted`);
-    if (pod.spec.hostNetwork === true && dotted.startsWith('net.'))
-      return refused('SysctlForbidden', `forbidden sysctl: "${name}" not allowed with host net enabled`);
-    if (pod.spec.hostIPC === true && dotted.startsWith('kernel.'))
-      return refused('SysctlForbidden', `forbidden sysctl: "${name}" not allowed with host ipc enabled`);
-  }
-  return admitted;
-}
-
-/** What farlet can't do is refused rather than left out. */
-function features({ pod }: AdmissionInput): AdmissionVerdict {
-  const all = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
-  if (
-    all.some(({ restartPolicyRules }) =>
-      (restartPolicyRules ?? []).some(({ action }) => action === 'RestartAllContainers'),
-    )
-  ) {
-    return refused(
-      'PodFeatureUnsupported',
-      'farlet does not support the RestartAllContainers action of restartPolicyRules',
+/** Resources, affinity, name, ports, taints: the first that fails is told. */
+function generalVerdict(input: AdmissionInput): AdmissionVerdict {
+  const { pod, node, active, nodeIsFresh } = input;
+  const short = shortages(pod, { allocatable: node.allocatable, others: active });
+  const other = otherFailures(input);
+  if (short.length > 0 && other.length === 0 && isCritical(pod)) {
+    const plan = podsToPreempt(pod, active, short);
+    if ('victims' in plan) return { admitted: 'pending', waitsFor: 'victims', victims: plan.victims };
+    return refusal(
+      refused(
+        'UnexpectedAdmissionError',
+        `Unexpected error while attempting to recover from admission failure: preemption: error finding a set of pods to preempt: no set of running pods found to reclaim resources: ${plan.short}`,
+      ),
     );
   }
-  if (pod.spec.resourceClaims !== undefined && pod.spec.resourceClaims.length > 0)
-    return refused('PodFeatureUnsupported', 'farlet does not support resource claims');
-  return admitted;
+  const [first] = [...(isCritical(pod) ? [] : short.map(shortageRefusal)), ...other];
+  if (first === undefined) return { admitted: true };
+  const onlyAffinity = short.length === 0 && other.length === 1 && first.reason === 'NodeAffinity';
+  return onlyAffinity && !nodeIsFresh
+    ? { admitted: 'pending', waitsFor: 'node', otherwise: first }
+    : refusal(first);
 }
 
-function resources({ pod, node, active }: AdmissionInput): AdmissionVerdict {
-  const limit = quantityValue(node.allocatable.pods);
-  if (active.length + 1 > limit)
-    return refused('OutOfpods', insufficient('pods', { requested: 1, used: active.length, capacity: limit }));
-  for (const [name, requested] of Object.entries(podRequest(pod))) {
-    const quantity = node.allocatable[name];
-    // extended resources that the node does not know are the scheduler's affair
-    if (quantity === undefined || requested === 0) continue;
-    const capacity = name === 'cpu' ? quantityMilli(quantity) : quantityValue(quantity);
-    const used = active.reduce((sum, other) => sum + (podRequest(other)[name] ?? 0), 0);
-    if (used + requested > capacity)
-      return refused(`OutOf${name}`, insufficient(name, { requested, used, capacity }));
-  }
-  return admitted;
+function otherFailures({ pod, node, taints, active }: AdmissionInput): Refusal[] {
+  return [
+    matchesNode(pod, node)
+      ? undefined
+      : failedPredicate('NodeAffinity', "node(s) didn't match Pod's node affinity/selector"),
+    (pod.spec.nodeName ?? node.name) === node.name
+      ? undefined
+      : failedPredicate('NodeName', "node(s) didn't match the requested node name"),
+    portsAreFree(pod, active)
+      ? undefined
+      : failedPredicate('NodePorts', "node(s) didn't have free ports for the requested pod ports"),
+    isStatic(pod) || toleratesTaints(pod, taints)
+      ? undefined
+      : failedPredicate('TaintToleration', "node(s) had taints that the pod didn't tolerate"),
+  ].filter((failure) => failure !== undefined);
 }
 
-function insufficient(
-  name: string,
-  { requested, used, capacity }: { requested: number; used: number; capacity: number },
-): string {
-  return `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`;
-}
-
-function selector({ pod, node }: AdmissionInput): AdmissionVerdict {
-  const affinity = refused(
-    'NodeAffinity',
-    "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
-  );
-  if (!Object.entries(pod.spec.nodeSelector ?? {}).every(([key, value]) => node.labels[key] === value))
-    return affinity;
-  const terms =
-    pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
-  if (terms === undefined) return admitted;
-  return matchesNode(terms, node) ? admitted : affinity;
-}
-
-function ports({ pod, active }: AdmissionInput): AdmissionVerdict {
-  const used = new Set(active.flatMap(hostPorts));
-  return hostPorts(pod).some((port) => used.has(port))
-    ? refused(
-        'NodePorts',
-        "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
-      )
-    : admitted;
-}
-
-function hostPorts(pod: Pod): string[] {
-  return pod.spec.containers.flatMap(({ ports: list }) =>
-    (list ?? [])
-      .filter(({ hostPort }) => hostPort !== undefined && hostPort > 0)
-      .map(({ hostPort, protocol }) => `${protocol ?? 'TCP'}/${String(hostPort)}`),
-  );
-}
-
-function taints({ pod, taints: all }: AdmissionInput): AdmissionVerdict {
-  const hostile = all
-    .filter(({ effect }) => effect === 'NoExecute')
-    .some((taint) => !(pod.spec.tolerations ?? []).some((toleration) => tolerates(toleration, taint)));
-  return hostile
-    ? refused(
-        'TaintToleration',
-        "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate",
-      )
-    : admitted;
-}
-
-function os({ pod }: AdmissionInput): AdmissionVerdict {
-  const name = pod.spec.os?.name;
-  return name === undefined || name === 'linux'
-    ? admitted
-    : refused('PodOSNotSupported', "Failed to admit pod as the OS field doesn't match node OS");
+function refusal(why: Refusal): AdmissionVerdict {
+  return { admitted: false, ...why };
 }

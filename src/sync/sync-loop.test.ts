@@ -16,7 +16,9 @@ interface Bench {
   stop: () => Promise<void>;
 }
 
-function setUp(admit: (pod: Pod) => AdmissionVerdict = () => ({ admitted: true })): Bench {
+function setUp(
+  admit: (pod: Pod, options: { nodeIsFresh: boolean }) => AdmissionVerdict = () => ({ admitted: true }),
+): Bench {
   const queue = new SyncQueue();
   const table = new PodTable();
   const calls: string[] = [];
@@ -40,10 +42,11 @@ function setUp(admit: (pod: Pod) => AdmissionVerdict = () => ({ admitted: true }
     clock: new FakeClock(),
     log: quietLog,
     sourcesReady,
-    admit: (each, active) => {
+    admit: (each, active, options) => {
       admitted.push([each.metadata.name, ...active.map(({ metadata }) => metadata.name)]);
-      return admit(each);
+      return admit(each, options);
     },
+    onPending: (each, { waitsFor }) => calls.push(`${each.metadata.name} waits for ${waitsFor}`),
     onRejected: (each, { reason }) => calls.push(`rejected ${each.metadata.name} ${reason}`),
     onReconcile: () => undefined,
     onRemoved: (each) => calls.push(`gone ${each.metadata.name}`),
@@ -68,6 +71,50 @@ const named = (name: string, change: Parameters<typeof pod>[0] = {}): Pod =>
   pod({ ...change, metadata: { name, uid: name, ...change.metadata } });
 
 describe('sync loop', () => {
+  it('reads the node again for a pod that only its labels keep away', async () => {
+    const otherwise = { reason: 'NodeAffinity', message: 'no' };
+    const { queue, calls, ready, stop } = setUp((_, { nodeIsFresh }) =>
+      nodeIsFresh ? { admitted: false, ...otherwise } : { admitted: 'pending', waitsFor: 'node', otherwise },
+    );
+    ready();
+    queue.config([{ kind: 'add', pod: named('a') }]);
+    await settle();
+    queue.config([{ kind: 'update', pod: named('a') }]);
+    queue.housekeeping();
+    await settle();
+    queue.due('a');
+    await settle();
+    assert.deepEqual(
+      calls.filter((call) => call !== 'housekeeping' && !call.startsWith('wake')),
+      ['a waits for node', 'rejected a NodeAffinity'],
+    );
+    await stop();
+  });
+
+  it('lets a critical pod in once there is room, and one that is deleted before that go', async () => {
+    let room = false;
+    const { queue, calls, ready, stop } = setUp(() =>
+      room ? { admitted: true } : { admitted: 'pending', waitsFor: 'victims', victims: [] },
+    );
+    ready();
+    queue.config([
+      { kind: 'add', pod: named('a') },
+      { kind: 'add', pod: named('b') },
+    ]);
+    await settle();
+    const deletionTimestamp = '2026-01-01T00:00:00Z';
+    queue.config([{ kind: 'delete', pod: named('b', { metadata: { deletionTimestamp } }) }]);
+    await settle();
+    room = true;
+    queue.housekeeping();
+    await settle();
+    assert.deepEqual(
+      calls.filter((call) => call !== 'housekeeping'),
+      ['a waits for victims', 'b waits for victims', 'update b', 'update a'],
+    );
+    await stop();
+  });
+
   it('does nothing before every source has reported', async () => {
     const { queue, calls, ready, stop } = setUp();
     queue.config([{ kind: 'add', pod: named('a') }]);

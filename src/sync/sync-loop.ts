@@ -12,6 +12,7 @@ import type { PodChange } from '../model/pod-update.ts';
 import type { WorkerState } from '../workers/worker-state.ts';
 import type { Clock } from '../util/clock.ts';
 import type { PodTable } from './pod-table.ts';
+import type { Refusal } from './refusal.ts';
 import type { SyncBatch, SyncEventKind, SyncQueue } from './sync-queue.ts';
 
 /** The part of the workers the loop drives. */
@@ -25,7 +26,13 @@ export interface Workers {
 
 export type AdmissionVerdict =
   | { readonly admitted: true }
-  | { readonly admitted: false; readonly reason: string; readonly message: string };
+  | { readonly admitted: false; readonly reason: string; readonly message: string }
+  /** only the node's labels are in the way, and they may have changed: the Node is to be read again */
+  | { readonly admitted: 'pending'; readonly waitsFor: 'node'; readonly otherwise: Refusal }
+  /** a critical pod: these are to make room for it */
+  | { readonly admitted: 'pending'; readonly waitsFor: 'victims'; readonly victims: readonly Pod[] };
+
+export type PendingVerdict = Extract<AdmissionVerdict, { admitted: 'pending' }>;
 
 export interface SyncLoopOptions {
   readonly queue: SyncQueue;
@@ -35,7 +42,9 @@ export interface SyncLoopOptions {
   readonly log: Log;
   /** resolves when every source has reported once */
   readonly sourcesReady: Promise<void>;
-  readonly admit: (pod: Pod, active: readonly Pod[]) => AdmissionVerdict;
+  readonly admit: (pod: Pod, active: readonly Pod[], options: { nodeIsFresh: boolean }) => AdmissionVerdict;
+  /** Does what the pod waits for; when it is done, the queue is told that the pod is due. */
+  readonly onPending: (pod: Pod, verdict: PendingVerdict) => void;
   readonly onRejected: (pod: Pod, verdict: { reason: string; message: string }) => void;
   /** the API server's newest word on a pod whose spec did not change */
   readonly onReconcile: (pod: Pod) => void;
@@ -50,6 +59,8 @@ export interface SyncLoopOptions {
 export class SyncLoop {
   readonly #options: SyncLoopOptions;
   readonly #started = Promise.withResolvers<undefined>();
+  /** pods that wait to be admitted, by what they wait for: they have no worker yet */
+  readonly #pending = new Map<string, PendingVerdict['waitsFor']>();
   #lastEntered: number | undefined;
 
   constructor(options: SyncLoopOptions) {
@@ -85,6 +96,7 @@ export class SyncLoop {
     const { workers, observer, housekeeping } = this.#options;
     for (const change of batch.config) this.#onChange(change);
     if (batch.host) workers.wakeAll();
+    this.#admitPending(batch);
     for (const uid of union(batch.pleg, batch.sync, batch.probe)) workers.wake(uid);
     if (batch.housekeeping) housekeeping();
     const counts = {
@@ -105,6 +117,7 @@ export class SyncLoop {
     const { pod } = change;
     const { uid } = pod.metadata;
     if (change.kind === 'remove') {
+      this.#pending.delete(uid);
       table.delete(uid);
       workers.remove(uid);
       onRemoved(pod);
@@ -112,22 +125,45 @@ export class SyncLoop {
     }
     table.set(pod);
     onReconcile(pod);
-    if (change.kind === 'add' && this.#refused(pod)) return;
+    if (change.kind === 'add' && !this.#admitted(pod)) return;
+    if (this.#pending.has(uid)) {
+      if (pod.metadata.deletionTimestamp === undefined) return;
+      this.#pending.delete(uid);
+    }
     // a rejected pod never had a worker; once it is deleted one is needed to let its object go
     if (table.isRejected(uid) && pod.metadata.deletionTimestamp === undefined) return;
     if (change.kind !== 'reconcile' || isTerminalPhase(pod.status?.phase)) workers.update(pod);
   }
 
-  #refused(pod: Pod): boolean {
-    const { table, admit, onRejected, log } = this.#options;
-    if (isTerminalPhase(pod.status?.phase) || pod.metadata.deletionTimestamp !== undefined) return false;
-    const verdict = admit(pod, this.#activePods(pod.metadata.uid));
-    if (verdict.admitted) return false;
-    table.reject(pod.metadata.uid);
+  /** Whether a worker may take the pod now: one that is done or leaving is not judged any more. */
+  #admitted(pod: Pod): boolean {
+    const { table, admit, onRejected, onPending, log } = this.#options;
+    if (isTerminalPhase(pod.status?.phase) || pod.metadata.deletionTimestamp !== undefined) return true;
     const { name, namespace, uid } = pod.metadata;
+    const nodeIsFresh = this.#pending.get(uid) === 'node';
+    const verdict = admit(pod, this.#activePods(uid), { nodeIsFresh });
+    if (verdict.admitted === 'pending') {
+      this.#pending.set(uid, verdict.waitsFor);
+      log.info({ pod: name, namespace, uid, waitsFor: verdict.waitsFor }, 'pod waits to be admitted');
+      onPending(pod, verdict);
+      return false;
+    }
+    this.#pending.delete(uid);
+    if (verdict.admitted) return true;
+    table.reject(uid);
     log.info({ pod: name, namespace, uid, reason: verdict.reason }, 'pod rejected');
     onRejected(pod, verdict);
-    return true;
+    return false;
+  }
+
+  /** Room may have been made at any time; the Node was read when the pod is due. */
+  #admitPending(batch: SyncBatch): void {
+    const { table, workers } = this.#options;
+    for (const [uid, waitsFor] of [...this.#pending]) {
+      const isTime = waitsFor === 'node' ? batch.sync.has(uid) : batch.housekeeping;
+      const pod = isTime ? table.get(uid) : undefined;
+      if (pod !== undefined && this.#admitted(pod)) workers.update(pod);
+    }
   }
 
   /** The pods that hold resources of the node (kubelet: filterOutInactivePods). */

@@ -61,3 +61,11 @@ export function childController(parent: AbortSignal): AbortController {
   }
   return child;
 }
+
+/** Both outcomes, waiting for both: nothing goes on in the background when one fails. */
+export async function settledBoth<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  const [first, second] = await Promise.allSettled([a, b]);
+  if (first.status === 'rejected') throw first.reason;
+  if (second.status === 'rejected') throw second.reason;
+  return [first.value, second.value];
+}

@@ -3,7 +3,7 @@ import type { FileOp, HostFiles } from '../hosts/link.ts';
 import { FarletError } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { PersistentVolume, Pod } from '../model/kube.ts';
-import { matchesNode } from '../model/node-selector.ts';
+import { matchesTerms } from '../model/node-selector.ts';
 import { podDir, type HostPaths } from '../model/paths.ts';
 import type { Clock } from '../util/clock.ts';
 import { missingDriver } from './csi.ts';
@@ -130,7 +130,7 @@ export class VolumeMounter {
     const { nodeAffinity, accessModes = [], mountOptions } = bound.volume.spec ?? {};
     const verb = work.kind === 'local-block' ? 'MapVolume' : 'MountVolume';
     const terms = nodeAffinity?.required?.nodeSelectorTerms;
-    if (terms !== undefined && !matchesNode(terms, node()))
+    if (terms !== undefined && !matchesTerms(terms, node()))
       throw new MountStepError(
         'conflict',
         `${verb}.NodeAffinity check failed`,

@@ -1,0 +1,75 @@
+/**
+ * What a running pod holds of its node while it may be in the middle of a resize: for each container the greatest
+ * of what is wanted, what was granted and what it really has (component-helpers/resource PodRequests with
+ * UseStatusResources). cpu in thousandths, the rest in units. Pure.
+ */
+import type { Container, ContainerStatus, Pod } from './kube.ts';
+import { podRequest } from './pod-requests.ts';
+import { parseNano } from './quantity.ts';
+
+type Quantities = Readonly<Record<string, string>>;
+
+export function heldRequest(pod: Pod): Record<string, number> {
+  const infeasible = (pod.status?.conditions ?? []).some(
+    ({ type, reason }) => type === 'PodResizePending' && reason === 'Infeasible',
+  );
+  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+  const held = (container: Container): Container => {
+    const status = statuses.find(({ name }) => name === container.name);
+    if (status === undefined) return container;
+    return {
+      ...container,
+      resources: {
+        ...container.resources,
+        requests: greatest(container.resources?.requests, status, infeasible),
+      },
+    };
+  };
+  const { initContainers } = pod.spec;
+  return podRequest({
+    ...pod,
+    spec: {
+      ...pod.spec,
+      containers: pod.spec.containers.map(held),
+      ...(initContainers === undefined ? {} : { initContainers: initContainers.map(held) }),
+      ...heldByPod(pod, infeasible),
+    },
+  });
+}
+
+function heldByPod(pod: Pod, infeasible: boolean): Pick<Pod['spec'], 'resources'> {
+  const { resources } = pod.spec;
+  if (resources === undefined) return {};
+  const requests = greatest(
+    resources.requests,
+    {
+      ...(pod.status?.resources === undefined ? {} : { resources: pod.status.resources }),
+      ...(pod.status?.allocatedResources === undefined
+        ? {}
+        : { allocatedResources: pod.status.allocatedResources }),
+    },
+    infeasible,
+  );
+  return { resources: { ...resources, requests } };
+}
+
+/** A wish that can never be granted does not count. */
+function greatest(
+  wanted: Quantities | undefined,
+  { resources, allocatedResources }: Pick<ContainerStatus, 'resources' | 'allocatedResources'>,
+  infeasible: boolean,
+): Record<string, string> {
+  const known = [resources?.requests, allocatedResources].filter((list) => list !== undefined);
+  const lists = infeasible && known.length > 0 ? known : [wanted ?? {}, ...known];
+  const all: Record<string, string> = {};
+  for (const list of lists)
+    for (const [name, quantity] of Object.entries(list)) {
+      const before = all[name];
+      if (before === undefined || nano(quantity) > nano(before)) all[name] = quantity;
+    }
+  return all;
+}
+
+function nano(quantity: string): bigint {
+  return parseNano(quantity) ?? 0n;
+}

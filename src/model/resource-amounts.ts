@@ -1,0 +1,40 @@
+/** The part of a container's resources that can be changed while it runs, as numbers (kuberuntime_manager.go). Pure. */
+import type { Container, Pod, ResourceRequirements } from './kube.ts';
+import { quantityMilli, quantityValue } from './quantity.ts';
+
+/** CPU in thousandths, memory in bytes; 0 where nothing is set. */
+export interface ResourceAmounts {
+  readonly cpuRequest: number;
+  readonly cpuLimit: number;
+  readonly memoryRequest: number;
+  readonly memoryLimit: number;
+}
+
+export function requirementAmounts(of: ResourceRequirements | undefined): ResourceAmounts {
+  return {
+    cpuRequest: quantityMilli(of?.requests?.cpu),
+    cpuLimit: quantityMilli(of?.limits?.cpu),
+    memoryRequest: quantityValue(of?.requests?.memory),
+    memoryLimit: quantityValue(of?.limits?.memory),
+  };
+}
+
+/** A container without a limit of its own has the pod's. */
+export function containerAmounts(pod: Pod, container: Container): ResourceAmounts {
+  const own = requirementAmounts(container.resources);
+  const ofPod = requirementAmounts(pod.spec.resources);
+  return {
+    ...own,
+    cpuLimit: own.cpuLimit > 0 ? own.cpuLimit : ofPod.cpuLimit,
+    memoryLimit: own.memoryLimit > 0 ? own.memoryLimit : ofPod.memoryLimit,
+  };
+}
+
+export function sameAmounts(a: ResourceAmounts, b: ResourceAmounts): boolean {
+  return (
+    a.cpuRequest === b.cpuRequest &&
+    a.cpuLimit === b.cpuLimit &&
+    a.memoryRequest === b.memoryRequest &&
+    a.memoryLimit === b.memoryLimit
+  );
+}

@@ -1,0 +1,62 @@
+/** What a pod asks of its host's system and runtime beyond resources (pkg/kubelet/lifecycle, security/apparmor). Pure. */
+import { podContainers } from '../model/containers.ts';
+import type { Pod } from '../model/kube.ts';
+import { refused, type Refusal } from './refusal.ts';
+
+/** What the host can do, as far as admission depends on it. */
+export interface HostFeatures {
+  readonly appArmor: boolean;
+  readonly supplementalGroupsPolicy: boolean;
+}
+
+export function refusedForSystem(pod: Pod): Refusal | undefined {
+  const label = pod.metadata.labels?.['kubernetes.io/os'];
+  if (label !== undefined && label !== 'linux')
+    return refused(
+      'PodOSSelectorNodeLabelDoesNotMatch',
+      "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
+    );
+  const os = pod.spec.os?.name ?? 'linux';
+  return os === 'linux'
+    ? undefined
+    : refused('PodOSNotSupported', "Failed to admit pod as the OS field doesn't match node OS");
+}
+
+export function refusedGroupsPolicy(pod: Pod, host: HostFeatures): Refusal | undefined {
+  const strict = pod.spec.securityContext?.supplementalGroupsPolicy === 'Strict';
+  return strict && !host.supplementalGroupsPolicy
+    ? refused(
+        'SupplementalGroupsPolicyNotSupported',
+        'SupplementalGroupsPolicy=Strict is not supported in this node',
+      )
+    : undefined;
+}
+
+/** Only pods that have not begun are asked: one that runs was confined when it started. */
+export function refusedAppArmor(pod: Pod, host: HostFeatures): Refusal | undefined {
+  if (pod.status?.phase !== 'Pending' || host.appArmor) return undefined;
+  const profiles = [
+    pod.spec.securityContext?.appArmorProfile,
+    ...podContainers(pod).map(({ spec }) => spec.securityContext?.appArmorProfile),
+  ];
+  return profiles.some((profile) => profile !== undefined && profile.type !== 'Unconfined')
+    ? refused('AppArmor', 'Cannot enforce AppArmor: AppArmor is not enabled on the host')
+    : undefined;
+}
+
+/** What farlet can't do is refused rather than left out. */
+export function refusedFeature(pod: Pod): Refusal | undefined {
+  const all = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+  const restartsAll = all.some(({ restartPolicyRules }) =>
+    (restartPolicyRules ?? []).some(({ action }) => action === 'RestartAllContainers'),
+  );
+  if (restartsAll)
+    return refused(
+      'PodFeatureUnsupported',
+      'farlet does not support the RestartAllContainers action of restartPolicyRules',
+    );
+  const claims = [pod.spec.resourceClaims, ...all.map(({ resources }) => resources?.claims)];
+  return claims.some((list) => (list ?? []).length > 0)
+    ? refused('PodFeatureUnsupported', 'farlet does not support resource claims')
+    : undefined;
+}

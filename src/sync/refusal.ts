@@ -1,0 +1,14 @@
+/** Why a node does not take a pod: status.reason and, after "Pod was rejected: ", status.message. */
+export interface Refusal {
+  readonly reason: string;
+  readonly message: string;
+}
+
+export function refused(reason: string, message: string): Refusal {
+  return { reason, message };
+}
+
+/** How the scheduler's checks tell what failed (pkg/kubelet/lifecycle/predicate.go PredicateFailureError). */
+export function failedPredicate(name: string, why: string): Refusal {
+  return refused(name, `Predicate ${name} failed: ${why}`);
+}
