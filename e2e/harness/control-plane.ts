@@ -30,7 +30,26 @@ export interface ControlPlaneOptions {
 
 const SERVICE_CIDR = '10.96.0.0/16';
 
+/** Resolves when pods can be created; when it cannot be started, nothing of it stays. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const running = new Map<string, Running>();
+  try {
+    return await launchControlPlane(options, running);
+  } catch (error) {
+    await stopAll(running);
+    throw error;
+  }
+}
+
+async function stopAll(running: ReadonlyMap<string, Running>): Promise<void> {
+  for (const name of ['kube-controller-manager', 'kube-scheduler', 'kube-apiserver', 'etcd'])
+    await running.get(name)?.stop('SIGKILL');
+}
+
+async function launchControlPlane(
+  options: ControlPlaneOptions,
+  running: Map<string, Running>,
+): Promise<ControlPlane> {
   const { folder, onProgress = () => undefined, detached = false } = options;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const [etcdPort, peerPort, apiPort, schedulerPort, controllerPort] = (await freePorts(5)) as [
@@ -43,7 +62,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const server = `https://127.0.0.1:${apiPort}`;
   onProgress('certificates');
   const files = await makeCredentials(folder, server);
-  const running = new Map<string, Running>();
   const launch = (name: string, command: readonly string[]): void => {
     running.set(name, start(name, command, { logFile: `${folder}/logs/${name}.log`, detached }));
   };
@@ -157,10 +175,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       launch('kube-apiserver', apiServer);
       await ready();
     },
-    stop: async () => {
-      for (const name of ['kube-controller-manager', 'kube-scheduler', 'kube-apiserver', 'etcd'])
-        await running.get(name)?.stop('SIGKILL');
-    },
+    stop: () => stopAll(running),
     pids: () => [...running.values()].map(({ pid }) => pid),
   };
   await eventually(

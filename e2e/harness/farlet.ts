@@ -5,21 +5,36 @@ import type { TestHost } from './host.ts';
 import { freePorts, start, tail, type Running } from './processes.ts';
 
 export interface Farlet {
-  readonly log: () => string;
+  readonly folder: string;
+  /** the last lines of its log */
+  readonly log: (lines?: number) => string;
+  readonly configFile: string;
   readonly metricsUrl: string;
   readonly healthUrl: string;
+  /** of a node's kubelet API */
+  kubeletUrl(node: string): string;
   start(): void;
   stop(signal?: NodeJS.Signals): Promise<void>;
+  /** undefined while it runs or has not been started; null after a signal */
+  exitCode(): number | null | undefined;
   readonly pid: () => number;
 }
 
-/** One node per host, named as the host is. */
-export async function startFarlet(options: {
-  folder: string;
-  plane: Pick<ControlPlane, 'kubeconfig' | 'clientCa'>;
-  hosts: readonly TestHost[];
-  detached?: boolean;
-}): Promise<Farlet> {
+export interface FarletOptions {
+  readonly folder: string;
+  readonly plane: Pick<ControlPlane, 'kubeconfig' | 'clientCa'>;
+  /** one node per host, named as the host is */
+  readonly hosts: readonly Pick<TestHost, 'name' | 'endpoint' | 'folder'>[];
+  /** keys added to the configuration, or put in place of what the harness writes */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** keys added to every node of the configuration */
+  readonly node?: Readonly<Record<string, unknown>>;
+  /** default: true */
+  readonly start?: boolean;
+  readonly detached?: boolean;
+}
+
+export async function startFarlet(options: FarletOptions): Promise<Farlet> {
   const { folder, plane, hosts, detached = false } = options;
   mkdirSync(folder, { recursive: true });
   const [healthzPort = 0, metricsPort = 0, ...ports] = await freePorts(2 + hosts.length);
@@ -39,16 +54,23 @@ export async function startFarlet(options: {
       nodeIP: '127.0.0.1',
       rootDir: `${hostFolder}/farlet`,
       hosts: [{ name: 'box', endpoint }],
+      ...options.node,
     })),
+    ...options.config,
   };
+  const configFile = `${folder}/farlet.yaml`;
   // YAML is a superset of JSON
-  writeFileSync(`${folder}/farlet.yaml`, JSON.stringify(config, undefined, 2));
+  writeFileSync(configFile, JSON.stringify(config, undefined, 2));
   const logFile = `${folder}/farlet.log`;
   let running: Running | undefined;
   const farlet: Farlet = {
-    log: () => tail(logFile, 60),
+    folder,
+    configFile,
+    log: (lines = 60) => tail(logFile, lines),
     metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
     healthUrl: `http://127.0.0.1:${healthzPort}/healthz`,
+    kubeletUrl: (node) => `https://127.0.0.1:${ports[hosts.findIndex(({ name }) => name === node)] ?? 0}`,
+    exitCode: () => running?.exitCode(),
     pid: () => running?.pid ?? -1,
     start: () => {
       running = start(
@@ -58,7 +80,7 @@ export async function startFarlet(options: {
           'dist/main.js',
           'run',
           '--config',
-          `${folder}/farlet.yaml`,
+          configFile,
           '--kubeconfig',
           plane.kubeconfig,
           '--log-format',
@@ -71,6 +93,6 @@ export async function startFarlet(options: {
       await running?.stop(signal);
     },
   };
-  farlet.start();
+  if (options.start !== false) farlet.start();
   return farlet;
 }

@@ -66,8 +66,13 @@ export async function startHost(options: HostOptions): Promise<TestHost> {
     },
     stop: () => stopHost(host, bridge),
   };
-  await host.start();
-  await ctr(['images', 'import', imageArchive()]);
+  try {
+    await host.start();
+    await ctr(['images', 'import', imageArchive()]);
+  } catch (error) {
+    await host.stop();
+    throw error;
+  }
   return host;
 }
 

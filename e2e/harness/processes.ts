@@ -9,11 +9,19 @@ export interface Running {
   readonly pid: number;
   readonly logFile: string;
   exited(): boolean;
+  /** undefined while it runs; null when a signal ended it */
+  exitCode(): number | null | undefined;
   /** Sends the signal and waits until the process is gone; after ten seconds it is killed. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Runs a long-lived program with its output in a file. */
+/** What is still running and must not outlive this process, however it ends. */
+const children = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+
+/** Runs a long-lived program with its output in a file; it is killed when this process ends, unless detached. */
 export function start(
   name: string,
   command: readonly string[],
@@ -32,11 +40,17 @@ export function start(
   let failure: Error | undefined;
   child.once('error', (error) => (failure = error));
   if (options.detached === true) child.unref();
+  else {
+    children.add(child);
+    child.once('exit', () => children.delete(child));
+  }
+  const exited = (): boolean => failure !== undefined || child.exitCode !== null || child.signalCode !== null;
   return {
     name,
     pid: child.pid ?? -1,
     logFile: options.logFile,
-    exited: () => failure !== undefined || child.exitCode !== null || child.signalCode !== null,
+    exited,
+    exitCode: () => (exited() ? child.exitCode : undefined),
     stop: (signal = 'SIGTERM') => stopChild(child, signal),
   };
 }

@@ -1,104 +1,22 @@
 /** The main job, on a real control plane and both containerds: run with `make test` (root, Linux). */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { after, before, describe, it } from 'node:test';
-import { startControlPlane, type ControlPlane } from '../harness/control-plane.ts';
-import { startFarlet, type Farlet } from '../harness/farlet.ts';
-import { startHost, type TestHost } from '../harness/host.ts';
-import { eventually, outcome } from '../harness/processes.ts';
+import { describe, it } from 'node:test';
+import { useNamespace } from '../harness/namespace.ts';
+import { deployment, shell, SLEEP } from '../harness/pods.ts';
+import { outcome } from '../harness/processes.ts';
+import { useWorld } from '../harness/world.ts';
 
-const folder = mkdtempSync('/tmp/farlet-e2e-');
-let plane: ControlPlane;
-let farlet: Farlet;
-const hosts = new Map<string, TestHost>();
+const world = useWorld();
 
-before(async () => {
-  [plane] = await Promise.all([
-    startControlPlane({ folder: `${folder}/plane` }),
-    ...(['1.6', '2'] as const).map(async (version) => {
-      const name = `node-${version.replace('.', '-')}`;
-      hosts.set(name, await startHost({ name, version, folder: `${folder}/${name}` }));
-    }),
-  ]);
-  farlet = await startFarlet({ folder: `${folder}/farlet`, plane, hosts: [...hosts.values()] });
-});
-
-after(async () => {
-  await farlet.stop();
-  await Promise.all([...hosts.values()].map((host) => host.stop()));
-  await plane.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-interface PodJson {
-  metadata: { uid: string };
-  status: {
-    phase: string;
-    podIP?: string;
-    conditions?: { type: string; status: string }[];
-    containerStatuses?: {
-      containerID?: string;
-      restartCount: number;
-      state: Record<string, { reason?: string }>;
-      ready: boolean;
-    }[];
-  };
-}
-
-for (const node of ['node-1-6', 'node-2']) {
+for (const node of world.nodes) {
   describe(`on ${node}`, () => {
-    const namespace = `e2e-${node}`;
-    const kubectl = (args: readonly string[], input?: string): Promise<string> =>
-      plane.kubectl(['-n', namespace, ...args], input);
-    const getPod = async (name: string): Promise<PodJson> =>
-      JSON.parse(await kubectl(['get', 'pod', name, '-o', 'json'])) as PodJson;
-    const report = async (): Promise<string> => `${await kubectl(['get', 'pods,events'])}\n${farlet.log()}`;
-    const wait = <T>(
-      what: string,
-      check: () => Promise<T | undefined | false>,
-      timeoutMs = 30_000,
-    ): Promise<T> => eventually(what, check, { timeoutMs, describe: report });
-    const isReady = async (name: string): Promise<boolean> =>
-      (await getPod(name)).status.conditions?.some(
-        ({ type, status }) => type === 'Ready' && status === 'True',
-      ) === true;
-    const create = async (name: string, spec: Record<string, unknown>): Promise<void> => {
-      const container = {
-        name: 'c',
-        image: 'localhost/busybox:1',
-        command: ['sh', '-c', 'trap "exit 0" TERM; sleep 10000 & wait'],
-      };
-      const { containers = [container], ...rest } = spec;
-      const pod = {
-        apiVersion: 'v1',
-        kind: 'Pod',
-        metadata: { name },
-        spec: { nodeName: node, terminationGracePeriodSeconds: 2, containers, ...rest },
-      };
-      await kubectl(['create', '-f', '-'], JSON.stringify(pod));
-    };
-    const shell = (command: string, more: object = {}): object => ({
-      name: 'c',
-      image: 'localhost/busybox:1',
-      command: ['sh', '-c', command],
-      ...more,
-    });
-
-    before(async () => {
-      await plane.kubectl(['create', 'namespace', namespace]);
-      await wait(
-        'the default service account',
-        async () => (await plane.tryKubectl(['-n', namespace, 'get', 'sa', 'default'])).code === 0,
-      );
-      await wait('the node to be Ready', async () =>
-        (await plane.tryKubectl(['get', 'node', node])).stdout.includes(' Ready '),
-      );
-    });
+    const e2e = useNamespace(world, { name: `e2e-${node}`, node });
 
     it('registers the node as a kubelet does', async () => {
       const { metadata, spec, status } = JSON.parse(
-        await plane.kubectl(['get', 'node', node, '-o', 'json']),
+        await world.plane.kubectl(['get', 'node', node, '-o', 'json']),
       ) as {
         metadata: { uid: string; labels: Record<string, string> };
         spec: { taints: { key: string }[] };
@@ -121,10 +39,12 @@ for (const node of ['node-1-6', 'node-2']) {
         ],
       );
       assert.match(status.nodeInfo.containerRuntimeVersion, /^containerd:\/\//);
-      const lease = await wait(
+      const lease = await e2e.wait(
         'the lease',
         async () =>
-          JSON.parse(await plane.kubectl(['-n', 'kube-node-lease', 'get', 'lease', node, '-o', 'json'])) as {
+          JSON.parse(
+            await world.plane.kubectl(['-n', 'kube-node-lease', 'get', 'lease', node, '-o', 'json']),
+          ) as {
             metadata: { ownerReferences: { uid: string }[] };
           },
       );
@@ -132,42 +52,21 @@ for (const node of ['node-1-6', 'node-2']) {
     });
 
     it('runs a deployment that kubectl can read and enter', async () => {
-      const labels = { app: 'web' };
-      const template = {
-        metadata: { labels },
-        spec: {
-          nodeSelector: { 'kubernetes.io/hostname': node },
-          tolerations: [{ operator: 'Exists' }],
-          terminationGracePeriodSeconds: 2,
-          containers: [shell('echo hello; trap "exit 0" TERM; sleep 10000 & wait')],
-        },
-      };
-      await kubectl(
-        ['create', '-f', '-'],
-        JSON.stringify({
-          apiVersion: 'apps/v1',
-          kind: 'Deployment',
-          metadata: { name: 'web' },
-          spec: { replicas: 3, selector: { matchLabels: labels }, template },
-        }),
-      );
-      await kubectl(['rollout', 'status', 'deployment/web', '--timeout=60s']);
-      assert.equal(await kubectl(['logs', 'deployment/web']), 'hello\n');
-      assert.equal(await kubectl(['exec', 'deployment/web', '--', 'echo', 'in']), 'in\n');
-      assert.equal(
-        (await plane.tryKubectl(['-n', namespace, 'exec', 'deployment/web', '--', 'sh', '-c', 'exit 7']))
-          .code,
-        7,
-      );
+      const containers = [shell(`echo hello; ${SLEEP}`)];
+      await e2e.create(deployment('web', { node, replicas: 3, spec: { containers } }));
+      await e2e.kubectl(['rollout', 'status', 'deployment/web', '--timeout=60s']);
+      assert.equal(await e2e.kubectl(['logs', 'deployment/web']), 'hello\n');
+      assert.equal(await e2e.kubectl(['exec', 'deployment/web', '--', 'echo', 'in']), 'in\n');
+      assert.equal((await e2e.tryKubectl(['exec', 'deployment/web', '--', 'sh', '-c', 'exit 7'])).code, 7);
     });
 
     it('serves volumes of every kind a pod needs, and follows their changes', async () => {
-      await kubectl(['create', 'configmap', 'cm', '--from-literal=k=one']);
-      await kubectl(['create', 'secret', 'generic', 's', '--from-literal=p=hidden']);
+      await e2e.kubectl(['create', 'configmap', 'cm', '--from-literal=k=one']);
+      await e2e.kubectl(['create', 'secret', 'generic', 's', '--from-literal=p=hidden']);
       const mount = (name: string): object => ({ name, mountPath: `/${name}` });
-      await create('volumes', {
+      await e2e.createPod('volumes', {
         containers: [
-          shell('trap "exit 0" TERM; sleep 10000 & wait', {
+          shell(SLEEP, {
             volumeMounts: ['cm', 's', 'disk', 'memory', 'down'].map(mount),
             env: [{ name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }],
           }),
@@ -183,8 +82,8 @@ for (const node of ['node-1-6', 'node-2']) {
           },
         ],
       });
-      await wait('the pod to be ready', () => isReady('volumes'));
-      const read = await kubectl([
+      await e2e.waitReady('volumes');
+      const read = await e2e.kubectl([
         'exec',
         'volumes',
         '--',
@@ -194,26 +93,22 @@ for (const node of ['node-1-6', 'node-2']) {
       ]);
       assert.equal(
         read,
-        `onehiddenvolumes400\n1\nca.crt\nnamespace\ntoken\n${(await getPod('volumes')).status.podIP ?? ''}\n`,
+        `onehiddenvolumes400\n1\nca.crt\nnamespace\ntoken\n${(await e2e.pod('volumes')).status.podIP ?? ''}\n`,
       );
-      await kubectl(['patch', 'configmap', 'cm', '-p', '{"data":{"k":"two"}}']);
-      await wait(
+      await e2e.kubectl(['patch', 'configmap', 'cm', '-p', '{"data":{"k":"two"}}']);
+      await e2e.wait(
         'the change to arrive',
-        async () => (await kubectl(['exec', 'volumes', '--', 'cat', '/cm/k'])) === 'two',
+        async () => (await e2e.kubectl(['exec', 'volumes', '--', 'cat', '/cm/k'])) === 'two',
       );
     });
 
     it('ends pods as their policies say', async () => {
-      await create('done', { restartPolicy: 'Never', containers: [shell('exit 0')] });
-      await create('failed', { restartPolicy: 'Never', containers: [shell('exit 3')] });
-      await create('loops', { containers: [shell('exit 1')] });
-      await wait('Succeeded', async () => (await getPod('done')).status.phase === 'Succeeded');
-      await wait('Failed', async () => (await getPod('failed')).status.phase === 'Failed');
-      await wait(
-        'CrashLoopBackOff',
-        async () =>
-          (await getPod('loops')).status.containerStatuses?.[0]?.state.waiting?.reason === 'CrashLoopBackOff',
-      );
+      await e2e.createPod('done', { restartPolicy: 'Never', containers: [shell('exit 0')] });
+      await e2e.createPod('failed', { restartPolicy: 'Never', containers: [shell('exit 3')] });
+      await e2e.createPod('loops', { containers: [shell('exit 1')] });
+      await e2e.wait('Succeeded', async () => (await e2e.pod('done')).status.phase === 'Succeeded');
+      await e2e.wait('Failed', async () => (await e2e.pod('failed')).status.phase === 'Failed');
+      await e2e.waitWaiting('loops', 'CrashLoopBackOff');
     });
 
     it('tells what is wrong, delays nobody else, and recovers when the cause is mended', async () => {
@@ -221,45 +116,44 @@ for (const node of ['node-1-6', 'node-2']) {
       await new Promise<void>((resolve) => deaf.listen(0, '127.0.0.1', resolve));
       const { port } = deaf.address() as { port: number };
       try {
-        await create('hangs', { containers: [{ name: 'c', image: `127.0.0.1:${port}/never:1` }] });
-        await create('no-volume', {
+        await e2e.createPod('hangs', { containers: [{ name: 'c', image: `127.0.0.1:${port}/never:1` }] });
+        await e2e.createPod('no-volume', {
           volumes: [{ name: 'v', configMap: { name: 'late' } }],
           containers: [shell('sleep 10000', { volumeMounts: [{ name: 'v', mountPath: '/v' }] })],
         });
-        await create('wrong-type', {
+        await e2e.createPod('wrong-type', {
           volumes: [{ name: 'v', hostPath: { path: '/etc/passwd', type: 'Directory' } }],
           containers: [shell('sleep 10000', { volumeMounts: [{ name: 'v', mountPath: '/v' }] })],
         });
-        await create('no-env', {
+        await e2e.createPod('no-env', {
           containers: [shell('sleep 10000', { envFrom: [{ configMapRef: { name: 'late' } }] })],
         });
-        await create('bystander', {});
-        await wait('the bystander to be ready', () => isReady('bystander'), 15_000);
-        const events = async (text: string): Promise<boolean> =>
-          (await kubectl(['get', 'events', '-o', 'custom-columns=M:.message'])).includes(text);
-        await wait('FailedMount of the missing ConfigMap', () =>
-          events('MountVolume.SetUp failed for volume "v" : configmap "late" not found'),
+        await e2e.createPod('bystander', {});
+        await e2e.waitReady('bystander', 15_000);
+        await e2e.create(deployment('crowd', { node, replicas: 3 }));
+        await e2e.kubectl(['rollout', 'status', 'deployment/crowd', '--timeout=30s']);
+        await e2e.waitEvent(
+          'no-volume',
+          'FailedMount',
+          'MountVolume.SetUp failed for volume "v" : configmap "late" not found',
         );
-        await wait('FailedMount of the wrong type', () =>
-          events('hostPath type check failed: /etc/passwd is not a directory'),
+        await e2e.waitEvent(
+          'wrong-type',
+          'FailedMount',
+          'hostPath type check failed: /etc/passwd is not a directory',
         );
-        await wait(
-          'CreateContainerConfigError',
-          async () =>
-            (await getPod('no-env')).status.containerStatuses?.[0]?.state.waiting?.reason ===
-            'CreateContainerConfigError',
-        );
-        await kubectl(['create', 'configmap', 'late', '--from-literal=A=b']);
-        await wait('the pod without volume to recover', () => isReady('no-volume'), 60_000);
-        await wait('the pod without environment to recover', () => isReady('no-env'), 60_000);
+        await e2e.waitWaiting('no-env', 'CreateContainerConfigError');
+        await e2e.kubectl(['create', 'configmap', 'late', '--from-literal=A=b']);
+        await e2e.waitReady('no-volume', 60_000);
+        await e2e.waitReady('no-env', 60_000);
       } finally {
-        await kubectl(['delete', 'pod', 'hangs', 'wrong-type', '--wait=false']);
+        await e2e.kubectl(['delete', 'pod', 'hangs', 'wrong-type', '--wait=false']);
         deaf.close();
       }
     });
 
     it('refuses who may not enter', async () => {
-      const port = await plane.kubectl([
+      const port = await world.plane.kubectl([
         'get',
         'node',
         node,
@@ -279,15 +173,15 @@ for (const node of ['node-1-6', 'node-2']) {
     });
 
     it('recreates nothing when farlet is killed and comes back', async () => {
-      await create('stays', {});
-      await wait('the pod to be ready', () => isReady('stays'));
-      const before = await getPod('stays');
-      await farlet.stop('SIGKILL');
-      farlet.start();
-      await wait('farlet to be healthy', async () => (await fetch(farlet.healthUrl)).ok);
-      await create('newcomer', {});
-      await wait('a new pod to be ready', () => isReady('newcomer'));
-      const now = await getPod('stays');
+      await e2e.createPod('stays', {});
+      await e2e.waitReady('stays');
+      const before = await e2e.pod('stays');
+      await world.farlet.stop('SIGKILL');
+      world.farlet.start();
+      await e2e.wait('farlet to be healthy', async () => (await fetch(world.farlet.healthUrl)).ok);
+      await e2e.createPod('newcomer', {});
+      await e2e.waitReady('newcomer');
+      const now = await e2e.pod('stays');
       assert.equal(now.status.podIP, before.status.podIP);
       assert.equal(
         now.status.containerStatuses?.[0]?.containerID,
@@ -298,9 +192,8 @@ for (const node of ['node-1-6', 'node-2']) {
     });
 
     it('leaves nothing behind when its pods are deleted', async () => {
-      await plane.kubectl(['delete', 'namespace', namespace, '--timeout=90s']);
-      const host = hosts.get(node);
-      assert.ok(host);
+      await world.plane.kubectl(['delete', 'namespace', e2e.name, '--timeout=90s']);
+      const host = world.host(node);
       assert.deepEqual(await host.containers(), []);
       assert.deepEqual(readdirSync(`${host.folder}/farlet/pods`), []);
       assert.equal(
