@@ -25,6 +25,7 @@ const libraries = {
   undici: ['kube'],
   '@grpc/grpc-js': ['cri'],
   '@grpc/proto-loader': ['cri'],
+  ssh2: ['hosts'],
   fastify: ['server'],
   'prom-client': ['telemetry'],
   pino: ['telemetry'],

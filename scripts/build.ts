@@ -27,6 +27,8 @@ await build({
   legalComments: 'linked',
   minifySyntax: true,
   plugins: [unusedModels],
+  // ssh2 does without its native parts
+  external: ['cpu-features', '*.node'],
   // some dependencies are CommonJS and ask for Node's own modules by require
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",

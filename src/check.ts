@@ -1,11 +1,13 @@
 /** `farlet check`: looks at everything a run needs, touches nothing, and says what to do about what is wrong. */
 import type { Config } from './config/schema.ts';
 import { connectCri } from './cri/connect.ts';
-import { unixLink } from './hosts/unix-link.ts';
+import type { HostLink } from './hosts/link.ts';
+import { openLink, type HostAddress } from './hosts/open-link.ts';
 import { mayI } from './kube/access-reviews.ts';
 import { connectKube } from './kube/connect.ts';
 import { paths } from './kube/paths.ts';
-import { messageOf } from './model/errors.ts';
+import { kindOf, messageOf } from './model/errors.ts';
+import type { Log } from './model/log.ts';
 import { systemClock } from './util/clock.ts';
 
 export interface CheckOptions {
@@ -22,6 +24,8 @@ interface Row {
 }
 
 const ANSWER_MS = 5_000;
+/** the first answer of a far host includes logging in */
+const HOST_MS = 20_000;
 
 /** Prints a table; 0 if every row is well, else 1. */
 export async function runCheck({ config, kubeconfig, version, print }: CheckOptions): Promise<number> {
@@ -35,20 +39,15 @@ export async function runCheck({ config, kubeconfig, version, print }: CheckOpti
   return rows.every(({ ok }) => ok) ? 0 : 1;
 }
 
-async function checkHost(host: {
-  node: string;
-  name: string;
-  endpoint: string;
-  rootDir: string;
-}): Promise<Row[]> {
+async function checkHost(host: HostAddress & { node: string; rootDir: string }): Promise<Row[]> {
   const { node, name, endpoint, rootDir } = host;
-  const link = unixLink(host);
+  const link = openLink(host, { clock: systemClock, log: silent });
   const cri = connectCri({ endpoint: link.cri(), host: name });
-  const signal = AbortSignal.timeout(2 * ANSWER_MS);
+  const signal = AbortSignal.timeout(2 * HOST_MS);
   const prefix = `${node}/${name}`;
   try {
     const started = systemClock.monotonic();
-    const { runtime_name: runtime, runtime_version: found } = await cri.version({}, { timeoutMs: ANSWER_MS });
+    const { runtime_name: runtime, runtime_version: found } = await cri.version({}, { timeoutMs: HOST_MS });
     const ms = Math.round(systemClock.monotonic() - started);
     const status = await cri.status({}, { timeoutMs: ANSWER_MS });
     const conditions = (status.status?.conditions ?? [])
@@ -73,19 +72,41 @@ async function checkHost(host: {
       { what: `${prefix} runtime`, ok: true, found: `${runtime} ${found}, ${String(ms)} ms` },
       ...conditions,
       files,
+      await checkDial(link, prefix, signal),
     ];
   } catch (error) {
     return [
       {
         what: `${prefix} runtime`,
         ok: false,
-        found: `${endpoint}: ${messageOf(error)}; is the runtime running, and may farlet open its socket?`,
+        found: `${endpoint}: ${link.fault?.() ?? `${messageOf(error)}; is the runtime running, and may farlet open its socket?`}`,
       },
     ];
   } finally {
     cri.close();
     await link.close();
   }
+}
+
+/** The table tells what there is to tell. */
+const silent: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silent,
+};
+
+/** A port that nobody listens on shows as well as any that the host can be dialed from. */
+async function checkDial(link: HostLink, prefix: string, signal: AbortSignal): Promise<Row> {
+  const what = `${prefix} dial`;
+  try {
+    (await link.dial({ host: '127.0.0.1', port: 1 }, { signal })).destroy();
+  } catch (error) {
+    const refused = kindOf(error) === 'unavailable' && /refused/i.test(messageOf(error));
+    if (!refused) return { what, ok: false, found: messageOf(error) };
+  }
+  return { what, ok: true, found: 'connections can be made from the host' };
 }
 
 const permissions = [

@@ -138,7 +138,7 @@ state = "${folder}/state"
 `;
 }
 
-function cniConfig(folder: string, { bridge, subnet }: { bridge: string; subnet: string }): object {
+export function cniConfig(folder: string, { bridge, subnet }: { bridge: string; subnet: string }): object {
   return {
     cniVersion: '0.4.0',
     name: bridge,

@@ -20,6 +20,7 @@ export async function* readContainerLog(
 ): AsyncIterable<Buffer> {
   const writer = new LogWriter(options);
   let file = await files.open(path, { signal });
+  let next: HostFile | undefined;
   try {
     let position = options.tailLines === undefined ? 0 : await tailStart(file, options.tailLines);
     let rest: Buffer = Buffer.alloc(0);
@@ -28,11 +29,10 @@ export async function* readContainerLog(
       : undefined;
     for (let over = false; ;) {
       const wasRunning = isRunning();
-      for (
-        let block = await file.read(position, BLOCK);
-        block.length > 0;
-        block = await file.read(position, BLOCK)
-      ) {
+      // a block that is not full is the last: asking once more would cost a far host's round trip
+      for (let length = BLOCK; length === BLOCK;) {
+        const block = await file.read(position, BLOCK);
+        length = block.length;
         position += block.length;
         rest = Buffer.concat([rest, block]);
         for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE)) {
@@ -43,13 +43,16 @@ export async function* readContainerLog(
         }
       }
       if (changes === undefined || over) return;
-      const next = await successor(files, { path, file, signal });
       if (next !== undefined) {
         await file.close();
         file = next;
+        next = undefined;
         position = 0;
         continue;
       }
+      next = await successor(files, { path, file, signal });
+      // what was written before the name changed is read first
+      if (next !== undefined) continue;
       if (!wasRunning) {
         over = true;
         continue;
@@ -57,7 +60,7 @@ export async function* readContainerLog(
       if ((await changes.next()).done === true) return;
     }
   } finally {
-    await file.close();
+    await Promise.all([file.close(), next?.close()]);
   }
 }
 
@@ -66,8 +69,7 @@ async function successor(
   files: HostFiles,
   { path, file, signal }: { path: string; file: HostFile; signal: AbortSignal },
 ): Promise<HostFile | undefined> {
-  const [named, open] = await Promise.all([files.stat(path, { signal, follow: true }), file.info()]);
-  if (named === undefined || (named.inode === open.inode && named.device === open.device)) return undefined;
+  if (!(await file.moved())) return undefined;
   try {
     return await files.open(path, { signal });
   } catch (error) {
