@@ -24,7 +24,7 @@ export interface FarletOptions {
   readonly folder: string;
   readonly plane: Pick<ControlPlane, 'kubeconfig' | 'clientCa'>;
   /** one node per host, named as the host is */
-  readonly hosts: readonly Pick<TestHost, 'name' | 'endpoint' | 'folder'>[];
+  readonly hosts: readonly Pick<TestHost, 'name' | 'endpoint' | 'folder' | 'ssh'>[];
   /** keys added to the configuration, or put in place of what the harness writes */
   readonly config?: Readonly<Record<string, unknown>>;
   /** keys added to every node of the configuration */
@@ -48,12 +48,12 @@ export async function startFarlet(options: FarletOptions): Promise<Farlet> {
     metricsBindAddress: '127.0.0.1',
     address: '127.0.0.1',
     authentication: { x509: { clientCAFile: plane.clientCa } },
-    nodes: hosts.map(({ name, endpoint, folder: hostFolder }, index) => ({
+    nodes: hosts.map(({ name, endpoint, folder: hostFolder, ssh }, index) => ({
       name,
       port: ports[index],
       nodeIP: '127.0.0.1',
       rootDir: `${hostFolder}/farlet`,
-      hosts: [{ name: 'box', endpoint }],
+      hosts: [{ name: 'box', endpoint, ssh }],
       ...options.node,
     })),
     ...options.config,

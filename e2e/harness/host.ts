@@ -1,13 +1,22 @@
 /** A containerd of its own on this machine: root, state, socket, CNI bridge and logs in one folder. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { containerd2, imageArchive } from './cache.ts';
-import { eventually, outcome, run, start, tail, type Running } from './processes.ts';
+import { eventually, outcome, run, start, tail, type Outcome, type Running } from './processes.ts';
 
 export interface TestHost {
   readonly name: string;
+  /** on the host, for farlet's root folder below it */
   readonly folder: string;
   readonly socket: string;
   readonly endpoint: string;
+  /** what farlet's configuration says of it besides the endpoint */
+  readonly ssh?: { readonly privateKeyFile: string; readonly knownHostsFile: string };
+  /** the address under which the host sees the machine that tests run on */
+  readonly outside: string;
+  /** containerd's */
+  readonly logFile: string;
+  /** Runs a command on the host, not by farlet's link. */
+  inside(command: readonly string[]): Promise<Outcome>;
   ctr(args: readonly string[]): Promise<string>;
   /** ids of all containers, sandboxes among them */
   containers(): Promise<string[]>;
@@ -46,6 +55,9 @@ export async function startHost(options: HostOptions): Promise<TestHost> {
     folder,
     socket,
     endpoint: `unix://${socket}`,
+    outside: '127.0.0.1',
+    logFile: `${folder}/containerd.log`,
+    inside: (command) => outcome(command),
     ctr,
     pid: () => running?.pid ?? -1,
     containers: async () => (await ctr(['containers', 'ls', '-q'])).split('\n').filter((id) => id !== ''),

@@ -9,10 +9,7 @@ import { eventually, outcome, run, start, tail, type Outcome, type Running } fro
 
 export interface RemoteHost extends TestHost {
   readonly address: string;
-  /** what farlet's configuration says of it besides the endpoint */
   readonly ssh: { readonly privateKeyFile: string; readonly knownHostsFile: string };
-  /** Runs a command on the host, past its sshd. */
-  inside(command: readonly string[], input?: string): Promise<Outcome>;
   /** the link as seen from both ends: packets are dropped, nobody is told */
   cutLink(): Promise<void>;
   mendLink(): Promise<void>;
@@ -60,15 +57,14 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     '--',
     ...command,
   ];
-  const inside = (command: readonly string[], input?: string): Promise<Outcome> =>
-    outcome(enter(command), input === undefined ? {} : { input });
+  const inside = (command: readonly string[]): Promise<Outcome> => outcome(enter(command));
   const ctr = async (args: readonly string[]): Promise<string> =>
     run(enter([`${bin}/ctr`, '-a', SOCKET, '-n', 'k8s.io', ...args]));
   const launch = (what: string, command: readonly string[]): void => {
     running.set(what, start(`${what}-${name}`, enter(command), { logFile: `${folder}/${what}.log` }));
   };
   const halt = async (what: string): Promise<void> => {
-    const pattern = what === 'sshd' ? 'sshd -D' : 'bin/containerd -c|/containerd -c';
+    const pattern = what === 'sshd' ? '^sshd|sbin/sshd' : '/containerd -c';
     await inside(['pkill', '-9', '-f', pattern]);
     await running.get(what)?.stop('SIGKILL');
   };
@@ -106,6 +102,8 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     name,
     folder: '/var/lib',
     socket: SOCKET,
+    outside: `10.214.${number}.1`,
+    logFile: `${folder}/containerd.log`,
     address,
     endpoint: `ssh://${user}@${address}${SOCKET}`,
     ssh: { privateKeyFile: keys.user, knownHostsFile: keys.knownHosts },
@@ -183,6 +181,7 @@ async function startInit(folder: string, of: { holder: number; boot: number }): 
 mount --make-rprivate /
 for d in etc var/lib var/log; do mkdir -p ${disk}/$d; mount --bind ${disk}/$d /$d; done
 mount -t tmpfs -o mode=755 tmpfs /run
+mount -t tmpfs -o mode=1777 tmpfs /tmp
 mkdir -p /run/sshd /run/lock /run/user
 cat /proc/sys/kernel/random/uuid > /run/boot_id
 mount --bind /run/boot_id /proc/sys/kernel/random/boot_id

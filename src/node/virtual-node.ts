@@ -185,7 +185,7 @@ export class VirtualNode {
     const before = this.#node;
     if (before === undefined) return;
     if (host.state().at === 'ready' || this.#facts === undefined)
-      this.#facts = await readHostFacts(host.link.files, rootDir, { signal });
+      this.#facts = await readHostFacts(host.link.files, rootDir, { signal, known: this.#facts });
     const status = await this.#status(this.#facts, before.status?.conditions ?? [], signal);
     const changed =
       statusPatch(withoutHeartbeats(before.status ?? {}), withoutHeartbeats(status)) !== undefined;
