@@ -96,8 +96,8 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     await startContainerd();
     await startSshd();
   };
-  const link = (state: 'up' | 'down'): Promise<unknown> =>
-    run(['ip', 'link', 'set', `farletv${number}`, state]);
+  const within = (args: readonly string[]): Promise<string> =>
+    run(['nsenter', '-t', String(holder.pid), '-n', 'ip', ...args]);
   const host: RemoteHost = {
     name,
     folder: '/var/lib',
@@ -114,10 +114,12 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     kill: () => halt('containerd'),
     start: startContainerd,
     cutLink: async () => {
-      await link('down');
+      // at the far end: here the route must stay, or packets would leave by another
+      await within(['link', 'set', 'eth0', 'down']);
     },
     mendLink: async () => {
-      await link('up');
+      await within(['link', 'set', 'eth0', 'up']);
+      await within(['route', 'replace', 'default', 'via', `10.214.${number}.1`]);
     },
     stopSshd: () => halt('sshd'),
     startSshd,

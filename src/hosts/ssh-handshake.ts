@@ -49,7 +49,7 @@ export async function logIn(login: SshLogin, { signal }: { signal: AbortSignal }
   const known = parseKnownHosts(await readOr(credentials.knownHostsFile, where, host));
   const keys = await userKeys(credentials, where, host);
   signal.throwIfAborted();
-  const socket = connect({ host: endpoint.host, port: endpoint.port, noDelay: true });
+  const socket = await openSocket(login, where, signal);
   const client = new ssh2.Client();
   let verdict: HostError | undefined;
   const config: ConnectConfig = {
@@ -97,6 +97,40 @@ export async function logIn(login: SshLogin, { signal }: { signal: AbortSignal }
       resolve({ client, socket });
     });
     client.connect(config);
+  });
+}
+
+/** ssh2 hides why a socket could not be connected, so it gets one that is. */
+function openSocket(
+  { host, endpoint, clock }: SshLogin,
+  where: string,
+  signal: AbortSignal,
+): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: endpoint.host, port: endpoint.port, noDelay: true });
+    const fail = (error: unknown): void => {
+      stop();
+      socket.on('error', () => undefined);
+      socket.destroy();
+      reject(new HostError('unavailable', host, `${where}: ${messageOf(error)}`, { cause: error }));
+    };
+    const abort = (): void => {
+      fail(signal.reason);
+    };
+    const cancelTimer = clock.after(ATTEMPT_MS, () => {
+      fail(new Error(`no answer within ${String(ATTEMPT_MS / 1000)}s`));
+    });
+    const stop = (): void => {
+      cancelTimer();
+      signal.removeEventListener('abort', abort);
+      socket.off('error', fail);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    socket.once('error', fail);
+    socket.once('connect', () => {
+      stop();
+      resolve(socket);
+    });
   });
 }
 
