@@ -75,7 +75,9 @@ export class RemoteAgents {
         return;
       }
       let sent = false;
+      let cancelTimer = (): void => undefined;
       const done = (): void => {
+        cancelTimer();
         signal.removeEventListener('abort', abort);
       };
       const pending: Pending = {
@@ -96,7 +98,7 @@ export class RemoteAgents {
         const at = this.#queue.indexOf(pending);
         if (at >= 0) this.#queue.splice(at, 1);
         if (sent && slow)
-          clock.after(SETTLE_MS, () => {
+          cancelTimer = clock.after(SETTLE_MS, () => {
             reject(reasonOf(signal));
           });
         else reject(reasonOf(signal));
@@ -158,6 +160,7 @@ export class RemoteAgents {
   async #openOne(): Promise<void> {
     const { host, open, clock } = this.#options;
     this.#opening += 1;
+    let failure: unknown;
     try {
       const signal = AbortSignal.any([this.#life.signal, AbortSignal.timeout(OPEN_MS)]);
       const channel = await open(remoteCommand, { signal });
@@ -173,10 +176,13 @@ export class RemoteAgents {
       await agent.ready;
       this.#entries.add(entry);
     } catch (error) {
-      this.#refusedAt = clock.monotonic();
-      if (this.#entries.size === 0) this.#failQueued(error);
-    } finally {
-      this.#opening -= 1;
+      failure = error;
+    }
+    this.#opening -= 1;
+    if (failure !== undefined) {
+      // refused while others live: there are no more sessions to be had
+      if (this.#entries.size > 0) this.#refusedAt = clock.monotonic();
+      else if (this.#opening === 0) this.#failQueued(failure);
     }
     this.#dispatch();
   }

@@ -46,7 +46,8 @@ export class SshConnection {
     const state = this.#state;
     if (state.at === 'ready' && this.#current !== undefined) return this.#current.client;
     if (state.at === 'closed') throw this.#unavailable('the link is closed');
-    if (state.at === 'lost' && state.failures > 0) throw this.#unavailable(state.error);
+    if ((state.at === 'lost' || state.at === 'connecting') && state.failures > 0)
+      throw this.#unavailable(state.error ?? 'not connected');
     this.#running ??= this.#run();
     return orAbort(this.#attempt.promise, signal);
   }

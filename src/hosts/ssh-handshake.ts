@@ -96,7 +96,8 @@ export async function logIn(login: SshLogin, { signal }: { signal: AbortSignal }
       stop();
       resolve({ client, socket });
     });
-    client.connect(config);
+    if (signal.aborted) abort();
+    else client.connect(config);
   });
 }
 
