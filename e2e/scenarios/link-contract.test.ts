@@ -1,17 +1,20 @@
 /** Every kind of link keeps the same promises: on this machine, over ssh as root, and as a user with sudo and few sessions. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Duplex } from 'node:stream';
-import { after, before } from 'node:test';
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
 import type { HostLink } from '../../src/hosts/link.ts';
 import { RemoteFiles } from '../../src/hosts/remote-files.ts';
+import type { SshCredentials } from '../../src/hosts/ssh-handshake.ts';
 import { sshLink } from '../../src/hosts/ssh-link.ts';
 import { unixLink } from '../../src/hosts/unix-link.ts';
 import { createLog } from '../../src/telemetry/log.ts';
+import { kindOf, messageOf } from '../../src/model/errors.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import { startHost, type TestHost } from '../harness/host.ts';
 import { describeLink, type ContractHost } from '../harness/link-contract.ts';
-import { outcome, run } from '../harness/processes.ts';
+import { eventually, outcome, run, start } from '../harness/processes.ts';
 import { startRemoteHost, type RemoteHost } from '../harness/remote-host.ts';
 
 const folder = mkdtempSync('/tmp/farlet-contract-');
@@ -92,6 +95,66 @@ describeLink(
     });
   }),
 );
+
+describe('an ssh link alone', () => {
+  const signal = new AbortController().signal;
+  const read = (link: HostLink): Promise<Buffer> =>
+    link.files.readFile('/etc/machine-id', { signal, maxBytes: 100 });
+  const open = (credentials: SshCredentials): HostLink =>
+    kept(sshLink({ name: 'there', endpoint: remote.endpoint, credentials, clock: systemClock, log }));
+
+  it('notices that the other end has gone silent, says so, and is back by itself', async () => {
+    const link = open(remote.ssh);
+    const id = (await read(link)).toString();
+    await remote.cutLink();
+    try {
+      const error = await read(link).catch((cause: unknown) => cause);
+      assert.equal(kindOf(error), 'unavailable');
+      const reason = await eventually('the reason', () => link.fault?.());
+      assert.match(reason, /^there: ssh root@10\.214\..*:22: /);
+    } finally {
+      await remote.mendLink();
+    }
+    const again = await eventually('the link to be back', async () => (await read(link)).toString());
+    assert.equal(again, id);
+    assert.equal(link.fault?.(), undefined);
+  });
+
+  it('logs in with the keys of an agent', async () => {
+    const agentSocket = `${folder}/agent`;
+    const agent = start('ssh-agent', ['ssh-agent', '-D', '-a', agentSocket], {
+      logFile: `${folder}/agent.log`,
+    });
+    try {
+      const env = { SSH_AUTH_SOCK: agentSocket };
+      await eventually('a key in the agent', async () => {
+        const added = await outcome(['ssh-add', '-q', remote.ssh.privateKeyFile], { env });
+        return added.code === 0;
+      });
+      const { knownHostsFile } = remote.ssh;
+      assert.equal((await read(open({ knownHostsFile, agentSocket }))).length, 33);
+    } finally {
+      await agent.stop();
+    }
+  });
+
+  it('says which key was refused, and by whom', async () => {
+    const privateKeyFile = `${folder}/stranger`;
+    await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', privateKeyFile]);
+    const error = await read(open({ ...remote.ssh, privateKeyFile })).catch((cause: unknown) => cause);
+    assert.equal(kindOf(error), 'unauthenticated');
+    assert.match(messageOf(error), /stranger was refused: add its public half to .*authorized_keys of root/);
+  });
+
+  it('refuses a host whose key is another', async () => {
+    const knownHostsFile = `${folder}/changed`;
+    const [, type, key] = (/^(\S+) (\S+)/.exec(readFileSync(`${folder}/there/id_ed25519.pub`, 'utf8'))) ?? [];
+    writeFileSync(knownHostsFile, `${remote.address} ${type ?? ''} ${key ?? ''}\n`);
+    const error = await read(open({ ...remote.ssh, knownHostsFile })).catch((cause: unknown) => cause);
+    assert.equal(kindOf(error), 'unauthenticated');
+    assert.match(messageOf(error), /SHA256:\S+ is not the one in .*changed:1: somebody may be listening in/);
+  });
+});
 
 /** The remote program with nothing but busybox. */
 function busyboxFiles(): RemoteFiles {
