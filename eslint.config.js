@@ -29,6 +29,7 @@ const libraries = {
   undici: ['kube'],
   '@grpc/grpc-js': ['cri'],
   '@grpc/proto-loader': ['cri'],
+  ssh2: ['hosts'],
   fastify: ['server'],
   'prom-client': ['telemetry'],
   pino: ['telemetry'],

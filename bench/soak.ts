@@ -141,7 +141,15 @@ async function startHosts(
     const host = await startHost({ name: 'real', version: containerd, folder: `${folder}/real` });
     ends.push(() => host.stop());
     const { name, endpoint, socket, bridge, address, cgroupRoot } = host;
-    hosts.push({ name, endpoint, folder: host.folder, socket, bridge, address, cgroupRoot });
+    hosts.push({
+      name,
+      endpoint,
+      folder: host.folder,
+      socket,
+      address,
+      cgroupRoot,
+      ...(bridge === undefined ? {} : { bridge }),
+    });
   }
   return hosts;
 }

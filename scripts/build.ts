@@ -27,9 +27,11 @@ await build({
   legalComments: 'linked',
   minifySyntax: true,
   plugins: [unusedModels],
-  // some dependencies are CommonJS and ask for Node's own modules by require
+  // ssh2 does without its native parts
+  external: ['cpu-features', '*.node'],
+  // some dependencies are CommonJS: they ask for Node's own modules by require, and for their folder
   banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url); const __dirname = import.meta.dirname;",
   },
   logLevel: 'warning',
 });

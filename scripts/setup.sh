@@ -8,7 +8,8 @@ mkdir -p "$cache"
 step() { printf '── %s\n' "$*"; }
 
 missing=()
-for package in etcd-server containerd runc containernetworking-plugins busybox-static iptables iproute2 openssl docker-registry; do
+for package in etcd-server containerd runc containernetworking-plugins busybox-static iptables iproute2 openssl \
+  docker-registry openssh-server sudo; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then

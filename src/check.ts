@@ -6,11 +6,12 @@ import { runtimeCgroupDriver } from './cgroups/runtime-driver.ts';
 import type { Config } from './config/schema.ts';
 import type { CriClient } from './cri/calls.ts';
 import { connectCri } from './cri/connect.ts';
-import type { HostFiles } from './hosts/link.ts';
-import { unixLink } from './hosts/unix-link.ts';
+import type { HostFiles, HostLink } from './hosts/link.ts';
+import { openLink, type HostAddress } from './hosts/open-link.ts';
 import { mayI } from './kube/access-reviews.ts';
 import { connectKube } from './kube/connect.ts';
-import { messageOf } from './model/errors.ts';
+import { kindOf, messageOf } from './model/errors.ts';
+import type { Log } from './model/log.ts';
 import { systemClock } from './util/clock.ts';
 
 export interface CheckOptions {
@@ -27,6 +28,8 @@ interface Row {
 }
 
 const ANSWER_MS = 5_000;
+/** the first answer of a far host includes logging in */
+const HOST_MS = 20_000;
 
 /** Prints a table; 0 if every row is well, else 1. */
 export async function runCheck({ config, kubeconfig, version, print }: CheckOptions): Promise<number> {
@@ -50,21 +53,21 @@ export async function runCheck({ config, kubeconfig, version, print }: CheckOpti
   return rows.every(({ ok }) => ok) ? 0 : 1;
 }
 
-async function checkHost(host: {
-  node: string;
-  name: string;
-  endpoint: string;
-  rootDir: string;
-  cgroups: { root: string; driver: CgroupDriver } | undefined;
-}): Promise<Row[]> {
+async function checkHost(
+  host: HostAddress & {
+    node: string;
+    rootDir: string;
+    cgroups: { root: string; driver: CgroupDriver } | undefined;
+  },
+): Promise<Row[]> {
   const { node, name, endpoint, rootDir, cgroups } = host;
-  const link = unixLink(host);
+  const link = openLink(host, { clock: systemClock, log: silent });
   const cri = connectCri({ endpoint: link.cri(), host: name });
-  const signal = AbortSignal.timeout(2 * ANSWER_MS);
+  const signal = AbortSignal.timeout(2 * HOST_MS);
   const prefix = `${node}/${name}`;
   try {
     const started = systemClock.monotonic();
-    const { runtime_name: runtime, runtime_version: found } = await cri.version({}, { timeoutMs: ANSWER_MS });
+    const { runtime_name: runtime, runtime_version: found } = await cri.version({}, { timeoutMs: HOST_MS });
     const ms = Math.round(systemClock.monotonic() - started);
     const status = await cri.status({}, { timeoutMs: ANSWER_MS });
     const conditions = (status.status?.conditions ?? [])
@@ -96,13 +99,14 @@ async function checkHost(host: {
               checkCgroups({ cri, files: link.files, ...cgroups }, signal),
             ),
           ]),
+      await checkDial(link, prefix, signal),
     ];
   } catch (error) {
     return [
       {
         what: `${prefix} runtime`,
         ok: false,
-        found: `${endpoint}: ${messageOf(error)}; is the runtime running, and may farlet open its socket?`,
+        found: `${endpoint}: ${link.fault?.() ?? `${messageOf(error)}; is the runtime running, and may farlet open its socket?`}`,
       },
     ];
   } finally {
@@ -132,6 +136,27 @@ async function checkCgroups(
     });
   }
   return `v${String(layout.version)}, driver ${driver}`;
+}
+
+/** The table tells what there is to tell. */
+const silent: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silent,
+};
+
+/** A port that nobody listens on shows as well as any that the host can be dialed from. */
+async function checkDial(link: HostLink, prefix: string, signal: AbortSignal): Promise<Row> {
+  const what = `${prefix} dial`;
+  try {
+    (await link.dial({ host: '127.0.0.1', port: 1 }, { signal })).destroy();
+  } catch (error) {
+    const refused = kindOf(error) === 'unavailable' && /refused/i.test(messageOf(error));
+    if (!refused) return { what, ok: false, found: messageOf(error) };
+  }
+  return { what, ok: true, found: 'connections can be made from the host' };
 }
 
 const permissions = [

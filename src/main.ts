@@ -53,7 +53,7 @@ async function main(): Promise<number> {
   const level = logLevels.find((each) => each === values['log-level']);
   if (level === undefined)
     return fail(`--log-level: ${values['log-level']} is not one of ${logLevels.join(', ')}`);
-  const config = loadConfig(values.config);
+  const config = loadConfig(values.config, process.env.SSH_AUTH_SOCK);
   if (command === 'check')
     return runCheck({
       config,

@@ -4,7 +4,7 @@ import type { Config, NodeConfig } from './config/schema.ts';
 import { connectCri } from './cri/connect.ts';
 import { readResolvConf, type ResolvConf } from './hosts/facts.ts';
 import { Host } from './hosts/host.ts';
-import { unixLink } from './hosts/unix-link.ts';
+import { openLink } from './hosts/open-link.ts';
 import { Collection } from './kube/collection.ts';
 import type { KubeConnection } from './kube/connect.ts';
 import { Events } from './kube/events.ts';
@@ -100,7 +100,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       metrics.farlet_events_dropped_total.inc();
     },
   });
-  const link = unixLink(hostConfig);
+  const link = openLink(hostConfig, { clock, log });
   const cri = connectCri({
     endpoint: link.cri(),
     host: link.name,

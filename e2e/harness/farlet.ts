@@ -20,7 +20,7 @@ export interface Farlet {
   readonly pid: () => number;
 }
 
-export type FarletHost = Pick<TestHost, 'name' | 'endpoint' | 'folder' | 'address' | 'cgroupRoot'>;
+export type FarletHost = Pick<TestHost, 'name' | 'endpoint' | 'folder' | 'address' | 'cgroupRoot' | 'ssh'>;
 
 export interface FarletOptions {
   readonly folder: string;
@@ -58,7 +58,7 @@ export async function startFarlet(options: FarletOptions): Promise<Farlet> {
       nodeIP,
       rootDir: `${host.folder}/farlet`,
       cgroupRoot: host.cgroupRoot,
-      hosts: [{ name: 'box', endpoint: host.endpoint }],
+      hosts: [{ name: 'box', endpoint: host.endpoint, ssh: host.ssh }],
       ...options.node?.(host),
     })),
     ...options.config,

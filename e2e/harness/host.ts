@@ -2,10 +2,11 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connectCri } from '../../src/cri/connect.ts';
 import { containerd2, imageArchive } from './cache.ts';
-import { eventually, outcome, run, start, tail, type Running } from './processes.ts';
+import { eventually, outcome, run, start, tail, type Outcome, type Running } from './processes.ts';
 
 export interface TestHost {
   readonly name: string;
+  /** on the host, for farlet's root folder below it */
   readonly folder: string;
   readonly socket: string;
   readonly endpoint: string;
@@ -13,6 +14,14 @@ export interface TestHost {
   readonly address: string;
   /** where its pods' cgroups are made: every host of the machine needs its own */
   readonly cgroupRoot: string;
+  /** what farlet's configuration says of it besides the endpoint */
+  readonly ssh?: { readonly privateKeyFile: string; readonly knownHostsFile: string };
+  /** the address under which the host sees the machine that tests run on */
+  readonly outside: string;
+  /** containerd's */
+  readonly logFile: string;
+  /** Runs a command on the host, not by farlet's link. */
+  inside(command: readonly string[]): Promise<Outcome>;
   ctr(args: readonly string[]): Promise<string>;
   /** ids of all containers, sandboxes among them */
   containers(): Promise<string[]>;
@@ -20,7 +29,7 @@ export interface TestHost {
   start(): Promise<void>;
   stop(): Promise<void>;
   /** where its pods' interfaces end */
-  readonly bridge: string;
+  readonly bridge?: string;
   /** of its containerd */
   readonly pid: () => number;
 }
@@ -59,6 +68,9 @@ export async function startHost(options: HostOptions): Promise<TestHost> {
     endpoint: `unix://${socket}`,
     address,
     cgroupRoot: `/${bridge}`,
+    outside: '127.0.0.1',
+    logFile: `${folder}/containerd.log`,
+    inside: (command) => outcome(command),
     ctr,
     pid: () => running?.pid ?? -1,
     containers: async () => (await ctr(['containers', 'ls', '-q'])).split('\n').filter((id) => id !== ''),
@@ -184,7 +196,7 @@ state = "${folder}/state"
 `;
 }
 
-function cniConfig(folder: string, { bridge, subnet }: { bridge: string; subnet: string }): object {
+export function cniConfig(folder: string, { bridge, subnet }: { bridge: string; subnet: string }): object {
   return {
     cniVersion: '0.4.0',
     name: bridge,

@@ -168,6 +168,6 @@ async function report(world: World, { name, node }: Namespace): Promise<string> 
     await shown('-n', name, 'get', 'pods', '-o', 'yaml'),
     await shown('describe', 'node', node),
     ...world.farlets.map((farlet) => `farlet's log:\n${farlet.log()}`),
-    `the host's log:\n${tail(`${world.host(node).folder}/containerd.log`, 20)}`,
+    `the host's log:\n${tail(world.host(node).logFile, 20)}`,
   ].join('\n');
 }

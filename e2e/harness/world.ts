@@ -4,6 +4,12 @@ import { after, before } from 'node:test';
 import { startControlPlane, type ControlPlane } from './control-plane.ts';
 import { startFarlet, type Farlet, type FarletOptions } from './farlet.ts';
 import { startHost, type HostOptions, type TestHost } from './host.ts';
+import { startRemoteHost, type RemoteHost, type RemoteHostOptions } from './remote-host.ts';
+
+/** A host on this machine, or one that is reached over ssh. */
+export type WorldHost =
+  | (Omit<HostOptions, 'folder'> & { readonly link?: 'unix' })
+  | (Omit<RemoteHostOptions, 'folder'> & { readonly link: 'ssh' });
 
 export interface World {
   readonly folder: string;
@@ -15,8 +21,10 @@ export interface World {
   /** every farlet started so far */
   readonly farlets: readonly Farlet[];
   host(name: string): TestHost;
+  /** one that is reached over ssh */
+  remote(name: string): RemoteHost;
   /** One more host, torn down with the world. */
-  startHost(options: Omit<HostOptions, 'folder'>): Promise<TestHost>;
+  startHost(options: WorldHost): Promise<TestHost>;
   /** One more farlet, torn down with the world; `name` is that of its folder. */
   startFarlet(
     name: string,
@@ -28,12 +36,12 @@ export interface World {
 
 export interface WorldOptions {
   /** default: node-1-6 on containerd 1.6 and node-2 on containerd 2 */
-  readonly hosts?: readonly Omit<HostOptions, 'folder'>[];
+  readonly hosts?: readonly WorldHost[];
   /** the farlet over these hosts; false: none, the scenario starts its own */
   readonly farlet?: false | Omit<FarletOptions, 'folder' | 'plane' | 'hosts'>;
 }
 
-const BOTH_VERSIONS: readonly Omit<HostOptions, 'folder'>[] = [
+const BOTH_VERSIONS: readonly WorldHost[] = [
   { name: 'node-1-6', version: '1.6' },
   { name: 'node-2', version: '2' },
 ];
@@ -47,6 +55,13 @@ export function useWorld(options: WorldOptions = {}): World {
   const folder = mkdtempSync('/tmp/farlet-e2e-');
   const ends: (() => unknown)[] = [];
   const hosts = new Map<string, TestHost>();
+  const remotes = new Map<string, RemoteHost>();
+  const keep = <Host extends TestHost>(host: Host, kind?: Map<string, Host>): Host => {
+    ends.push(() => host.stop());
+    hosts.set(host.name, host);
+    kind?.set(host.name, host);
+    return host;
+  };
   let plane: ControlPlane | undefined;
   let farlet: Farlet | undefined;
   const farlets: Farlet[] = [];
@@ -65,11 +80,11 @@ export function useWorld(options: WorldOptions = {}): World {
     },
     farlets,
     host: (name) => started(hosts.get(name), `host ${name}`),
+    remote: (name) => started(remotes.get(name), `remote host ${name}`),
     startHost: async (more) => {
-      const host = await startHost({ ...more, folder: `${folder}/${more.name}` });
-      ends.push(() => host.stop());
-      hosts.set(host.name, host);
-      return host;
+      const at = `${folder}/${more.name}`;
+      if (more.link === 'ssh') return keep(await startRemoteHost({ ...more, folder: at }), remotes);
+      return keep(await startHost({ ...more, folder: at }));
     },
     startFarlet: async (name, more) => {
       const one = await startFarlet({ plane: world.plane, ...more, folder: `${folder}/${name}` });

@@ -1,6 +1,5 @@
-/** The main job, on a real control plane and both containerds: run with `make test` (root, Linux). */
+/** The main job, on a real control plane and both containerds, here and over ssh: run with `make test` (root, Linux). */
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { describe, it } from 'node:test';
 import { useNamespace } from '../harness/namespace.ts';
@@ -8,7 +7,14 @@ import { deployment, shell, SLEEP } from '../harness/pods.ts';
 import { outcome } from '../harness/processes.ts';
 import { useWorld } from '../harness/world.ts';
 
-const world = useWorld();
+const world = useWorld({
+  hosts: [
+    { name: 'node-1-6', version: '1.6' },
+    { name: 'node-2', version: '2' },
+    { name: 'ssh-1-6', version: '1.6', link: 'ssh' },
+    { name: 'ssh-2', version: '2', link: 'ssh', user: 'operator' },
+  ],
+});
 
 for (const node of world.nodes) {
   describe(`on ${node}`, () => {
@@ -113,10 +119,11 @@ for (const node of world.nodes) {
 
     it('tells what is wrong, delays nobody else, and recovers when the cause is mended', async () => {
       const deaf: Server = createServer((socket) => socket.on('error', () => socket.destroy()));
-      await new Promise<void>((resolve) => deaf.listen(0, '127.0.0.1', resolve));
+      const { outside } = world.host(node);
+      await new Promise<void>((resolve) => deaf.listen(0, outside, resolve));
       const { port } = deaf.address() as { port: number };
       try {
-        await e2e.createPod('hangs', { containers: [{ name: 'c', image: `127.0.0.1:${port}/never:1` }] });
+        await e2e.createPod('hangs', { containers: [{ name: 'c', image: `${outside}:${port}/never:1` }] });
         await e2e.createPod('no-volume', {
           volumes: [{ name: 'v', configMap: { name: 'late' } }],
           containers: [shell('sleep 10000', { volumeMounts: [{ name: 'v', mountPath: '/v' }] })],
@@ -195,11 +202,9 @@ for (const node of world.nodes) {
       await world.plane.kubectl(['delete', 'namespace', e2e.name, '--timeout=90s']);
       const host = world.host(node);
       assert.deepEqual(await host.containers(), []);
-      assert.deepEqual(readdirSync(`${host.folder}/farlet/pods`), []);
-      assert.equal(
-        (await outcome(['grep', '-c', `${host.folder}/farlet`, '/proc/self/mountinfo'])).stdout.trim(),
-        '0',
-      );
+      assert.equal((await host.inside(['ls', '-A', `${host.folder}/farlet/pods`])).stdout, '');
+      const mounts = await host.inside(['grep', '-c', `${host.folder}/farlet`, '/proc/self/mountinfo']);
+      assert.equal(mounts.stdout.trim(), '0');
     });
   });
 }

@@ -26,6 +26,16 @@ describe('configuration', () => {
     assert.ok(Object.isFrozen(config));
   });
 
+  it('takes ssh hosts, with the agent where no key is named', () => {
+    const host = 'endpoint: "ssh://root@h:2222/run/c.sock", ssh: {knownHostsFile: /dev/null}';
+    const config = parseConfig(
+      `${head}nodes:\n- {name: a, hosts: [{name: h, ${host}}]}`,
+      'f.yaml',
+      '/run/agent',
+    );
+    assert.equal(config.nodes[0]?.hosts[0]?.ssh?.agentSocket, '/run/agent');
+  });
+
   const rows: { name: string; text: string; expect: RegExp[] }[] = [
     {
       name: 'an unknown key, with its line and a suggestion',
@@ -118,9 +128,39 @@ describe('configuration', () => {
     },
     {
       name: 'a link that is not there yet',
-      text: `${head}nodes:\n- {name: a, hosts: [{name: h, endpoint: "ssh://root@h/run/c.sock"}]}`,
-      expect: [/not supported by this version; use unix/],
+      text: `${head}nodes:\n- {name: a, hosts: [{name: h, endpoint: "tcp://h:1"}]}`,
+      expect: [/not supported by this version; use unix.* or ssh:/],
     },
+    {
+      name: 'an ssh host without keys',
+      text: `${head}nodes:\n- {name: a, hosts: [{name: h, endpoint: "ssh://root@h/run/c.sock"}]}`,
+      expect: [/^nodes\[0\]\.hosts\[0\]\.ssh: missing; .*knownHostsFile/],
+    },
+    {
+      name: 'keys of an ssh host that are not there, and no agent',
+      text: `${head}nodes:\n- {name: a, hosts: [{name: h, endpoint: "ssh://root@h/run/c.sock", ssh: {knownHostsFile: /nope}}]}`,
+      expect: [
+        /^nodes\[0\]\.hosts\[0\]\.ssh\.privateKeyFile: missing, and there is no ssh agent/,
+        /^nodes\[0\]\.hosts\[0\]\.ssh\.knownHostsFile: ENOENT/,
+      ],
+    },
+    {
+      name: 'ssh keys on another link',
+      text: `${head}nodes:\n- {name: a, hosts: [{name: h, endpoint: "unix:///c.sock", ssh: {knownHostsFile: /nope}}]}`,
+      expect: [/^nodes\[0\]\.hosts\[0\]\.ssh: only ssh endpoints have it/],
+    },
+    ...(
+      [
+        ['ssh://h/run/c.sock', /name the user/],
+        ['ssh://u:secret@h/run/c.sock', /a password has no place here/],
+        ['ssh://u@h', /name the runtime's socket/],
+        ['ssh:/u@h/c.sock', /ssh:\/\/user@host/],
+      ] as const
+    ).map(([endpoint, pattern]) => ({
+      name: `the endpoint ${endpoint}`,
+      text: `${head}nodes:\n- {name: a, hosts: [{name: h, endpoint: "${endpoint}", ssh: {privateKeyFile: /dev/null, knownHostsFile: /dev/null}}]}`,
+      expect: [pattern],
+    })),
     { name: 'no nodes', text: head, expect: [/^nodes/] },
     {
       name: 'several faults at once',

@@ -1,11 +1,14 @@
 /** Reads and checks the configuration file; every fault is told, with its place and what would be right. */
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
+import { endpointProblems } from './endpoints.ts';
 import { badFiles } from './files.ts';
 import { managerProblems } from './manager-problems.ts';
 import { resourceProblems } from './resource-problems.ts';
 import { configSchema, type Config } from './schema.ts';
+
+type Host = Config['nodes'][number]['hosts'][number];
 
 /** The file can't be used. `problems` are sentences for people; the process exits with 2. */
 export class ConfigError extends Error {
@@ -17,18 +20,19 @@ export class ConfigError extends Error {
   }
 }
 
-export function loadConfig(file: string): Config {
+/** `agentSocket` (SSH_AUTH_SOCK) is the ssh agent of hosts that name neither a key nor an agent. */
+export function loadConfig(file: string, agentSocket?: string): Config {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     throw new ConfigError(file, [`can't be read: ${error instanceof Error ? error.message : String(error)}`]);
   }
-  return parseConfig(text, file);
+  return parseConfig(text, file, agentSocket);
 }
 
 /** Pure but for looking whether the files it names can be read. */
-export function parseConfig(text: string, file: string): Config {
+export function parseConfig(text: string, file: string, agentSocket?: string): Config {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   if (document.errors.length > 0)
@@ -46,11 +50,18 @@ export function parseConfig(text: string, file: string): Config {
     ...clashes(parsed.data),
     ...managerProblems(parsed.data),
     ...resourceProblems(parsed.data),
-    ...badEndpoints(parsed.data),
+    ...endpointProblems(parsed.data, { unreadable: whyUnreadable, agentSocket }),
     ...badFiles(parsed.data),
   ];
   if (problems.length > 0) throw new ConfigError(file, problems);
-  return Object.freeze(parsed.data);
+  return Object.freeze(withAgent(parsed.data, agentSocket));
+}
+
+function withAgent(config: Config, agentSocket: string | undefined): Config {
+  if (agentSocket === undefined) return config;
+  const withIt = (host: Host): Host =>
+    host.ssh === undefined ? host : { ...host, ssh: { agentSocket, ...host.ssh } };
+  return { ...config, nodes: config.nodes.map((node) => ({ ...node, hosts: node.hosts.map(withIt) })) };
 }
 
 function describe(issue: z.core.$ZodIssue, document: Document, lines: LineCounter): string[] {
@@ -119,14 +130,11 @@ function clashes({ nodes }: Config): string[] {
   return [...twice('name'), ...twice('port')];
 }
 
-function badEndpoints({ nodes }: Config): string[] {
-  return nodes.flatMap(({ hosts }, n) =>
-    hosts.flatMap(({ endpoint }, h) => {
-      const url = URL.parse(endpoint);
-      if (url?.protocol === 'unix:' && url.host === '' && url.pathname.length > 1) return [];
-      return [
-        `nodes[${n}].hosts[${h}].endpoint: ${JSON.stringify(endpoint)} is not supported by this version; use unix:///path/to.sock`,
-      ];
-    }),
-  );
+function whyUnreadable(file: string): string | undefined {
+  try {
+    accessSync(file, constants.R_OK);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }

@@ -16,12 +16,28 @@ const taint = z.strictObject({
     .describe('what becomes of pods that do not tolerate it'),
 });
 
+const ssh = z.strictObject({
+  privateKeyFile: z.string().optional().describe("farlet's key; default: the keys of an ssh agent"),
+  agentSocket: z
+    .string()
+    .optional()
+    .describe('socket of the ssh agent; default: the SSH_AUTH_SOCK variable; not used with privateKeyFile'),
+  knownHostsFile: z
+    .string()
+    .describe('the keys that hosts may have, as ssh-keyscan writes them; no others are accepted'),
+});
+
 const host = z.strictObject({
   name: z
     .string()
     .regex(dnsName, 'must be a DNS-1123 name')
     .describe('names the host in messages, metrics and placement'),
-  endpoint: z.string().describe('where its runtime is: unix:///run/containerd/containerd.sock'),
+  endpoint: z
+    .string()
+    .describe(
+      'where its runtime is: unix:///run/containerd/containerd.sock or ssh://user@host:port/run/containerd/containerd.sock',
+    ),
+  ssh: ssh.optional().describe('how to log in, for ssh endpoints'),
 });
 
 const node = z.strictObject({

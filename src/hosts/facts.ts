@@ -31,8 +31,25 @@ interface Look {
   readonly signal: AbortSignal;
 }
 
-/** Everything at once: one batch of independent reads. `rootDir` decides which file system counts as nodefs. */
-export async function readHostFacts(files: HostFiles, rootDir: string, { signal }: Look): Promise<HostFacts> {
+/**
+ * Everything at once: one batch of independent reads, which is one round trip to a far host. `rootDir` decides which file
+ * system counts as nodefs. With `known`, what a host only gets by booting (the sizes of huge pages, CPUs) is not listed anew
+ * while the boot id is the same.
+ */
+export async function readHostFacts(
+  files: HostFiles,
+  rootDir: string,
+  { signal, known }: Look & { readonly known?: HostFacts | undefined },
+): Promise<HostFacts> {
+  const facts = await readFacts(files, rootDir, { signal, known });
+  return known === undefined || known.bootID === facts.bootID ? facts : readFacts(files, rootDir, { signal });
+}
+
+async function readFacts(
+  files: HostFiles,
+  rootDir: string,
+  { signal, known }: Look & { readonly known?: HostFacts | undefined },
+): Promise<HostFacts> {
   const text = (path: string): Promise<string> => readText(files, path, { signal });
   const [
     meminfo,
@@ -62,12 +79,14 @@ export async function readHostFacts(files: HostFiles, rootDir: string, { signal 
     text('/proc/sys/kernel/pid_max'),
     text('/proc/loadavg'),
     nearestUsage(files, rootDir, { signal }),
-    readHugePages(files, { signal }),
+    known === undefined
+      ? readHugePages(files, { signal })
+      : countHugePages(files, [...known.hugePages.keys()], { signal }),
     files.stat('/sys/fs/cgroup/cgroup.controllers', { signal }),
     files.stat('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes', { signal }),
     files.stat('/sys/fs/selinux/enforce', { signal }),
     text('/sys/module/apparmor/parameters/enabled'),
-    readThrottledCpus(files, { signal }),
+    known?.thermalThrottleCpus ?? readThrottledCpus(files, { signal }),
   ]);
   const memory = parseMeminfo(meminfo);
   return {
@@ -151,6 +170,7 @@ export function parseThreads(loadavg: string): number {
 }
 
 const MAX_TEXT = 4 * 1024 * 1024;
+const HUGE_PAGES = '/sys/kernel/mm/hugepages';
 
 async function readText(files: HostFiles, path: string, { signal }: Look): Promise<string> {
   try {
@@ -173,15 +193,25 @@ async function nearestUsage(files: HostFiles, path: string, { signal }: Look): P
 }
 
 async function readHugePages(files: HostFiles, { signal }: Look): Promise<ReadonlyMap<number, number>> {
-  const root = '/sys/kernel/mm/hugepages';
-  const folders = (await files.list(root, { signal })) ?? [];
-  const sizes = await Promise.all(
-    folders.map(async ({ name }): Promise<[number, number]> => {
-      const count = await readText(files, `${root}/${name}/nr_hugepages`, { signal });
-      return [Number(/^hugepages-(\d+)kB$/.exec(name)?.[1] ?? 0), Number(count)];
-    }),
+  const folders = (await files.list(HUGE_PAGES, { signal })) ?? [];
+  const sizes = folders.map(({ name }) => Number(/^hugepages-(\d+)kB$/.exec(name)?.[1] ?? 0));
+  return countHugePages(
+    files,
+    sizes.filter((size) => size > 0).sort((a, b) => a - b),
+    { signal },
   );
-  return new Map(sizes.filter(([size]) => size > 0).sort(([a], [b]) => a - b));
+}
+
+async function countHugePages(
+  files: HostFiles,
+  sizes: readonly number[],
+  { signal }: Look,
+): Promise<ReadonlyMap<number, number>> {
+  const counts = sizes.map(async (size): Promise<[number, number]> => {
+    const path = `${HUGE_PAGES}/hugepages-${String(size)}kB/nr_hugepages`;
+    return [size, Number(await readText(files, path, { signal }))];
+  });
+  return new Map(await Promise.all(counts));
 }
 
 async function readThrottledCpus(files: HostFiles, { signal }: Look): Promise<number[]> {

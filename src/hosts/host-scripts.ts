@@ -2,6 +2,7 @@
  * What no single command does, as scripts of fixed text: values come in as positional parameters only, so nothing that a
  * pod's author chose is ever read as shell. POSIX sh with GNU coreutils and findutils.
  */
+import type { FileOp } from './link.ts';
 
 /** Exit codes of `mkdirWithin`. */
 export const leadsOut = 21;
@@ -47,6 +48,7 @@ done
 export const ownTree = `
 set -u
 [ -e "$1" ] || { echo "no such file or directory" >&2; exit 1; }
+find "$1" -maxdepth 0 -execdir true {} + || { echo "the host's find can't do it: install findutils" >&2; exit 1; }
 if [ "$6" = yes ] && [ -n "$(find "$1" -maxdepth 0 -type d -gid "$2" -perm -"$5")" ]; then exit 0; fi
 find "$1" ! -gid "$2" -type f -perm -4000 -perm -2000 -execdir chgrp -h "$2" {} \\; -execdir chmod ug+s {} \\;
 find "$1" ! -gid "$2" -type f -perm -4000 -execdir chgrp -h "$2" {} \\; -execdir chmod u+s {} \\;
@@ -58,3 +60,14 @@ chgrp -h -- "$2" "$1"
 if [ -d "$1" ]; then chmod -- "$4" "$1"; fi
 exit 0
 `;
+
+/** The arguments of `ownTree`. */
+export function ownTreeArguments({
+  path,
+  gid,
+  readOnly,
+  onlyOnRootMismatch,
+}: Extract<FileOp, { op: 'own-tree' }>): string[] {
+  const [all, folders, bits] = readOnly ? ['ug+r', 'ug+rx,g+s', '2550'] : ['ug+rw', 'ug+rwx,g+s', '2770'];
+  return [path, String(gid), all, folders, bits, onlyOnRootMismatch ? 'yes' : 'no'].map(String);
+}

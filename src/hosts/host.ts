@@ -80,7 +80,7 @@ export class Host implements RuntimeHost {
       signal.throwIfAborted();
       // another runtime, or another version of it, may be there when it answers again
       this.#version = undefined;
-      return { ok: false, error: messageOf(error) };
+      return { ok: false, error: this.link.fault?.() ?? messageOf(error) };
     }
   }
 

@@ -23,6 +23,8 @@ export interface HostLink {
   /** the endpoint as configured, for messages */
   readonly endpoint: string;
   cri(): CriEndpoint;
+  /** Why the host can't be reached, on links that have a connection of their own and know. */
+  fault?(): string | undefined;
   /** Opens a TCP connection from the host's network. Rejects with HostError. */
   dial(target: DialTarget, options: { signal: AbortSignal }): Promise<Duplex>;
   readonly files: HostFiles;
@@ -199,6 +201,8 @@ export interface HostFile {
   /** Up to `length` bytes from `position`; an empty buffer at the end. */
   read(position: number, length: number): Promise<Buffer>;
   info(): Promise<FileInfo>;
+  /** Whether the name leads to another file by now (log rotation); after a read this asks nothing of a far host. */
+  moved(): Promise<boolean>;
   close(): Promise<void>;
 }
 

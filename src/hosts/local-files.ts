@@ -113,6 +113,10 @@ export class LocalFiles implements HostFiles {
           return buffer.subarray(0, bytesRead);
         },
         info: async () => fileInfo(await file.stat()),
+        moved: async () => {
+          const [named, held] = await Promise.all([stat(path).catch(ignore('ENOENT')), file.stat()]);
+          return named !== undefined && (named.ino !== held.ino || named.dev !== held.dev);
+        },
         close: () => file.close(),
       };
     });

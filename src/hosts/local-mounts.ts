@@ -1,7 +1,7 @@
 /** Mounting, unmounting and what else takes a command on the machine that farlet itself runs on. */
 import { chmod, lstat, mkdir, open, readFile, rmdir, stat, unlink } from 'node:fs/promises';
 import { HostError, kindOf, messageOf } from '../model/errors.ts';
-import { leadsOut, mkdirWithin, ownTree } from './host-scripts.ts';
+import { leadsOut, mkdirWithin, ownTree, ownTreeArguments } from './host-scripts.ts';
 import type { FileOp, MountEntry } from './link.ts';
 import { mountsAtOrBelow, parseMountinfo } from './mountinfo.ts';
 import { runCommand } from './run-command.ts';
@@ -99,12 +99,10 @@ export class LocalMounts {
   }
 
   async ownTree(op: Op<'own-tree'>, signal: AbortSignal): Promise<void> {
-    const { path, gid, readOnly, onlyOnRootMismatch } = op;
-    const [all, folders, bits] = readOnly
-      ? (['ug+r', 'ug+rx,g+s', '2550'] as const)
-      : (['ug+rw', 'ug+rwx,g+s', '2770'] as const);
-    const args = [path, String(gid), all, folders, bits, onlyOnRootMismatch ? 'yes' : 'no'];
-    const { code, output } = await runCommand(['sh', '-c', ownTree, 'sh', ...args], { signal });
+    const { path } = op;
+    const { code, output } = await runCommand(['sh', '-c', ownTree, 'sh', ...ownTreeArguments(op)], {
+      signal,
+    });
     if (code !== 0)
       throw new HostError('internal', this.#host, `${this.#host}: own ${path}: ${output.trim()}`);
   }

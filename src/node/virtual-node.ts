@@ -228,7 +228,7 @@ export class VirtualNode {
       if (!ready) this.#factsAt = -Infinity;
       return;
     }
-    this.#facts = await readHostFacts(host.link.files, rootDir, { signal });
+    this.#facts = await readHostFacts(host.link.files, rootDir, { signal, known: this.#facts });
     this.#factsAt = clock.monotonic();
   }
 

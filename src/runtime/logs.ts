@@ -34,11 +34,10 @@ export async function* readContainerLog(
     let drained = false;
     for (let over = false; ;) {
       const wasRunning = isRunning();
-      for (
-        let block = await file.read(position, BLOCK);
-        block.length > 0;
-        block = await file.read(position, BLOCK)
-      ) {
+      // a block that is not full is the last: asking once more would cost a far host's round trip
+      for (let length = BLOCK; length === BLOCK;) {
+        const block = await file.read(position, BLOCK);
+        length = block.length;
         position += block.length;
         rest = Buffer.concat([rest, block]);
         for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE)) {
@@ -79,8 +78,7 @@ async function successor(
   files: HostFiles,
   { path, file, signal }: { path: string; file: HostFile; signal: AbortSignal },
 ): Promise<HostFile | undefined> {
-  const [named, open] = await Promise.all([files.stat(path, { signal, follow: true }), file.info()]);
-  if (named === undefined || (named.inode === open.inode && named.device === open.device)) return undefined;
+  if (!(await file.moved())) return undefined;
   try {
     return await files.open(path, { signal });
   } catch (error) {

@@ -1,0 +1,325 @@
+/**
+ * A machine of its own, as good as: network, mounts and processes apart from this one's, with its own /etc, /var, /run,
+ * its sshd and its containerd. Nothing of it can be reached but over its address.
+ */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { containerd2, imageArchive } from './cache.ts';
+import { cniConfig, type TestHost } from './host.ts';
+import { eventually, outcome, run, start, tail, type Outcome, type Running } from './processes.ts';
+
+export interface RemoteHost extends TestHost {
+  readonly address: string;
+  readonly ssh: { readonly privateKeyFile: string; readonly knownHostsFile: string };
+  /** the link as seen from both ends: packets are dropped, nobody is told */
+  cutLink(): Promise<void>;
+  mendLink(): Promise<void>;
+  stopSshd(): Promise<void>;
+  startSshd(): Promise<void>;
+  /** Everything that ran is gone, /run is empty, the boot id is new, disks are as they were. */
+  reboot(): Promise<void>;
+}
+
+export interface RemoteHostOptions {
+  readonly name: string;
+  readonly version: '1.6' | '2';
+  readonly folder: string;
+  /** who logs in; operator is no root but has sudo */
+  readonly user?: 'root' | 'operator';
+  /** more lines for sshd_config */
+  readonly sshd?: readonly string[];
+  /** lines at its end, as Match blocks */
+  readonly sshdEnd?: readonly string[];
+}
+
+const SOCKET = '/run/containerd/containerd.sock';
+
+export async function startRemoteHost(options: RemoteHostOptions): Promise<RemoteHost> {
+  const { name, version, folder, user = 'root' } = options;
+  const disk = `${folder}/disk`;
+  mkdirSync(disk, { recursive: true, mode: 0o700 });
+  const number = await claimNumber();
+  const address = `10.214.${number}.2`;
+  const holder = await startHolder(folder, number);
+  const bin = version === '2' ? containerd2() : '/usr/bin';
+  const keys = await makeKeys(folder, address);
+  const { sshd = [], sshdEnd = [] } = options;
+  await makeEtc(disk, { keys, version, subnet: `10.215.${number}.0/24`, sshd, sshdEnd });
+  let boots = 0;
+  let init: Running | undefined;
+  const running = new Map<string, Running>();
+  const enter = (command: readonly string[]): string[] => [
+    'nsenter',
+    '-t',
+    String(initPid(init)),
+    '-m',
+    '-n',
+    '-p',
+    '--',
+    ...command,
+  ];
+  const inside = (command: readonly string[]): Promise<Outcome> => outcome(enter(command));
+  const ctr = async (args: readonly string[]): Promise<string> =>
+    run(enter([`${bin}/ctr`, '-a', SOCKET, '-n', 'k8s.io', ...args]));
+  const launch = (what: string, command: readonly string[]): void => {
+    running.set(what, start(`${what}-${name}`, enter(command), { logFile: `${folder}/${what}.log` }));
+  };
+  const halt = async (what: string): Promise<void> => {
+    const pattern = what === 'sshd' ? '^sshd|sbin/sshd' : '/containerd -c';
+    await inside(['pkill', '-9', '-f', pattern]);
+    await running.get(what)?.stop('SIGKILL');
+  };
+  const startContainerd = async (): Promise<void> => {
+    launch('containerd', [
+      'env',
+      `PATH=${bin}:${process.env.PATH ?? ''}`,
+      `${bin}/containerd`,
+      '-c',
+      '/etc/containerd/config.toml',
+    ]);
+    await eventually(
+      `containerd ${version} of ${name}`,
+      async () => (await inside([`${bin}/ctr`, '-a', SOCKET, 'version'])).code === 0,
+      { describe: () => Promise.resolve(tail(`${folder}/containerd.log`)) },
+    );
+  };
+  const startSshd = async (): Promise<void> => {
+    launch('sshd', ['/usr/sbin/sshd', '-D', '-e', '-f', '/etc/ssh/sshd_config']);
+    await eventually(
+      `sshd of ${name}`,
+      async () => (await outcome(['ssh-keyscan', '-T', '2', address])).stdout !== '',
+      { describe: () => Promise.resolve(tail(`${folder}/sshd.log`)) },
+    );
+  };
+  const boot = async (): Promise<void> => {
+    boots += 1;
+    init = await startInit(folder, { holder: holder.pid, boot: boots });
+    await startContainerd();
+    await startSshd();
+  };
+  const within = (args: readonly string[]): Promise<string> =>
+    run(['nsenter', '-t', String(holder.pid), '-n', 'ip', ...args]);
+  const host: RemoteHost = {
+    name,
+    folder: '/var/lib',
+    cgroupRoot: `/farletv${number}`,
+    socket: SOCKET,
+    outside: `10.214.${number}.1`,
+    logFile: `${folder}/containerd.log`,
+    address,
+    endpoint: `ssh://${user}@${address}${SOCKET}`,
+    ssh: { privateKeyFile: keys.user, knownHostsFile: keys.knownHosts },
+    inside,
+    ctr,
+    pid: () => running.get('containerd')?.pid ?? -1,
+    containers: async () => (await ctr(['containers', 'ls', '-q'])).split('\n').filter((id) => id !== ''),
+    kill: () => halt('containerd'),
+    start: startContainerd,
+    cutLink: async () => {
+      // at the far end: here the route must stay, or packets would leave by another
+      await within(['link', 'set', 'eth0', 'down']);
+    },
+    mendLink: async () => {
+      await within(['link', 'set', 'eth0', 'up']);
+      await within(['route', 'replace', 'default', 'via', `10.214.${number}.1`]);
+    },
+    stopSshd: () => halt('sshd'),
+    startSshd,
+    reboot: async () => {
+      await init?.stop('SIGKILL');
+      await Promise.all([...running.values()].map((each) => each.stop('SIGKILL')));
+      await boot();
+    },
+    stop: async () => {
+      // the first process of a pid namespace takes all others with it
+      await init?.stop('SIGKILL');
+      await Promise.all([...running.values()].map((each) => each.stop('SIGKILL')));
+      await holder.stop('SIGKILL');
+      await outcome(['ip', 'link', 'delete', `farletv${number}`]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  try {
+    await boot();
+    await ctr(['images', 'import', imageArchive()]);
+  } catch (error) {
+    await host.stop();
+    throw error;
+  }
+  return host;
+}
+
+/** Making the link is what claims its number: the kernel lets only one succeed. */
+async function claimNumber(): Promise<number> {
+  for (let number = 1; number < 200; number += 1) {
+    const add = ['ip', 'link', 'add', `farletv${number}`, 'type', 'veth', 'peer', 'name', `farletp${number}`];
+    if ((await outcome(add)).code === 0) return number;
+  }
+  throw new Error('every link from farletv1 to farletv199 exists: delete those of hosts that are gone');
+}
+
+/** Holds the host's network over its reboots. */
+async function startHolder(folder: string, number: number): Promise<Running> {
+  const holder = start('holder', ['unshare', '-n', 'sleep', 'infinity'], { logFile: `${folder}/holder.log` });
+  const apart = async (): Promise<boolean> =>
+    (await outcome(['readlink', `/proc/${holder.pid}/ns/net`])).stdout !==
+    (await outcome(['readlink', '/proc/self/ns/net'])).stdout;
+  await eventually('a network of its own', apart);
+  await run(['ip', 'link', 'set', `farletp${number}`, 'netns', String(holder.pid)]);
+  const within = (args: readonly string[]): Promise<string> =>
+    run(['nsenter', '-t', String(holder.pid), '-n', 'ip', ...args]);
+  await run(['ip', 'address', 'add', `10.214.${number}.1/24`, 'dev', `farletv${number}`]);
+  await run(['ip', 'link', 'set', `farletv${number}`, 'up']);
+  await within(['link', 'set', `farletp${number}`, 'name', 'eth0']);
+  await within(['address', 'add', `10.214.${number}.2/24`, 'dev', 'eth0']);
+  await within(['link', 'set', 'eth0', 'up']);
+  await within(['link', 'set', 'lo', 'up']);
+  await within(['route', 'add', 'default', 'via', `10.214.${number}.1`]);
+  return holder;
+}
+
+/** The host's first process. Its mounts are private, so they go when it goes. */
+async function startInit(folder: string, of: { holder: number; boot: number }): Promise<Running> {
+  const disk = `${folder}/disk`;
+  const script = `set -e
+mount --make-rprivate /
+for d in etc var/lib var/log; do mkdir -p ${disk}/$d; mount --bind ${disk}/$d /$d; done
+mount -t tmpfs -o mode=755 tmpfs /run
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+mkdir -p /run/sshd /run/lock /run/user
+cat /proc/sys/kernel/random/uuid > /run/boot_id
+mount --bind /run/boot_id /proc/sys/kernel/random/boot_id
+for bridge in $(ip -o link show type bridge | cut -d: -f2); do ip link delete $bridge; done
+sysctl -qw net.ipv4.ip_forward=1
+touch /run/booted-${of.boot}
+# whose parent has gone is waited for here, as by any first process
+while :; do sleep 1000 & wait $!; done
+`;
+  const command = [
+    'nsenter',
+    '-t',
+    String(of.holder),
+    '-n',
+    'unshare',
+    '-m',
+    '-p',
+    '-f',
+    '--kill-child',
+    '--mount-proc',
+    'sh',
+    '-c',
+    script,
+  ];
+  const init = start('init', command, { logFile: `${folder}/init.log` });
+  await eventually(
+    'the host to boot',
+    async () => {
+      const pid = initPid(init);
+      const marker = `/run/booted-${of.boot}`;
+      return (
+        pid > 0 &&
+        (await outcome(['nsenter', '-t', String(pid), '-m', '-p', 'test', '-e', marker])).code === 0
+      );
+    },
+    { describe: () => Promise.resolve(tail(`${folder}/init.log`)) },
+  );
+  return init;
+}
+
+/** unshare -f waits for the first process of the namespace, which is its only child. */
+function initPid(init: Running | undefined): number {
+  if (init === undefined) return -1;
+  const children = readFileSync(`/proc/${init.pid}/task/${init.pid}/children`, 'utf8').trim();
+  return children === '' ? -1 : Number(children.split(' ')[0]);
+}
+
+interface HostKeys {
+  readonly user: string;
+  readonly host: string;
+  readonly knownHosts: string;
+}
+
+async function makeKeys(folder: string, address: string): Promise<HostKeys> {
+  const keys = {
+    user: `${folder}/id_ed25519`,
+    host: `${folder}/host_ed25519`,
+    knownHosts: `${folder}/known_hosts`,
+  };
+  for (const file of [keys.user, keys.host])
+    await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', file]);
+  const [type = '', key = ''] = readFileSync(`${keys.host}.pub`, 'utf8').split(' ');
+  writeFileSync(keys.knownHosts, `${address} ${type} ${key}\n`);
+  return keys;
+}
+
+async function makeEtc(
+  disk: string,
+  of: {
+    keys: HostKeys;
+    version: '1.6' | '2';
+    subnet: string;
+    sshd: readonly string[];
+    sshdEnd: readonly string[];
+  },
+): Promise<void> {
+  const { keys, version, subnet, sshd, sshdEnd } = of;
+  const etc = `${disk}/etc`;
+  await run(['cp', '-a', '/etc', etc]);
+  const users = readFileSync(`${etc}/passwd`, 'utf8');
+  writeFileSync(`${etc}/passwd`, `${users}operator:x:4711:4711::/var/lib/operator:/bin/sh\n`);
+  writeFileSync(`${etc}/shadow`, `${readFileSync(`${etc}/shadow`, 'utf8')}operator:*:19000:0:99999:7:::\n`);
+  writeFileSync(`${etc}/group`, `${readFileSync(`${etc}/group`, 'utf8')}operator:x:4711:\n`);
+  mkdirSync(`${etc}/sudoers.d`, { recursive: true });
+  writeFileSync(`${etc}/sudoers.d/operator`, 'operator ALL=(ALL) NOPASSWD: ALL\n', { mode: 0o440 });
+  mkdirSync(`${disk}/var/lib/operator`, { recursive: true });
+  await run(['cp', keys.host, `${etc}/ssh/host_key`]);
+  mkdirSync(`${etc}/ssh/users`, { recursive: true });
+  for (const each of ['root', 'operator']) await run(['cp', `${keys.user}.pub`, `${etc}/ssh/users/${each}`]);
+  writeFileSync(
+    `${etc}/ssh/sshd_config`,
+    [
+      ...sshd,
+      'HostKey /etc/ssh/host_key',
+      'AuthorizedKeysFile /etc/ssh/users/%u',
+      'PidFile none',
+      'UsePAM no',
+      'PasswordAuthentication no',
+      'PermitRootLogin prohibit-password',
+      ...sshdEnd,
+      '',
+    ].join('\n'),
+  );
+  writeFileSync(
+    `${etc}/machine-id`,
+    (await run(['cat', '/proc/sys/kernel/random/uuid'])).replaceAll('-', ''),
+  );
+  mkdirSync(`${etc}/containerd`, { recursive: true });
+  mkdirSync(`${etc}/cni/net.d`, { recursive: true });
+  writeFileSync(`${etc}/containerd/config.toml`, containerdConfig(version));
+  writeFileSync(
+    `${etc}/cni/net.d/10-farlet.conflist`,
+    JSON.stringify(cniConfig('/var/lib/cni', { bridge: 'cni0', subnet })),
+  );
+}
+
+/** Everything is where containerd has it by default. */
+function containerdConfig(version: '1.6' | '2'): string {
+  if (version === '2')
+    return `version = 3
+[plugins.'io.containerd.cri.v1.images'.pinned_images]
+  sandbox = "localhost/pause:1"
+[plugins.'io.containerd.cri.v1.runtime']
+  restrict_oom_score_adj = true
+  [plugins.'io.containerd.cri.v1.runtime'.cni]
+    bin_dirs = ["/usr/lib/cni"]
+    conf_dir = "/etc/cni/net.d"
+`;
+  return `version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "localhost/pause:1"
+  restrict_oom_score_adj = true
+  stream_server_port = "0"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "/etc/cni/net.d"
+`;
+}

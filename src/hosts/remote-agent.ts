@@ -1,0 +1,184 @@
+/** One running copy of the remote program: requests go in one behind the other, answers come back in that order. */
+import { randomBytes } from 'node:crypto';
+import type { Duplex, Readable } from 'node:stream';
+import { HostError } from '../model/errors.ts';
+import type { Clock } from '../util/clock.ts';
+import { encodeRequest, parseAnswer, type RemoteAnswer, type RemoteStep } from './remote-encoding.ts';
+import { remoteProgram } from './remote-program.ts';
+
+/** A process on the host: its standard input and output as one stream, its standard error beside. */
+export interface ShellChannel {
+  readonly stream: Duplex;
+  readonly stderr: Readable;
+}
+
+export interface RemoteAgentOptions {
+  readonly host: string;
+  readonly channel: ShellChannel;
+  readonly clock: Pick<Clock, 'after'>;
+  /** called once, when the agent can't be used any more */
+  readonly onEnd: () => void;
+}
+
+interface Waiting {
+  readonly marker: Buffer;
+  readonly give: (answer: RemoteAnswer) => void;
+  readonly fail: (error: HostError) => void;
+  readonly stopTimer: () => void;
+}
+
+const GREETING_MS = 20_000;
+const MAX_STDERR = 2_000;
+/** More than any answer has; a host that sends more is not understood. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+const NEWLINE = 0x0a;
+
+export class RemoteAgent {
+  readonly #options: RemoteAgentOptions;
+  readonly #key = randomBytes(16).toString('hex');
+  readonly #greeted = Promise.withResolvers<undefined>();
+  readonly #waiting: Waiting[] = [];
+  #greeting: Buffer | undefined = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #size = 0;
+  #sequence = 0;
+  #stderr = '';
+  #over = false;
+
+  constructor(options: RemoteAgentOptions) {
+    this.#options = options;
+    const { stream, stderr } = options.channel;
+    stderr.on('data', (chunk: Buffer) => {
+      this.#stderr = (this.#stderr + chunk.toString()).slice(-MAX_STDERR);
+    });
+    stderr.on('error', () => undefined);
+    stream.on('data', (chunk: Buffer) => {
+      this.#take(chunk);
+    });
+    stream.once('error', (error: Error) => {
+      this.#end(error.message);
+    });
+    stream.once('close', () => {
+      this.#end('the remote shell ended');
+    });
+    stream.write(remoteProgram);
+    stream.write(`${this.#key}\n`);
+    const cancel = options.clock.after(GREETING_MS, () => {
+      this.#end(`no greeting within ${String(GREETING_MS / 1000)}s`);
+    });
+    this.#greeted.promise.then(cancel, cancel);
+  }
+
+  /** Resolves when the program runs; rejects if it can't. */
+  get ready(): Promise<undefined> {
+    return this.#greeted.promise;
+  }
+
+  /** how many requests have no answer yet */
+  get load(): number {
+    return this.#waiting.length;
+  }
+
+  /** Sends a request. After `limitMs` without an answer the whole agent is given up. */
+  ask(steps: readonly RemoteStep[], limitMs: number): Promise<RemoteAnswer> {
+    const { host, channel, clock } = this.#options;
+    if (this.#over)
+      return Promise.reject(new HostError('unavailable', host, `${host}: the remote shell ended`));
+    this.#sequence += 1;
+    const sequence = this.#sequence;
+    return new Promise((give, fail) => {
+      const stopTimer = clock.after(limitMs, () => {
+        this.#end(`no answer within ${String(limitMs / 1000)}s`, 'deadline-exceeded');
+      });
+      const marker = Buffer.from(`\n${this.#key} ${String(sequence)} `);
+      this.#waiting.push({ marker, give, fail, stopTimer });
+      for (const piece of encodeRequest(this.#key, sequence, steps)) channel.stream.write(piece);
+    });
+  }
+
+  close(): void {
+    this.#end('closed');
+  }
+
+  #take(chunk: Buffer): void {
+    let rest: Buffer | undefined = chunk;
+    if (this.#greeting !== undefined) rest = this.#takeGreeting(chunk);
+    while (rest !== undefined && rest.length > 0) rest = this.#takeAnswer(rest);
+  }
+
+  /** Whatever a login shell prints before the program runs is skipped. */
+  #takeGreeting(chunk: Buffer): Buffer | undefined {
+    const seen = Buffer.concat([this.#greeting ?? Buffer.alloc(0), chunk]);
+    const greeting = `farlet ${this.#key} ready\n`;
+    const at = seen.indexOf(greeting);
+    if (at < 0) {
+      this.#greeting = seen.subarray(-MAX_STDERR);
+      return undefined;
+    }
+    this.#greeting = undefined;
+    this.#greeted.resolve(undefined);
+    return seen.subarray(at + greeting.length);
+  }
+
+  /** What is left of the chunk once the first answer in it is complete; undefined if it is not. */
+  #takeAnswer(chunk: Buffer): Buffer | undefined {
+    const [first] = this.#waiting;
+    if (first === undefined || this.#size + chunk.length > MAX_ANSWER_BYTES) {
+      this.#end('it sent what nobody asked for');
+      return undefined;
+    }
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+    const last = this.#chunks.at(-2);
+    // the marker can only begin in what is new, or shortly before: older chunks are not searched again
+    if (last !== undefined && last.length < first.marker.length + 1024)
+      this.#chunks.splice(-2, 2, Buffer.concat([last, chunk]));
+    const [before, recent] = this.#recent(first.marker.length);
+    const at = recent.indexOf(first.marker);
+    const end = at < 0 ? -1 : recent.indexOf(NEWLINE, at + first.marker.length);
+    if (end < 0) return undefined;
+    this.#chunks = [];
+    this.#size = 0;
+    this.#waiting.shift();
+    first.stopTimer();
+    const status = recent.subarray(at + first.marker.length, end).toString();
+    first.give(parseAnswer(status, Buffer.concat([...before, recent.subarray(0, at)])));
+    return recent.subarray(end + 1);
+  }
+
+  /** The chunks, the last two joined if the marker may lie across them. */
+  #recent(markerLength: number): [Buffer[], Buffer] {
+    const chunks = this.#chunks;
+    const last = chunks.at(-1) ?? Buffer.alloc(0);
+    const previous = chunks.at(-2);
+    if (previous === undefined) return [[], last];
+    const cut = Math.max(0, previous.length - markerLength - 4096);
+    return [
+      [...chunks.slice(0, -2), previous.subarray(0, cut)],
+      Buffer.concat([previous.subarray(cut), last]),
+    ];
+  }
+
+  #end(why: string, kind: 'unavailable' | 'deadline-exceeded' = 'unavailable'): void {
+    if (this.#over) return;
+    this.#over = true;
+    const { host, channel, onEnd } = this.#options;
+    channel.stream.destroy();
+    const said = this.#stderr.trim();
+    const text = `${host}: ${said === '' ? why : `${why}: ${said}`}`;
+    const error = said.includes('sudo')
+      ? new HostError(
+          'forbidden',
+          host,
+          `${text}; let the user run sudo without a password, or log in as root`,
+        )
+      : new HostError(kind, host, text);
+    this.#greeted.promise.catch(() => undefined);
+    this.#greeted.reject(error);
+    for (const { fail, stopTimer } of this.#waiting.splice(0)) {
+      stopTimer();
+      fail(error);
+    }
+    onEnd();
+  }
+}

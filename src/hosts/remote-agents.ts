@@ -1,0 +1,197 @@
+/**
+ * The agents of one host. An sshd allows ten sessions a connection by default, so there are few agents: quick requests
+ * share one, back to back; one that may take long has an agent to itself; beyond that requests wait in a queue.
+ */
+import { HostError } from '../model/errors.ts';
+import type { Clock } from '../util/clock.ts';
+import { RemoteAgent, type ShellChannel } from './remote-agent.ts';
+import type { RemoteAnswer, RemoteStep } from './remote-encoding.ts';
+import { remoteCommand } from './remote-program.ts';
+
+/** Starts a command on the host. Rejects with HostError. */
+export type OpenShell = (
+  command: readonly string[],
+  options: { signal: AbortSignal },
+) => Promise<ShellChannel>;
+
+export interface RemoteAgentsOptions {
+  readonly host: string;
+  readonly open: OpenShell;
+  readonly clock: Clock;
+}
+
+interface Pending {
+  readonly steps: readonly RemoteStep[];
+  readonly slow: boolean;
+  readonly give: (answer: RemoteAnswer) => void;
+  readonly fail: (error: unknown) => void;
+  readonly started: () => void;
+}
+
+interface Entry {
+  readonly agent: RemoteAgent;
+  slow: boolean;
+}
+
+const MAX_AGENTS = 6;
+const MAX_IN_FLIGHT = 32;
+const MAX_QUEUED = 10_000;
+const OPEN_MS = 30_000;
+const QUICK_MS = 60_000;
+const SLOW_MS = 600_000;
+/** A host that refused one more session is not asked again for so long. */
+const REFUSED_MS = 60_000;
+/** How long a caller that has aborted a change waits for it to end, so that nothing overtakes it. */
+const SETTLE_MS = 5_000;
+
+export class RemoteAgents {
+  readonly #options: RemoteAgentsOptions;
+  readonly #entries = new Set<Entry>();
+  readonly #queue: Pending[] = [];
+  readonly #life = new AbortController();
+  #opening = 0;
+  #refusedAt = -Infinity;
+
+  constructor(options: RemoteAgentsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * One request. `slow` says that it changes things or may take long: an abort then waits for its end for a while, so
+   * that what the caller does next comes after it.
+   */
+  ask(
+    steps: readonly RemoteStep[],
+    { signal, slow }: { signal: AbortSignal; slow: boolean },
+  ): Promise<RemoteAnswer> {
+    const { host, clock } = this.#options;
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(reasonOf(signal));
+        return;
+      }
+      if (this.#queue.length >= MAX_QUEUED) {
+        reject(new HostError('resource-exhausted', host, `${host}: too many requests wait for the host`));
+        return;
+      }
+      let sent = false;
+      let cancelTimer = (): void => undefined;
+      const done = (): void => {
+        cancelTimer();
+        signal.removeEventListener('abort', abort);
+      };
+      const pending: Pending = {
+        steps,
+        slow,
+        started: () => (sent = true),
+        give: (answer) => {
+          done();
+          if (signal.aborted) reject(reasonOf(signal));
+          else resolve(answer);
+        },
+        fail: (error) => {
+          done();
+          reject(signal.aborted ? reasonOf(signal) : (error as Error));
+        },
+      };
+      const abort = (): void => {
+        const at = this.#queue.indexOf(pending);
+        if (at >= 0) this.#queue.splice(at, 1);
+        if (sent && slow)
+          cancelTimer = clock.after(SETTLE_MS, () => {
+            reject(reasonOf(signal));
+          });
+        else reject(reasonOf(signal));
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      this.#queue.push(pending);
+      this.#dispatch();
+    });
+  }
+
+  close(): void {
+    this.#life.abort(new HostError('cancelled', this.#options.host, 'the link is closed'));
+    for (const { agent } of this.#entries) agent.close();
+    this.#failQueued(this.#life.signal.reason);
+  }
+
+  #dispatch(): void {
+    for (let at = 0; at < this.#queue.length;) {
+      const pending = this.#queue[at];
+      const entry = pending === undefined ? undefined : this.#placeFor(pending);
+      if (pending === undefined || entry === undefined) {
+        at += 1;
+        continue;
+      }
+      this.#queue.splice(at, 1);
+      this.#send(entry, pending);
+    }
+    if (this.#queue.length > this.#opening && this.#mayOpen()) void this.#openOne();
+  }
+
+  #placeFor({ slow }: Pending): Entry | undefined {
+    const entries = [...this.#entries];
+    const quick = entries
+      .filter((entry) => !entry.slow && entry.agent.load > 0 && entry.agent.load < MAX_IN_FLIGHT)
+      .sort((a, b) => a.agent.load - b.agent.load)[0];
+    const idle = entries.find(({ agent }) => agent.load === 0);
+    return slow ? idle : (quick ?? idle);
+  }
+
+  #send(entry: Entry, { steps, slow, give, fail, started }: Pending): void {
+    entry.slow = slow;
+    started();
+    entry.agent
+      .ask(steps, slow ? SLOW_MS : QUICK_MS)
+      .then(give, fail)
+      .finally(() => {
+        if (entry.agent.load === 0) entry.slow = false;
+        this.#dispatch();
+      });
+  }
+
+  #mayOpen(): boolean {
+    const { clock } = this.#options;
+    const count = this.#entries.size + this.#opening;
+    if (this.#life.signal.aborted || count >= MAX_AGENTS) return false;
+    return count === 0 || clock.monotonic() - this.#refusedAt > REFUSED_MS;
+  }
+
+  async #openOne(): Promise<void> {
+    const { host, open, clock } = this.#options;
+    this.#opening += 1;
+    let failure: unknown;
+    try {
+      const signal = AbortSignal.any([this.#life.signal, AbortSignal.timeout(OPEN_MS)]);
+      const channel = await open(remoteCommand, { signal });
+      const agent = new RemoteAgent({
+        host,
+        channel,
+        clock,
+        onEnd: () => {
+          this.#entries.delete(entry);
+        },
+      });
+      const entry: Entry = { agent, slow: false };
+      await agent.ready;
+      this.#entries.add(entry);
+    } catch (error) {
+      failure = error;
+    }
+    this.#opening -= 1;
+    if (failure !== undefined) {
+      // refused while others live: there are no more sessions to be had
+      if (this.#entries.size > 0) this.#refusedAt = clock.monotonic();
+      else if (this.#opening === 0) this.#failQueued(failure);
+    }
+    this.#dispatch();
+  }
+
+  #failQueued(error: unknown): void {
+    for (const { fail } of this.#queue.splice(0)) fail(error);
+  }
+}
+
+function reasonOf(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason));
+}

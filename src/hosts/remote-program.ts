@@ -1,0 +1,74 @@
+/**
+ * The program that works on the files of a far host: one POSIX shell that is kept running, reads requests from its
+ * standard input and answers on its standard output. It needs what Debian's and busybox's userlands share.
+ *
+ * I1. Nothing that is read becomes code: words are decoded into positional parameters and only ever used quoted.
+ * I2. Every line begins with the session's secret key, and so does every answer: a file's bytes can be taken for neither.
+ * I3. A step that fails skips the rest of its request, and leaves the input where the next request begins.
+ *
+ *   request  KEY VERB BYTES WORD… \n DATA  (once or more)  KEY end SEQUENCE \n
+ *   answer   PAYLOAD \n KEY SEQUENCE ok|error … \n
+ */
+import { remoteOps } from './remote-ops.ts';
+import { remoteQueries, STAT_FORMAT } from './remote-queries.ts';
+
+const functions = {
+  ...remoteQueries,
+  ...Object.fromEntries(Object.values(remoteOps).flatMap(({ shell }) => Object.entries(shell))),
+};
+
+const program = `LC_ALL=C; PATH="$PATH:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"; export LC_ALL PATH
+IFS=" "; umask 022; set -f; exec 3>&1 5<&0 </dev/null
+STAT="${STAT_FORMAT}"; W=none; ONE_FS=; NOSWAP=,noswap; RAW=
+LF="
+"; NL=$(printf "\\037")
+mount --version 2>/dev/null | grep -q util-linux && RAW=--no-canonicalize
+rm -f --one-file-system 2>/dev/null && ONE_FS=--one-file-system
+fail() { [ -n "$E" ] || E="$I $1 $(printf %s "$2" | tr "\\n\\r" "  ")"; return 1; }
+run() { e=$("$@" 2>&1 >/dev/null) || fail - "\${e:-$1 failed}"; }
+say() { e=$("$@" 2>&1 >&3) || fail - "\${e:-$1 failed}"; }
+take() { dd bs="$1" count=1 iflag=fullblock status=none <&5; }
+own() { case "$2:$3" in -:-) return 0 ;; -:*) o=":$3" ;; *:-) o=$2 ;; *) o="$2:$3" ;; esac; run chown -h "$o" "$1"; }
+mounts_below() { P=$1 awk "ENVIRON[\\"P\\"] == \\"/\\" || \\$5 == ENVIRON[\\"P\\"] || index(\\$5, ENVIRON[\\"P\\"] \\"/\\") == 1" /proc/self/mountinfo; }
+mounted() { P=$1 awk "\\$5 == ENVIRON[\\"P\\"] { f = 1 } END { exit !f }" /proc/self/mountinfo; }
+network() { P=$1 awk "\\$5 == ENVIRON[\\"P\\"] { for (i = 6; i < NF; i++) if (\\$i == \\"-\\") t = \\$(i + 1) } END { exit t !~ /^nfs4?$/ }" /proc/self/mountinfo; }
+put() { printf "%s\\n%s" "\${#1}" "$1"; }
+same() { [ "$(stat -L -c "%i %d" /proc/self/fd/4)" = "$2 $3" ] && say dd bs="$5" count=1 skip="$4" iflag=skip_bytes,fullblock status=none <&4; }
+${Object.entries(functions)
+  .map(([verb, body]) => `do_${verb}() {\n${body}\n}`)
+  .join('\n')}
+IFS= read -r K <&5 || exit
+printf "farlet %s ready\\n" "$K"
+E=; I=0; M=
+while IFS= read -r L <&5; do
+  set -- $L
+  [ "$1" = "$K" ] || exit 3
+  if [ "$2" = end ]; then
+    if [ -z "$E" ]; then printf "\\n%s %s ok %s\\n" "$K" "$3" "$M"; else printf "\\n%s %s error %s\\n" "$K" "$3" "$E"; fi
+    E=; I=0; M=
+    continue
+  fi
+  V=$2; N=$3; shift 3
+  for A; do
+    case $A in
+    *\\\\*) A=$(printf "%bx" "$A"); A=\${A%x} ;;
+    esac
+    shift; set -- "$@" "$A"
+  done
+  [ -n "$E" ] || "do_$V" "$@"
+  [ "$N" = 0 ] || take "$N" >/dev/null
+  I=$((I + 1))
+done
+`;
+
+export const remoteProgram: Buffer = Buffer.from(program);
+
+/**
+ * The command that starts the program, which comes as the first bytes of its input: so it is short, free of quotes for
+ * whatever shell the user logs in to, and the same for every way to start it. Who is not root becomes root by sudo.
+ */
+export const remoteCommand: readonly [string, string, string] = [
+  'sh',
+  '-c',
+  `p=$(dd bs=${String(remoteProgram.length)} count=1 iflag=fullblock 2>/dev/null); if [ "$(id -u)" = 0 ]; then eval "$p"; else exec sudo -n sh -c "$p"; fi`,
+];

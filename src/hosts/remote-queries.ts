@@ -1,0 +1,129 @@
+/** What can be asked about files on a far host: the program's functions, and how their answers are read. Pure. */
+import type { DirEntry, FileInfo, FileType, FsUsage, HostAnswer, HostQuery } from './link.ts';
+
+/** stat -f: block size, blocks, blocks available, inodes, inodes free. */
+const USAGE_FORMAT = '%S %b %a %c %d';
+const MAX_LOOK_BYTES = 65_536;
+
+/** Shell functions by verb; fd 3 is the answer's payload. */
+export const remoteQueries: Readonly<Record<string, string>> = {
+  // path, "follow" or -
+  stat: `if [ "$2" = follow ]; then say stat -L -c "$STAT" "$1"; else say stat -c "$STAT" "$1"; fi`,
+  readlink: `if [ -L "$1" ]; then say readlink -n "$1"; elif [ -e "$1" ]; then fail - "Invalid argument"; else fail - "No such file or directory"; fi`,
+  list: `if ! [ -d "$1" ]; then fail - "Not a directory"; return; fi
+set +f
+for f in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+  if [ -L "$f" ]; then t=l; elif [ -d "$f" ]; then t=d; elif [ -f "$f" ]; then t=f; elif [ -S "$f" ]; then t=s
+  elif [ -c "$f" ]; then t=c; elif [ -b "$f" ]; then t=b; elif [ -p "$f" ]; then t=p; else continue; fi
+  printf "%s%s\\0" $t "\${f##*/}"
+done
+set -f`,
+  read: `say head -c "$2" "$1"`,
+  tail: `say tail -c "$2" "$1"`,
+  // path, inode and device of the file that was opened, position, length; answers what the name leads to now
+  pread: `M=$(stat -L -c "%i %d" "$1" 2>&1) || M=gone
+if [ "$M" = "$2 $3" ] && { same "$@"; } 4<"$1"; then return; fi
+set +f
+for f in "$1"*; do
+  [ -f "$f" ] && { same "$f" "$2" "$3" "$4" "$5"; } 4<"$f" && break
+done
+set -f`,
+  mounts: `mounts_below "$1"`,
+  usage: `say stat -f -c "${USAGE_FORMAT}" "$1"`,
+  realpath: `if [ -e "$1" ]; then say readlink -n -f "$1"; else fail - "No such file or directory"; fi`,
+  // each answers with its length in bytes, a line break, and as many bytes; - where nothing is
+  look_text: `t=$(head -c ${String(MAX_LOOK_BYTES)} "$1" 2>/dev/null && echo x) || { echo -; return 0; }; put "\${t%x}"`,
+  look_stat: `t=$(stat -L -c "$STAT" "$1" 2>/dev/null) || { echo -; return 0; }; put "$t"`,
+  look_usage: `t=$(stat -f -c "${USAGE_FORMAT}" "$1" 2>/dev/null) || { echo -; return 0; }; put "$t"`,
+  look_tree: `if ! [ -e "$1" ] && ! [ -L "$1" ]; then echo -; return 0; fi
+n=$(du -sx --inodes "$1" 2>/dev/null | cut -f 1); [ -n "$n" ] || n=$(find "$1" -xdev 2>/dev/null | wc -l)
+put "$(du -sxk "$1" 2>/dev/null | cut -f 1) $n"`,
+  // how often to look at most, then folders; answers once a fingerprint is not the last one
+  watch: `t=$1; shift
+while :; do
+  w=; for f in "$@"; do set +f; w="$w$f:$(stat -c "%n %s %Y %i" "$f"/* 2>/dev/null)|"; set -f; done
+  [ "$w" = "$W" ] || break
+  t=$((t - 1)); [ $t -gt 0 ] || break
+  sleep 0.2
+done
+W=$w
+for f in "$@"; do set +f; printf "%s\\0" "$(stat -c "%n %s %Y %i" "$f"/* 2>/dev/null)"; set -f; done`,
+};
+
+const types: Record<number, FileType> = {
+  0o14: 'socket',
+  0o12: 'symlink',
+  0o10: 'file',
+  0o6: 'block-device',
+  0o4: 'directory',
+  0o2: 'char-device',
+  0o1: 'fifo',
+};
+
+const letters: Record<string, FileType> = {
+  l: 'symlink',
+  d: 'directory',
+  f: 'file',
+  s: 'socket',
+  c: 'char-device',
+  b: 'block-device',
+  p: 'fifo',
+};
+
+/** stat's format: raw mode in hex, size, uid, gid, seconds of mtime, inode, device. */
+export const STAT_FORMAT = '%f %s %u %g %Y %i %d';
+
+export function parseStat(text: string): FileInfo {
+  const [hex = '', ...rest] = text.trim().split(' ');
+  const [size = 0, uid = 0, gid = 0, seconds = 0, inode = 0, device = 0] = rest.map(Number);
+  const raw = parseInt(hex, 16);
+  const type = types[raw >> 12];
+  if (type === undefined) throw new Error(`stat answered ${JSON.stringify(text)}`);
+  return { type, size, mode: raw & 0o7777, uid, gid, mtime: seconds * 1000, inode, device };
+}
+
+export function parseList(payload: Buffer): DirEntry[] {
+  return payload
+    .toString()
+    .split('\0')
+    .filter((entry) => entry !== '')
+    .map((entry) => ({ name: entry.slice(1), type: letters[entry.charAt(0)] ?? 'file' }));
+}
+
+export function parseUsage(text: string): FsUsage {
+  const [block = 0, blocks = 0, available = 0, inodes = 0, inodesFree = 0] = text
+    .trim()
+    .split(' ')
+    .map(Number);
+  return { capacityBytes: block * blocks, availableBytes: block * available, inodes, inodesFree };
+}
+
+/** The answers of look_* steps, in the order of the queries. */
+export function parseLook(queries: readonly HostQuery[], payload: Buffer): HostAnswer[] {
+  let at = 0;
+  return queries.map(({ look }) => {
+    const end = payload.indexOf('\n', at);
+    const length = payload.subarray(at, end).toString();
+    at = end + 1;
+    if (end < 0) throw new Error('the far host answered fewer questions than it was asked');
+    if (length === '-') return {};
+    const text = payload.subarray(at, at + Number(length)).toString();
+    at += Number(length);
+    return lookAnswer(look, text);
+  });
+}
+
+function lookAnswer(look: HostQuery['look'], text: string): HostAnswer {
+  switch (look) {
+    case 'text':
+      return { text };
+    case 'stat':
+      return { stat: parseStat(text) };
+    case 'usage':
+      return { usage: parseUsage(text) };
+    case 'tree': {
+      const [kib = 0, inodes = 0] = text.trim().split(' ').map(Number);
+      return { tree: { bytes: kib * 1024, inodes } };
+    }
+  }
+}

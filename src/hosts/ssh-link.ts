@@ -1,0 +1,218 @@
+/** The link to a host over ssh: one connection carries the runtime's socket, dials, and the shells that do files. */
+import type { Duplex } from 'node:stream';
+import type { Client, ClientChannel } from 'ssh2';
+import { HostError, messageOf } from '../model/errors.ts';
+import type { Log } from '../model/log.ts';
+import type { Clock } from '../util/clock.ts';
+import { Lane } from '../util/lane.ts';
+import type { HostLink } from './link.ts';
+import type { ShellChannel } from './remote-agent.ts';
+import { RemoteFiles } from './remote-files.ts';
+import { bridgeSocket } from './socket-bridge.ts';
+import { SshConnection } from './ssh-connection.ts';
+import { parseSshEndpoint } from '../model/ssh-endpoint.ts';
+import type { SshCredentials } from './ssh-handshake.ts';
+import { relayCommand } from './ssh-relay.ts';
+
+export interface SshLinkOptions {
+  readonly name: string;
+  readonly endpoint: string;
+  readonly credentials: SshCredentials;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Forwarded connections open at a time; those beyond wait. */
+const MAX_FORWARDS = 512;
+const OPEN_MS = 30_000;
+
+type Open = (client: Client, done: (error: Error | undefined, channel: ClientChannel) => void) => void;
+
+/** Nothing is connected before it is needed. Throws on an endpoint that config/load.ts would have refused. */
+export function sshLink(options: SshLinkOptions): HostLink {
+  const { name, endpoint, credentials, clock, log } = options;
+  const parsed = parseSshEndpoint(endpoint);
+  if ('problem' in parsed) throw new HostError('invalid', name, `${name}: ${endpoint}: ${parsed.problem}`);
+  const connection = new SshConnection({ host: name, endpoint: parsed, credentials, clock, log });
+  const forwards = new Lane(MAX_FORWARDS);
+  const channel = async (what: string, open: Open, signal: AbortSignal): Promise<ClientChannel> => {
+    const client = await connection.client({ signal });
+    return openChannel(client, open, { host: name, what, clock, signal });
+  };
+  const forward = (what: string, open: Open, signal: AbortSignal): Promise<ClientChannel> => {
+    const opened = Promise.withResolvers<ClientChannel>();
+    forwards
+      .run(signal, async () => {
+        const stream = await channel(what, open, signal);
+        opened.resolve(stream);
+        await new Promise((resolve) => stream.once('close', resolve));
+      })
+      .catch(opened.reject);
+    return opened.promise;
+  };
+  const toRuntime = new RuntimeSocket({ host: name, socket: parsed.socket, user: parsed.user, forward });
+  const bridge = bridgeSocket((o) => toRuntime.open(o));
+  const files = new RemoteFiles({
+    host: name,
+    clock,
+    open: async (command, { signal }): Promise<ShellChannel> => {
+      const stream = await channel(
+        'a shell',
+        (client, done) => client.exec(commandLine(command), done),
+        signal,
+      );
+      return { stream, stderr: stream.stderr };
+    },
+  });
+  return {
+    name,
+    endpoint,
+    cri: () => ({ target: `unix:${bridge.path}` }),
+    fault: () => connection.fault() ?? toRuntime.problem,
+    dial: (target, { signal }) =>
+      forward(
+        `dial ${target.host}:${String(target.port)}`,
+        (client, done) => client.forwardOut('127.0.0.1', 0, target.host, target.port, done),
+        signal,
+      ),
+    files,
+    close: async () => {
+      files.close();
+      bridge.close();
+      await connection.close();
+    },
+  };
+}
+
+interface RuntimeSocketOptions {
+  readonly host: string;
+  readonly socket: string;
+  readonly user: string;
+  readonly forward: (what: string, open: Open, signal: AbortSignal) => Promise<ClientChannel>;
+}
+
+/** The way to the runtime's socket: forwarded by sshd, or by a relay if only root may open it. */
+class RuntimeSocket {
+  readonly #options: RuntimeSocketOptions;
+  #relayed = false;
+  /** why it could not be opened the last time */
+  problem: string | undefined;
+
+  constructor(options: RuntimeSocketOptions) {
+    this.#options = options;
+  }
+
+  async open({ signal }: { signal: AbortSignal }): Promise<Duplex> {
+    try {
+      const stream = this.#relayed ? await this.#relay(signal) : await this.#forward(signal);
+      this.problem = undefined;
+      return stream;
+    } catch (error) {
+      this.problem = messageOf(error);
+      throw error;
+    }
+  }
+
+  async #forward(signal: AbortSignal): Promise<Duplex> {
+    const { socket, user, forward } = this.#options;
+    const what = `the runtime's socket ${socket}`;
+    try {
+      return await forward(
+        what,
+        (client, done) => client.openssh_forwardOutStreamLocal(socket, done),
+        signal,
+      );
+    } catch (error) {
+      // sshd says no more than that it could not connect
+      if (user === 'root' || !isConnectFailure(error)) throw error;
+      const stream = await this.#relay(signal);
+      this.#relayed = true;
+      return stream;
+    }
+  }
+
+  async #relay(signal: AbortSignal): Promise<Duplex> {
+    const { host, socket, forward } = this.#options;
+    const command = commandLine(relayCommand(socket));
+    const what = 'a relay to the runtime under sudo';
+    const stream = await forward(what, (client, done) => client.exec(command, done), signal);
+    let said = '';
+    stream.stderr.on('data', (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-1_000);
+    });
+    stream.once('close', () => {
+      if (said !== '') this.problem = `${host}: ${what}: ${said.trim()}`;
+    });
+    return stream;
+  }
+}
+
+/** Words of a fixed command for the login shell. */
+function commandLine(words: readonly string[]): string {
+  return words.map((word) => (/^[\w-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ');
+}
+
+function openChannel(
+  client: Client,
+  open: Open,
+  of: { host: string; what: string; clock: Clock; signal: AbortSignal },
+): Promise<ClientChannel> {
+  const { host, what, clock, signal } = of;
+  return new Promise((resolve, reject) => {
+    let over = false;
+    const end = (): boolean => {
+      const first = !over;
+      over = true;
+      cancelTimer();
+      signal.removeEventListener('abort', abort);
+      return first;
+    };
+    const fail = (error: unknown): void => {
+      if (end()) reject(channelError(error, host, what));
+    };
+    const abort = (): void => {
+      if (end()) reject(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
+    };
+    const cancelTimer = clock.after(OPEN_MS, () => {
+      fail(new Error(`no answer within ${String(OPEN_MS / 1000)}s`));
+    });
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      open(client, (error, channel) => {
+        if (error !== undefined) fail(error);
+        else if (end()) resolve(channel);
+        else channel.destroy();
+      });
+    } catch (error) {
+      fail(error);
+    }
+  });
+}
+
+function isConnectFailure(error: unknown): boolean {
+  return (
+    error instanceof HostError &&
+    error.kind === 'unavailable' &&
+    /connect failed|open failed/i.test(error.message)
+  );
+}
+
+/** The system error codes that sshd's words stand for: what probes and events go by. */
+const codes: readonly (readonly [RegExp, string])[] = [
+  [/Connection refused/, 'ECONNREFUSED'],
+  [/No route to host/, 'EHOSTUNREACH'],
+  [/Network is unreachable/, 'ENETUNREACH'],
+  [/Connection timed out/, 'ETIMEDOUT'],
+];
+
+function channelError(error: unknown, host: string, what: string): HostError {
+  const text = messageOf(error).replace(/^\(SSH\) Channel open failure: /, '');
+  const code = codes.find(([pattern]) => pattern.test(text))?.[1];
+  const cause = new Error(text, { cause: error });
+  if (code !== undefined) Object.assign(cause, { code });
+  const advice = text.includes('prohibited')
+    ? "; the host's sshd forbids it: set AllowTcpForwarding and AllowStreamLocalForwarding to yes (sshd_config)"
+    : '';
+  const kind = advice === '' ? 'unavailable' : 'forbidden';
+  return new HostError(kind, host, `${host}: ${what}: ${text}${advice}`, { cause });
+}
