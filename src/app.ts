@@ -42,9 +42,12 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
   let apiProblem: string | undefined = 'the API server has not been reached yet';
   const health = (): string[] => [
     ...(apiProblem === undefined ? [] : [apiProblem]),
-    ...nodes.flatMap(({ name, loop }) => {
-      const problem = syncLoopProblem(loop, clock.monotonic());
-      return problem === undefined ? [] : [`node ${name}: ${problem}`];
+    ...config.nodes.slice(nodes.length).map(({ name }) => `node ${name}: has not started yet`),
+    ...nodes.flatMap((node) => {
+      const problem = node.podsAreKnown()
+        ? syncLoopProblem(node.loop, clock.monotonic())
+        : 'its pods have not been listed yet';
+      return problem === undefined ? [] : [`node ${node.name}: ${problem}`];
     }),
   ];
   const listeners: { close(): unknown }[] = [];

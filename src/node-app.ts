@@ -71,6 +71,8 @@ export interface NodeApp {
   readonly cache: RuntimeCache;
   readonly status: StatusWriter;
   readonly loop: SyncLoop;
+  /** the API server's pods have been listed once: before, what is asked about a pod can't be answered */
+  podsAreKnown(): boolean;
   run(): Promise<void>;
   stop(options: { signal: AbortSignal }): Promise<void>;
 }
@@ -118,6 +120,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   const owner = { [labels.node]: node.name, [labels.cluster]: cluster };
   const plegSynced = Promise.withResolvers<undefined>();
   const apiSynced = Promise.withResolvers<undefined>();
+  let podsAreKnown = false;
   const pleg = new Pleg({
     cri,
     cache,
@@ -544,7 +547,9 @@ export function buildNode(options: NodeAppOptions): NodeApp {
         fieldSelector: `spec.nodeName=${node.name}`,
         onEvent: (event) => {
           queue.config(changes.apply(event));
-          if (event.type === 'reset') apiSynced.resolve(undefined);
+          if (event.type !== 'reset') return;
+          podsAreKnown = true;
+          apiSynced.resolve(undefined);
         },
       },
       { signal },
@@ -575,6 +580,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     cache,
     status,
     loop,
+    podsAreKnown: () => podsAreKnown,
     run: async () => {
       const folders = makeLogFolder();
       await Promise.all([

@@ -5,23 +5,21 @@ import { imageArchive } from './cache.ts';
 import type { TestHost } from './host.ts';
 import { run } from './processes.ts';
 
-interface Descriptor {
+export interface Descriptor {
   readonly mediaType: string;
   readonly digest: string;
   readonly size: number;
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** Gives a host the image `name`, made of `from`, one of those it has from the archive. */
-export async function addImageVariant(
-  host: Pick<TestHost, 'ctr' | 'folder'>,
+/** Unpacks the archive into a new folder, with no image in its index but the variant `name` of `from`. */
+export async function unpackVariant(
+  folder: string,
   { from, name }: { from: string; name: string },
-): Promise<void> {
-  const work = `${host.folder}/variant`;
-  rmSync(work, { recursive: true, force: true });
-  mkdirSync(work, { recursive: true });
-  await run(['tar', '-xf', imageArchive(), '-C', work]);
-  const path = (digest: string): string => `${work}/blobs/${digest.replace(':', '/')}`;
+): Promise<Descriptor> {
+  mkdirSync(folder, { recursive: true });
+  await run(['tar', '-xf', imageArchive(), '-C', folder]);
+  const path = (digest: string): string => `${folder}/blobs/${digest.replace(':', '/')}`;
   const read = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
   const write = (mediaType: string, content: object): Descriptor => {
     const data = JSON.stringify(content);
@@ -29,7 +27,7 @@ export async function addImageVariant(
     writeFileSync(path(digest), data);
     return { mediaType, digest, size: Buffer.byteLength(data) };
   };
-  const index = read(`${work}/index.json`) as { manifests: Descriptor[] };
+  const index = read(`${folder}/index.json`) as { manifests: Descriptor[] };
   const source = index.manifests.find(
     ({ annotations }) => annotations?.['io.containerd.image.name'] === from,
   );
@@ -41,7 +39,18 @@ export async function addImageVariant(
   });
   const annotations = { 'io.containerd.image.name': name };
   const made = { ...write(source.mediaType, { ...manifest, config }), annotations };
-  writeFileSync(`${work}/index.json`, JSON.stringify({ ...index, manifests: [made] }));
+  writeFileSync(`${folder}/index.json`, JSON.stringify({ ...index, manifests: [made] }));
+  return made;
+}
+
+/** Gives a host the image `name`, made of `from`, one of those it has from the archive. */
+export async function addImageVariant(
+  host: Pick<TestHost, 'ctr' | 'folder'>,
+  image: { from: string; name: string },
+): Promise<void> {
+  const work = `${host.folder}/variant`;
+  rmSync(work, { recursive: true, force: true });
+  await unpackVariant(work, image);
   await run(['tar', '-cf', `${work}.tar`, '-C', work, '.']);
   await host.ctr(['images', 'import', `${work}.tar`]);
   rmSync(work, { recursive: true });

@@ -299,6 +299,18 @@ export function describeLink(name: string, host: () => ContractHost): void {
         await apply({ op: 'remove-cgroup', path: `${at}/group` });
       });
 
+      it('removes a control group, with what runs in it only if that is to be killed', async () => {
+        const { stdout } = await host().inside([
+          'sh',
+          '-c',
+          'cd /sys/fs/cgroup; [ -e cgroup.controllers ] || cd pids; mkdir -p "farlet-contract-$$/below"; cd "farlet-contract-$$/below"; sleep 1000 >/dev/null 2>&1 & echo $! >cgroup.procs; dirname "$PWD"',
+        ]);
+        const path = stdout.trim();
+        assert.equal(await kind(apply({ op: 'remove-cgroup', path })), 'conflict');
+        await apply({ op: 'remove-cgroup', path, kill: true });
+        assert.equal(await stat(path), 'nothing');
+      });
+
       it('looks at many things at once', async () => {
         const path = `${at}/looked at`;
         await apply(mkdir(path), write(`${path}/f`, 'two\nlines\n', 0o600));

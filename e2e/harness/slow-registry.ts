@@ -1,9 +1,8 @@
 /** An image registry on loopback that hands out the test image as slowly as it is told, for pulls that take long. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { imageArchive } from './cache.ts';
-import { run } from './processes.ts';
+import { unpackVariant, type Descriptor } from './image-variant.ts';
 
 export interface SlowRegistry {
   /** reference of an image that nobody has pulled yet; every name gives another one */
@@ -11,28 +10,16 @@ export interface SlowRegistry {
   close(): void;
 }
 
-interface Descriptor {
-  readonly mediaType: string;
-  readonly digest: string;
-}
-
 const PIECES = 20;
 
-/** Serves localhost/busybox:1 of the archive under any name; each layer takes `layerMs`. */
+/** Serves a variant of localhost/busybox:1 under any name; each layer takes `layerMs`. */
 export async function startSlowRegistry(
   folder: string,
   { layerMs }: { layerMs: number },
 ): Promise<SlowRegistry> {
-  mkdirSync(folder, { recursive: true });
-  await run(['tar', '-xf', imageArchive(), '-C', folder]);
+  // of another id than the image that hosts have: that one was pulled by nobody and is everybody's
+  const manifest = await unpackVariant(folder, { from: 'localhost/busybox:1', name: 'slow' });
   const blob = (digest: string): Buffer => readFileSync(`${folder}/blobs/${digest.replace(':', '/')}`);
-  const index = JSON.parse(readFileSync(`${folder}/index.json`, 'utf8')) as {
-    manifests: (Descriptor & { annotations: Record<string, string> })[];
-  };
-  const manifest = index.manifests.find(
-    ({ annotations }) => annotations['io.containerd.image.name'] === 'localhost/busybox:1',
-  );
-  if (manifest === undefined) throw new Error(`${imageArchive()} has no localhost/busybox:1`);
   const { layers } = JSON.parse(blob(manifest.digest).toString()) as { layers: Descriptor[] };
   const isLayer = (digest: string): boolean => layers.some((layer) => layer.digest === digest);
 

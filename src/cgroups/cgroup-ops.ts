@@ -40,7 +40,11 @@ export function updateCgroup(name: CgroupName, limits: CgroupLimits, place: Cgro
 }
 
 /** Takes the group away in every hierarchy, with what the runtime made below it. */
-export function removeCgroup(name: CgroupName, { layout, driver }: CgroupPlace): FileOp[] {
+export function removeCgroup(
+  name: CgroupName,
+  { layout, driver }: CgroupPlace,
+  { kill = false }: { kill?: boolean } = {},
+): FileOp[] {
   const path = cgroupPath(name, driver);
   const all =
     layout.version === 2 ? [cgroupMount] : layout.controllers.map((each) => `${cgroupMount}/${each}`);
@@ -48,7 +52,7 @@ export function removeCgroup(name: CgroupName, { layout, driver }: CgroupPlace):
     driver === 'systemd'
       ? [{ op: 'remove', path: `/run/systemd/system/${path.split('/').at(-1) ?? ''}` }]
       : [];
-  return [...all.map((mount): FileOp => ({ op: 'remove-cgroup', path: `${mount}${path}` })), ...unit];
+  return [...all.map((mount): FileOp => ({ op: 'remove-cgroup', path: `${mount}${path}`, kill })), ...unit];
 }
 
 /** A file of the group in the hierarchy of its controller. */

@@ -150,7 +150,9 @@ export class PodCgroups {
   async remove(pod: Pod, { signal }: { signal: AbortSignal }): Promise<void> {
     if (!this.#options.enabled) return;
     const place = await this.#where(signal);
-    await this.#options.files.apply(removeCgroup(podCgroup(this.#root, pod), place), { signal });
+    await this.#options.files.apply(removeCgroup(podCgroup(this.#root, pod), place, { kill: true }), {
+      signal,
+    });
   }
 
   /** Removes what was left behind of pods that nobody knows. Costs one list a class. */

@@ -128,9 +128,9 @@ export type FileOp =
   | { readonly op: 'set'; readonly path: string; readonly value: string }
   /**
    * Removes a control group and those below it, deepest first; nothing there is fine. One that still has processes
-   * is an error of kind `conflict`.
+   * is an error of kind `conflict`; with `kill` they are killed first (pod_container_manager_linux.go Destroy).
    */
-  | { readonly op: 'remove-cgroup'; readonly path: string };
+  | { readonly op: 'remove-cgroup'; readonly path: string; readonly kill?: boolean };
 
 /** A line of the host's mount table (proc(5), mountinfo). */
 export interface MountEntry {

@@ -22,6 +22,7 @@ import { HostError, type ErrorKind } from '../model/errors.ts';
 import { orAbort } from '../util/abort.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
 import { gzipFile } from './gzip-file.ts';
+import { removeCgroup } from './remove-cgroup.ts';
 import type {
   DirEntry,
   FileInfo,
@@ -281,7 +282,7 @@ export class LocalFiles implements HostFiles {
         await setValue(op);
         return;
       case 'remove-cgroup':
-        await removeCgroup(op.path);
+        await removeCgroup(op, { clock: this.#clock, signal });
     }
   }
 
@@ -372,13 +373,6 @@ async function setValue(op: FileOp & { op: 'set' }): Promise<void> {
 }
 
 /** The files in it go with the folder; only folders are removed. */
-async function removeCgroup(path: string): Promise<void> {
-  const entries = await readdir(path, { withFileTypes: true }).catch(ignore('ENOENT'));
-  if (entries === undefined) return;
-  for (const entry of entries) if (entry.isDirectory()) await removeCgroup(`${path}/${entry.name}`);
-  await rmdir(path).catch(ignore('ENOENT'));
-}
-
 async function remove(path: string): Promise<void> {
   const info = await lstat(path).catch(ignore('ENOENT'));
   if (info === undefined) return;
