@@ -148,7 +148,7 @@ describe('an ssh link alone', () => {
 
   it('refuses a host whose key is another', async () => {
     const knownHostsFile = `${folder}/changed`;
-    const [, type, key] = (/^(\S+) (\S+)/.exec(readFileSync(`${folder}/there/id_ed25519.pub`, 'utf8'))) ?? [];
+    const [, type, key] = /^(\S+) (\S+)/.exec(readFileSync(`${folder}/there/id_ed25519.pub`, 'utf8')) ?? [];
     writeFileSync(knownHostsFile, `${remote.address} ${type ?? ''} ${key ?? ''}\n`);
     const error = await read(open({ ...remote.ssh, knownHostsFile })).catch((cause: unknown) => cause);
     assert.equal(kindOf(error), 'unauthenticated');
