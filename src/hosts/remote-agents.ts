@@ -109,6 +109,13 @@ export class RemoteAgents {
     });
   }
 
+  /** Gives one session back, for what can do with less than a queue: the agent that is idle, if it is not the last. */
+  shed(): void {
+    this.#refusedAt = this.#options.clock.monotonic();
+    const idle = [...this.#entries].find(({ agent }) => agent.load === 0);
+    if (this.#entries.size > 1) idle?.agent.close();
+  }
+
   close(): void {
     this.#life.abort(new HostError('cancelled', this.#options.host, 'the link is closed'));
     for (const { agent } of this.#entries) agent.close();

@@ -39,6 +39,11 @@ export class RemoteFiles implements HostFiles {
     this.#watch = new RemoteWatch(options);
   }
 
+  /** The host refuses more sessions and something else needs one. */
+  shed(): void {
+    this.#agents.shed();
+  }
+
   close(): void {
     this.#agents.close();
     this.#watch.close();

@@ -25,6 +25,8 @@ export interface SshLinkOptions {
 /** Forwarded connections open at a time; those beyond wait. */
 const MAX_FORWARDS = 512;
 const OPEN_MS = 30_000;
+/** What sshd gets to see that a session has ended. */
+const SHED_MS = 500;
 
 type Open = (client: Client, done: (error: Error | undefined, channel: ClientChannel) => void) => void;
 
@@ -50,7 +52,16 @@ export function sshLink(options: SshLinkOptions): HostLink {
       .catch(opened.reject);
     return opened.promise;
   };
-  const toRuntime = new RuntimeSocket({ host: name, socket: parsed.socket, user: parsed.user, forward });
+  const toRuntime = new RuntimeSocket({
+    host: name,
+    socket: parsed.socket,
+    user: parsed.user,
+    forward,
+    clock,
+    shed: () => {
+      files.shed();
+    },
+  });
   const bridge = bridgeSocket((o) => toRuntime.open(o));
   const files = new RemoteFiles({
     host: name,
@@ -89,6 +100,9 @@ interface RuntimeSocketOptions {
   readonly socket: string;
   readonly user: string;
   readonly forward: (what: string, open: Open, signal: AbortSignal) => Promise<ClientChannel>;
+  readonly clock: Clock;
+  /** frees a session that files use, if sshd refuses one more (MaxSessions) */
+  readonly shed: () => void;
 }
 
 /** The way to the runtime's socket: forwarded by sshd, or by a relay if only root may open it. */
@@ -132,10 +146,16 @@ class RuntimeSocket {
   }
 
   async #relay(signal: AbortSignal): Promise<Duplex> {
-    const { host, socket, forward } = this.#options;
+    const { host, socket, forward, shed, clock } = this.#options;
     const command = commandLine(relayCommand(socket));
     const what = 'a relay to the runtime under sudo';
-    const stream = await forward(what, (client, done) => client.exec(command, done), signal);
+    const exec: Open = (client, done) => client.exec(command, done);
+    const stream = await forward(what, exec, signal).catch(async (error: unknown) => {
+      if (!isConnectFailure(error)) throw error;
+      shed();
+      await clock.sleep(SHED_MS, { signal });
+      return forward(what, exec, signal);
+    });
     let said = '';
     stream.stderr.on('data', (chunk: Buffer) => {
       said = (said + chunk.toString()).slice(-1_000);
