@@ -255,7 +255,8 @@ describe('the API server is away', () => {
     );
     assert.deepEqual(await identity(pods, ['stays']), earlier);
     await pods.createPod('after');
-    await pods.waitReady('after');
+    // the watch comes back after the wait that the outage has grown it to
+    await pods.waitReady('after', 60_000);
     assert.equal((await readyOf(node))?.status, 'True');
   });
 

@@ -50,6 +50,7 @@ export async function watchObjects<T extends KubeObject>(
   const { clock, log, onEvent, onError, what } = options;
   let version: string | undefined;
   let failures = 0;
+  let expired = 0;
   while (!signal.aborted) {
     try {
       if (version === undefined) {
@@ -61,11 +62,15 @@ export async function watchObjects<T extends KubeObject>(
       version = await watch(options, version, signal);
       // a server that ends watches at once must not be asked in a loop
       failures = clock.monotonic() - started < 1_000 ? failures + 1 : 0;
+      expired = 0;
     } catch (error) {
       signal.throwIfAborted();
       onError?.(error);
       if (kindOf(error) === 'gone') {
         version = undefined;
+        // the server answers again, so what was waited for is over; only one that expires every watch is held off
+        failures = expired;
+        expired += 1;
         log.info({ what }, 'watch expired: listing again');
       } else {
         if (failures === 0) log.warn({ err: error, what }, 'watch failed: trying again');
