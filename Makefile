@@ -2,7 +2,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 unexport KUBECONFIG
 
-.PHONY: help setup build verify test demo down clean
+.PHONY: help setup build verify test test-remote demo down clean
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
@@ -21,7 +21,10 @@ verify: setup ## format, lint, types, generated files, dead code, unit tests
 	@echo '── unit tests';      node --test 'src/**/*.test.ts' 'e2e/parity/*.test.ts' 'bench/*.test.ts'
 
 test: verify build ## everything, scenarios on real parts included
-	@echo '── scenarios: a real control plane, containerd 1.6 and 2'; node --test --test-timeout=600000 'e2e/scenarios/*.test.ts'
+	@echo '── scenarios: a real control plane, containerd 1.6 and 2'; node --test --test-timeout=900000 'e2e/scenarios/*.test.ts'
+
+test-remote: build ## the scenarios on hosts over ssh: the contract of links, the main job, links that fail
+	@FARLET_E2E_LINK=ssh node --test --test-timeout=900000 'e2e/remote/*.test.ts' e2e/scenarios/main-job.test.ts
 
 demo: build ## a cluster, a host, farlet and a Deployment; KUBECONFIG=file uses that cluster
 	@node e2e/demo.ts up $(if $(filter command line,$(origin KUBECONFIG)),$(KUBECONFIG))

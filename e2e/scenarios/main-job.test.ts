@@ -1,20 +1,21 @@
-/** The main job, on a real control plane and both containerds, here and over ssh: run with `make test` (root, Linux). */
+/** The main job, on a real control plane and both containerds, here (`make test`) or over ssh (`make test-remote`). */
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:net';
 import { describe, it } from 'node:test';
 import { useNamespace } from '../harness/namespace.ts';
 import { deployment, shell, SLEEP } from '../harness/pods.ts';
 import { outcome } from '../harness/processes.ts';
-import { useWorld } from '../harness/world.ts';
+import { useWorld, type WorldHost } from '../harness/world.ts';
 
-const world = useWorld({
-  hosts: [
-    { name: 'node-1-6', version: '1.6' },
-    { name: 'node-2', version: '2' },
-    { name: 'ssh-1-6', version: '1.6', link: 'ssh' },
-    { name: 'ssh-2', version: '2', link: 'ssh', user: 'operator' },
-  ],
-});
+const here: readonly WorldHost[] = [
+  { name: 'node-1-6', version: '1.6' },
+  { name: 'node-2', version: '2' },
+];
+const overSsh: readonly WorldHost[] = [
+  { name: 'ssh-1-6', version: '1.6', link: 'ssh' },
+  { name: 'ssh-2', version: '2', link: 'ssh', user: 'operator' },
+];
+const world = useWorld({ hosts: process.env.FARLET_E2E_LINK === 'ssh' ? overSsh : here });
 
 for (const node of world.nodes) {
   describe(`on ${node}`, () => {

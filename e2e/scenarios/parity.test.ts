@@ -100,8 +100,12 @@ for (const version of versions) {
         // what a machine under load did (a probe that was late, a container killed before it was up) does not repeat when the
         // pod has it to itself; what farlet does wrong does
         await everyRun;
-        const second = deviations(each, await record(each, version), circumstances);
-        if (second.length > 0) assert.fail(report(each, second));
+        let again: ReturnType<typeof deviations> = [];
+        for (let tries = 0; tries < 2; tries += 1) {
+          again = deviations(each, await record(each, version), circumstances);
+          if (again.length === 0) break;
+        }
+        if (again.length > 0) assert.fail(report(each, again));
         test.diagnostic(`as recorded when run alone; among others:\n${first.join('\n')}`);
       });
     }
