@@ -1,6 +1,7 @@
 /** Bundles src/main.ts into dist/: one tree-shaken file, and a launcher that an older Node may start. */
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { build, type Plugin } from 'esbuild';
+import { slimDependencies } from './slim-dependencies.ts';
 
 /** The Kubernetes client does not say that its thousands of models have no side effects; farlet uses none of them. */
 const unusedModels: Plugin = {
@@ -26,7 +27,11 @@ await build({
   sourcemap: true,
   legalComments: 'linked',
   minifySyntax: true,
-  plugins: [unusedModels],
+  // half the text, all of it kept in memory; one character beyond ASCII in a comment would double it. Names stay.
+  minifyWhitespace: true,
+  charset: 'ascii',
+  lineLimit: 160,
+  plugins: [slimDependencies, unusedModels],
   // some dependencies are CommonJS and ask for Node's own modules by require
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
@@ -34,8 +39,14 @@ await build({
   logLevel: 'warning',
 });
 
+/** V8 collects before it grows: live objects are few, and pods come in bursts. */
+const nodeFlags = ['--heap-growing-percent=25', '--max-semi-space-size=1'];
+/** glibc: one arena for all threads, and what is freed goes back */
+const mallocSettings = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '65536' };
+
 const launcher = `#!/usr/bin/env node
-// Starts farlet, with the Node that the checkout pins if this one is too old for its dependencies.
+// Starts farlet in this process's place, with the memory settings of docs/adr/0008-memory.md. A Node that is too old
+// for farlet's dependencies starts the one that the checkout pins.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -43,12 +54,20 @@ import { fileURLToPath } from 'node:url';
 const [major, minor] = process.versions.node.split('.').map(Number);
 const bundle = fileURLToPath(new URL('./farlet.js', import.meta.url));
 const pinned = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));
-if (major > 22 || (major === 22 && minor >= 19)) await import(bundle);
+const flags = [${nodeFlags.map((flag) => `'${flag}'`).join(', ')}];
+const args = [bundle, ...process.argv.slice(2)];
+const env = { ${Object.entries(mallocSettings)
+  .map(([name, value]) => `${name}: '${value}'`)
+  .join(', ')}, ...process.env };
+const isNew = major > 22 || (major === 22 && minor >= 19);
+// a channel to a parent would not outlive the exchange; where there is no execve, farlet runs with Node's defaults
+if (isNew && (process.channel != null || process.execve === undefined)) await import(bundle);
+else if (isNew) process.execve(process.execPath, [process.execPath, ...flags, ...process.execArgv, ...args], env);
 else if (!existsSync(pinned)) {
   process.stderr.write('farlet: Node ' + process.versions.node + ' is too old: 22.19 or newer is needed (npm ci brings one along)\\n');
   process.exit(1);
 } else {
-  const child = spawn(pinned, [bundle, ...process.argv.slice(2)], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  const child = spawn(pinned, [...flags, ...args], { env, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.once('exit', (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)));
 }
