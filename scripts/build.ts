@@ -40,7 +40,7 @@ await build({
 });
 
 /** V8 collects before it grows: live objects are few, and pods come in bursts. */
-const nodeFlags = ['--heap-growing-percent=25', '--max-semi-space-size=1'];
+const nodeFlags = ['--heap-growing-percent=25', '--max-semi-space-size=4'];
 /** glibc: one arena for all threads, and what is freed goes back */
 const mallocSettings = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '65536' };
 
