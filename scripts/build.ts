@@ -1,6 +1,7 @@
 /** Bundles src/main.ts into dist/: one tree-shaken file, and a launcher that an older Node may start. */
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { build, type Plugin } from 'esbuild';
+import { slimDependencies } from './slim-dependencies.ts';
 
 /** The Kubernetes client does not say that its thousands of models have no side effects; farlet uses none of them. */
 const unusedModels: Plugin = {
@@ -25,10 +26,12 @@ await build({
   target: 'node22',
   sourcemap: true,
   legalComments: 'linked',
-  // names stay, for stack traces that can be read
   minifySyntax: true,
+  // half the text, all of it kept in memory; one character beyond ASCII in a comment would double it. Names stay.
   minifyWhitespace: true,
-  plugins: [unusedModels],
+  charset: 'ascii',
+  lineLimit: 160,
+  plugins: [slimDependencies, unusedModels],
   // ssh2 does without its native parts
   external: ['cpu-features', '*.node'],
   // some dependencies are CommonJS: they ask for Node's own modules by require, and for their folder
@@ -38,29 +41,35 @@ await build({
   logLevel: 'warning',
 });
 
+/** V8 collects before it grows: live objects are few, and pods come in bursts. */
+const nodeFlags = ['--heap-growing-percent=25', '--max-semi-space-size=4'];
+/** glibc: one arena for all threads, and what is freed goes back */
+const mallocSettings = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '65536' };
+
 const launcher = `#!/usr/bin/env node
-// Starts farlet: with the Node that the checkout pins if this one is too old for its dependencies, and, to run nodes,
-// with a small young generation, a heap that grows by little, and an allocator that gives memory back (docs/adr/0011).
+// Starts farlet in this process's place, with the memory settings of docs/adr/0008-memory.md. A Node that is too old
+// for farlet's dependencies starts the one that the checkout pins.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const args = process.argv.slice(2);
 const [major, minor] = process.versions.node.split('.').map(Number);
-const isRecent = major > 22 || (major === 22 && minor >= 19);
 const bundle = fileURLToPath(new URL('./farlet.js', import.meta.url));
 const pinned = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));
-const flags = ['--max-semi-space-size=2', '--heap-growing-percent=25'];
-const env = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072', ...process.env };
-
-if (isRecent && args[0] !== 'run') await import(bundle);
-// the same process: its pid and whoever waits for it stay
-else if (isRecent) process.execve(process.execPath, [process.execPath, ...flags, bundle, ...args], env);
+const flags = [${nodeFlags.map((flag) => `'${flag}'`).join(', ')}];
+const args = [bundle, ...process.argv.slice(2)];
+const env = { ${Object.entries(mallocSettings)
+  .map(([name, value]) => `${name}: '${value}'`)
+  .join(', ')}, ...process.env };
+const isNew = major > 22 || (major === 22 && minor >= 19);
+// a channel to a parent would not outlive the exchange; where there is no execve, farlet runs with Node's defaults
+if (isNew && (process.channel != null || process.execve === undefined)) await import(bundle);
+else if (isNew) process.execve(process.execPath, [process.execPath, ...flags, ...process.execArgv, ...args], env);
 else if (!existsSync(pinned)) {
   process.stderr.write('farlet: Node ' + process.versions.node + ' is too old: 22.19 or newer is needed (npm ci brings one along)\\n');
   process.exit(1);
 } else {
-  const child = spawn(pinned, [...flags, bundle, ...args], { env, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  const child = spawn(pinned, [...flags, ...args], { env, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.once('exit', (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)));
 }

@@ -1,7 +1,7 @@
 /** The API server over undici, with the credentials that the Kubernetes client reads from a kubeconfig or a pod. */
 import type { RequestOptions as HttpsOptions } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
-import { Agent, ProxyAgent, request, type buildConnector, type Dispatcher } from 'undici';
+import { Agent, ProxyAgent, type buildConnector, type Dispatcher } from 'undici';
 import { FarletError, KubeError, messageOf } from '../model/errors.ts';
 import { withDeadline } from '../util/abort.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
@@ -158,9 +158,10 @@ class Connection implements KubeConnection {
       if (value !== undefined) url.searchParams.set(key, String(value));
     const access = await this.#credentials();
     try {
-      return await request(url, {
+      return await access.dispatcher.request({
+        origin: url.origin,
+        path: url.pathname + url.search,
         method,
-        dispatcher: access.dispatcher,
         signal,
         headersTimeout: 0,
         bodyTimeout: 0,

@@ -62,6 +62,14 @@ describe('changes of a source', () => {
     }
   });
 
+  it('keeps nothing of who set which field', () => {
+    const changes = new PodChanges({ source: 'api', now: () => 0 });
+    const managed = named('a', { metadata: { managedFields: [{ manager: 'kubectl' }] } });
+    const [added] = changes.apply({ type: 'upsert', object: managed });
+    assert.equal(added?.pod.metadata.managedFields, undefined);
+    assert.deepEqual(changes.apply({ type: 'upsert', object: named('a') }), []);
+  });
+
   it('ignores the deletion of a pod it never told of', () => {
     const changes = new PodChanges({ source: 'api', now: () => 0 });
     assert.deepEqual(changes.apply({ type: 'delete', object: named('a') }), []);

@@ -68,8 +68,10 @@ function byCreation(a: Pod, b: Pod): number {
   return (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1;
 }
 
+/** Who set which field is for the API server to know: a large part of an object, and nobody here reads it. */
 function stamp(pod: Pod, marks: Record<string, string>): Pod {
-  return { ...pod, metadata: { ...pod.metadata, annotations: { ...pod.metadata.annotations, ...marks } } };
+  const { managedFields: _, ...metadata } = pod.metadata;
+  return { ...pod, metadata: { ...metadata, annotations: { ...metadata.annotations, ...marks } } };
 }
 
 /** Whether anything but the status changed (config.go podsDifferSemantically). */
