@@ -2,7 +2,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 unexport KUBECONFIG
 
-.PHONY: help setup build verify test test-remote demo down clean
+.PHONY: help setup build verify test test-remote test-disruptive demo down clean
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
@@ -25,6 +25,9 @@ test: verify build ## everything, scenarios on real parts included
 
 test-remote: build ## the scenarios on hosts over ssh: the contract of links, the main job, links that fail
 	@FARLET_E2E_LINK=ssh node --test --test-timeout=900000 'e2e/remote/*.test.ts' e2e/scenarios/main-job.test.ts
+
+test-disruptive: build ## farlet killed at many points of many pods' lives
+	@node --test --test-timeout=900000 'e2e/disruptive/*.test.ts'
 
 demo: build ## a cluster, a host, farlet and a Deployment; KUBECONFIG=file uses that cluster
 	@node e2e/demo.ts up $(if $(filter command line,$(origin KUBECONFIG)),$(KUBECONFIG))
