@@ -1,17 +1,17 @@
 /** The process: connects to the cluster, builds the nodes, listens, runs, stops in order. */
-import { connect as connectSocket } from 'node:net';
 import type { Config } from './config/schema.ts';
 import { urlTarget } from './hosts/http.ts';
-import { connectKube, type KubeConnection } from './kube/connect.ts';
-import { paths } from './kube/paths.ts';
-import { messageOf } from './model/errors.ts';
-import type { KubeObject } from './model/kube.ts';
+import { addressTowards, anyOwnAddress } from './hosts/own-address.ts';
+import { readClusterId } from './kube/cluster-id.ts';
+import { connectKube, isClusterConfigured, type KubeConnection } from './kube/connect.ts';
+import { offlineKube } from './kube/offline.ts';
+import { FarletError, messageOf } from './model/errors.ts';
 import type { Log } from './model/log.ts';
 import { buildNode, type NodeApp } from './node-app.ts';
 import { listenKubeletApi } from './kubelet-api.ts';
 import { listenPlain } from './server/plain-server.ts';
+import { standaloneProblem } from './standalone.ts';
 import { childController } from './util/abort.ts';
-import { backoffMs } from './util/backoff.ts';
 import { systemClock } from './util/clock.ts';
 
 export interface AppOptions {
@@ -30,17 +30,24 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
   const { config, log, version } = options;
   const clock = systemClock;
   const nodes: NodeApp[] = [];
-  const kube = connectKube({
-    userAgent: `farlet/${version}`,
-    clock,
-    onRequest: ({ code, method, host }) => {
-      for (const { metrics } of nodes) metrics.rest_client_requests_total.inc({ code, method, host });
-    },
-    ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
-  });
-  let apiProblem: string | undefined = 'the API server has not been reached yet';
+  const standalone = !isClusterConfigured(options.kubeconfig);
+  const problem = standalone ? standaloneProblem(config) : undefined;
+  if (problem !== undefined) throw new FarletError('invalid', problem);
+  const kube = standalone
+    ? offlineKube()
+    : connectKube({
+        userAgent: `farlet/${version}`,
+        clock,
+        onRequest: ({ code, method, host }) => {
+          for (const { metrics } of nodes) metrics.rest_client_requests_total.inc({ code, method, host });
+        },
+        ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
+      });
+  let apiProblem: string | undefined = standalone ? undefined : 'the API server has not been reached yet';
+  // nodes with manifests have work without an API server, whose absence is then no fault of this process
+  const needsApi = config.nodes.every(({ staticPodPath }) => staticPodPath === undefined);
   const health = (): string[] => [
-    ...(apiProblem === undefined ? [] : [apiProblem]),
+    ...(apiProblem === undefined || !needsApi ? [] : [apiProblem]),
     ...nodes.flatMap(({ name, loop }) =>
       loop.lastEntered !== undefined && clock.monotonic() - loop.lastEntered > SYNC_LOOP_SILENT_MS
         ? [`node ${name}: sync loop took longer than expected`]
@@ -65,16 +72,22 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
         ),
       );
     }
-    const cluster = await clusterId(kube, {
-      log,
-      signal: life.signal,
-      onProblem: (problem) => {
-        apiProblem = problem;
-      },
-    });
-    const routeIP = options.podIP ?? (await routeTo(kube.server));
+    const cluster = standalone
+      ? undefined
+      : readClusterId(kube, {
+          clock,
+          log,
+          signal: life.signal,
+          onProblem: (found) => {
+            apiProblem = found;
+          },
+        });
+    cluster?.catch(() => undefined);
+    if (needsApi) await cluster;
+    else if (standalone) log.info({}, 'no API server is configured: static pods only');
+    const address = options.podIP ?? (await ownAddress(kube, log));
     for (const node of config.nodes) {
-      const shared = { config, node, nodeIP: node.nodeIP ?? routeIP, kube, clock, log, signal: life.signal };
+      const shared = { config, node, nodeIP: node.nodeIP ?? address, kube, clock, log, signal: life.signal };
       const app = buildNode({ ...shared, cluster });
       nodes.push(app);
       listeners.push(await listenKubeletApi({ ...shared, app }));
@@ -119,36 +132,17 @@ function withNode(line: string, node: string): string {
   return `${name}{node="${node}"${labelText === '' ? '' : `,${labelText}`}} ${value}`;
 }
 
-/** The UID of kube-system names a cluster for good. Tries on, saying so, until the API server answers. */
-async function clusterId(
-  kube: KubeConnection,
-  options: { log: Log; signal: AbortSignal; onProblem: (problem: string | undefined) => void },
-): Promise<string> {
-  const { log, signal, onProblem } = options;
-  for (let failures = 1; ; failures += 1) {
-    try {
-      const { metadata } = await kube.get<KubeObject>(paths.namespace('kube-system'), { signal });
-      onProblem(undefined);
-      return metadata?.uid ?? '';
-    } catch (error) {
-      signal.throwIfAborted();
-      onProblem(messageOf(error));
-      if (failures === 1 || failures % 10 === 0)
-        log.warn({ err: error, server: kube.server }, 'waiting for the API server');
-      await systemClock.sleep(backoffMs({ baseMs: 500, maxMs: 5_000, factor: 1.5, jitter: 0.2 }, failures), {
-        signal,
-      });
-    }
-  }
-}
-
 /** The address that packets to the API server leave from. */
-function routeTo(server: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connectSocket(urlTarget(new URL(server)), () => {
-      resolve(socket.localAddress ?? '127.0.0.1');
-      socket.destroy();
-    });
-    socket.once('error', reject);
-  });
+async function ownAddress(kube: KubeConnection, log: Log): Promise<string> {
+  if (kube.server === '') return anyOwnAddress();
+  try {
+    return await addressTowards(urlTarget(new URL(kube.server)));
+  } catch (error) {
+    const address = anyOwnAddress();
+    log.warn(
+      { reason: messageOf(error), address },
+      "no route to the API server: taking this machine's first address; set nodeIP to choose another",
+    );
+    return address;
+  }
 }

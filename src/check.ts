@@ -1,11 +1,13 @@
 /** `farlet check`: looks at everything a run needs, touches nothing, and says what to do about what is wrong. */
+import { accessSync, constants } from 'node:fs';
 import type { Config } from './config/schema.ts';
 import { connectCri } from './cri/connect.ts';
 import { unixLink } from './hosts/unix-link.ts';
 import { mayI } from './kube/access-reviews.ts';
-import { connectKube } from './kube/connect.ts';
+import { connectKube, isClusterConfigured } from './kube/connect.ts';
 import { paths } from './kube/paths.ts';
 import { messageOf } from './model/errors.ts';
+import { standaloneProblem } from './standalone.ts';
 import { systemClock } from './util/clock.ts';
 
 export interface CheckOptions {
@@ -26,10 +28,22 @@ const ANSWER_MS = 5_000;
 /** Prints a table; 0 if every row is well, else 1. */
 export async function runCheck({ config, kubeconfig, version, print }: CheckOptions): Promise<number> {
   const rows: Row[] = [{ what: 'configuration', ok: true, found: `${String(config.nodes.length)} node(s)` }];
-  for (const { name, hosts, rootDir } of config.nodes) {
+  for (const { name, hosts, rootDir, staticPodPath } of config.nodes) {
+    if (staticPodPath !== undefined)
+      rows.push(
+        await attempt(`${name} static pods`, () => {
+          accessSync(staticPodPath, constants.R_OK);
+          return `${staticPodPath} is readable`;
+        }),
+      );
     for (const host of hosts) rows.push(...(await checkHost({ node: name, rootDir, ...host })));
   }
-  rows.push(...(await checkCluster(kubeconfig, version)));
+  if (isClusterConfigured(kubeconfig)) rows.push(...(await checkCluster(kubeconfig, version)));
+  else {
+    const problem = standaloneProblem(config);
+    const found = problem ?? 'none is configured: static pods only';
+    rows.push({ what: 'API server', ok: problem === undefined, found });
+  }
   const width = Math.max(...rows.map(({ what }) => what.length));
   for (const { what, ok, found } of rows) print(`${ok ? 'ok  ' : 'FAIL'}  ${what.padEnd(width)}  ${found}\n`);
   return rows.every(({ ok }) => ok) ? 0 : 1;
@@ -92,6 +106,8 @@ const permissions = [
   { verb: 'create', resource: 'nodes' },
   { verb: 'patch', resource: 'nodes', subresource: 'status' },
   { verb: 'watch', resource: 'pods' },
+  // mirrors of static pods
+  { verb: 'create', resource: 'pods' },
   { verb: 'patch', resource: 'pods', subresource: 'status' },
   { verb: 'delete', resource: 'pods' },
   { verb: 'watch', resource: 'services' },
@@ -132,7 +148,7 @@ async function checkCluster(kubeconfig: string | undefined, version: string): Pr
   return [reached, ...rows];
 }
 
-async function attempt(what: string, work: () => Promise<string>): Promise<Row> {
+async function attempt(what: string, work: () => Promise<string> | string): Promise<Row> {
   try {
     return { what, ok: true, found: await work() };
   } catch (error) {

@@ -10,6 +10,7 @@ import { findContainer } from './model/containers.ts';
 import { kindOf, messageOf } from './model/errors.ts';
 import type { ContainerStatus, Pod } from './model/kube.ts';
 import type { Log } from './model/log.ts';
+import { isStaticPod } from './model/pod-source.ts';
 import type { ObservedContainer } from './model/runtime-state.ts';
 import type { NodeApp } from './node-app.ts';
 import { logTarget } from './runtime/log-target.ts';
@@ -68,7 +69,12 @@ function backend(options: KubeletApiOptions): Backend {
             { verb, version: 'v1', resource: 'nodes', subresource, name: node.name },
             rest,
           ),
-    podList: () => ({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items: app.table.all() }),
+    podList: () => ({
+      kind: 'PodList',
+      apiVersion: 'v1',
+      metadata: {},
+      items: app.table.all().map((pod) => withStatus(app, pod)),
+    }),
     runningPods: () => ({
       kind: 'PodList',
       apiVersion: 'v1',
@@ -96,6 +102,12 @@ function backend(options: KubeletApiOptions): Backend {
     run: (target, command, { signal }) => run(app, target, { command, signal }),
     stream: (kind, target, query, { signal }) => stream(app, { kind, target, query }, signal),
   };
+}
+
+/** What the watch shows of a pod's status; a static pod's is only known here. */
+function withStatus(app: NodeApp, pod: Pod): Pod {
+  const status = isStaticPod(pod) ? app.status.current(pod.metadata.uid) : undefined;
+  return status === undefined ? pod : { ...pod, status };
 }
 
 function runningPod({

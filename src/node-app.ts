@@ -1,5 +1,6 @@
 /** One virtual node, put together: its host, its sources, its loop, its workers. Composition only. */
 import type { Config, NodeConfig } from './config/schema.ts';
+import { parseYaml } from './config/yaml.ts';
 import { connectCri } from './cri/connect.ts';
 import { readResolvConf, type ResolvConf } from './hosts/facts.ts';
 import { Host } from './hosts/host.ts';
@@ -7,15 +8,17 @@ import { unixLink } from './hosts/unix-link.ts';
 import { Collection } from './kube/collection.ts';
 import type { KubeConnection } from './kube/connect.ts';
 import { Events } from './kube/events.ts';
+import { MirrorPods } from './kube/mirror-pods.ts';
 import { paths } from './kube/paths.ts';
 import { PodObjects } from './kube/pod-objects.ts';
 import { StatusWriter } from './kube/status-writer.ts';
 import { Tokens } from './kube/tokens.ts';
 import { watchObjects } from './kube/watch.ts';
 import type { Pod, RuntimeClass, Service } from './model/kube.ts';
-import { labels } from './model/labels.ts';
+import { annotations, labels } from './model/labels.ts';
 import type { Log } from './model/log.ts';
 import { podReference } from './model/pod-ref.ts';
+import { isStaticPod, podFullName } from './model/pod-source.ts';
 import { quantityValue } from './model/quantity.ts';
 import { VirtualNode } from './node/virtual-node.ts';
 import { mergePodStatus, rejectedStatus } from './pods/merge-status.ts';
@@ -33,14 +36,20 @@ import { RestartBackoff } from './runtime/restart-backoff.ts';
 import { RuntimeCache } from './runtime/runtime-cache.ts';
 import type { LinuxHost } from './runtime/settings.ts';
 import { StartErrors } from './runtime/start-errors.ts';
-import { PodChanges } from './sources/pod-changes.ts';
+import { HeldView } from './sources/held-view.ts';
+import { ManifestFolder } from './sources/manifest-folder.ts';
+import { PodChanges, type PodView } from './sources/pod-changes.ts';
 import { Pleg } from './sources/pleg.ts';
+import { staticOwner } from './sources/static-owner.ts';
 import { admitPod } from './sync/admission.ts';
 import { OrphanWatch } from './sync/housekeeping.ts';
 import { PodTable } from './sync/pod-table.ts';
 import { SyncLoop } from './sync/sync-loop.ts';
 import { SyncQueue } from './sync/sync-queue.ts';
+import { loggedEvents } from './telemetry/logged-events.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { orAbort } from './util/abort.ts';
+import { jittered } from './util/backoff.ts';
 import type { Clock } from './util/clock.ts';
 import { SubPaths } from './volumes/sub-paths.ts';
 import { PodVolumes } from './volumes/pod-volumes.ts';
@@ -50,8 +59,8 @@ export interface NodeAppOptions {
   readonly config: Config;
   readonly node: NodeConfig;
   readonly nodeIP: string;
-  /** UID of the cluster's kube-system namespace */
-  readonly cluster: string;
+  /** UID of the cluster's kube-system namespace, as soon as the API server has told; undefined: there is none */
+  readonly cluster: Promise<string> | undefined;
   readonly kube: KubeConnection;
   readonly clock: Clock;
   readonly log: Log;
@@ -73,7 +82,7 @@ export interface NodeApp {
 
 const HOUSEKEEPING_MS = 2_000;
 const COLLECT_MS = 60_000;
-const CRASH_LOOP_MAX_MS = 300_000;
+const MIRROR_RETRY_MS = 10_000;
 
 export function buildNode(options: NodeAppOptions): NodeApp {
   const { config, node, nodeIP, cluster, kube, clock, signal } = options;
@@ -87,15 +96,19 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       refresh();
     },
   });
-  const events = new Events({
-    client: kube,
-    clock,
-    log,
-    host: node.name,
-    onDropped: () => {
-      metrics.farlet_events_dropped_total.inc();
-    },
-  });
+  const recorder =
+    cluster === undefined
+      ? undefined
+      : new Events({
+          client: kube,
+          clock,
+          log,
+          host: node.name,
+          onDropped: () => {
+            metrics.farlet_events_dropped_total.inc();
+          },
+        });
+  const events = recorder ?? loggedEvents(log);
   const link = unixLink(hostConfig);
   const cri = connectCri({
     endpoint: link.cri(),
@@ -111,21 +124,28 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   const cache = new RuntimeCache({ clock });
   const queue = new SyncQueue();
   const table = new PodTable();
-  const owner = { [labels.node]: node.name, [labels.cluster]: cluster };
-  const plegSynced = Promise.withResolvers<undefined>();
-  const apiSynced = Promise.withResolvers<undefined>();
+  const ownStatic = staticOwner(node);
+  let clusterId: string | undefined;
+  const filesSeen = Promise.withResolvers<undefined>();
+  const apiSeen = Promise.withResolvers<undefined>();
+  const allSourcesSeen = Promise.all([
+    ...(node.staticPodPath === undefined ? [] : [filesSeen.promise]),
+    ...(cluster === undefined ? [] : [apiSeen.promise]),
+  ]);
+  let haveAllSources = false;
   const pleg = new Pleg({
     cri,
     cache,
     clock,
     log,
-    owner,
+    owner: { [labels.node]: node.name },
+    owns: ({ [labels.cluster]: owner }) =>
+      owner === ownStatic || (clusterId !== undefined && owner === clusterId),
     onChanges: (changes) => {
       for (const { pod, kind } of changes) if (kind === 'container-started') prober.trigger(pod.uid);
       queue.pleg(changes);
     },
     onSynced: () => {
-      plegSynced.resolve(undefined);
       virtualNode.statusSoon();
     },
     observer: {
@@ -153,7 +173,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       })),
     },
     host,
-    client: kube,
+    client: cluster === undefined ? undefined : kube,
     clock,
     log,
     events,
@@ -237,7 +257,10 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   });
   const settings = {
     node: node.name,
-    cluster,
+    get cluster() {
+      return clusterId ?? '';
+    },
+    staticOwner: ownStatic,
     paths: hostPaths,
     clusterDNS: config.clusterDNS,
     clusterDomain: config.clusterDomain,
@@ -279,7 +302,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     },
     hostDns,
     subPaths: new SubPaths({ volumes }),
-    restarts: new RestartBackoff({ maxMs: CRASH_LOOP_MAX_MS }),
+    restarts: new RestartBackoff({ maxMs: config.crashLoopBackOff.maxContainerRestartPeriod }),
     metrics: {
       podStarting: () => {
         metrics.kubelet_started_pods_total.inc();
@@ -364,6 +387,9 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     status,
     observe: pleg,
     runtimeClass: (name) => runtimeClasses.get(name),
+    mirror: (pod) => {
+      mirrors.ensure(pod);
+    },
     probes: {
       liveness: (id) => prober.result('liveness', id),
       startup: (id) => prober.result('startup', id),
@@ -381,10 +407,29 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       if (running.has(metadata.uid)) return;
       running.add(metadata.uid);
       metrics.kubelet_pod_start_duration_seconds.observe(
-        Math.max(0, clock.now() - Date.parse(metadata.creationTimestamp ?? '')) / 1000,
+        Math.max(
+          0,
+          clock.now() -
+            Date.parse(metadata.creationTimestamp ?? metadata.annotations?.[annotations.configSeen] ?? ''),
+        ) / 1000,
       );
     },
   });
+  const mirrors = new MirrorPods({
+    client: kube,
+    log,
+    signal,
+    node: () => virtualNode.node(),
+    onFailed: (fullName) => {
+      clock.after(jittered(MIRROR_RETRY_MS, 0.5), () => {
+        dueStatic(fullName);
+      });
+    },
+  });
+  const dueStatic = (fullName: string): void => {
+    const pod = table.findStatic(fullName);
+    if (pod !== undefined) queue.due(pod.metadata.uid);
+  };
   const workers: PodWorkers = new PodWorkers({
     syncer: steps,
     clock,
@@ -393,6 +438,20 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     runtimeHolds: (uid) =>
       (cache.get(uid)?.containers ?? []).some(({ state }) => state === 'running') ||
       (cache.get(uid)?.sandboxes ?? []).some(({ ready }) => ready),
+    runtimeHoldsNamesake: ({ metadata: { uid, name, namespace } }) =>
+      cache
+        .states()
+        .some(
+          (other) =>
+            other.uid !== uid &&
+            other.name === name &&
+            other.namespace === namespace &&
+            table.get(other.uid) === undefined &&
+            other.containers.some(({ state }) => state === 'running'),
+        ),
+    onForgotten: (uid) => {
+      status.forget(uid);
+    },
     onDue: (uid) => {
       queue.due(uid);
     },
@@ -407,13 +466,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     workers,
     clock,
     log,
-    sourcesReady: Promise.all([
-      apiSynced.promise,
-      plegSynced.promise,
-      services.synced,
-      runtimeClasses.synced,
-      virtualNode.registered,
-    ]).then(() => undefined),
+    sourcesReady: Promise.all([pleg.relisted(), virtualNode.known]).then(() => undefined),
     admit: (pod, active) =>
       admitPod({ pod, active, node: virtualNode.info(), taints: virtualNode.node()?.spec?.taints ?? [] }),
     onRejected: (pod, verdict) => {
@@ -422,13 +475,24 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       status.set(pod, { status: rejectedStatus(pod, verdict, clock.now()), mayRun: false });
     },
     onReconcile: (pod) => {
-      status.observed(pod);
+      if (!isStaticPod(pod)) status.observed(pod);
+    },
+    onMirror: (change) => {
+      mirrors.observed(change);
+      const fullName = podFullName(change.pod);
+      const own = table.findStatic(fullName);
+      if (own === undefined) return;
+      status.mirrored(own, mirrors.get(fullName));
+      queue.due(own.metadata.uid);
     },
     onRemoved: ({ metadata }) => {
       status.forget(metadata.uid);
       running.delete(metadata.uid);
     },
     housekeeping: () => {
+      workers.startWaiting();
+      if (!haveAllSources) return;
+      mirrors.collect((fullName) => table.findStatic(fullName) !== undefined || workers.holdsName(fullName));
       if (host.state().at !== 'ready') return;
       for (const orphan of orphans.next(
         cache.pods(),
@@ -445,7 +509,35 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       },
     },
   });
-  const changes = new PodChanges({ source: 'api', now: () => clock.now() });
+  const tracked = (source: 'api' | 'file', seen: () => void): ((view: PodView) => void) => {
+    const changes = new PodChanges({ source, now: () => clock.now() });
+    return (view) => {
+      queue.config(changes.apply(view));
+      if (view.type === 'reset') seen();
+    };
+  };
+  const apiPods = new HeldView(
+    tracked('api', () => {
+      apiSeen.resolve(undefined);
+    }),
+  );
+  const filePods = tracked('file', () => {
+    filesSeen.resolve(undefined);
+  });
+  const folder =
+    node.staticPodPath === undefined
+      ? undefined
+      : new ManifestFolder({
+          path: node.staticPodPath,
+          node: node.name,
+          everyMs: config.fileCheckFrequency,
+          parse: parseYaml,
+          clock,
+          log,
+          onPods: (pods) => {
+            filePods({ type: 'reset', items: pods });
+          },
+        });
   host.onChange(({ at }) => {
     metrics.farlet_host_up.set({ host: host.name }, at === 'ready' ? 1 : 0);
     pleg.relistSoon();
@@ -463,7 +555,10 @@ export function buildNode(options: NodeAppOptions): NodeApp {
         states.flatMap(({ containers }) => containers).filter((each) => each.state === state).length,
       );
     }
-    metrics.kubelet_desired_pods.set({ static: '' }, table.size);
+    const staticPods = table.all().filter(isStaticPod).length;
+    metrics.kubelet_desired_pods.set({ static: '' }, table.size - staticPods);
+    metrics.kubelet_desired_pods.set({ static: 'true' }, staticPods);
+    metrics.kubelet_mirror_pods.set(mirrors.size);
     for (const [name, depth] of Object.entries(queue.depth()))
       metrics.farlet_queue_depth.set({ queue: name }, depth);
   }
@@ -478,15 +573,30 @@ export function buildNode(options: NodeAppOptions): NodeApp {
         what: 'pods',
         fieldSelector: `spec.nodeName=${node.name}`,
         onEvent: (event) => {
-          queue.config(changes.apply(event));
-          if (event.type === 'reset') apiSynced.resolve(undefined);
+          apiPods.apply(event);
         },
       },
       { signal },
     );
+  /** The cluster, once its API server has told which it is. */
+  const followCluster = async (): Promise<void> => {
+    if (cluster === undefined) return;
+    clusterId = await orAbort(cluster, signal);
+    const ready = Promise.all([
+      // from here on the cluster's pods are owned: none may be judged before they have been looked for
+      pleg.relisted(),
+      services.synced,
+      runtimeClasses.synced,
+      virtualNode.registered,
+    ]).then(() => {
+      apiPods.release();
+      for (const pod of table.all()) if (isStaticPod(pod)) mirrors.ensure(pod);
+    });
+    await Promise.all([services.run(signal), runtimeClasses.run(signal), watchPods(), ready]);
+  };
   /** The links to containers' logs lie in a folder of their own, which nothing else makes. */
   const makeLogFolder = async (): Promise<void> => {
-    await virtualNode.registered;
+    await orAbort(virtualNode.known, signal);
     await link.files.apply([{ op: 'mkdir', path: hostPaths.containerLogsDir, mode: 0o755 }], { signal });
   };
   const tick = async (everyMs: number, work: () => unknown): Promise<void> => {
@@ -498,7 +608,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   const collect = async (): Promise<void> => {
     if (host.state().at !== 'ready') return;
     const forgettable = (uid: string): boolean =>
-      table.get(uid) === undefined && workers.state(uid) === undefined;
+      haveAllSources && table.get(uid) === undefined && workers.state(uid) === undefined;
     const gone = await collector.collect(cache.states(), forgettable, { signal });
     for (const { uid, id } of [...gone.containers, ...gone.sandboxes]) cache.removed(uid, id);
     const folders = await volumes.podFolders({ signal });
@@ -519,10 +629,12 @@ export function buildNode(options: NodeAppOptions): NodeApp {
         host.run(signal),
         pleg.run(signal),
         virtualNode.run(signal),
-        events.run(signal),
-        services.run(signal),
-        runtimeClasses.run(signal),
-        watchPods(),
+        recorder?.run(signal),
+        folder?.run(signal),
+        followCluster(),
+        allSourcesSeen.then(() => {
+          haveAllSources = true;
+        }),
         makeLogFolder(),
         loop.run(signal),
         tick(HOUSEKEEPING_MS, () => {
@@ -539,7 +651,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     },
     stop: async (rest) => {
       await workers.idle();
-      await events.flush(rest);
+      await recorder?.flush(rest);
       cri.close();
       await link.close();
     },

@@ -11,6 +11,8 @@ export interface Farlet {
   start(): void;
   stop(signal?: NodeJS.Signals): Promise<void>;
   readonly pid: () => number;
+  /** of the kubelet API, by node */
+  readonly port: (node: string) => number;
 }
 
 /** One node per host, named as the host is. */
@@ -19,8 +21,14 @@ export async function startFarlet(options: {
   plane: Pick<ControlPlane, 'kubeconfig' | 'clientCa'>;
   hosts: readonly TestHost[];
   detached?: boolean;
+  /** keys for the file besides the harness's own */
+  config?: Readonly<Record<string, unknown>>;
+  /** keys for a host's node */
+  node?: (host: TestHost) => Readonly<Record<string, unknown>>;
+  /** false: no kubeconfig is given and none can be found */
+  withKubeconfig?: boolean;
 }): Promise<Farlet> {
-  const { folder, plane, hosts, detached = false } = options;
+  const { folder, plane, hosts, detached = false, node = () => ({}), withKubeconfig = true } = options;
   mkdirSync(folder, { recursive: true });
   const [healthzPort = 0, metricsPort = 0, ...ports] = await freePorts(2 + hosts.length);
   const config = {
@@ -33,12 +41,14 @@ export async function startFarlet(options: {
     metricsBindAddress: '127.0.0.1',
     address: '127.0.0.1',
     authentication: { x509: { clientCAFile: plane.clientCa } },
-    nodes: hosts.map(({ name, endpoint, folder: hostFolder }, index) => ({
-      name,
+    ...options.config,
+    nodes: hosts.map((host, index) => ({
+      name: host.name,
       port: ports[index],
       nodeIP: '127.0.0.1',
-      rootDir: `${hostFolder}/farlet`,
-      hosts: [{ name: 'box', endpoint }],
+      rootDir: `${host.folder}/farlet`,
+      hosts: [{ name: 'box', endpoint: host.endpoint }],
+      ...node(host),
     })),
   };
   // YAML is a superset of JSON
@@ -50,6 +60,7 @@ export async function startFarlet(options: {
     metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
     healthUrl: `http://127.0.0.1:${healthzPort}/healthz`,
     pid: () => running?.pid ?? -1,
+    port: (name) => ports[hosts.findIndex((host) => host.name === name)] ?? -1,
     start: () => {
       running = start(
         'farlet',
@@ -59,12 +70,15 @@ export async function startFarlet(options: {
           'run',
           '--config',
           `${folder}/farlet.yaml`,
-          '--kubeconfig',
-          plane.kubeconfig,
+          ...(withKubeconfig ? ['--kubeconfig', plane.kubeconfig] : []),
           '--log-format',
           'json',
         ],
-        { logFile, detached },
+        {
+          logFile,
+          detached,
+          ...(withKubeconfig ? {} : { env: { HOME: folder, KUBECONFIG: '' } }),
+        },
       );
     },
     stop: async (signal) => {

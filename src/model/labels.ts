@@ -22,4 +22,5 @@ export const annotations = {
   configSource: 'kubernetes.io/config.source',
   configSeen: 'kubernetes.io/config.seen',
   configMirror: 'kubernetes.io/config.mirror',
+  configHash: 'kubernetes.io/config.hash',
 } as const;

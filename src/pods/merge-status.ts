@@ -1,6 +1,7 @@
 /** How a wanted status meets the one the API server has (pkg/kubelet/status/status_manager.go mergePodStatus). Pure. */
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from '../model/kube.ts';
 import { isTerminalPhase } from '../model/phase.ts';
+import { isStaticPod } from '../model/pod-source.ts';
 import { rfc3339 } from '../util/clock.ts';
 import { ownedConditions } from './conditions.ts';
 
@@ -70,11 +71,12 @@ export function finalStatus(status: PodStatus, pod: Pod): PodStatus {
     );
   const init = ended(status.initContainerStatuses, false);
   const regular = ended(status.containerStatuses, false);
-  const phase = isTerminalPhase(status.phase)
-    ? status.phase
-    : isTerminalPhase(pod.status?.phase)
-      ? pod.status?.phase
-      : 'Failed';
+  const phase =
+    isTerminalPhase(status.phase) || isStaticPod(pod)
+      ? status.phase
+      : isTerminalPhase(pod.status?.phase)
+        ? pod.status?.phase
+        : 'Failed';
   return {
     ...status,
     phase: phase ?? 'Failed',

@@ -1,6 +1,7 @@
 /** A pod's phase from its container statuses (pkg/kubelet/kubelet_pods.go getPhase). Pure. */
 import { isSidecar } from '../model/containers.ts';
 import type { Container, ContainerStatus, Pod } from '../model/kube.ts';
+import { isStaticPod } from '../model/pod-source.ts';
 import { restartsAfter } from '../runtime/restart-decision.ts';
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
@@ -38,7 +39,8 @@ export function podPhase({ pod, init, regular, isTerminal }: PhaseInput): PodPha
   if (counts.waiting > 0) return 'Pending';
   if ((counts.running > 0 || (sidecarRuns && counts.stopped > 0)) && counts.unknown === 0) return 'Running';
   if (counts.running === 0 && counts.stopped > 0 && counts.unknown === 0) {
-    if (!isTerminal && counts.restarting > 0) return 'Running';
+    // a static pod that is stopped is not over: its file decides
+    if ((!isTerminal || isStaticPod(pod)) && counts.restarting > 0) return 'Running';
     return counts.stopped === counts.succeeded ? 'Succeeded' : 'Failed';
   }
   return 'Pending';

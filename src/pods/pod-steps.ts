@@ -11,6 +11,7 @@ import type { EventRecorder } from '../model/events.ts';
 import type { Pod, PodStatus, RuntimeClass, Secret } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import { podRef, podReference, type PodRef } from '../model/pod-ref.ts';
+import { isStaticPod } from '../model/pod-source.ts';
 import type { KillOrder } from '../model/pod-update.ts';
 import type { SyncOutcome } from '../model/sync-outcome.ts';
 import { emptyRuntimeState, type ObservedSandbox, type PodRuntimeState } from '../model/runtime-state.ts';
@@ -48,6 +49,8 @@ export interface PodStepsOptions {
     secret(namespace: string, name: string, options: { signal: AbortSignal }): Promise<Secret>;
   };
   readonly runtimeClass: (name: string) => RuntimeClass | undefined;
+  /** sees to the mirror of a static pod, without waiting for it */
+  readonly mirror: (pod: Pod) => void;
   readonly probes: ProbeResults & {
     readonly readiness: ProbeResults['liveness'];
     add(pod: Pod): void;
@@ -108,6 +111,7 @@ export class PodSteps {
       );
       return { kind: 'failed', retryInMs: jittered(NETWORK_RETRY_MS, JITTER) };
     }
+    if (isStaticPod(pod)) this.#options.mirror(pod);
     objects.register(pod);
     probes.add(pod);
     const actions = computeActions({ pod, state, probes });

@@ -1,6 +1,7 @@
 /** Whether a node takes a pod (pkg/kubelet/lifecycle/predicate.go and its neighbours). Pure. */
 import type { Pod, Taint } from '../model/kube.ts';
 import type { NodeInfo } from '../model/node-info.ts';
+import { isStaticPod } from '../model/pod-source.ts';
 import { podRequest } from '../model/pod-requests.ts';
 import { quantityMilli, quantityValue } from '../model/quantity.ts';
 import type { AdmissionVerdict } from './sync-loop.ts';
@@ -148,6 +149,8 @@ function hostPorts(pod: Pod): string[] {
 }
 
 function taints({ pod, taints: all }: AdmissionInput): AdmissionVerdict {
+  // nobody could move a static pod to another node
+  if (isStaticPod(pod)) return admitted;
   const hostile = all
     .filter(({ effect }) => effect === 'NoExecute')
     .some((taint) => !(pod.spec.tolerations ?? []).some((toleration) => tolerates(toleration, taint)));

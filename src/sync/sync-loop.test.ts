@@ -46,6 +46,7 @@ function setUp(admit: (pod: Pod) => AdmissionVerdict = () => ({ admitted: true }
     },
     onRejected: (each, { reason }) => calls.push(`rejected ${each.metadata.name} ${reason}`),
     onReconcile: () => undefined,
+    onMirror: ({ kind, pod: each }) => calls.push(`mirror ${kind} ${each.metadata.name}`),
     onRemoved: (each) => calls.push(`gone ${each.metadata.name}`),
     housekeeping: () => calls.push('housekeeping'),
     observer: { event: () => undefined, iteration: () => undefined },

@@ -31,6 +31,10 @@ const table = {
     help: 'The number of pods the kubelet is being instructed to run',
     labels: ['static'],
   },
+  kubelet_mirror_pods: {
+    kind: 'gauge',
+    help: 'The number of mirror pods the kubelet will try to create (one per admitted static pod)',
+  },
   kubelet_pod_worker_duration_seconds: {
     kind: 'histogram',
     help: 'Duration in seconds to sync a single pod, by operation type',
