@@ -14,12 +14,14 @@ import { PodObjects } from './kube/pod-objects.ts';
 import { StatusWriter } from './kube/status-writer.ts';
 import { Tokens } from './kube/tokens.ts';
 import { watchObjects } from './kube/watch.ts';
+import { findContainer } from './model/containers.ts';
 import type { Pod, RuntimeClass, Service } from './model/kube.ts';
 import { annotations, labels } from './model/labels.ts';
 import type { Log } from './model/log.ts';
 import { podReference } from './model/pod-ref.ts';
 import { isStaticPod, podFullName } from './model/pod-source.ts';
 import { quantityValue } from './model/quantity.ts';
+import type { ObservedContainer, PodRuntimeState } from './model/runtime-state.ts';
 import { VirtualNode } from './node/virtual-node.ts';
 import { mergePodStatus, rejectedStatus } from './pods/merge-status.ts';
 import { PodSteps } from './pods/pod-steps.ts';
@@ -32,7 +34,9 @@ import { HookRunner } from './runtime/hooks.ts';
 import { ImagePuller } from './runtime/images.ts';
 import { ContainerKiller } from './runtime/kill-container.ts';
 import { PullRate } from './runtime/pull-rate.ts';
+import { restartsAll } from './runtime/restart-all.ts';
 import { RestartBackoff } from './runtime/restart-backoff.ts';
+import { restartsAfter } from './runtime/restart-decision.ts';
 import { RuntimeCache } from './runtime/runtime-cache.ts';
 import type { LinuxHost } from './runtime/settings.ts';
 import { StartErrors } from './runtime/start-errors.ts';
@@ -339,7 +343,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
         running: container.state === 'running',
         startedAt: container.startedAt / 1e6,
         podIp,
-        over: container.state === 'exited' && pod?.spec.restartPolicy === 'Never',
+        over: container.state === 'exited' && pod !== undefined && isOver(pod, state, container),
       };
     },
     pod: (uid) => {
@@ -349,15 +353,16 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     onResult: (uid) => {
       queue.probe(uid);
     },
-    observe: ({ kind, pod, container, result }) => {
-      metrics.prober_probe_total.inc({
-        probe_type: kind,
-        result,
-        container,
-        pod: pod.metadata.name,
-        namespace: pod.metadata.namespace,
-        pod_uid: pod.metadata.uid,
-      });
+    observe: ({ kind, pod, container, result, seconds }) => {
+      const series = probeSeries(pod, kind, container);
+      metrics.prober_probe_total.inc({ ...series, result, pod_uid: pod.metadata.uid });
+      if (result !== 'failed') metrics.prober_probe_duration_seconds.observe(series, seconds);
+    },
+    onEnd: ({ kind, pod, container }) => {
+      const series = probeSeries(pod, kind, container);
+      for (const result of ['successful', 'failed', 'unknown'])
+        metrics.prober_probe_total.remove({ ...series, result, pod_uid: pod.metadata.uid });
+      metrics.prober_probe_duration_seconds.remove(series);
     },
   });
   const hooks = new HookRunner({
@@ -670,6 +675,17 @@ function linuxHost(node: VirtualNode): LinuxHost {
     selinux,
     thermalThrottleCpus,
   };
+}
+
+/** Nothing will start the container again. */
+function isOver(pod: Pod, state: PodRuntimeState, { name, exitCode }: ObservedContainer): boolean {
+  const spec = findContainer(pod, name)?.spec;
+  return spec !== undefined && !restartsAfter(pod, spec, exitCode) && !restartsAll(pod, state);
+}
+
+function probeSeries(pod: Pod, kind: string, container: string): Record<string, string> {
+  const { name, namespace } = pod.metadata;
+  return { probe_type: kind, container, pod: name, namespace };
 }
 
 function serviceAddress(url: string | undefined): { host: string; port: number } | undefined {

@@ -2,6 +2,7 @@
 import { isSidecar } from '../model/containers.ts';
 import type { Container, ContainerStatus, Pod } from '../model/kube.ts';
 import { isStaticPod } from '../model/pod-source.ts';
+import { restartingAllContainers } from '../runtime/restart-all.ts';
 import { restartsAfter } from '../runtime/restart-decision.ts';
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
@@ -65,7 +66,8 @@ function count(counts: Counts, pod: Pod, spec: Container, status: ContainerStatu
   }
   counts.stopped += 1;
   if (ended.exitCode === 0) counts.succeeded += 1;
-  if (restartsAfter(pod, spec, ended.exitCode)) counts.restarting += 1;
+  if (restartsAfter(pod, spec, ended.exitCode) || ended.reason === restartingAllContainers)
+    counts.restarting += 1;
 }
 
 /** The phase while initialization is not over, undefined once it is. */
@@ -87,7 +89,8 @@ function initPhase(
       ended !== undefined &&
       !isRunning &&
       ended.exitCode !== 0 &&
-      (isTerminal || !restartsAfter(pod, { ...spec }, ended.exitCode))
+      (isTerminal || !restartsAfter(pod, spec, ended.exitCode)) &&
+      ended.reason !== restartingAllContainers
     )
       return 'Failed';
     if (status?.state?.terminated?.exitCode !== 0) pending = true;

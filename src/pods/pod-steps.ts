@@ -114,7 +114,7 @@ export class PodSteps {
     if (isStaticPod(pod)) this.#options.mirror(pod);
     objects.register(pod);
     probes.add(pod);
-    const actions = computeActions({ pod, state, probes });
+    const actions = computeActions({ pod, state, probes, restartAll: isRestartingAll(current) });
     const mounted = await volumes.mount(pod, { signal });
     if (isIdle(actions)) return { kind: 'settled', ...this.#nextLook(pod, deadline) };
     const handler = await this.#runtimeHandler(pod);
@@ -304,6 +304,11 @@ export class PodSteps {
     );
     return waits.length === 0 ? {} : { againInMs: Math.max(1_000, Math.min(...waits)) };
   }
+}
+
+/** The status says so as long as a container that is to go is still there. */
+function isRestartingAll({ conditions = [] }: PodStatus): boolean {
+  return conditions.some(({ type, status }) => type === 'AllContainersRestarting' && status === 'True');
 }
 
 const deadlineMessage = 'Pod was active on the node longer than the specified deadline';

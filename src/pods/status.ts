@@ -4,6 +4,7 @@ import type { ContainerStatus, Pod, PodStatus } from '../model/kube.ts';
 import { podQosClass } from '../model/pod-qos.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
 import { restartsAfter } from '../runtime/restart-decision.ts';
+import { couldRestartAll, mustReset, restartsAll } from '../runtime/restart-all.ts';
 import { sandboxVerdict } from '../runtime/sandbox-changed.ts';
 import { rfc3339 } from '../util/clock.ts';
 import { podConditions } from './conditions.ts';
@@ -50,6 +51,7 @@ export function podStatus(input: StatusInput): PodStatus {
     phase,
     init,
     regular,
+    ...(couldRestartAll(pod) ? { restartingAll: mustReset(pod, state, previous) } : {}),
     sandboxReady: !sandboxVerdict(pod, state).changed,
     previous: previous.conditions ?? [],
     now: rfc3339(now),
@@ -91,10 +93,13 @@ function oneStatus(input: StatusInput, container: PodContainer): ContainerStatus
     runtimeName: input.runtimeName,
     terminationMessage: input.terminationMessage,
     isComplete: input.isComplete,
+    restartingAll: restartsAll(pod, state, previous),
   });
   return withProbes(status, container, input, {
     id: newest?.id,
-    wasReady: former?.ready === true && former.containerID === status.containerID,
+    ...(former?.containerID === status.containerID
+      ? { wasReady: former?.ready === true, wasStarted: former?.started === true }
+      : { wasReady: false, wasStarted: false }),
   });
 }
 
@@ -116,7 +121,7 @@ function withProbes(
   status: ContainerStatus,
   container: PodContainer,
   { probes }: StatusInput,
-  seen: { id: string | undefined; wasReady: boolean },
+  seen: { id: string | undefined; wasReady: boolean; wasStarted: boolean },
 ): ContainerStatus {
   if (container.type === 'ephemeral_container') return status;
   const running = status.state?.running !== undefined;
@@ -125,7 +130,8 @@ function withProbes(
   }
   if (!running || seen.id === undefined) return status;
   const { startupProbe, readinessProbe } = container.spec;
-  const started = startupProbe === undefined || probes.startup(seen.id) === 'success';
+  const startup = startupProbe === undefined ? 'success' : probes.startup(seen.id);
+  const started = startup === undefined ? seen.wasStarted : startup === 'success';
   const result = readinessProbe === undefined ? 'success' : probes.readiness(seen.id);
   // no result although there is a probe: the container ran before farlet did, and keeps what it was
   const ready = started && (result === undefined ? seen.wasReady : result === 'success');

@@ -48,17 +48,6 @@ function sysctls({ pod }: AdmissionInput): AdmissionVerdict {
 
 /** What farlet can't do is refused rather than left out. */
 function features({ pod }: AdmissionInput): AdmissionVerdict {
-  const all = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
-  if (
-    all.some(({ restartPolicyRules }) =>
-      (restartPolicyRules ?? []).some(({ action }) => action === 'RestartAllContainers'),
-    )
-  ) {
-    return refused(
-      'PodFeatureUnsupported',
-      'farlet does not support the RestartAllContainers action of restartPolicyRules',
-    );
-  }
   if (pod.spec.resourceClaims !== undefined && pod.spec.resourceClaims.length > 0)
     return refused('PodFeatureUnsupported', 'farlet does not support resource claims');
   return admitted;

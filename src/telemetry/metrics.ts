@@ -113,6 +113,12 @@ const table = {
     labels: ['volume_plugin', 'operation_name', 'status', 'migrated'],
     buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25, 50, 120, 300, 600],
   },
+  prober_probe_duration_seconds: {
+    kind: 'histogram',
+    help: 'Duration in seconds for a probe response.',
+    labels: ['probe_type', 'container', 'pod', 'namespace'],
+    buckets: standard,
+  },
   prober_probe_total: {
     kind: 'counter',
     help: 'Cumulative number of a probe for a container by result',
