@@ -1,5 +1,6 @@
 /** Makes and watches the pods of one namespace on one node, for scenarios. */
 import type { ControlPlane } from './control-plane.ts';
+import { shell } from './pods.ts';
 import { eventually, type Outcome } from './processes.ts';
 
 export interface PodJson {
@@ -46,13 +47,6 @@ export interface PodDriver {
   readonly setUp: () => Promise<void>;
 }
 
-export const sleeper = 'trap "exit 0" TERM; sleep 10000 & wait';
-
-/** A container of the test image that runs a shell command. */
-export function shell(command: string, more: object = {}): object {
-  return { name: 'c', image: 'localhost/busybox:1', command: ['sh', '-c', command], ...more };
-}
-
 export function drivePods(options: {
   /** asked for when it is needed: it may not be up yet */
   plane: () => Pick<ControlPlane, 'kubectl' | 'tryKubectl'>;
@@ -74,7 +68,7 @@ export function drivePods(options: {
     create: async (object) => {
       await kubectl(['create', '-f', '-'], JSON.stringify(object));
     },
-    createPod: (name, { containers = [shell(sleeper)], ...rest } = {}, metadata = {}) =>
+    createPod: (name, { containers = [shell()], ...rest } = {}, metadata = {}) =>
       driver.create({
         apiVersion: 'v1',
         kind: 'Pod',

@@ -16,7 +16,8 @@ import { after, before, describe, it } from 'node:test';
 import { startControlPlane, type ControlPlane } from '../harness/control-plane.ts';
 import { startFarlet, type Farlet } from '../harness/farlet.ts';
 import { startHost, type TestHost } from '../harness/host.ts';
-import { drivePods, shell, sleeper } from '../harness/pod-driver.ts';
+import { drivePods } from '../harness/pod-driver.ts';
+import { shell, SLEEP } from '../harness/pods.ts';
 import { outcome, run } from '../harness/processes.ts';
 
 const folder = mkdtempSync('/tmp/farlet-volumes-');
@@ -57,7 +58,7 @@ for (const node of ['node-1-6', 'node-2']) {
     const uidOf = async (name: string): Promise<string> => (await getPod(name)).metadata.uid;
     const with1 = (volume: object, mount: object = {}, more: object = {}): Record<string, unknown> => ({
       volumes: [{ name: 'v', ...volume }],
-      containers: [shell(sleeper, { volumeMounts: [{ name: 'v', mountPath: '/v', ...mount }], ...more })],
+      containers: [shell(SLEEP, { volumeMounts: [{ name: 'v', mountPath: '/v', ...mount }], ...more })],
     });
     const persistent = async (
       name: string,
@@ -112,7 +113,7 @@ for (const node of ['node-1-6', 'node-2']) {
           { name: 'small', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
         ],
         containers: [
-          shell(`echo x >> /disk/starts; echo x >> /memory/starts; ${sleeper}`, {
+          shell(`echo x >> /disk/starts; echo x >> /memory/starts; ${SLEEP}`, {
             ...limits,
             volumeMounts: ['disk', 'memory', 'small'].map((name) => ({ name, mountPath: `/${name}` })),
           }),
@@ -160,7 +161,7 @@ for (const node of ['node-1-6', 'node-2']) {
           { name: 'any', hostPath: { path: data } },
         ],
         containers: [
-          shell(sleeper, {
+          shell(SLEEP, {
             volumeMounts: ['dir', 'new', 'old', 'char', 'any'].map((name) => ({
               name,
               mountPath: `/${name}`,
@@ -224,7 +225,7 @@ for (const node of ['node-1-6', 'node-2']) {
             },
           ],
           containers: [
-            shell(sleeper, {
+            shell(SLEEP, {
               volumeMounts: [
                 ...['cm', 'all', 'none', 'p'].map((name) => ({ name, mountPath: `/${name}` })),
                 { name: 'under', mountPath: '/all/under/neath' },
@@ -298,7 +299,7 @@ for (const node of ['node-1-6', 'node-2']) {
           { name: 'cm', configMap: { name: 'parts' } },
         ],
         containers: [
-          shell(`echo x >> /disk/starts; ${sleeper}`, {
+          shell(`echo x >> /disk/starts; ${SLEEP}`, {
             env: [{ name: 'POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
             volumeMounts: [
               part('disk', 'a/b', '/disk'),
@@ -365,7 +366,7 @@ for (const node of ['node-1-6', 'node-2']) {
           ['up', 'up'],
           ['fine', 'link'],
         ].map(([name, subPath]) =>
-          shell(sleeper, { name, volumeMounts: [{ name: 'v', mountPath: '/part', subPath }] }),
+          shell(SLEEP, { name, volumeMounts: [{ name: 'v', mountPath: '/part', subPath }] }),
         ),
       });
       const waiting = async (name: string): Promise<string | undefined> =>
@@ -419,7 +420,7 @@ for (const node of ['node-1-6', 'node-2']) {
           { name: 'h', persistentVolumeClaim: { claimName: 'hostpath', readOnly: true } },
         ],
         containers: [
-          shell(sleeper, {
+          shell(SLEEP, {
             volumeMounts: [
               { name: 'l', mountPath: '/l' },
               { name: 'l', mountPath: '/part', subPath: 'sub' },
@@ -471,7 +472,7 @@ for (const node of ['node-1-6', 'node-2']) {
           { name: 'm', emptyDir: { medium: 'Memory' } },
         ],
         containers: [
-          shell(`echo kept > /v/f; ${sleeper}`, {
+          shell(`echo kept > /v/f; ${SLEEP}`, {
             volumeMounts: [
               { name: 'v', mountPath: '/v' },
               { name: 'm', mountPath: '/m', subPath: 's' },
@@ -565,7 +566,7 @@ for (const node of ['node-1-6', 'node-2']) {
         );
         await createPod('block', {
           volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'block' } }],
-          containers: [shell(sleeper, { volumeDevices: [{ name: 'v', devicePath: '/dev/xvda' }] })],
+          containers: [shell(SLEEP, { volumeDevices: [{ name: 'v', devicePath: '/dev/xvda' }] })],
         });
         await ready('block');
         await sh('block', 'printf hello | dd of=/dev/xvda conv=notrunc,fsync 2>/dev/null');
@@ -585,7 +586,7 @@ for (const node of ['node-1-6', 'node-2']) {
       await run(['mount', '--make-shared', shared]);
       mkdirSync(`${shared}/sub`);
       const mount = (name: string, mountPropagation: string, more: object = {}): object =>
-        shell(sleeper, { name, volumeMounts: [{ name: 'v', mountPath: '/v', mountPropagation }], ...more });
+        shell(SLEEP, { name, volumeMounts: [{ name: 'v', mountPath: '/v', mountPropagation }], ...more });
       await createPod('propagation', {
         volumes: [{ name: 'v', hostPath: { path: shared } }],
         containers: [
