@@ -74,6 +74,11 @@ export class RemoteAgent {
     return this.#greeted.promise;
   }
 
+  /** It can't be used any more: every request is refused. */
+  get over(): boolean {
+    return this.#over;
+  }
+
   /** how many requests have no answer yet */
   get load(): number {
     return this.#waiting.length;
