@@ -107,6 +107,7 @@ class ExecChannels {
   readonly #stream: Duplex;
   readonly #stderr: Readable;
   #stderrBytes = 0;
+  #over = false;
   #heard: number;
   #stopPings = (): void => undefined;
 
@@ -128,9 +129,7 @@ class ExecChannels {
         this.#write(chunk, done);
       },
       destroy: (error, done) => {
-        this.#stopPings();
-        this.#ended.resolve({ ok: false, text: 'the stream ended before the process' });
-        this.#stderr.push(null);
+        this.#finish();
         socket.destroy();
         done(error);
       },
@@ -180,7 +179,7 @@ class ExecChannels {
     if (kind !== 'binary' || data.length < 2) return;
     const payload = data.subarray(1);
     const [channel] = data;
-    if (channel === STDOUT && !this.#stream.push(payload)) socket.pause();
+    if (channel === STDOUT && !this.#over && !this.#stream.push(payload)) socket.pause();
     if (channel === STDERR) this.#complain(payload);
     if (channel === STATUS) this.#status(execStatus(payload));
   }
@@ -194,13 +193,19 @@ class ExecChannels {
 
   /** What nobody reads is not kept. */
   #complain(payload: Buffer): void {
-    if (this.#stderr.readableEnded || this.#stderrBytes > MAX_STDERR_BYTES) return;
+    if (this.#over || this.#stderrBytes > MAX_STDERR_BYTES) return;
     this.#stderrBytes += payload.length;
     this.#stderr.push(payload);
   }
 
+  /** Both outputs have ended, whether anybody has read them or not. */
   #finish(): void {
-    if (!this.#stream.readableEnded && !this.#stream.destroyed) this.#stream.push(null);
+    if (this.#over) return;
+    this.#over = true;
+    this.#stopPings();
+    this.#ended.resolve({ ok: false, text: 'the stream ended before the process' });
+    this.#stderr.push(null);
+    if (!this.#stream.destroyed) this.#stream.push(null);
   }
 
   #ping(): void {

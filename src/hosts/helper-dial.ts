@@ -14,6 +14,7 @@ import type { DialTarget } from './link.ts';
  * SYN_SENT (02); one that has ended, waited for or not, has no open files. When the caller goes, everything of the session is killed.
  */
 const script = `exec 3<&0
+trap 'exit 0' TERM
 feed() {
   while read -r n <&3; do
     [ "$n" != 0 ] || return 0
@@ -21,23 +22,27 @@ feed() {
   done
   kill 0
 }
-feed | nc "$1" "$2" &
-nc=$!
-lives() { [ -h /proc/$nc/fd/1 ]; }
-while lives; do
-  s=
-  for f in /proc/$nc/fd/*; do
-    l=$(readlink "$f") && case $l in socket:*) s=\${l#socket:[}; s=\${s%]} ;; esac
+feed | {
+  exec 4<&0
+  nc "$1" "$2" <&4 4<&- 3<&- &
+  nc=$!
+  exec 3<&- 4<&- </dev/null
+  lives() { [ -h /proc/$nc/fd/1 ]; }
+  while lives; do
+    s=
+    for f in /proc/$nc/fd/*; do
+      l=$(readlink "$f") && case $l in socket:*) s=\${l#socket:[}; s=\${s%]} ;; esac
+    done
+    [ -z "$s" ] || ! awk -v s="$s" '$10 == s && $4 != "02" { f = 1 } END { exit !f }' /proc/net/tcp /proc/net/tcp6 2>/dev/null || break
+    sleep 0.02
   done
-  [ -z "$s" ] || ! awk -v s="$s" '$10 == s && $4 != "02" { f = 1 } END { exit !f }' /proc/net/tcp /proc/net/tcp6 2>/dev/null || break
-  sleep 0.02
-done
-lives && { echo open >&2; o=1; }
-wait $nc
-c=$?
-[ -n "$o" ] || [ $c != 0 ] || echo open >&2
-trap "exit $c" TERM
-kill 0
+  o=; lives && { echo open >&2; o=1; }
+  wait $nc
+  c=$?
+  [ -n "$o" ] || [ $c != 0 ] || echo open >&2
+  trap 'exit 0' TERM
+  kill 0
+}
 `;
 
 /** Nothing of the target is ever part of the script. */
