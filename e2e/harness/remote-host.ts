@@ -68,6 +68,8 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   const inside = (command: readonly string[]): Promise<Outcome> => outcome(enter(command));
   const ctr = async (args: readonly string[]): Promise<string> =>
     run(enter([`${bin}/ctr`, '-a', SOCKET, '-n', 'k8s.io', ...args]));
+  // the pod by which farlet works on a host on tcp is no pod of the node, which has the host's name
+  const notTheHelper = `labels."farlet.dev/helper"!=${name}`;
   const launch = (what: string, command: readonly string[]): void => {
     running.set(what, start(`${what}-${name}`, enter(command), { logFile: `${folder}/${what}.log` }));
   };
@@ -120,7 +122,8 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     inside,
     ctr,
     pid: () => running.get('containerd')?.pid ?? -1,
-    containers: async () => (await ctr(['containers', 'ls', '-q'])).split('\n').filter((id) => id !== ''),
+    containers: async () =>
+      (await ctr(['containers', 'ls', '-q', notTheHelper])).split('\n').filter((id) => id !== ''),
     kill: () => halt('containerd'),
     start: startContainerd,
     cutLink: async () => {

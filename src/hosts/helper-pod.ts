@@ -29,6 +29,8 @@ export interface HelperPodOptions {
   readonly cri: HelperCri;
   readonly clock: Clock;
   readonly log: Log;
+  /** why the runtime itself can't be reached, which then is the reason */
+  readonly fault: () => string | undefined;
   /** Steps into the host by way of a container; rejects if that can't be done. */
   readonly try: (container: string, options: { signal: AbortSignal }) => Promise<void>;
 }
@@ -144,7 +146,8 @@ export class HelperPod {
       (cause: unknown) => {
         const count = (before?.count ?? 0) + 1;
         const error = this.#failure(cause);
-        if (error.message !== before?.error.message && !this.#life.signal.aborted)
+        const told = error.message === before?.error.message || error.message === this.#options.fault();
+        if (!told && !this.#life.signal.aborted)
           this.#log.warn({ error: error.message }, 'the helper pod could not be started: trying on');
         this.#state = {
           at: 'failed',
@@ -255,7 +258,9 @@ export class HelperPod {
   }
 
   #failure(cause: unknown): HostError {
-    const { host } = this.#options;
+    const { host, fault } = this.#options;
+    const unreached = kindOf(cause) === 'unavailable' ? fault() : undefined;
+    if (unreached !== undefined) return new HostError('unavailable', host, unreached, { cause });
     const text = messageOf(cause);
     const prefix = `${host}: the helper pod: `;
     const message = text.startsWith(`${host}: `) ? `${prefix}${text.slice(host.length + 2)}` : prefix + text;

@@ -67,6 +67,7 @@ export function tcpLink(options: TcpLinkOptions): HostLink {
     host: name,
     image: options.helperImage,
     cri,
+    fault: () => connections.fault,
     try: (container, { signal }) =>
       tryOut(name, (limit) => exec(container, helperTrial, { signal: limit }), signal),
   });
