@@ -110,6 +110,8 @@ describe('farlet check', () => {
     for (const node of world.nodes)
       for (const what of ['runtime', 'files', 'dial'])
         assert.match(stdout, new RegExp(`^ok +${node}/box ${what}`, 'm'));
+    const ofCheck = ['containers', 'ls', '-q', 'labels."farlet.dev/helper-cluster"==farlet-check'];
+    for (const node of world.nodes) assert.equal((await world.remote(node).ctr(ofCheck)).trim(), '');
   });
 
   it('shows the fingerprint of a host whose key is not known, and what to do', async () => {
