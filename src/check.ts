@@ -41,6 +41,7 @@ export async function runCheck({ config, kubeconfig, version, print }: CheckOpti
           node: name,
           rootDir,
           ...host,
+          cgroupDriver: config.cgroupDriver,
           cgroups: config.cgroupsPerQOS
             ? { root: cgroupRoot ?? config.cgroupRoot, driver: config.cgroupDriver }
             : undefined,
@@ -57,11 +58,13 @@ async function checkHost(
   host: HostAddress & {
     node: string;
     rootDir: string;
+    cgroupDriver: CgroupDriver;
     cgroups: { root: string; driver: CgroupDriver } | undefined;
   },
 ): Promise<Row[]> {
-  const { node, name, endpoint, rootDir, cgroups } = host;
-  const link = openLink(host, { clock: systemClock, log: silent });
+  const { node, name, endpoint, rootDir, cgroups, cgroupDriver } = host;
+  const owner = { node, cluster: 'farlet-check' };
+  const link = openLink(host, { clock: systemClock, log: silent, owner, cgroupDriver, temporary: true });
   const cri = connectCri({ endpoint: link.cri(), host: name });
   const signal = AbortSignal.timeout(2 * HOST_MS);
   const prefix = `${node}/${name}`;

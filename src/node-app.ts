@@ -102,7 +102,12 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       metrics.farlet_events_dropped_total.inc();
     },
   });
-  const link = openLink(hostConfig, { clock, log });
+  const link = openLink(hostConfig, {
+    clock,
+    log,
+    owner: { node: node.name, cluster },
+    cgroupDriver: config.cgroupDriver,
+  });
   const cri = connectCri({
     endpoint: link.cri(),
     host: link.name,

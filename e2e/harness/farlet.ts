@@ -20,7 +20,10 @@ export interface Farlet {
   readonly pid: () => number;
 }
 
-export type FarletHost = Pick<TestHost, 'name' | 'endpoint' | 'folder' | 'address' | 'cgroupRoot' | 'ssh'>;
+export type FarletHost = Pick<
+  TestHost,
+  'name' | 'endpoint' | 'folder' | 'address' | 'cgroupRoot' | 'ssh' | 'tls'
+>;
 
 export interface FarletOptions {
   readonly folder: string;
@@ -58,7 +61,7 @@ export async function startFarlet(options: FarletOptions): Promise<Farlet> {
       nodeIP,
       rootDir: `${host.folder}/farlet`,
       cgroupRoot: host.cgroupRoot,
-      hosts: [{ name: 'box', endpoint: host.endpoint, ssh: host.ssh }],
+      hosts: [{ name: 'box', endpoint: host.endpoint, ...access(host) }],
       ...options.node?.(host),
     })),
     ...options.config,
@@ -100,4 +103,8 @@ export async function startFarlet(options: FarletOptions): Promise<Farlet> {
   };
   if (options.start !== false) farlet.start();
   return farlet;
+}
+
+function access({ endpoint, ssh, tls }: FarletHost): Record<string, unknown> {
+  return endpoint.startsWith('tcp:') ? { tls, helperImage: 'localhost/busybox:1' } : { ssh };
 }

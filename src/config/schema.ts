@@ -27,6 +27,16 @@ const ssh = z.strictObject({
     .describe('the keys that hosts may have, as ssh-keyscan writes them; no others are accepted'),
 });
 
+const tls = z.strictObject({
+  caFile: z.string().describe("the authority that issued the host's certificates, in PEM form"),
+  certFile: z
+    .string()
+    .describe(
+      "farlet's certificate, issued by the authority in containerd's tcp_tls_ca; read anew when it changes",
+    ),
+  keyFile: z.string().describe('its key'),
+});
+
 const host = z.strictObject({
   name: z
     .string()
@@ -35,9 +45,17 @@ const host = z.strictObject({
   endpoint: z
     .string()
     .describe(
-      'where its runtime is: unix:///run/containerd/containerd.sock or ssh://user@host:port/run/containerd/containerd.sock',
+      'where its runtime is: unix:///run/containerd/containerd.sock, ssh://user@host:port/run/containerd/containerd.sock or tcp://host:port',
     ),
   ssh: ssh.optional().describe('how to log in, for ssh endpoints'),
+  tls: tls.optional().describe('certificates, for tcp endpoints'),
+  helperImage: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'image of the pod through which a tcp endpoint reaches files and network of its host; default: docker.io/library/busybox:1.37.0',
+    ),
 });
 
 const node = z.strictObject({
