@@ -23,6 +23,8 @@ export interface DesiredStatus {
   readonly status: PodStatus;
   /** a terminal phase is held back while containers may still run */
   readonly mayRun: boolean;
+  /** ms that it may wait for a newer one, which is then all that is written; absent: none */
+  readonly lingerMs?: number;
 }
 
 export interface StatusWriterOptions {
@@ -40,6 +42,8 @@ interface Entry {
   desired: DesiredStatus | undefined;
   writing: Promise<void> | undefined;
   wishedAt: number | undefined;
+  /** ends the wait for a newer status */
+  lingering: (() => void) | undefined;
 }
 
 export class StatusWriter {
@@ -61,12 +65,7 @@ export class StatusWriter {
   observed(pod: Pod): void {
     const entry = this.#entries.get(pod.metadata.uid);
     if (entry === undefined) {
-      this.#entries.set(pod.metadata.uid, {
-        pod,
-        desired: undefined,
-        writing: undefined,
-        wishedAt: undefined,
-      });
+      this.#entries.set(pod.metadata.uid, newEntry(pod));
       return;
     }
     if (isNewer(pod, entry.pod)) entry.pod = pod;
@@ -75,14 +74,15 @@ export class StatusWriter {
 
   /** Wants the pod's status to be this. Never blocks. */
   set(pod: Pod, desired: DesiredStatus): void {
-    const entry = this.#entries.get(pod.metadata.uid) ?? {
-      pod,
-      desired: undefined,
-      writing: undefined,
-      wishedAt: undefined,
-    };
+    const entry = this.#entries.get(pod.metadata.uid) ?? newEntry(pod);
     this.#entries.set(pod.metadata.uid, entry);
     entry.desired = desired;
+    if (desired.lingerMs === undefined) this.#endLinger(entry);
+    else
+      entry.lingering ??= this.#options.clock.after(desired.lingerMs, () => {
+        this.#endLinger(entry);
+        this.#write(entry);
+      });
     this.#write(entry);
   }
 
@@ -105,19 +105,34 @@ export class StatusWriter {
 
   /** Resolves when nothing waits to be written for the pod. */
   async settled(uid: string): Promise<void> {
-    await this.#entries.get(uid)?.writing;
+    const entry = this.#entries.get(uid);
+    if (entry !== undefined) await this.#settle(entry);
   }
 
   async flush(): Promise<void> {
-    await Promise.all([...this.#entries.values()].map((entry) => entry.writing ?? Promise.resolve()));
+    await Promise.all([...this.#entries.values()].map((entry) => this.#settle(entry)));
   }
 
   forget(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (entry !== undefined) this.#endLinger(entry);
     this.#entries.delete(uid);
   }
 
+  async #settle(entry: Entry): Promise<void> {
+    this.#endLinger(entry);
+    this.#write(entry);
+    await entry.writing;
+  }
+
+  #endLinger(entry: Entry): void {
+    entry.lingering?.();
+    entry.lingering = undefined;
+  }
+
   #write(entry: Entry): void {
-    if (entry.writing !== undefined || this.#patch(entry) === undefined) return;
+    const waits = entry.writing !== undefined || entry.lingering !== undefined;
+    if (waits || this.#patch(entry) === undefined) return;
     const { clock, log, signal } = this.#options;
     entry.wishedAt ??= clock.monotonic();
     entry.writing = this.#untilWritten(entry)
@@ -128,6 +143,8 @@ export class StatusWriter {
       })
       .finally(() => {
         entry.writing = undefined;
+        // what was wished for as the last write ended
+        if (!signal.aborted) this.#write(entry);
       });
   }
 
@@ -164,7 +181,7 @@ export class StatusWriter {
           };
         onWritten?.((clock.monotonic() - (entry.wishedAt ?? clock.monotonic())) / 1000);
         entry.wishedAt = undefined;
-        if (this.#patch(entry) === undefined) return;
+        if (entry.lingering !== undefined || this.#patch(entry) === undefined) return;
       } catch (error) {
         signal.throwIfAborted();
         if (kindOf(error) === 'not-found' || kindOf(error) === 'conflict') {
@@ -178,6 +195,10 @@ export class StatusWriter {
       }
     }
   }
+}
+
+function newEntry(pod: Pod): Entry {
+  return { pod, desired: undefined, writing: undefined, wishedAt: undefined, lingering: undefined };
 }
 
 function versionOf(pod: Pod): { resourceVersion?: string } {
