@@ -42,6 +42,8 @@ interface Entry {
   desired: DesiredStatus | undefined;
   writing: Promise<void> | undefined;
   wishedAt: number | undefined;
+  /** what was last found to differ: asked several times for each write */
+  compared?: { desired: DesiredStatus; api: PodStatus | undefined; patch: object | undefined };
   /** ends the wait for a newer status */
   lingering: (() => void) | undefined;
 }
@@ -68,7 +70,13 @@ export class StatusWriter {
       this.#entries.set(pod.metadata.uid, newEntry(pod));
       return;
     }
-    if (isNewer(pod, entry.pod)) entry.pod = pod;
+    if (isNewer(pod, entry.pod)) {
+      const { status = {} } = entry.pod;
+      // what a write answered is shown once more by the watch
+      const version = pod.metadata.resourceVersion;
+      const isSame = version !== undefined && version === entry.pod.metadata.resourceVersion;
+      entry.pod = isSame ? { ...pod, status } : pod;
+    }
     this.#write(entry);
   }
 
@@ -149,9 +157,13 @@ export class StatusWriter {
   }
 
   #patch(entry: Entry): object | undefined {
-    if (entry.desired === undefined) return undefined;
-    const api = entry.pod.status ?? {};
-    return statusPatch(api, this.#options.merge(api, entry.desired.status, { mayRun: entry.desired.mayRun }));
+    const { desired, pod, compared } = entry;
+    if (desired === undefined) return undefined;
+    if (compared?.desired === desired && compared.api === pod.status) return compared.patch;
+    const api = pod.status ?? {};
+    const patch = statusPatch(api, this.#options.merge(api, desired.status, { mayRun: desired.mayRun }));
+    entry.compared = { desired, api: pod.status, patch };
+    return patch;
   }
 
   async #untilWritten(entry: Entry): Promise<void> {
