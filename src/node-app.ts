@@ -38,6 +38,8 @@ import { RestartBackoff } from './runtime/restart-backoff.ts';
 import { RuntimeCache } from './runtime/runtime-cache.ts';
 import type { LinuxHost } from './runtime/settings.ts';
 import { StartErrors } from './runtime/start-errors.ts';
+import { startWidth } from './runtime/start-pace.ts';
+import { StartPermits } from './runtime/start-permits.ts';
 import { PodChanges } from './sources/pod-changes.ts';
 import { Pleg } from './sources/pleg.ts';
 import { OrphanWatch } from './sync/housekeeping.ts';
@@ -323,6 +325,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     hostDns,
     subPaths: new SubPaths({ files: link.files, paths: hostPaths, log }),
     restarts: new RestartBackoff({ maxMs: CRASH_LOOP_MAX_MS }),
+    starts: new StartPermits({ clock, width: () => startWidth(virtualNode.facts()?.cpus ?? 1) }),
     metrics: {
       podStarting: () => {
         metrics.kubelet_started_pods_total.inc();

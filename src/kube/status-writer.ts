@@ -23,6 +23,8 @@ export interface DesiredStatus {
   readonly status: PodStatus;
   /** a terminal phase is held back while containers may still run */
   readonly mayRun: boolean;
+  /** ms that it may wait for a newer one, which is then all that is written; absent: none */
+  readonly lingerMs?: number;
 }
 
 export interface StatusWriterOptions {
@@ -40,6 +42,10 @@ interface Entry {
   desired: DesiredStatus | undefined;
   writing: Promise<void> | undefined;
   wishedAt: number | undefined;
+  /** what was last found to differ: asked several times for each write */
+  compared?: { desired: DesiredStatus; api: PodStatus | undefined; patch: object | undefined };
+  /** ends the wait for a newer status */
+  lingering: (() => void) | undefined;
 }
 
 export class StatusWriter {
@@ -61,28 +67,30 @@ export class StatusWriter {
   observed(pod: Pod): void {
     const entry = this.#entries.get(pod.metadata.uid);
     if (entry === undefined) {
-      this.#entries.set(pod.metadata.uid, {
-        pod,
-        desired: undefined,
-        writing: undefined,
-        wishedAt: undefined,
-      });
+      this.#entries.set(pod.metadata.uid, newEntry(pod));
       return;
     }
-    if (isNewer(pod, entry.pod)) entry.pod = pod;
+    if (isNewer(pod, entry.pod)) {
+      const { status = {} } = entry.pod;
+      // what a write answered is shown once more by the watch
+      const version = pod.metadata.resourceVersion;
+      const isSame = version !== undefined && version === entry.pod.metadata.resourceVersion;
+      entry.pod = isSame ? { ...pod, status } : pod;
+    }
     this.#write(entry);
   }
 
   /** Wants the pod's status to be this. Never blocks. */
   set(pod: Pod, desired: DesiredStatus): void {
-    const entry = this.#entries.get(pod.metadata.uid) ?? {
-      pod,
-      desired: undefined,
-      writing: undefined,
-      wishedAt: undefined,
-    };
+    const entry = this.#entries.get(pod.metadata.uid) ?? newEntry(pod);
     this.#entries.set(pod.metadata.uid, entry);
     entry.desired = desired;
+    if (desired.lingerMs === undefined) this.#endLinger(entry);
+    else
+      entry.lingering ??= this.#options.clock.after(desired.lingerMs, () => {
+        this.#endLinger(entry);
+        this.#write(entry);
+      });
     this.#write(entry);
   }
 
@@ -105,19 +113,34 @@ export class StatusWriter {
 
   /** Resolves when nothing waits to be written for the pod. */
   async settled(uid: string): Promise<void> {
-    await this.#entries.get(uid)?.writing;
+    const entry = this.#entries.get(uid);
+    if (entry !== undefined) await this.#settle(entry);
   }
 
   async flush(): Promise<void> {
-    await Promise.all([...this.#entries.values()].map((entry) => entry.writing ?? Promise.resolve()));
+    await Promise.all([...this.#entries.values()].map((entry) => this.#settle(entry)));
   }
 
   forget(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (entry !== undefined) this.#endLinger(entry);
     this.#entries.delete(uid);
   }
 
+  async #settle(entry: Entry): Promise<void> {
+    this.#endLinger(entry);
+    this.#write(entry);
+    await entry.writing;
+  }
+
+  #endLinger(entry: Entry): void {
+    entry.lingering?.();
+    entry.lingering = undefined;
+  }
+
   #write(entry: Entry): void {
-    if (entry.writing !== undefined || this.#patch(entry) === undefined) return;
+    const waits = entry.writing !== undefined || entry.lingering !== undefined;
+    if (waits || this.#patch(entry) === undefined) return;
     const { clock, log, signal } = this.#options;
     entry.wishedAt ??= clock.monotonic();
     entry.writing = this.#untilWritten(entry)
@@ -128,13 +151,19 @@ export class StatusWriter {
       })
       .finally(() => {
         entry.writing = undefined;
+        // what was wished for as the last write ended
+        if (!signal.aborted) this.#write(entry);
       });
   }
 
   #patch(entry: Entry): object | undefined {
-    if (entry.desired === undefined) return undefined;
-    const api = entry.pod.status ?? {};
-    return statusPatch(api, this.#options.merge(api, entry.desired.status, { mayRun: entry.desired.mayRun }));
+    const { desired, pod, compared } = entry;
+    if (desired === undefined) return undefined;
+    if (compared?.desired === desired && compared.api === pod.status) return compared.patch;
+    const api = pod.status ?? {};
+    const patch = statusPatch(api, this.#options.merge(api, desired.status, { mayRun: desired.mayRun }));
+    entry.compared = { desired, api: pod.status, patch };
+    return patch;
   }
 
   async #untilWritten(entry: Entry): Promise<void> {
@@ -164,7 +193,7 @@ export class StatusWriter {
           };
         onWritten?.((clock.monotonic() - (entry.wishedAt ?? clock.monotonic())) / 1000);
         entry.wishedAt = undefined;
-        if (this.#patch(entry) === undefined) return;
+        if (entry.lingering !== undefined || this.#patch(entry) === undefined) return;
       } catch (error) {
         signal.throwIfAborted();
         if (kindOf(error) === 'not-found' || kindOf(error) === 'conflict') {
@@ -178,6 +207,10 @@ export class StatusWriter {
       }
     }
   }
+}
+
+function newEntry(pod: Pod): Entry {
+  return { pod, desired: undefined, writing: undefined, wishedAt: undefined, lingering: undefined };
 }
 
 function versionOf(pod: Pod): { resourceVersion?: string } {

@@ -68,7 +68,7 @@ export interface PodStepsOptions {
   readonly messages: TerminationMessages;
   readonly status: {
     current(uid: string): PodStatus | undefined;
-    set(pod: Pod, desired: { status: PodStatus; mayRun: boolean }): void;
+    set(pod: Pod, desired: { status: PodStatus; mayRun: boolean; lingerMs?: number }): void;
     settled(uid: string): Promise<void>;
     finish(pod: Pod, options: { signal: AbortSignal }): Promise<void>;
   };
@@ -77,6 +77,8 @@ export interface PodStepsOptions {
   readonly onRunning: (pod: Pod) => void;
 }
 
+/** Where images are there, containers run within this time of their sandbox: one write tells of both. */
+const SANDBOX_TOLD_AFTER_MS = 500;
 const NETWORK_RETRY_MS = 1_000;
 const ERROR_RETRY_MS = 10_000;
 const MAX_RETRY_MS = 60_000;
@@ -323,7 +325,7 @@ export class PodSteps {
     );
   }
 
-  /** The sandbox is up: told before images are pulled, which may take long. */
+  /** The sandbox is up: told though images may have to be pulled, which may take long. */
   #tellSandbox(
     pod: Pod,
     state: PodRuntimeState,
@@ -332,7 +334,11 @@ export class PodSteps {
     const old = state.sandboxes.map((each) => ({ ...each, ready: false }));
     // a pod on the host's network has its address only with its containers
     const shown = { ...state, sandboxes: [sandbox, ...old], ips: state.containers.length > 0 ? ips : [] };
-    this.#options.status.set(pod, { status: this.#status(pod, shown, { isTerminal: false }), mayRun: true });
+    this.#options.status.set(pod, {
+      status: this.#status(pod, shown, { isTerminal: false }),
+      mayRun: true,
+      lingerMs: SANDBOX_TOLD_AFTER_MS,
+    });
   }
 
   #runtimeHandler(pod: Pod): Promise<string> {

@@ -14,6 +14,7 @@ import type { PodRuntimeOptions } from './pod-runtime-options.ts';
 import { PullRate } from './pull-rate.ts';
 import { RestartBackoff } from './restart-backoff.ts';
 import { StartErrors } from './start-errors.ts';
+import { StartPermits } from './start-permits.ts';
 import { firstFailure } from './steps.ts';
 import type { PodSyncInput } from './sync-input.ts';
 
@@ -78,6 +79,7 @@ function setUp(
       containerStarting: (type) => counted.push(type),
       containerStartFailed: (type, code) => counted.push(`${type} ${code}`),
     },
+    starts: new StartPermits({ clock, width: () => 2 }),
     clock,
     log: quietLog,
     ...change,

@@ -42,7 +42,8 @@ export function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T>
   });
 }
 
-function reasonOf(signal: AbortSignal): Error {
+/** Why the signal was aborted, as an error. */
+export function reasonOf(signal: AbortSignal): Error {
   return signal.reason instanceof Error ? signal.reason : new FarletError('cancelled', String(signal.reason));
 }
 
