@@ -5,10 +5,12 @@
  * I2. Nothing is written that the API server already has.
  * I3. A write carries the pod's UID: the server refuses it (409) if the name now belongs to another pod. That makes
  *     the kubelet's read before each write needless, since the watch keeps the object at hand: one round trip, not two.
+ * I4. A static pod's status goes to its mirror, once there is one.
  */
 import { kindOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
-import type { Pod, PodStatus } from '../model/kube.ts';
+import type { Pod, PodCondition, PodStatus } from '../model/kube.ts';
+import { isMirrorPod, isStaticPod } from '../model/pod-source.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import { Lane } from '../util/lane.ts';
@@ -36,6 +38,7 @@ export interface StatusWriterOptions {
 }
 
 interface Entry {
+  /** the object that the status is written to; of a static pod its manifest, until it has a mirror */
   pod: Pod;
   desired: DesiredStatus | undefined;
   writing: Promise<void> | undefined;
@@ -71,6 +74,26 @@ export class StatusWriter {
     }
     if (isNewer(pod, entry.pod)) entry.pod = pod;
     this.#write(entry);
+  }
+
+  /**
+   * The mirror of a static pod, by the static pod's UID; undefined once it is gone. What the status says since
+   * when a condition holds is taken over from a mirror that a former run of farlet has written.
+   */
+  mirrored(pod: Pod, mirror: Pod | undefined): void {
+    const entry = this.#entries.get(pod.metadata.uid);
+    if (mirror === undefined) {
+      if (entry !== undefined) entry.pod = pod;
+      return;
+    }
+    const first = entry === undefined || isStaticPod(entry.pod);
+    const { desired, writing, wishedAt } = entry ?? {};
+    const next: Entry = entry ?? { pod: mirror, desired, writing, wishedAt };
+    this.#entries.set(pod.metadata.uid, next);
+    if (next.pod.metadata.uid !== mirror.metadata.uid || isNewer(mirror, next.pod)) next.pod = mirror;
+    if (first && desired !== undefined)
+      next.desired = { ...desired, status: withTimesOf(desired.status, mirror.status ?? {}) };
+    this.#write(next);
   }
 
   /** Wants the pod's status to be this. Never blocks. */
@@ -120,19 +143,20 @@ export class StatusWriter {
     if (entry.writing !== undefined || this.#patch(entry) === undefined) return;
     const { clock, log, signal } = this.#options;
     entry.wishedAt ??= clock.monotonic();
-    entry.writing = this.#untilWritten(entry)
+    const writing = this.#untilWritten(entry)
       .catch((error: unknown) => {
         const { name, namespace, uid } = entry.pod.metadata;
         if (!signal.aborted)
           log.error({ err: error, pod: name, namespace, uid }, 'status could not be written');
       })
       .finally(() => {
-        entry.writing = undefined;
+        if (entry.writing === writing) entry.writing = undefined;
       });
+    entry.writing = writing;
   }
 
   #patch(entry: Entry): object | undefined {
-    if (entry.desired === undefined) return undefined;
+    if (entry.desired === undefined || isStaticPod(entry.pod)) return undefined;
     const api = entry.pod.status ?? {};
     return statusPatch(api, this.#options.merge(api, entry.desired.status, { mayRun: entry.desired.mayRun }));
   }
@@ -154,9 +178,14 @@ export class StatusWriter {
             { signal },
           );
         });
-        if (written === undefined) return;
+        if (written === undefined) {
+          // at once: what is wished for from here on starts a write of its own
+          entry.writing = undefined;
+          return;
+        }
         failures = 0;
-        if (isNewer(written, entry.pod))
+        // the mirror may have been replaced meanwhile
+        if (entry.pod.metadata.uid === uid && isNewer(written, entry.pod))
           entry.pod = {
             ...entry.pod,
             status: written.status ?? {},
@@ -164,12 +193,17 @@ export class StatusWriter {
           };
         onWritten?.((clock.monotonic() - (entry.wishedAt ?? clock.monotonic())) / 1000);
         entry.wishedAt = undefined;
-        if (this.#patch(entry) === undefined) return;
+        if (this.#patch(entry) === undefined) {
+          entry.writing = undefined;
+          return;
+        }
       } catch (error) {
         signal.throwIfAborted();
+        // the mirror was replaced meanwhile: the status is for the new one
+        if (entry.pod.metadata.uid !== uid) continue;
         if (kindOf(error) === 'not-found' || kindOf(error) === 'conflict') {
-          // the object is gone, or its name belongs to another pod by now
-          entry.desired = undefined;
+          // the object is gone, or its name belongs to another pod by now; a mirror comes again
+          if (!isMirrorPod(entry.pod)) entry.desired = undefined;
           return;
         }
         failures += 1;
@@ -178,6 +212,25 @@ export class StatusWriter {
       }
     }
   }
+}
+
+/** Start and transition times of a status that says the same. */
+function withTimesOf(status: PodStatus, former: PodStatus): PodStatus {
+  const startTime = former.startTime ?? status.startTime;
+  return {
+    ...status,
+    ...(startTime === undefined ? {} : { startTime }),
+    ...(status.conditions === undefined
+      ? {}
+      : { conditions: status.conditions.map((condition) => sinceBefore(condition, former)) }),
+  };
+}
+
+function sinceBefore(condition: PodCondition, former: PodStatus): PodCondition {
+  const before = (former.conditions ?? []).find(({ type }) => type === condition.type);
+  return before?.status === condition.status && before.lastTransitionTime !== undefined
+    ? { ...condition, lastTransitionTime: before.lastTransitionTime }
+    : condition;
 }
 
 function versionOf(pod: Pod): { resourceVersion?: string } {
