@@ -3,8 +3,7 @@ import type { Pod } from './kube.ts';
 import { annotations } from './labels.ts';
 
 /** Sources stamp the pods they tell of with their name. */
-export const apiSource = 'api';
-export const fileSource = 'file';
+const apiSource = 'api';
 
 /** From a manifest file: no object of the API server stands behind it, only a mirror. */
 export function isStaticPod(pod: Pod): boolean {
