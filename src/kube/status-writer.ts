@@ -5,10 +5,12 @@
  * I2. Nothing is written that the API server already has.
  * I3. A write carries the pod's UID: the server refuses it (409) if the name now belongs to another pod. That makes
  *     the kubelet's read before each write needless, since the watch keeps the object at hand: one round trip, not two.
+ * I4. A static pod's status goes to its mirror, once there is one.
  */
 import { kindOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
-import type { Pod, PodStatus } from '../model/kube.ts';
+import type { Pod, PodCondition, PodStatus } from '../model/kube.ts';
+import { isMirrorPod, isStaticPod } from '../model/pod-source.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import { Lane } from '../util/lane.ts';
@@ -38,7 +40,10 @@ export interface StatusWriterOptions {
 }
 
 interface Entry {
+  /** the object that the status is written to; of a static pod its manifest, until it has a mirror */
   pod: Pod;
+  /** UID of a mirror that the API server has no more: what is wished for waits for the next */
+  gone?: string;
   desired: DesiredStatus | undefined;
   writing: Promise<void> | undefined;
   wishedAt: number | undefined;
@@ -78,6 +83,26 @@ export class StatusWriter {
       entry.pod = isSame ? { ...pod, status } : pod;
     }
     this.#write(entry);
+  }
+
+  /**
+   * The mirror of a static pod, by the static pod's UID; undefined once it is gone. What the status says since
+   * when a condition holds is taken over from a mirror that a former run of farlet has written.
+   */
+  mirrored(pod: Pod, mirror: Pod | undefined): void {
+    const entry = this.#entries.get(pod.metadata.uid);
+    if (mirror === undefined) {
+      if (entry !== undefined) entry.pod = pod;
+      return;
+    }
+    const first = entry === undefined || isStaticPod(entry.pod);
+    const desired = entry?.desired;
+    const next: Entry = entry ?? newEntry(mirror);
+    this.#entries.set(pod.metadata.uid, next);
+    if (next.pod.metadata.uid !== mirror.metadata.uid || isNewer(mirror, next.pod)) next.pod = mirror;
+    if (first && desired !== undefined)
+      next.desired = { ...desired, status: withTimesOf(desired.status, mirror.status ?? {}) };
+    this.#write(next);
   }
 
   /** Wants the pod's status to be this. Never blocks. */
@@ -143,22 +168,23 @@ export class StatusWriter {
     if (waits || this.#patch(entry) === undefined) return;
     const { clock, log, signal } = this.#options;
     entry.wishedAt ??= clock.monotonic();
-    entry.writing = this.#untilWritten(entry)
+    const writing = this.#untilWritten(entry)
       .catch((error: unknown) => {
         const { name, namespace, uid } = entry.pod.metadata;
         if (!signal.aborted)
           log.error({ err: error, pod: name, namespace, uid }, 'status could not be written');
       })
       .finally(() => {
-        entry.writing = undefined;
+        if (entry.writing === writing) entry.writing = undefined;
         // what was wished for as the last write ended
         if (!signal.aborted) this.#write(entry);
       });
+    entry.writing = writing;
   }
 
   #patch(entry: Entry): object | undefined {
     const { desired, pod, compared } = entry;
-    if (desired === undefined) return undefined;
+    if (desired === undefined || isStaticPod(pod) || entry.gone === pod.metadata.uid) return undefined;
     if (compared?.desired === desired && compared.api === pod.status) return compared.patch;
     const api = pod.status ?? {};
     const patch = statusPatch(api, this.#options.merge(api, desired.status, { mayRun: desired.mayRun }));
@@ -183,9 +209,14 @@ export class StatusWriter {
             { signal },
           );
         });
-        if (written === undefined) return;
+        if (written === undefined) {
+          // at once: what is wished for from here on starts a write of its own
+          entry.writing = undefined;
+          return;
+        }
         failures = 0;
-        if (isNewer(written, entry.pod))
+        // the mirror may have been replaced meanwhile
+        if (entry.pod.metadata.uid === uid && isNewer(written, entry.pod))
           entry.pod = {
             ...entry.pod,
             status: written.status ?? {},
@@ -196,9 +227,12 @@ export class StatusWriter {
         if (entry.lingering !== undefined || this.#patch(entry) === undefined) return;
       } catch (error) {
         signal.throwIfAborted();
+        // the mirror was replaced meanwhile: the status is for the new one
+        if (entry.pod.metadata.uid !== uid) continue;
         if (kindOf(error) === 'not-found' || kindOf(error) === 'conflict') {
-          // the object is gone, or its name belongs to another pod by now
-          entry.desired = undefined;
+          // the object is gone, or its name belongs to another pod by now; a mirror comes again
+          if (isMirrorPod(entry.pod)) entry.gone = uid;
+          else entry.desired = undefined;
           return;
         }
         failures += 1;
@@ -211,6 +245,25 @@ export class StatusWriter {
 
 function newEntry(pod: Pod): Entry {
   return { pod, desired: undefined, writing: undefined, wishedAt: undefined, lingering: undefined };
+}
+
+/** Start and transition times of a status that says the same. */
+function withTimesOf(status: PodStatus, former: PodStatus): PodStatus {
+  const startTime = former.startTime ?? status.startTime;
+  return {
+    ...status,
+    ...(startTime === undefined ? {} : { startTime }),
+    ...(status.conditions === undefined
+      ? {}
+      : { conditions: status.conditions.map((condition) => sinceBefore(condition, former)) }),
+  };
+}
+
+function sinceBefore(condition: PodCondition, former: PodStatus): PodCondition {
+  const before = (former.conditions ?? []).find(({ type }) => type === condition.type);
+  return before?.status === condition.status && before.lastTransitionTime !== undefined
+    ? { ...condition, lastTransitionTime: before.lastTransitionTime }
+    : condition;
 }
 
 function versionOf(pod: Pod): { resourceVersion?: string } {

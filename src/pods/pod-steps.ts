@@ -11,6 +11,7 @@ import type { EventRecorder } from '../model/events.ts';
 import type { Pod, PodStatus, RuntimeClass, Secret } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import { podRef, podReference, type PodRef } from '../model/pod-ref.ts';
+import { isStaticPod } from '../model/pod-source.ts';
 import type { KillOrder } from '../model/pod-update.ts';
 import type { SyncOutcome } from '../model/sync-outcome.ts';
 import { emptyRuntimeState, type ObservedSandbox, type PodRuntimeState } from '../model/runtime-state.ts';
@@ -59,6 +60,8 @@ export interface PodStepsOptions {
     secret(namespace: string, name: string, options: { signal: AbortSignal }): Promise<Secret>;
   };
   readonly runtimeClass: (name: string) => RuntimeClass | undefined;
+  /** sees to the mirror of a static pod, without waiting for it */
+  readonly mirror: (pod: Pod) => void;
   readonly probes: ProbeResults & {
     readonly readiness: ProbeResults['liveness'];
     add(pod: Pod): void;
@@ -122,12 +125,13 @@ export class PodSteps {
       );
       return { kind: 'failed', retryInMs: jittered(NETWORK_RETRY_MS, JITTER) };
     }
+    if (isStaticPod(pod)) this.#options.mirror(pod);
     objects.register(pod);
     probes.add(pod);
     const { actions, resize } = this.#options.resizes.plan(
       pod,
       state,
-      computeActions({ pod, state, probes }),
+      computeActions({ pod, state, probes, restartAll: isRestartingAll(current) }),
     );
     const idle = isIdle(actions) && resize === undefined;
     // one after the other would be a round trip more for every pod
@@ -364,6 +368,11 @@ export class PodSteps {
     );
     return waits.length === 0 ? {} : { againInMs: Math.max(1_000, Math.min(...waits)) };
   }
+}
+
+/** The status says so as long as a container that is to go is still there. */
+function isRestartingAll({ conditions = [] }: PodStatus): boolean {
+  return conditions.some(({ type, status }) => type === 'AllContainersRestarting' && status === 'True');
 }
 
 const deadlineMessage = 'Pod was active on the node longer than the specified deadline';

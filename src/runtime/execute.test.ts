@@ -101,6 +101,7 @@ function sync(of: Pod, change: Partial<PodActions> = {}, rest: Partial<PodSyncIn
     sandbox: undefined,
     attempt: 0,
     kill: [],
+    reset: [],
     startEphemeral: all.filter(({ type }) => type === 'ephemeral_container'),
     startInit: all.filter(({ type }) => type === 'init_container'),
     start: all.filter(({ type }) => type === 'container'),

@@ -49,6 +49,7 @@ function setUp(
     onPending: (each, { waitsFor }) => calls.push(`${each.metadata.name} waits for ${waitsFor}`),
     onRejected: (each, { reason }) => calls.push(`rejected ${each.metadata.name} ${reason}`),
     onReconcile: () => undefined,
+    onMirror: ({ kind, pod: each }) => calls.push(`mirror ${kind} ${each.metadata.name}`),
     onRemoved: (each) => calls.push(`gone ${each.metadata.name}`),
     housekeeping: () => calls.push('housekeeping'),
     observer: { event: () => undefined, iteration: () => undefined },
