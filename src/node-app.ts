@@ -423,6 +423,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   const collector = new GarbageCollector({
     remover: new ContainerRemover({ cri, files: link.files, paths: hostPaths }),
     killer: new ContainerKiller({ cri, hooks, events, clock, log }),
+    clock,
     log,
   });
   const startErrors = new StartErrors();

@@ -3,7 +3,8 @@
  *
  * I1. A step acts only on an observation newer than its last action: what it touched is looked at before it ends.
  * I2. While the host can't be asked nothing is judged and nothing is written.
- * I3. The object goes only after the runtime and the host's disk hold nothing of the pod.
+ * I3. The object goes only after the runtime and the host's disk hold nothing of the pod, but for dead containers that the
+ *     runtime refuses to remove: an object that waits for them would wait for ever.
  */
 import type { HostState, RuntimeInfo } from '../hosts/runtime-host.ts';
 import { FarletError, kindOf, messageOf } from '../model/errors.ts';
@@ -47,7 +48,9 @@ export interface PodStepsOptions {
   };
   readonly runtime: PodRuntime;
   readonly startErrors: StartErrors;
-  readonly collector: { removePod(state: PodRuntimeState, options: { signal: AbortSignal }): Promise<void> };
+  readonly collector: {
+    removePod(state: PodRuntimeState, options: { signal: AbortSignal }): Promise<string[]>;
+  };
   readonly volumes: PodVolumes;
   readonly cgroups: {
     prepare(pod: Pod, options: { create: boolean; signal: AbortSignal }): Promise<void>;
@@ -219,7 +222,7 @@ export class PodSteps {
     }
     const held = cache.get(uid);
     if (held !== undefined) {
-      await collector.removePod(held, { signal });
+      this.#tellRefused(pod, await collector.removePod(held, { signal }));
       await observe.refresh(podRef(pod), { signal });
     }
     await status.finish(pod, { signal });
@@ -285,6 +288,14 @@ export class PodSteps {
       ? Math.min(Math.max(0, Math.min(...known) - clock.now()), MAX_RETRY_MS)
       : jittered(ERROR_RETRY_MS, JITTER);
     return { kind: 'failed', retryInMs: Math.max(wait, 10) };
+  }
+
+  #tellRefused(pod: Pod, refused: readonly string[]): void {
+    const [first] = refused;
+    if (first === undefined) return;
+    const message = `Nothing of the pod runs, but the runtime refuses to remove ${refused.length} of its containers and sandboxes: ${first}. It is asked again every minute; a restart of the runtime usually helps`;
+    this.#options.events.event(podReference(pod), 'Warning', 'FailedRemovePodContainers', message);
+    this.#options.log.warn({ pod: podRef(pod), refused }, 'the runtime refuses to remove what does not run');
   }
 
   #state(pod: Pod): PodRuntimeState {

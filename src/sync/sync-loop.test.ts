@@ -213,4 +213,15 @@ describe('orphan watch', () => {
       [ref('a')],
     );
   });
+
+  it('names one that stays ever more seldom, down to once a minute', () => {
+    const watch = new OrphanWatch();
+    const named = Array.from({ length: 100 }, (_, round) =>
+      watch.next([ref('a')], () => false).length > 0 ? round + 1 : 0,
+    );
+    assert.deepEqual(
+      named.filter((round) => round > 0),
+      [2, 4, 8, 16, 32, 64, 96],
+    );
+  });
 });
