@@ -5,8 +5,8 @@ import type { PodSource } from './find.ts';
 
 const head = { kind: 'PodList', apiVersion: 'v1', metadata: {} };
 
-export function podList({ table }: PodSource): object {
-  return { ...head, items: table.all().map(listed) };
+export function podList(hosts: readonly PodSource[]): object {
+  return { ...head, items: hosts.flatMap(({ table }) => table.all()).map(listed) };
 }
 
 /** A list's items carry neither their type nor who wrote which field. */
@@ -15,8 +15,8 @@ function listed({ metadata: { managedFields: _, ...metadata }, spec, status }: P
 }
 
 /** Pods with a sandbox or a container that runs; of each only the names of what runs. */
-export function runningPods({ cache }: PodSource): object {
-  const states = cache.states().filter((state) => runs(state));
+export function runningPods(hosts: readonly PodSource[]): object {
+  const states = hosts.flatMap(({ cache }) => cache.states()).filter((state) => runs(state));
   return { ...head, items: states.map(runningPod) };
 }
 

@@ -1,31 +1,52 @@
-/** Registers the Node and keeps its status (pkg/kubelet/kubelet_node_status.go). */
-import { readHostFacts, type HostFacts } from '../hosts/facts.ts';
-import type { RuntimeHost } from '../hosts/runtime-host.ts';
+/** Registers the Node and keeps its status (pkg/kubelet/kubelet_node_status.go). One host is behind it, or several. */
+import type { HostFacts } from '../hosts/facts.ts';
 import { isNotFound, kindOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
-import type { KubeNode, NodeStatus, ObjectReference } from '../model/kube.ts';
+import { heldRequest } from '../model/held-request.ts';
+import type { KubeNode, NodeStatus, ObjectReference, Pod } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
-import type { NodePressure } from '../model/node-pressure.ts';
 import type { NodeInfo } from '../model/node-info.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { paths } from '../kube/paths.ts';
 import { statusPatch } from '../kube/status-patch.ts';
+import { orAbort } from '../util/abort.ts';
 import { jittered } from '../util/backoff.ts';
 import { rfc3339, type Clock } from '../util/clock.ts';
-import { nodeConditions, type PlegHealth } from './conditions.ts';
+import { nodeConditions } from './conditions.ts';
 import { keepLease } from './lease.ts';
-import { defaultLabels, newNode, nodeStatus, type NodeIdentity } from './node-object.ts';
+import type { NodeHost } from './node-host.ts';
+import {
+  defaultLabels,
+  extendedResources,
+  hostCapacity,
+  newNode,
+  nodeAllocatable,
+  nodeStatus,
+  type NodeIdentity,
+} from './node-object.ts';
+import type { NodeView } from './node-view.ts';
+import {
+  heldResources,
+  lostHosts,
+  mergeImages,
+  mergeRuntimes,
+  poolProblems,
+  sharedPressures,
+  sumResources,
+} from './pool-status.ts';
 
 export interface VirtualNodeOptions {
   readonly identity: NodeIdentity;
-  readonly host: RuntimeHost;
+  /** at least one */
+  readonly hosts: readonly NodeHost[];
+  /** takes no new pods: for a pool, whose other hosts do */
+  readonly isDraining: (host: string) => boolean;
+  /** the pods that a host of a pool has */
+  readonly podsOn: (host: string) => readonly Pod[];
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly log: Log;
   readonly events: EventRecorder;
-  readonly rootDir: string;
-  readonly pleg: () => PlegHealth;
-  readonly pressures: () => readonly NodePressure[];
   readonly updateMs: number;
   readonly reportMs: number;
   readonly leaseSeconds: number;
@@ -34,20 +55,12 @@ export interface VirtualNodeOptions {
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 7_000;
 const MAX_IMAGES = 50;
-const MAX_NAMES = 5;
-/** The image list is for the scheduler's taste only: not worth a call every ten seconds on a far host. */
-const IMAGES_MS = 60_000;
 const JITTER = 0.04;
-/** What does not change while a host is up is looked at as rarely as cAdvisor does (update_machine_info_interval). */
-const FACTS_MS = 300_000;
 
 export class VirtualNode {
   readonly #options: VirtualNodeOptions;
   readonly #ready = Promise.withResolvers<undefined>();
-  #facts: HostFacts | undefined;
-  #factsAt = -Infinity;
   #node: KubeNode | undefined;
-  #images: { at: number; list: NonNullable<NodeStatus['images']> } = { at: -Infinity, list: [] };
   #reportedAt = -Infinity;
   #wake: (() => void) | undefined;
 
@@ -55,13 +68,9 @@ export class VirtualNode {
     this.#options = options;
   }
 
-  /** Resolves when the Node is registered and the host's facts are known. */
+  /** Resolves when the Node is registered and a host's facts are known. */
   get registered(): Promise<unknown> {
     return this.#ready.promise;
-  }
-
-  facts(): HostFacts | undefined {
-    return this.#facts;
   }
 
   node(): KubeNode | undefined {
@@ -73,27 +82,29 @@ export class VirtualNode {
     return { apiVersion: 'v1', kind: 'Node', name, uid: name };
   }
 
-  info(): NodeInfo {
-    const { identity } = this.#options;
+  /** The node as the host sees it. */
+  view(host: NodeHost): NodeView {
     return {
-      name: identity.name,
-      ips: [identity.ip],
-      labels: this.#node?.metadata.labels ?? {},
-      capacity: this.#node?.status?.capacity ?? {},
-      allocatable: this.#node?.status?.allocatable ?? {},
-      hugePageSizes: [...(this.#facts?.hugePages.keys() ?? [])].map((kib) =>
-        kib >= 1024 * 1024 ? `${kib / 1024 / 1024}GB` : `${kib / 1024}MB`,
-      ),
-      kernelVersion: this.#facts?.kernelVersion ?? '',
+      registered: Promise.all([this.registered, host.known]),
+      info: () => this.#infoFor(host),
+      facts: () => host.facts(),
+      taints: () => this.#node?.spec?.taints ?? [],
+      reference: () => this.reference(),
+      refresh: (rest) => this.refresh(rest),
+      statusSoon: () => {
+        this.statusSoon();
+      },
     };
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { client, clock, log, identity, leaseSeconds, host } = this.#options;
+    const { client, clock, log, identity, leaseSeconds, hosts } = this.#options;
     await this.#register(signal);
-    const unsubscribe = host.onChange(() => {
-      this.#wake?.();
-    });
+    const unsubscribe = hosts.map(({ host }) =>
+      host.onChange(() => {
+        this.#wake?.();
+      }),
+    );
     const lease = keepLease(
       {
         client,
@@ -106,22 +117,27 @@ export class VirtualNode {
       { signal },
     );
     try {
-      await Promise.all([lease, this.#statusLoop(signal)]);
+      const others = hosts.map((host) => this.#learn(host, signal));
+      await Promise.all([lease, this.#statusLoop(signal), ...others]);
     } finally {
-      unsubscribe();
+      for (const stop of unsubscribe) stop();
     }
   }
 
   /** Reads the Node's labels and taints anew: somebody may just have changed them. */
   async refresh({ signal }: { signal: AbortSignal }): Promise<void> {
     const { client, identity } = this.#options;
-    const read = await client.get<KubeNode>(paths.node(identity.name), { signal });
-    if (this.#node !== undefined)
-      this.#node = {
-        ...this.#node,
-        metadata: read.metadata,
-        ...(read.spec === undefined ? {} : { spec: read.spec }),
-      };
+    this.observed(await client.get<KubeNode>(paths.node(identity.name), { signal }));
+  }
+
+  /** The Node as the API server has it: what others write to it counts. */
+  observed(read: KubeNode): void {
+    if (this.#node === undefined) return;
+    this.#node = {
+      ...this.#node,
+      metadata: read.metadata,
+      ...(read.spec === undefined ? {} : { spec: read.spec }),
+    };
   }
 
   /** Something that the status depends on has changed. */
@@ -130,17 +146,19 @@ export class VirtualNode {
   }
 
   async #register(signal: AbortSignal): Promise<void> {
-    const { clock, log, host, rootDir, events, identity } = this.#options;
+    const { clock, log, hosts, events, identity } = this.#options;
     for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
       await clock.sleep(wait, { signal });
       try {
-        this.#facts = await readHostFacts(host.link.files, rootDir, { signal });
-        await this.#createOrReconcile(this.#facts, signal);
+        // one host is enough; a failure counts only when all have failed
+        await orAbort(Promise.any(hosts.map((host) => host.look(signal))), signal);
+        await this.#createOrReconcile(signal);
         break;
       } catch (error) {
         signal.throwIfAborted();
+        const err: unknown = error instanceof AggregateError ? error.errors[0] : error;
         if (wait === FIRST_RETRY_MS || wait === MAX_RETRY_MS)
-          log.warn({ err: error }, 'node could not be registered: trying again');
+          log.warn({ err }, 'node could not be registered: trying again');
       }
     }
     log.info({ node: identity.name, address: identity.ip, port: identity.port }, 'node registered');
@@ -148,9 +166,27 @@ export class VirtualNode {
     this.#ready.resolve(undefined);
   }
 
-  async #createOrReconcile(facts: HostFacts, signal: AbortSignal): Promise<void> {
+  /** A host that was not there when the node was registered is looked at as soon as it is. */
+  async #learn(host: NodeHost, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    for (let wait = FIRST_RETRY_MS; host.facts() === undefined; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
+      try {
+        await host.look(signal);
+        this.statusSoon();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (wait === FIRST_RETRY_MS || wait === MAX_RETRY_MS)
+          log.warn({ err: error, host: host.name }, 'host could not be looked at: trying again');
+        await clock.sleep(wait, { signal });
+      }
+    }
+  }
+
+  async #createOrReconcile(signal: AbortSignal): Promise<void> {
     const { client, identity } = this.#options;
-    const wanted = newNode(identity, facts, await this.#status(facts, [], signal));
+    const facts = this.#facts();
+    if (facts === undefined) return;
+    const wanted = newNode(identity, facts, this.#status(facts, []));
     try {
       this.#node = await client.create<KubeNode>(paths.nodes, wanted, { signal });
       return;
@@ -198,12 +234,13 @@ export class VirtualNode {
   }
 
   async #update(signal: AbortSignal): Promise<void> {
-    const { client, clock, identity, reportMs, log } = this.#options;
+    const { client, clock, identity, reportMs, log, hosts } = this.#options;
     const before = this.#node;
     if (before === undefined) return;
-    await this.#lookAgain(signal);
-    if (this.#facts === undefined) return;
-    const status = await this.#status(this.#facts, before.status?.conditions ?? [], signal);
+    await this.#lookAgain(hosts, signal);
+    const facts = this.#facts();
+    if (facts === undefined) return;
+    const status = this.#status(facts, before.status?.conditions ?? []);
     const changed =
       statusPatch(withoutHeartbeats(before.status ?? {}), withoutHeartbeats(status)) !== undefined;
     if (!changed && clock.monotonic() - this.#reportedAt < reportMs) return;
@@ -220,75 +257,112 @@ export class VirtualNode {
     log.debug({ changed }, 'node status reported');
   }
 
-  async #lookAgain(signal: AbortSignal): Promise<void> {
-    const { host, clock, rootDir } = this.#options;
-    const ready = host.state().at === 'ready';
-    if (this.#facts !== undefined && (!ready || clock.monotonic() - this.#factsAt < FACTS_MS)) {
-      // a host that comes back may be another machine
-      if (!ready) this.#factsAt = -Infinity;
-      return;
-    }
-    this.#facts = await readHostFacts(host.link.files, rootDir, { signal, known: this.#facts });
-    this.#factsAt = clock.monotonic();
+  /** One host's failure is the node's; in a pool the others are reported all the same. */
+  async #lookAgain(hosts: readonly NodeHost[], signal: AbortSignal): Promise<void> {
+    const looks = await Promise.allSettled(hosts.map((host) => host.lookAgain(signal)));
+    signal.throwIfAborted();
+    const failed = looks.filter((each) => each.status === 'rejected');
+    if (failed.length === hosts.length) throw failed[0]?.reason;
+    for (const { reason } of failed)
+      this.#options.log.warn({ err: reason as unknown }, 'a host could not be looked at: trying again');
   }
 
   #tellTransition(before: NodeStatus, after: NodeStatus): void {
     const { events, identity, log } = this.#options;
-    const of = (status: NodeStatus): string | undefined =>
-      status.conditions?.find(({ type }) => type === 'Ready')?.status;
-    if (of(before) === of(after)) return;
-    const reason = of(after) === 'True' ? 'NodeReady' : 'NodeNotReady';
-    log.info(
-      { reason, message: after.conditions?.find(({ type }) => type === 'Ready')?.message },
-      'node condition changed',
-    );
+    const of = (status: NodeStatus, type: string): string | undefined =>
+      status.conditions?.find((each) => each.type === type)?.status;
+    const messageOf = (type: string): string | undefined =>
+      after.conditions?.find((each) => each.type === type)?.message;
+    if (of(before, hostsReady) !== of(after, hostsReady) && of(after, hostsReady) === 'False')
+      events.event(this.reference(), 'Warning', 'HostNotReady', messageOf(hostsReady) ?? '');
+    if (of(before, 'Ready') === of(after, 'Ready')) return;
+    const reason = of(after, 'Ready') === 'True' ? 'NodeReady' : 'NodeNotReady';
+    log.info({ reason, message: messageOf('Ready') }, 'node condition changed');
     events.event(this.reference(), 'Normal', reason, `Node ${identity.name} status is now: ${reason}`);
   }
 
-  async #status(
-    facts: HostFacts,
-    previous: NonNullable<NodeStatus['conditions']>,
-    signal: AbortSignal,
-  ): Promise<NodeStatus> {
-    const { identity, host, pleg, pressures, clock } = this.#options;
+  /** What the node is like, as its first known host is. */
+  #facts(): HostFacts | undefined {
+    return this.#options.hosts.map((host) => host.facts()).find((facts) => facts !== undefined);
+  }
+
+  #status(facts: HostFacts, previous: NonNullable<NodeStatus['conditions']>): NodeStatus {
+    const { identity, hosts, clock } = this.#options;
+    const members = hosts.map((host) => ({
+      name: host.name,
+      problems: host.problems(),
+      pressures: host.pressures(),
+    }));
     return nodeStatus({
       identity,
       facts,
-      runtime: host.runtime(),
-      images: await this.#listImages(signal),
-      previous: this.#node?.status,
+      ...this.#resources(),
+      runtime: mergeRuntimes(hosts.map(({ host }) => host.runtime()).filter((each) => each !== undefined)),
+      images: mergeImages(
+        hosts.map((host) => host.images()),
+        MAX_IMAGES,
+      ),
       conditions: nodeConditions({
-        host: host.state(),
-        pleg: pleg(),
-        pressures: pressures(),
+        problems: poolProblems(members),
+        ...(hosts.length === 1 ? {} : { lostHosts: lostHosts(members) }),
+        pressures: sharedPressures(members),
         previous,
         now: rfc3339(clock.now()),
       }),
     });
   }
 
-  async #listImages(signal: AbortSignal): Promise<NonNullable<NodeStatus['images']>> {
-    const { host, clock, log } = this.#options;
-    if (host.state().at !== 'ready' || clock.monotonic() - this.#images.at < IMAGES_MS)
-      return this.#images.list;
-    try {
-      const { images } = await host.cri.listImages({}, { signal });
-      const list = images
-        .map(({ repo_digests: digests, repo_tags: tags, size }) => ({
-          names: [...digests, ...tags].slice(0, MAX_NAMES),
-          sizeBytes: size,
-        }))
-        .filter(({ names }) => names.length > 0)
-        .sort((a, b) => b.sizeBytes - a.sizeBytes || ((a.names[0] ?? '') < (b.names[0] ?? '') ? -1 : 1))
-        .slice(0, MAX_IMAGES);
-      this.#images = { at: clock.monotonic(), list };
-    } catch (error) {
-      signal.throwIfAborted();
-      log.debug({ err: error }, 'images could not be listed for the node status');
-    }
-    return this.#images.list;
+  /** The sum of the hosts; one that takes no new pods counts with what those on it hold, so that none is sent there. */
+  #resources(): { capacity: Record<string, string>; allocatable: Record<string, string> } {
+    const { hosts, isDraining, podsOn } = this.#options;
+    const known = hosts.filter((host) => host.facts() !== undefined);
+    const all = known.map((host) => ({ host, ...this.#resourcesOf(host) }));
+    const open = ({ host }: { host: NodeHost }): boolean =>
+      hosts.length === 1 || (host.problems().length === 0 && !isDraining(host.name));
+    return {
+      capacity: sumResources(all.map(({ capacity }) => capacity)),
+      allocatable: sumResources(
+        all.map((each) =>
+          open(each)
+            ? each.allocatable
+            : heldResources(each.allocatable, podsOn(each.host.name).map(heldRequest)),
+        ),
+      ),
+    };
+  }
+
+  #resourcesOf(host: NodeHost): { capacity: Record<string, string>; allocatable: Record<string, string> } {
+    const { identity, hosts } = this.#options;
+    const facts = host.facts();
+    if (facts === undefined) return { capacity: {}, allocatable: {} };
+    const capacity = {
+      ...hostCapacity(identity, facts),
+      // which host of several has them, nobody tells
+      ...(hosts.length === 1 ? extendedResources(this.#node?.status?.capacity) : {}),
+    };
+    return { capacity, allocatable: nodeAllocatable(identity, capacity) };
+  }
+
+  #infoFor(host: NodeHost): NodeInfo {
+    const { identity, hosts } = this.#options;
+    const facts = host.facts();
+    const { capacity, allocatable } =
+      hosts.length === 1 ? (this.#node?.status ?? {}) : this.#resourcesOf(host);
+    return {
+      name: identity.name,
+      ips: [identity.ip],
+      labels: { ...this.#node?.metadata.labels, ...host.labels },
+      capacity: capacity ?? {},
+      allocatable: allocatable ?? {},
+      hugePageSizes: [...(facts?.hugePages.keys() ?? [])].map((kib) =>
+        kib >= 1024 * 1024 ? `${kib / 1024 / 1024}GB` : `${kib / 1024}MB`,
+      ),
+      kernelVersion: facts?.kernelVersion ?? '',
+    };
   }
 }
+
+const hostsReady = 'farlet.dev/HostsReady';
 
 function withoutHeartbeats(status: NodeStatus): NodeStatus {
   return {

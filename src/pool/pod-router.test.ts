@@ -25,8 +25,8 @@ function pool(names: readonly string[], change: Partial<PodRouterOptions> = {}):
   const clock = new FakeClock();
   const host = (name: string): PoolHost => ({
     name,
+    silent: () => (silent.has(name) ? 'gone' : undefined),
     candidate: (_, pods) => ({
-      silent: silent.has(name) ? 'gone' : undefined,
       draining: false,
       hasHandler: true,
       refusal: pods.length < 2 ? undefined : { reason: 'OutOfpods', message: 'full' },

@@ -21,8 +21,10 @@ import { placePod, type HostCandidate, type Placement } from './placement.ts';
 /** A host of the pool as pods are led to it. */
 export interface PoolHost {
   readonly name: string;
+  /** why its runtime can't be asked now; undefined: it can */
+  silent(): string | undefined;
   /** How it stands to the pod, given those it has. */
-  candidate(pod: Pod, pods: readonly Pod[]): Omit<HostCandidate, 'name' | 'pods'>;
+  candidate(pod: Pod, pods: readonly Pod[]): Omit<HostCandidate, 'name' | 'pods' | 'silent'>;
   deliver(changes: readonly PodChange[]): void;
 }
 
@@ -143,7 +145,7 @@ export class PodRouter {
       hosts.length === 1
     ) {
       // nothing of it runs anywhere, so that any host can let it go
-      const any = hosts.find((host) => host.candidate(entry.pod, []).silent === undefined) ?? hosts[0];
+      const any = hosts.find((host) => host.silent() === undefined) ?? hosts[0];
       if (any !== undefined) this.#seat(entry, any);
     } else if (entry.seat.at !== 'nowhere') this.#place(entry);
   }
@@ -180,7 +182,7 @@ export class PodRouter {
       const pods = this.podsOf(host.name).filter(
         ({ metadata, status }) => metadata.uid !== pod.metadata.uid && !isTerminalPhase(status?.phase),
       );
-      return { name: host.name, pods, ...host.candidate(pod, pods) };
+      return { name: host.name, silent: host.silent(), pods, ...host.candidate(pod, pods) };
     });
     return placePod(pod, { handler: handlerOf(pod), hosts: candidates });
   }

@@ -1,0 +1,18 @@
+import type { HostFacts } from '../hosts/facts.ts';
+import type { ObjectReference, Taint } from '../model/kube.ts';
+import type { NodeInfo } from '../model/node-info.ts';
+
+/** A node as one of its hosts sees it: capacity and labels are those of that host. */
+export interface NodeView {
+  /** Resolves when the Node is registered and this host has been looked at. */
+  readonly registered: Promise<unknown>;
+  info(): NodeInfo;
+  /** of the host; undefined before the first look */
+  facts(): HostFacts | undefined;
+  taints(): readonly Taint[];
+  reference(): ObjectReference;
+  /** Reads the Node's labels and taints anew: somebody may just have changed them. */
+  refresh(options: { signal: AbortSignal }): Promise<void>;
+  /** Something that the node's status depends on has changed. */
+  statusSoon(): void;
+}
