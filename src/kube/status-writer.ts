@@ -2,10 +2,11 @@
  * Writes pod statuses (pkg/kubelet/status/status_manager.go).
  *
  * I1. The newest status of a pod wins; one write per pod is under way at a time.
- * I2. Nothing is written that the API server already has.
+ * I2. Nothing is written that the API server already has, and nothing twice in a row that it does not keep as sent.
  * I3. A write carries the pod's UID: the server refuses it (409) if the name now belongs to another pod. That makes
  *     the kubelet's read before each write needless, since the watch keeps the object at hand: one round trip, not two.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { kindOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Pod, PodStatus } from '../model/kube.ts';
@@ -44,6 +45,8 @@ interface Entry {
   wishedAt: number | undefined;
   /** what was last found to differ: asked several times for each write */
   compared?: { desired: DesiredStatus; api: PodStatus | undefined; patch: object | undefined };
+  /** what the API server was last sent and did not keep as it was: to send it again would change nothing */
+  inVain: object | undefined;
   /** ends the wait for a newer status */
   lingering: (() => void) | undefined;
 }
@@ -159,11 +162,12 @@ export class StatusWriter {
   #patch(entry: Entry): object | undefined {
     const { desired, pod, compared } = entry;
     if (desired === undefined) return undefined;
-    if (compared?.desired === desired && compared.api === pod.status) return compared.patch;
+    if (compared?.desired === desired && compared.api === pod.status)
+      return isDeepStrictEqual(compared.patch, entry.inVain) ? undefined : compared.patch;
     const api = pod.status ?? {};
     const patch = statusPatch(api, this.#options.merge(api, desired.status, { mayRun: desired.mayRun }));
     entry.compared = { desired, api: pod.status, patch };
-    return patch;
+    return isDeepStrictEqual(patch, entry.inVain) ? undefined : patch;
   }
 
   async #untilWritten(entry: Entry): Promise<void> {
@@ -171,9 +175,10 @@ export class StatusWriter {
     for (let failures = 0; ;) {
       const { uid, namespace, name } = entry.pod.metadata;
       try {
+        let patch: object | undefined;
         const written = await this.#lane.run(signal, async () => {
           // what was wished for while this waited for its turn is part of it: a burst takes fewer writes
-          const patch = this.#patch(entry);
+          patch = this.#patch(entry);
           if (patch === undefined) return undefined;
           const path = paths.podStatus(namespace, name);
           return this.#options.client.patch<Pod>(
@@ -193,6 +198,8 @@ export class StatusWriter {
           };
         onWritten?.((clock.monotonic() - (entry.wishedAt ?? clock.monotonic())) / 1000);
         entry.wishedAt = undefined;
+        entry.inVain = undefined;
+        if (isDeepStrictEqual(this.#patch(entry), patch)) entry.inVain = patch;
         if (entry.lingering !== undefined || this.#patch(entry) === undefined) return;
       } catch (error) {
         signal.throwIfAborted();
@@ -210,7 +217,14 @@ export class StatusWriter {
 }
 
 function newEntry(pod: Pod): Entry {
-  return { pod, desired: undefined, writing: undefined, wishedAt: undefined, lingering: undefined };
+  return {
+    pod,
+    desired: undefined,
+    writing: undefined,
+    wishedAt: undefined,
+    lingering: undefined,
+    inVain: undefined,
+  };
 }
 
 function versionOf(pod: Pod): { resourceVersion?: string } {
