@@ -133,7 +133,8 @@ export class StatusWriter {
   async #settle(entry: Entry): Promise<void> {
     this.#endLinger(entry);
     this.#write(entry);
-    await entry.writing;
+    // what is wished for as a write ends begins another one
+    while (entry.writing !== undefined) await entry.writing;
   }
 
   #endLinger(entry: Entry): void {
