@@ -4,13 +4,16 @@ import type { Pod, PodStatus } from '../model/kube.ts';
 import { FakeClock, pod, quietLog, settle } from '../testing/fixtures.ts';
 import { StatusWriter } from './status-writer.ts';
 
-const own = pod({ metadata: { uid: 'u', resourceVersion: '1' } });
+const own = pod({ metadata: { uid: 'u', resourceVersion: '1' }, status: {} });
 
 /** An API server that answers each write as soon as the test lets it. */
 function setUp() {
   const clock = new FakeClock();
   const written: string[] = [];
-  const server = { answer: (): Promise<unknown> => Promise.resolve() };
+  const server = {
+    answer: (): Promise<unknown> => Promise.resolve(),
+    keeps: (status: PodStatus): PodStatus => status,
+  };
   const none = (): Promise<never> => Promise.reject(new Error('not asked for'));
   const writer = new StatusWriter({
     client: {
@@ -24,7 +27,7 @@ function setUp() {
         await server.answer();
         return pod({
           metadata: { uid: 'u', resourceVersion: String(written.length + 1) },
-          status,
+          status: server.keeps(status),
         }) as unknown as T;
       },
     },
@@ -64,6 +67,30 @@ describe('a status', () => {
     first.resolve(undefined);
     await settle();
     assert.deepEqual(written, ['a', 'c']);
+  });
+});
+
+describe('a status that the API server does not keep as it is', () => {
+  it('is written once, and the next one as ever', async () => {
+    const { written, server, set, writer } = setUp();
+    server.keeps = ({ reason }) => (reason === 'odd' ? {} : { reason: reason ?? '' });
+    set('odd');
+    await writer.settled('u');
+    set('odd');
+    await writer.settled('u');
+    assert.deepEqual(written, ['odd']);
+    set('b');
+    await writer.settled('u');
+    assert.deepEqual(written, ['odd', 'b']);
+  });
+
+  it('is written again when somebody else has changed it', async () => {
+    const { written, set, writer } = setUp();
+    set('a');
+    await writer.settled('u');
+    writer.observed(pod({ metadata: { uid: 'u', resourceVersion: '9' }, status: { reason: 'theirs' } }));
+    await writer.settled('u');
+    assert.deepEqual(written, ['a', 'a']);
   });
 });
 

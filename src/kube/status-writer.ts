@@ -2,11 +2,12 @@
  * Writes pod statuses (pkg/kubelet/status/status_manager.go).
  *
  * I1. The newest status of a pod wins; one write per pod is under way at a time.
- * I2. Nothing is written that the API server already has.
+ * I2. Nothing is written that the API server already has, and nothing twice in a row that it does not keep as sent.
  * I3. A write carries the pod's UID: the server refuses it (409) if the name now belongs to another pod. That makes
  *     the kubelet's read before each write needless, since the watch keeps the object at hand: one round trip, not two.
  * I4. A static pod's status goes to its mirror, once there is one.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { kindOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Pod, PodCondition, PodStatus } from '../model/kube.ts';
@@ -49,6 +50,8 @@ interface Entry {
   wishedAt: number | undefined;
   /** what was last found to differ: asked several times for each write */
   compared?: { desired: DesiredStatus; api: PodStatus | undefined; patch: object | undefined };
+  /** what the API server was last sent and did not keep as it was: to send it again would change nothing */
+  inVain: object | undefined;
   /** ends the wait for a newer status */
   lingering: (() => void) | undefined;
 }
@@ -99,7 +102,9 @@ export class StatusWriter {
     const desired = entry?.desired;
     const next: Entry = entry ?? newEntry(mirror);
     this.#entries.set(pod.metadata.uid, next);
-    if (next.pod.metadata.uid !== mirror.metadata.uid || isNewer(mirror, next.pod)) next.pod = mirror;
+    const isOther = next.pod.metadata.uid !== mirror.metadata.uid;
+    if (isOther) next.inVain = undefined;
+    if (isOther || isNewer(mirror, next.pod)) next.pod = mirror;
     if (first && desired !== undefined)
       next.desired = { ...desired, status: withTimesOf(desired.status, mirror.status ?? {}) };
     this.#write(next);
@@ -155,7 +160,8 @@ export class StatusWriter {
   async #settle(entry: Entry): Promise<void> {
     this.#endLinger(entry);
     this.#write(entry);
-    await entry.writing;
+    // what is wished for as a write ends begins another one
+    while (entry.writing !== undefined) await entry.writing;
   }
 
   #endLinger(entry: Entry): void {
@@ -185,11 +191,12 @@ export class StatusWriter {
   #patch(entry: Entry): object | undefined {
     const { desired, pod, compared } = entry;
     if (desired === undefined || isStaticPod(pod) || entry.gone === pod.metadata.uid) return undefined;
-    if (compared?.desired === desired && compared.api === pod.status) return compared.patch;
+    if (compared?.desired === desired && compared.api === pod.status)
+      return isDeepStrictEqual(compared.patch, entry.inVain) ? undefined : compared.patch;
     const api = pod.status ?? {};
     const patch = statusPatch(api, this.#options.merge(api, desired.status, { mayRun: desired.mayRun }));
     entry.compared = { desired, api: pod.status, patch };
-    return patch;
+    return isDeepStrictEqual(patch, entry.inVain) ? undefined : patch;
   }
 
   async #untilWritten(entry: Entry): Promise<void> {
@@ -197,9 +204,10 @@ export class StatusWriter {
     for (let failures = 0; ;) {
       const { uid, namespace, name } = entry.pod.metadata;
       try {
+        let patch: object | undefined;
         const written = await this.#lane.run(signal, async () => {
           // what was wished for while this waited for its turn is part of it: a burst takes fewer writes
-          const patch = this.#patch(entry);
+          patch = this.#patch(entry);
           if (patch === undefined) return undefined;
           const path = paths.podStatus(namespace, name);
           return this.#options.client.patch<Pod>(
@@ -224,6 +232,9 @@ export class StatusWriter {
           };
         onWritten?.((clock.monotonic() - (entry.wishedAt ?? clock.monotonic())) / 1000);
         entry.wishedAt = undefined;
+        entry.inVain = undefined;
+        if (entry.pod.metadata.uid === uid && isDeepStrictEqual(this.#patch(entry), patch))
+          entry.inVain = patch;
         if (entry.lingering !== undefined || this.#patch(entry) === undefined) return;
       } catch (error) {
         signal.throwIfAborted();
@@ -244,7 +255,14 @@ export class StatusWriter {
 }
 
 function newEntry(pod: Pod): Entry {
-  return { pod, desired: undefined, writing: undefined, wishedAt: undefined, lingering: undefined };
+  return {
+    pod,
+    desired: undefined,
+    writing: undefined,
+    wishedAt: undefined,
+    lingering: undefined,
+    inVain: undefined,
+  };
 }
 
 /** Start and transition times of a status that says the same. */

@@ -194,7 +194,7 @@ function terminated(input: ContainerStatusInput, observed: ObservedContainer): C
   const message = [observed.message, file].filter((text) => text !== '').join(': ');
   return {
     exitCode: observed.exitCode,
-    reason: observed.reason,
+    ...(observed.reason === '' ? {} : { reason: observed.reason }),
     startedAt: time(observed.startedAt),
     finishedAt: time(observed.finishedAt),
     containerID: `${input.runtimeName}://${observed.id}`,

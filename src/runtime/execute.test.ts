@@ -546,3 +546,33 @@ describe('start errors', () => {
     assert.equal(errors.get('u', 'a'), undefined);
   });
 });
+
+describe('the only permit of a host', () => {
+  const one = () => ({ starts: new StartPermits({ clock: new FakeClock(), width: () => 1 }) });
+  const named = (name: string, rest: Partial<Container> = {}): Pod =>
+    pod({ metadata: { name, uid: name }, spec: { containers: [{ name: 'c', image: 'a:1', ...rest }] } });
+  const never = (): Promise<never> => new Promise(() => undefined);
+
+  it('is not held by a pod whose pull hangs', async () => {
+    const { runtime } = setUp({ pullImage: never }, one());
+    void runtime.syncPod(sync(named('pulls', { imagePullPolicy: 'Always' })), { signal });
+    await settle();
+    const { steps } = await runtime.syncPod(sync(named('other')), { signal });
+    assert.deepEqual(
+      steps.map(({ action, error }) => [action, error]),
+      [
+        ['create-sandbox', undefined],
+        ['start-container', undefined],
+      ],
+    );
+  });
+
+  it('is not needed to stop a pod', async () => {
+    const { cri, runtime } = setUp({ runPodSandbox: never }, one());
+    void runtime.syncPod(sync(named('hangs')), { signal });
+    await settle();
+    const state = observed({ sandboxes: [sandbox()], containers: [container({ state: 'running' })] });
+    await runtime.killPod({ pod: pod(), state }, { signal });
+    assert.deepEqual(cri.names(['imageStatus']).slice(-2), ['stopContainer', 'stopPodSandbox']);
+  });
+});
