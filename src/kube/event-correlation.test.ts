@@ -61,24 +61,42 @@ describe('events', () => {
       assert.notEqual(first.event.metadata.name, second.event.metadata.name);
     });
 
-  it('that differ in their message only are combined after ten in ten minutes', () => {
+  it('that differ in their message only are one from the tenth on, which tells the newest message', () => {
     const next = setUp();
-    const told = Array.from({ length: 12 }, (_, index) => next({ message: `m${index}` })?.event.message);
-    assert.equal(told[9], 'm9');
-    assert.deepEqual(told.slice(10), [
-      '(combined from similar events): m10',
-      '(combined from similar events): m11',
-    ]);
-    assert.equal(next({ message: 'm3' })?.event.message, 'm3');
-    assert.equal(next({ message: 'm12' }, 600_001)?.event.message, 'm12');
+    const told = Array.from({ length: 9 }, (_, index) => next({ message: `m${index}` })?.event.message);
+    assert.equal(told[8], 'm8');
+    const tenth = next({ message: 'm9' });
+    const eleventh = next({ message: 'm10', about: { ...about, fieldPath: 'spec.containers{c}' } }, 1_000);
+    assert.ok(tenth?.kind === 'create' && eleventh?.kind === 'repeat');
+    assert.equal(tenth.event.message, '(combined from similar events): m9');
+    assert.equal(eleventh.name, tenth.event.metadata.name);
+    assert.equal(eleventh.event.message, '(combined from similar events): m10');
+    assert.equal(eleventh.event.count, 2);
+    const known = next({ message: 'm3' }, 2_000);
+    assert.ok(known?.kind === 'repeat');
+    assert.equal(known.event.message, 'm3');
   });
 
-  it('of one object are 25, and then one in five minutes', () => {
+  it('that differ in their message only are told apart again after ten minutes without any', () => {
+    const next = setUp();
+    for (let index = 0; index < 12; index += 1) next({ message: `m${index}` });
+    assert.equal(next({ message: 'm12' }, 600_000)?.event.message, '(combined from similar events): m12');
+    assert.equal(next({ message: 'm13' }, 1_200_001)?.event.message, 'm13');
+  });
+
+  it('that are too many are counted', () => {
+    const next = setUp();
+    for (let index = 0; index < 30; index += 1) next();
+    assert.equal(next({}, 300_000)?.event.count, 31);
+  });
+
+  it('of one object and type are 25, and then one in five minutes', () => {
     const next = setUp();
     const sent = Array.from({ length: 30 }, (_, index) => next({ reason: `R${index}` }));
     assert.equal(sent.filter((write) => write !== undefined).length, 25);
     assert.notEqual(next({}, 300_000), undefined);
     assert.equal(next({}, 300_001), undefined);
+    assert.notEqual(next({ type: 'Warning' }), undefined);
     assert.notEqual(next({ about: { ...about, uid: 'v' } }), undefined);
   });
 });

@@ -5,10 +5,10 @@ import type { CoreEvent, ObjectReference } from '../model/kube.ts';
 import { rfc3339 } from '../util/clock.ts';
 
 const CACHE = 4096;
-/** Ten events that differ only in their message within ten minutes become one. */
-const SIMILAR = 10;
+/** Messages of a kind that are told apart while there is one every ten minutes; what comes beyond them counts as one event. */
+const TOLD_APART = 9;
 const SIMILAR_MS = 600_000;
-/** Per object: a burst of 25, then one every five minutes. */
+/** Per object and type: a burst of 25, then one every five minutes. */
 const BURST = 25;
 const REFILL_MS = 300_000;
 
@@ -25,22 +25,18 @@ export type EventWrite =
   | { readonly kind: 'repeat'; readonly namespace: string; readonly name: string; readonly event: CoreEvent };
 
 /** What is needed of an event to tell of it again; its key has the rest. Thousands are kept. */
+/** What is needed of an event to tell of it again; its key has the rest. Thousands are kept. */
 interface Seen {
   readonly name: string;
-  readonly first: string;
-  readonly count: number;
-}
-
-interface Similar {
-  readonly since: number;
-  readonly messages: readonly string[];
+  readonly firstTimestamp: string;
+  count: number;
 }
 
 export class EventCorrelation {
   readonly #component: string;
   readonly #host: string;
   readonly #seen = new LRUCache<string, Seen>({ max: CACHE });
-  readonly #similar = new LRUCache<string, Similar>({ max: CACHE });
+  readonly #similar = new LRUCache<string, { messages: Set<string>; at: number }>({ max: CACHE });
   readonly #budgets = new LRUCache<string, { tokens: number; at: number }>({ max: CACHE });
   #counter = 0;
 
@@ -49,36 +45,18 @@ export class EventCorrelation {
     this.#host = options.host;
   }
 
-  /** What to write for an event that happens now (ms since the epoch); undefined if it is one too many. */
+  /** What to write for an event that happens now (ms since the epoch); undefined if it is one too many, which is counted all the same. */
   next(input: EventInput, now: number): EventWrite | undefined {
-    if (!this.#spend(input.about, now)) return undefined;
-    const { about, type, reason } = input;
-    const message = this.#merged(input, now);
-    const key = digest([objectKey(about), about.fieldPath ?? '', type, reason, message]);
+    const { key, message } = this.#told(input, now);
     const time = rfc3339(now);
     const before = this.#seen.get(key);
-    const seen: Seen =
-      before === undefined
-        ? { name: this.#name(about, now), first: time, count: 1 }
-        : { ...before, count: before.count + 1 };
+    const seen = before ?? { name: this.#newName(input.about, now), firstTimestamp: time, count: 0 };
+    seen.count += 1;
     this.#seen.set(key, seen);
+    if (!this.#spend(input, now)) return undefined;
+    const { about, type, reason } = input;
     const namespace = about.namespace ?? 'default';
-    const event = this.#event({ ...input, message }, { seen, namespace, time });
-    return before === undefined
-      ? { kind: 'create', event }
-      : { kind: 'repeat', namespace, name: seen.name, event };
-  }
-
-  #name({ name = '' }: ObjectReference, now: number): string {
-    this.#counter += 1;
-    return `${name}.${(BigInt(now) * 1_000_000n + BigInt(this.#counter % 1_000_000)).toString(16)}`;
-  }
-
-  #event(
-    { about, type, reason, message }: EventInput,
-    { seen, namespace, time }: { seen: Seen; namespace: string; time: string },
-  ): CoreEvent {
-    return {
+    const event: CoreEvent = {
       apiVersion: 'v1',
       kind: 'Event',
       metadata: { namespace, name: seen.name },
@@ -89,28 +67,41 @@ export class EventCorrelation {
       source: { component: this.#component, host: this.#host },
       reportingComponent: this.#component,
       reportingInstance: this.#host,
-      firstTimestamp: seen.first,
+      firstTimestamp: seen.firstTimestamp,
       lastTimestamp: time,
       count: seen.count,
     };
+    return before === undefined
+      ? { kind: 'create', event }
+      : { kind: 'repeat', namespace, name: seen.name, event };
   }
 
-  #merged({ about, type, reason, message }: EventInput, now: number): string {
-    const key = digest([objectKey(about), about.fieldPath ?? '', type, reason]);
-    const told = digest([message]);
-    const held = this.#similar.get(key);
-    const { since, messages } =
-      held === undefined || now - held.since > SIMILAR_MS ? { since: now, messages: [] } : held;
-    const isNew = !messages.includes(told);
-    const kept = isNew && messages.length < SIMILAR ? [...messages, told] : messages;
-    this.#similar.set(key, { since, messages: kept });
-    return kept.length < SIMILAR || kept.includes(told)
-      ? message
-      : `(combined from similar events): ${message}`;
+  /** As what it is told: as itself, or as one more of those that differ in their message only. */
+  #told(input: EventInput, now: number): { key: string; message: string } {
+    const { about, type, reason, message } = input;
+    const kind = keyOf(about, type, reason);
+    const last = this.#similar.get(kind);
+    const group =
+      last === undefined || now - last.at > SIMILAR_MS ? { messages: new Set<string>(), at: now } : last;
+    group.at = now;
+    this.#similar.set(kind, group);
+    const told = keyOf(message);
+    if (!group.messages.has(told)) {
+      if (group.messages.size >= TOLD_APART)
+        return { key: kind, message: `(combined from similar events): ${message}` };
+      group.messages.add(told);
+    }
+    return { key: keyOf(kind, about.fieldPath, message), message };
   }
 
-  #spend(about: ObjectReference, now: number): boolean {
-    const key = objectKey(about);
+  #newName(about: ObjectReference, now: number): string {
+    this.#counter += 1;
+    const unique = BigInt(now) * 1_000_000n + BigInt(this.#counter % 1_000_000);
+    return `${about.name ?? ''}.${unique.toString(16)}`;
+  }
+
+  #spend({ about, type }: EventInput, now: number): boolean {
+    const key = keyOf(about, type);
     const budget = this.#budgets.get(key) ?? { tokens: BURST, at: now };
     const tokens = Math.min(BURST, budget.tokens + (now - budget.at) / REFILL_MS);
     const allowed = tokens >= 1;
@@ -120,10 +111,11 @@ export class EventCorrelation {
 }
 
 /** A short stand-in for long texts: the caches hold thousands. */
-function digest(parts: readonly string[]): string {
-  return createHash('sha256').update(parts.join('\u0000')).digest('base64');
-}
-
-function objectKey(about: ObjectReference): string {
-  return [about.kind, about.namespace, about.name, about.uid].join('/');
+function keyOf(...parts: (ObjectReference | string | undefined)[]): string {
+  const texts = parts.map((part) =>
+    typeof part === 'object'
+      ? [part.kind, part.namespace, part.name, part.uid, part.apiVersion].join('/')
+      : part,
+  );
+  return createHash('sha256').update(texts.join('\u0000')).digest('base64');
 }
