@@ -13,15 +13,19 @@ import { PodObjects } from './kube/pod-objects.ts';
 import { StatusWriter } from './kube/status-writer.ts';
 import { Tokens } from './kube/tokens.ts';
 import { volumeObjects } from './kube/volume-objects.ts';
-import { watchObjects } from './kube/watch.ts';
+import { findContainer } from './model/containers.ts';
 import type { Pod, RuntimeClass, Service } from './model/kube.ts';
-import { labels } from './model/labels.ts';
+import { annotations, labels } from './model/labels.ts';
 import type { Log } from './model/log.ts';
 import { podReference } from './model/pod-ref.ts';
+import { isStaticPod } from './model/pod-source.ts';
 import { quantityValue } from './model/quantity.ts';
+import type { ObservedContainer, PodRuntimeState } from './model/runtime-state.ts';
 import { VirtualNode } from './node/virtual-node.ts';
 import { buildManagers, effectiveEvictionHard, type NodeManagers } from './node-managers.ts';
+import { NodeMirrors } from './node-mirrors.ts';
 import { NodeResources } from './node-resources.ts';
+import { NodeSources } from './node-sources.ts';
 import { mergePodStatus, rejectedStatus } from './pods/merge-status.ts';
 import { PodSteps } from './pods/pod-steps.ts';
 import { TerminationMessages } from './pods/termination-messages.ts';
@@ -34,17 +38,23 @@ import { ImagePuller } from './runtime/images.ts';
 import { ContainerKiller } from './runtime/kill-container.ts';
 import { PullAccess } from './runtime/pull-access.ts';
 import { PullRate } from './runtime/pull-rate.ts';
+import { restartsAll } from './runtime/restart-all.ts';
 import { RestartBackoff } from './runtime/restart-backoff.ts';
+import { restartsAfter } from './runtime/restart-decision.ts';
 import { RuntimeCache } from './runtime/runtime-cache.ts';
 import type { LinuxHost } from './runtime/settings.ts';
 import { StartErrors } from './runtime/start-errors.ts';
-import { PodChanges } from './sources/pod-changes.ts';
+import { startWidth } from './runtime/start-pace.ts';
+import { StartPermits } from './runtime/start-permits.ts';
 import { Pleg } from './sources/pleg.ts';
+import { staticOwner } from './sources/static-owner.ts';
 import { OrphanWatch } from './sync/housekeeping.ts';
 import { PodTable } from './sync/pod-table.ts';
 import { SyncLoop } from './sync/sync-loop.ts';
 import { SyncQueue } from './sync/sync-queue.ts';
+import { loggedEvents } from './telemetry/logged-events.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { orAbort } from './util/abort.ts';
 import type { Clock } from './util/clock.ts';
 import { SubPaths } from './volumes/sub-paths.ts';
 import { PodWorkers } from './workers/pod-workers.ts';
@@ -54,8 +64,8 @@ export interface NodeAppOptions {
   readonly config: Config;
   readonly node: NodeConfig;
   readonly nodeIP: string;
-  /** UID of the cluster's kube-system namespace */
-  readonly cluster: string;
+  /** UID of the cluster's kube-system namespace, as soon as the API server has told; undefined: there is none */
+  readonly cluster: Promise<string> | undefined;
   readonly kube: KubeConnection;
   readonly clock: Clock;
   readonly log: Log;
@@ -71,14 +81,16 @@ export interface NodeApp {
   readonly cache: RuntimeCache;
   readonly status: StatusWriter;
   readonly loop: SyncLoop;
-  /** the API server's pods have been listed once: before, what is asked about a pod can't be answered */
-  podsAreKnown(): boolean;
+  /**
+   * The pods have been listed once: before, what is asked about one can't be answered. `withoutApi`: an API server that was
+   * never reached is not waited for.
+   */
+  podsAreKnown(options: { withoutApi: boolean }): boolean;
   run(): Promise<void>;
   stop(options: { signal: AbortSignal }): Promise<void>;
 }
 
 const HOUSEKEEPING_MS = 2_000;
-const CRASH_LOOP_MAX_MS = 300_000;
 
 export function buildNode(options: NodeAppOptions): NodeApp {
   const { config, node, nodeIP, cluster, kube, clock, signal } = options;
@@ -93,19 +105,24 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       refresh();
     },
   });
-  const events = new Events({
-    client: kube,
-    clock,
-    log,
-    host: node.name,
-    onDropped: () => {
-      metrics.farlet_events_dropped_total.inc();
-    },
-  });
+  const recorder =
+    cluster === undefined
+      ? undefined
+      : new Events({
+          client: kube,
+          clock,
+          log,
+          host: node.name,
+          onDropped: () => {
+            metrics.farlet_events_dropped_total.inc();
+          },
+        });
+  const events = recorder ?? loggedEvents(log);
   const link = openLink(hostConfig, {
     clock,
     log,
-    owner: { node: node.name, cluster },
+    // the cluster may not be known yet
+    owner: { node: node.name, cluster: staticOwner(node) },
     cgroupDriver: config.cgroupDriver,
   });
   const cri = connectCri({
@@ -122,23 +139,31 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   const cache = new RuntimeCache({ clock });
   const queue = new SyncQueue();
   const table = new PodTable();
-  const owner = { [labels.node]: node.name, [labels.cluster]: cluster };
-  const plegSynced = Promise.withResolvers<undefined>();
-  const apiSynced = Promise.withResolvers<undefined>();
-  let podsAreKnown = false;
+  const sources = new NodeSources({
+    config,
+    node,
+    client: kube,
+    cluster,
+    onChanges: (changes) => {
+      queue.config(changes);
+    },
+    clock,
+    log,
+    signal,
+  });
   const pleg = new Pleg({
     cri,
     cache,
     clock,
     log,
-    owner,
+    owner: { [labels.node]: node.name },
+    owns: sources.owns.bind(sources),
     onChanges: (changes) => {
       for (const { pod, kind } of changes) if (kind === 'container-started') prober.trigger(pod.uid);
       queue.pleg(changes);
       managers.seen(changes);
     },
     onSynced: () => {
-      plegSynced.resolve(undefined);
       virtualNode.statusSoon();
     },
     observer: {
@@ -150,6 +175,9 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       },
     },
   });
+  // from there on the cluster's pods are owned: none may be judged before they have been looked for
+  const clusterRelisted = sources.clusterKnown.then(() => pleg.relisted());
+  clusterRelisted.catch(() => undefined);
   const virtualNode = new VirtualNode({
     identity: {
       name: node.name,
@@ -167,7 +195,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       })),
     },
     host,
-    client: kube,
+    client: cluster === undefined ? undefined : kube,
     clock,
     log,
     events,
@@ -245,7 +273,10 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   });
   const settings = {
     node: node.name,
-    cluster,
+    get cluster() {
+      return sources.clusterId ?? '';
+    },
+    staticOwner: sources.staticOwner,
     paths: hostPaths,
     clusterDNS: config.clusterDNS,
     clusterDomain: config.clusterDomain,
@@ -322,7 +353,8 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     },
     hostDns,
     subPaths: new SubPaths({ files: link.files, paths: hostPaths, log }),
-    restarts: new RestartBackoff({ maxMs: CRASH_LOOP_MAX_MS }),
+    restarts: new RestartBackoff({ maxMs: config.crashLoopBackOff.maxContainerRestartPeriod }),
+    starts: new StartPermits({ clock, width: () => startWidth(virtualNode.facts()?.cpus ?? 1) }),
     metrics: {
       podStarting: () => {
         metrics.kubelet_started_pods_total.inc();
@@ -360,7 +392,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
         running: container.state === 'running',
         startedAt: container.startedAt / 1e6,
         podIp,
-        over: container.state === 'exited' && pod?.spec.restartPolicy === 'Never',
+        over: container.state === 'exited' && pod !== undefined && isOver(pod, state, container),
       };
     },
     pod: (uid) => {
@@ -370,15 +402,16 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     onResult: (uid) => {
       queue.probe(uid);
     },
-    observe: ({ kind, pod, container, result }) => {
-      metrics.prober_probe_total.inc({
-        probe_type: kind,
-        result,
-        container,
-        pod: pod.metadata.name,
-        namespace: pod.metadata.namespace,
-        pod_uid: pod.metadata.uid,
-      });
+    observe: ({ kind, pod, container, result, seconds }) => {
+      const series = probeSeries(pod, kind, container);
+      metrics.prober_probe_total.inc({ ...series, result, pod_uid: pod.metadata.uid });
+      if (result !== 'failed') metrics.prober_probe_duration_seconds.observe(series, seconds);
+    },
+    onEnd: ({ kind, pod, container }) => {
+      const series = probeSeries(pod, kind, container);
+      for (const result of ['successful', 'failed', 'unknown'])
+        metrics.prober_probe_total.remove({ ...series, result, pod_uid: pod.metadata.uid });
+      metrics.prober_probe_duration_seconds.remove(series);
     },
   });
   const hooks = new HookRunner({
@@ -390,6 +423,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   const collector = new GarbageCollector({
     remover: new ContainerRemover({ cri, files: link.files, paths: hostPaths }),
     killer: new ContainerKiller({ cri, hooks, events, clock, log }),
+    clock,
     log,
   });
   const startErrors = new StartErrors();
@@ -410,6 +444,9 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     status,
     observe: pleg,
     runtimeClass: (name) => runtimeClasses.get(name),
+    mirror: (pod) => {
+      mirrors.ensure(pod);
+    },
     probes: {
       liveness: (id) => prober.result('liveness', id),
       startup: (id) => prober.result('startup', id),
@@ -427,8 +464,24 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       if (running.has(metadata.uid)) return;
       running.add(metadata.uid);
       metrics.kubelet_pod_start_duration_seconds.observe(
-        Math.max(0, clock.now() - Date.parse(metadata.creationTimestamp ?? '')) / 1000,
+        Math.max(
+          0,
+          clock.now() -
+            Date.parse(metadata.creationTimestamp ?? metadata.annotations?.[annotations.configSeen] ?? ''),
+        ) / 1000,
       );
+    },
+  });
+  const mirrors = new NodeMirrors({
+    client: kube,
+    clock,
+    log,
+    signal,
+    table,
+    node: () => virtualNode.node(),
+    onMirrored: status.mirrored.bind(status),
+    onDue: (uid) => {
+      queue.due(uid);
     },
   });
   const workers: PodWorkers = new PodWorkers({
@@ -439,6 +492,20 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     runtimeHolds: (uid) =>
       (cache.get(uid)?.containers ?? []).some(({ state }) => state === 'running') ||
       (cache.get(uid)?.sandboxes ?? []).some(({ ready }) => ready),
+    runtimeHoldsNamesake: ({ metadata: { uid, name, namespace } }) =>
+      cache
+        .states()
+        .some(
+          (other) =>
+            other.uid !== uid &&
+            other.name === name &&
+            other.namespace === namespace &&
+            table.get(other.uid) === undefined &&
+            other.containers.some(({ state }) => state === 'running'),
+        ),
+    onForgotten: (uid) => {
+      status.forget(uid);
+    },
     onDue: (uid) => {
       queue.due(uid);
     },
@@ -450,7 +517,8 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     config,
     host,
     paths: hostPaths,
-    owner,
+    owner: { [labels.node]: node.name },
+    haveAllSources: sources.haveAll.bind(sources),
     clock,
     log,
     events,
@@ -477,12 +545,10 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     clock,
     log,
     sourcesReady: Promise.all([
-      apiSynced.promise,
-      plegSynced.promise,
-      services.synced,
-      runtimeClasses.synced,
-      virtualNode.registered,
-      resources.ready(plegSynced.promise),
+      pleg.relisted(),
+      virtualNode.known,
+      // CPUs that the cluster's pods have must be known before any are given
+      resources.ready(cluster === undefined ? pleg.relisted() : clusterRelisted),
     ]).then(() => undefined),
     admit: (pod, active, known) => managers.admit(pod) ?? resources.admit(pod, active, known),
     onPending: resources.onPending.bind(resources),
@@ -492,8 +558,9 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       status.set(pod, { status: rejectedStatus(pod, verdict, clock.now()), mayRun: false });
     },
     onReconcile: (pod) => {
-      status.observed(pod);
+      if (!isStaticPod(pod)) status.observed(pod);
     },
+    onMirror: mirrors.observed.bind(mirrors),
     onRemoved: ({ metadata }) => {
       status.forget(metadata.uid);
       resources.forget(metadata.uid);
@@ -501,6 +568,9 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     },
     housekeeping: () => {
       resources.retryResizes();
+      workers.startWaiting();
+      if (!sources.haveAll()) return;
+      mirrors.collect(workers.holdsName.bind(workers));
       if (host.state().at !== 'ready') return;
       for (const orphan of orphans.next(
         cache.pods(),
@@ -517,7 +587,6 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       },
     },
   });
-  const changes = new PodChanges({ source: 'api', now: () => clock.now() });
   host.onChange(({ at }) => {
     metrics.farlet_host_up.set({ host: host.name }, at === 'ready' ? 1 : 0);
     pleg.relistSoon();
@@ -535,33 +604,33 @@ export function buildNode(options: NodeAppOptions): NodeApp {
         states.flatMap(({ containers }) => containers).filter((each) => each.state === state).length,
       );
     }
-    metrics.kubelet_desired_pods.set({ static: '' }, table.size);
+    const staticPods = table.all().filter(isStaticPod).length;
+    metrics.kubelet_desired_pods.set({ static: '' }, table.size - staticPods);
+    metrics.kubelet_desired_pods.set({ static: 'true' }, staticPods);
+    metrics.kubelet_mirror_pods.set(mirrors.size);
     showVolumeTotals(metrics, volumes);
     for (const [name, depth] of Object.entries(queue.depth()))
       metrics.farlet_queue_depth.set({ queue: name }, depth);
   }
 
-  const watchPods = (): Promise<void> =>
-    watchObjects<Pod>(
-      {
-        client: kube,
-        clock,
-        log,
-        path: paths.pods,
-        what: 'pods',
-        fieldSelector: `spec.nodeName=${node.name}`,
-        onEvent: (event) => {
-          queue.config(changes.apply(event));
-          if (event.type !== 'reset') return;
-          podsAreKnown = true;
-          apiSynced.resolve(undefined);
-        },
-      },
-      { signal },
-    );
+  /** The cluster, once its API server has told which it is. */
+  const followCluster = async (): Promise<void> => {
+    if (cluster === undefined) return;
+    await sources.clusterKnown;
+    const ready = Promise.all([
+      clusterRelisted,
+      services.synced,
+      runtimeClasses.synced,
+      virtualNode.registered,
+    ]).then(() => {
+      sources.releaseCluster();
+      mirrors.ensureAll();
+    });
+    await Promise.all([services.run(signal), runtimeClasses.run(signal), ready]);
+  };
   /** The links to containers' logs lie in a folder of their own, which nothing else makes. */
   const makeLogFolder = async (): Promise<void> => {
-    await virtualNode.registered;
+    await orAbort(virtualNode.known, signal);
     await link.files.apply(
       [
         { op: 'mkdir', path: hostPaths.containerLogsDir, mode: 0o755 },
@@ -585,17 +654,16 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     cache,
     status,
     loop,
-    podsAreKnown: () => podsAreKnown,
+    podsAreKnown: sources.areKnown.bind(sources),
     run: async () => {
       const folders = makeLogFolder();
       await Promise.all([
         host.run(signal),
         pleg.run(signal),
         virtualNode.run(signal),
-        events.run(signal),
-        services.run(signal),
-        runtimeClasses.run(signal),
-        watchPods(),
+        recorder?.run(signal),
+        sources.run(),
+        followCluster(),
         folders,
         loop.run(signal),
         resources.run(),
@@ -607,7 +675,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     },
     stop: async (rest) => {
       await workers.idle();
-      await events.flush(rest);
+      await recorder?.flush(rest);
       cri.close();
       await link.close();
     },
@@ -626,6 +694,17 @@ function linuxHost(node: VirtualNode): LinuxHost {
     selinux,
     thermalThrottleCpus,
   };
+}
+
+/** Nothing will start the container again. */
+function isOver(pod: Pod, state: PodRuntimeState, { name, exitCode }: ObservedContainer): boolean {
+  const spec = findContainer(pod, name)?.spec;
+  return spec !== undefined && !restartsAfter(pod, spec, exitCode) && !restartsAll(pod, state);
+}
+
+function probeSeries(pod: Pod, kind: string, container: string): Record<string, string> {
+  const { name, namespace } = pod.metadata;
+  return { probe_type: kind, container, pod: name, namespace };
 }
 
 function serviceAddress(url: string | undefined): { host: string; port: number } | undefined {

@@ -171,7 +171,7 @@ export class NodeResources {
   async ready(seen: Promise<unknown>): Promise<void> {
     const { config, host, virtualNode, events, clock, log, signal } = this.#options;
     if (config.cpuManagerPolicy === 'none') return;
-    await Promise.all([seen, virtualNode.registered]);
+    await Promise.all([seen, virtualNode.known]);
     const { cpus: named, milliCpu } = reservations(config);
     const options = config.cpuManagerPolicyOptions;
     for (;;) {
@@ -300,7 +300,7 @@ export class NodeResources {
   /** Resolves each time the host has become ready: at once the first time, if it is. */
   async #hostReady({ again, signal }: { again: boolean; signal: AbortSignal }): Promise<void> {
     const { host, virtualNode } = this.#options;
-    await virtualNode.registered;
+    await virtualNode.known;
     if (!again && host.state().at === 'ready') return;
     await new Promise<void>((resolve) => {
       let wasLost = !again;

@@ -36,13 +36,15 @@ export interface FarletOptions {
   readonly node?: (host: FarletHost) => Readonly<Record<string, unknown>>;
   /** the Nodes' InternalIP, and where their kubelet API listens; default: loopback */
   readonly nodeIP?: string;
+  /** false: no kubeconfig is given and none can be found */
+  readonly withKubeconfig?: boolean;
   /** default: true */
   readonly start?: boolean;
   readonly detached?: boolean;
 }
 
 export async function startFarlet(options: FarletOptions): Promise<Farlet> {
-  const { folder, plane, hosts, detached = false, nodeIP = '127.0.0.1' } = options;
+  const { folder, plane, hosts, detached = false, nodeIP = '127.0.0.1', withKubeconfig = true } = options;
   mkdirSync(folder, { recursive: true });
   const [healthzPort = 0, metricsPort = 0, ...ports] = await freePorts(2 + hosts.length);
   const config = {
@@ -89,12 +91,15 @@ export async function startFarlet(options: FarletOptions): Promise<Farlet> {
           'run',
           '--config',
           configFile,
-          '--kubeconfig',
-          plane.kubeconfig,
+          ...(withKubeconfig ? ['--kubeconfig', plane.kubeconfig] : []),
           '--log-format',
           'json',
         ],
-        { logFile, detached },
+        {
+          logFile,
+          detached,
+          ...(withKubeconfig ? {} : { env: { HOME: folder, KUBECONFIG: '' } }),
+        },
       );
     },
     stop: async (signal) => {

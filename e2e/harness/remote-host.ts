@@ -276,13 +276,17 @@ async function makeEtc(
   const { keys, version, subnet, sshd, sshdEnd } = of;
   const etc = `${disk}/etc`;
   await run(['cp', '-a', '/etc', etc]);
-  const users = readFileSync(`${etc}/passwd`, 'utf8');
+  // homes of their own: start-up files of this machine's shells are none of the host's
+  const users = readFileSync(`${etc}/passwd`, 'utf8').replace(
+    /^root:.*$/m,
+    'root:x:0:0:root:/var/lib/root:/bin/sh',
+  );
   writeFileSync(`${etc}/passwd`, `${users}operator:x:4711:4711::/var/lib/operator:/bin/sh\n`);
   writeFileSync(`${etc}/shadow`, `${readFileSync(`${etc}/shadow`, 'utf8')}operator:*:19000:0:99999:7:::\n`);
   writeFileSync(`${etc}/group`, `${readFileSync(`${etc}/group`, 'utf8')}operator:x:4711:\n`);
   mkdirSync(`${etc}/sudoers.d`, { recursive: true });
   writeFileSync(`${etc}/sudoers.d/operator`, 'operator ALL=(ALL) NOPASSWD: ALL\n', { mode: 0o440 });
-  mkdirSync(`${disk}/var/lib/operator`, { recursive: true });
+  for (const each of ['root', 'operator']) mkdirSync(`${disk}/var/lib/${each}`, { recursive: true });
   await run(['cp', keys.host, `${etc}/ssh/host_key`]);
   mkdirSync(`${etc}/ssh/users`, { recursive: true });
   for (const each of ['root', 'operator']) await run(['cp', `${keys.user}.pub`, `${etc}/ssh/users/${each}`]);

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { defaultEvictionHard } from '../model/eviction-thresholds.ts';
 import { parseCpuSet } from '../model/cpu-set.ts';
-import { duration } from './units.ts';
+import { duration, durationBetween } from './units.ts';
 
 const dnsName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const port = (byDefault: number) => z.number().int().min(0).max(65_535).default(byDefault);
@@ -72,6 +72,13 @@ const node = z.strictObject({
       "the Node's InternalIP; default: the POD_IP variable, else the address of the route to the API server",
     ),
   port: port(10_250).describe("port of this node's kubelet API, one per node"),
+  staticPodPath: z
+    .string()
+    .startsWith('/')
+    .optional()
+    .describe(
+      "a folder of pod manifests, or one manifest, on farlet's own disk: static pods, run without an API server, too",
+    ),
   rootDir: z
     .string()
     .startsWith('/')
@@ -112,6 +119,17 @@ export const configSchema = z.strictObject({
     .min(1)
     .default(40)
     .describe("duration of the node's lease; renewed every quarter of it"),
+  fileCheckFrequency: duration('20s').describe(
+    'how often manifests are read again; changes are noticed at once where the file system tells',
+  ),
+  crashLoopBackOff: z
+    .strictObject({
+      maxContainerRestartPeriod: durationBetween('5m', { minMs: 1_000, maxMs: 300_000 }).describe(
+        'the longest wait before a container that keeps ending is started again, 1s to 5m',
+      ),
+    })
+    .prefault({})
+    .describe('how long containers that keep ending wait'),
   serializeImagePulls: z
     .boolean()
     .optional()

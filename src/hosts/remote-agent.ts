@@ -64,7 +64,8 @@ export class RemoteAgent {
     stream.write(remoteProgram);
     stream.write(`${this.#key}\n`);
     const cancel = options.clock.after(GREETING_MS, () => {
-      this.#end(`no greeting within ${String(GREETING_MS / 1000)}s`);
+      const seconds = String(GREETING_MS / 1000);
+      this.#end(`no greeting within ${seconds}s: see whether start-up files of the login shell hang there`);
     });
     this.#greeted.promise.then(cancel, cancel);
   }

@@ -1,13 +1,14 @@
 /** Which events are sent, merged or dropped (client-go: tools/record/events_cache.go). Pure but for its memory, which is bounded. */
+import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { CoreEvent, ObjectReference } from '../model/kube.ts';
 import { rfc3339 } from '../util/clock.ts';
 
 const CACHE = 4096;
-/** Ten events that differ only in their message within ten minutes become one. */
-const SIMILAR = 10;
+/** Messages of a kind that are told apart while there is one every ten minutes; what comes beyond them counts as one event. */
+const TOLD_APART = 9;
 const SIMILAR_MS = 600_000;
-/** Per object: a burst of 25, then one every five minutes. */
+/** Per object and type: a burst of 25, then one every five minutes. */
 const BURST = 25;
 const REFILL_MS = 300_000;
 
@@ -23,15 +24,19 @@ export type EventWrite =
   /** the same event again: only count, time and message are patched */
   | { readonly kind: 'repeat'; readonly namespace: string; readonly name: string; readonly event: CoreEvent };
 
+/** What is needed of an event to tell of it again; its key has the rest. Thousands are kept. */
+/** What is needed of an event to tell of it again; its key has the rest. Thousands are kept. */
 interface Seen {
-  event: CoreEvent;
+  readonly name: string;
+  readonly firstTimestamp: string;
+  count: number;
 }
 
 export class EventCorrelation {
   readonly #component: string;
   readonly #host: string;
   readonly #seen = new LRUCache<string, Seen>({ max: CACHE });
-  readonly #similar = new LRUCache<string, { messages: Set<string>; since: number }>({ max: CACHE });
+  readonly #similar = new LRUCache<string, { messages: Set<string>; at: number }>({ max: CACHE });
   readonly #budgets = new LRUCache<string, { tokens: number; at: number }>({ max: CACHE });
   #counter = 0;
 
@@ -40,32 +45,21 @@ export class EventCorrelation {
     this.#host = options.host;
   }
 
-  /** What to write for an event that happens now (ms since the epoch); undefined if it is one too many. */
+  /** What to write for an event that happens now (ms since the epoch); undefined if it is one too many, which is counted all the same. */
   next(input: EventInput, now: number): EventWrite | undefined {
-    if (!this.#spend(input.about, now)) return undefined;
-    const { about, type, reason } = input;
-    const message = this.#merged(input, now);
-    const key = [objectKey(about), about.fieldPath ?? '', type, reason, message].join('\u0000');
+    const { key, message } = this.#told(input, now);
     const time = rfc3339(now);
-    const seen = this.#seen.get(key);
-    if (seen !== undefined) {
-      seen.event = { ...seen.event, count: (seen.event.count ?? 1) + 1, lastTimestamp: time, message };
-      return {
-        kind: 'repeat',
-        namespace: seen.event.metadata.namespace ?? '',
-        name: seen.event.metadata.name ?? '',
-        event: seen.event,
-      };
-    }
-    this.#counter += 1;
+    const before = this.#seen.get(key);
+    const seen = before ?? { name: this.#newName(input.about, now), firstTimestamp: time, count: 0 };
+    seen.count += 1;
+    this.#seen.set(key, seen);
+    if (!this.#spend(input, now)) return undefined;
+    const { about, type, reason } = input;
     const namespace = about.namespace ?? 'default';
     const event: CoreEvent = {
       apiVersion: 'v1',
       kind: 'Event',
-      metadata: {
-        namespace,
-        name: `${about.name ?? ''}.${(BigInt(now) * 1_000_000n + BigInt(this.#counter % 1_000_000)).toString(16)}`,
-      },
+      metadata: { namespace, name: seen.name },
       involvedObject: about,
       type,
       reason,
@@ -73,27 +67,41 @@ export class EventCorrelation {
       source: { component: this.#component, host: this.#host },
       reportingComponent: this.#component,
       reportingInstance: this.#host,
-      firstTimestamp: time,
+      firstTimestamp: seen.firstTimestamp,
       lastTimestamp: time,
-      count: 1,
+      count: seen.count,
     };
-    this.#seen.set(key, { event });
-    return { kind: 'create', event };
+    return before === undefined
+      ? { kind: 'create', event }
+      : { kind: 'repeat', namespace, name: seen.name, event };
   }
 
-  #merged({ about, type, reason, message }: EventInput, now: number): string {
-    const key = [objectKey(about), about.fieldPath ?? '', type, reason].join('\u0000');
-    let group = this.#similar.get(key);
-    if (group === undefined || now - group.since > SIMILAR_MS) group = { messages: new Set(), since: now };
-    this.#similar.set(key, group);
-    if (group.messages.size < SIMILAR) group.messages.add(message);
-    return group.messages.size < SIMILAR || group.messages.has(message)
-      ? message
-      : `(combined from similar events): ${message}`;
+  /** As what it is told: as itself, or as one more of those that differ in their message only. */
+  #told(input: EventInput, now: number): { key: string; message: string } {
+    const { about, type, reason, message } = input;
+    const kind = keyOf(about, type, reason);
+    const last = this.#similar.get(kind);
+    const group =
+      last === undefined || now - last.at > SIMILAR_MS ? { messages: new Set<string>(), at: now } : last;
+    group.at = now;
+    this.#similar.set(kind, group);
+    const told = keyOf(message);
+    if (!group.messages.has(told)) {
+      if (group.messages.size >= TOLD_APART)
+        return { key: kind, message: `(combined from similar events): ${message}` };
+      group.messages.add(told);
+    }
+    return { key: keyOf(kind, about.fieldPath, message), message };
   }
 
-  #spend(about: ObjectReference, now: number): boolean {
-    const key = objectKey(about);
+  #newName(about: ObjectReference, now: number): string {
+    this.#counter += 1;
+    const unique = BigInt(now) * 1_000_000n + BigInt(this.#counter % 1_000_000);
+    return `${about.name ?? ''}.${unique.toString(16)}`;
+  }
+
+  #spend({ about, type }: EventInput, now: number): boolean {
+    const key = keyOf(about, type);
     const budget = this.#budgets.get(key) ?? { tokens: BURST, at: now };
     const tokens = Math.min(BURST, budget.tokens + (now - budget.at) / REFILL_MS);
     const allowed = tokens >= 1;
@@ -102,6 +110,12 @@ export class EventCorrelation {
   }
 }
 
-function objectKey(about: ObjectReference): string {
-  return [about.kind, about.namespace, about.name, about.uid].join('/');
+/** A short stand-in for long texts: the caches hold thousands. */
+function keyOf(...parts: (ObjectReference | string | undefined)[]): string {
+  const texts = parts.map((part) =>
+    typeof part === 'object'
+      ? [part.kind, part.namespace, part.name, part.uid, part.apiVersion].join('/')
+      : part,
+  );
+  return createHash('sha256').update(texts.join('\u0000')).digest('base64');
 }

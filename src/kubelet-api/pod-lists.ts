@@ -1,12 +1,19 @@
 /** /pods: what should run; /runningpods: what the runtime holds (pkg/kubelet GetPods, GetRunningPods). */
 import type { Pod } from '../model/kube.ts';
+import { isStaticPod } from '../model/pod-source.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
+import type { NodeApp } from '../node-app.ts';
 import type { PodSource } from './find.ts';
 
 const head = { kind: 'PodList', apiVersion: 'v1', metadata: {} };
 
-export function podList({ table }: PodSource): object {
-  return { ...head, items: table.all().map(listed) };
+export function podList({ table, status }: Pick<NodeApp, 'table' | 'status'>): object {
+  const shown = (pod: Pod): Pod => {
+    // the watch tells the others' status; a static pod's is only known here
+    const own = isStaticPod(pod) ? status.current(pod.metadata.uid) : undefined;
+    return own === undefined ? pod : { ...pod, status: own };
+  };
+  return { ...head, items: table.all().map((pod) => listed(shown(pod))) };
 }
 
 /** A list's items carry neither their type nor who wrote which field. */

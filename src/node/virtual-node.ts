@@ -19,7 +19,8 @@ import { defaultLabels, newNode, nodeStatus, type NodeIdentity } from './node-ob
 export interface VirtualNodeOptions {
   readonly identity: NodeIdentity;
   readonly host: RuntimeHost;
-  readonly client: KubeClient;
+  /** undefined: there is no API server, so there is nothing to register with */
+  readonly client: KubeClient | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly events: EventRecorder;
@@ -43,7 +44,10 @@ const FACTS_MS = 300_000;
 
 export class VirtualNode {
   readonly #options: VirtualNodeOptions;
+  readonly #known = Promise.withResolvers<undefined>();
   readonly #ready = Promise.withResolvers<undefined>();
+  /** the Node as it would be registered, for as long as it is not */
+  #local: KubeNode | undefined;
   #facts: HostFacts | undefined;
   #factsAt = -Infinity;
   #node: KubeNode | undefined;
@@ -53,6 +57,11 @@ export class VirtualNode {
 
   constructor(options: VirtualNodeOptions) {
     this.#options = options;
+  }
+
+  /** Resolves when the host's facts are known: pods can be admitted, whether or not the Node is registered. */
+  get known(): Promise<unknown> {
+    return this.#known.promise;
   }
 
   /** Resolves when the Node is registered and the host's facts are known. */
@@ -75,12 +84,13 @@ export class VirtualNode {
 
   info(): NodeInfo {
     const { identity } = this.#options;
+    const node = this.#node ?? this.#local;
     return {
       name: identity.name,
       ips: [identity.ip],
-      labels: this.#node?.metadata.labels ?? {},
-      capacity: this.#node?.status?.capacity ?? {},
-      allocatable: this.#node?.status?.allocatable ?? {},
+      labels: node?.metadata.labels ?? {},
+      capacity: node?.status?.capacity ?? {},
+      allocatable: node?.status?.allocatable ?? {},
       hugePageSizes: [...(this.#facts?.hugePages.keys() ?? [])].map((kib) =>
         kib >= 1024 * 1024 ? `${kib / 1024 / 1024}GB` : `${kib / 1024}MB`,
       ),
@@ -90,7 +100,9 @@ export class VirtualNode {
 
   async run(signal: AbortSignal): Promise<void> {
     const { client, clock, log, identity, leaseSeconds, host } = this.#options;
-    await this.#register(signal);
+    await this.#learn(signal);
+    if (client === undefined) return this.#standAlone(signal);
+    await this.#register(client, signal);
     const unsubscribe = host.onChange(() => {
       this.#wake?.();
     });
@@ -106,7 +118,7 @@ export class VirtualNode {
       { signal },
     );
     try {
-      await Promise.all([lease, this.#statusLoop(signal)]);
+      await Promise.all([lease, this.#statusLoop(client, signal)]);
     } finally {
       unsubscribe();
     }
@@ -115,6 +127,7 @@ export class VirtualNode {
   /** Reads the Node's labels and taints anew: somebody may just have changed them. */
   async refresh({ signal }: { signal: AbortSignal }): Promise<void> {
     const { client, identity } = this.#options;
+    if (client === undefined) return;
     const read = await client.get<KubeNode>(paths.node(identity.name), { signal });
     if (this.#node !== undefined)
       this.#node = {
@@ -129,18 +142,58 @@ export class VirtualNode {
     this.#wake?.();
   }
 
-  async #register(signal: AbortSignal): Promise<void> {
-    const { clock, log, host, rootDir, events, identity } = this.#options;
+  /** What the host is like; tried until it can be told. */
+  async #learn(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
     for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
-      await clock.sleep(wait, { signal });
       try {
-        this.#facts = await readHostFacts(host.link.files, rootDir, { signal });
-        await this.#createOrReconcile(this.#facts, signal);
+        await this.#look(signal);
         break;
       } catch (error) {
         signal.throwIfAborted();
         if (wait === FIRST_RETRY_MS || wait === MAX_RETRY_MS)
-          log.warn({ err: error }, 'node could not be registered: trying again');
+          log.warn({ err: error }, 'the host could not be looked at: trying again');
+      }
+      await clock.sleep(wait, { signal });
+    }
+    this.#known.resolve(undefined);
+  }
+
+  async #look(signal: AbortSignal): Promise<KubeNode> {
+    const { identity } = this.#options;
+    const facts = await this.#lookAgain(signal);
+    this.#local = newNode(identity, facts, await this.#status(facts, [], signal));
+    return this.#local;
+  }
+
+  /** Without an API server the node is only what pods are admitted against: kept up to date. */
+  async #standAlone(signal: AbortSignal): Promise<void> {
+    const { clock, log, updateMs, host } = this.#options;
+    for (;;) {
+      await clock.sleep(jittered(updateMs, JITTER), { signal });
+      if (host.state().at !== 'ready') continue;
+      try {
+        await this.#look(signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        log.debug({ err: error }, 'the host could not be looked at');
+      }
+    }
+  }
+
+  async #register(client: KubeClient, signal: AbortSignal): Promise<void> {
+    const { clock, log, events, identity } = this.#options;
+    let failures = 0;
+    for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
+      await clock.sleep(wait, { signal });
+      try {
+        await this.#createOrReconcile(client, await this.#look(signal), signal);
+        break;
+      } catch (error) {
+        signal.throwIfAborted();
+        failures += 1;
+        if (failures === 1 || failures % 10 === 0)
+          log.warn({ err: error, failures }, 'node could not be registered: trying again');
       }
     }
     log.info({ node: identity.name, address: identity.ip, port: identity.port }, 'node registered');
@@ -148,9 +201,8 @@ export class VirtualNode {
     this.#ready.resolve(undefined);
   }
 
-  async #createOrReconcile(facts: HostFacts, signal: AbortSignal): Promise<void> {
-    const { client, identity } = this.#options;
-    const wanted = newNode(identity, facts, await this.#status(facts, [], signal));
+  async #createOrReconcile(client: KubeClient, wanted: KubeNode, signal: AbortSignal): Promise<void> {
+    const { identity } = this.#options;
     try {
       this.#node = await client.create<KubeNode>(paths.nodes, wanted, { signal });
       return;
@@ -158,7 +210,7 @@ export class VirtualNode {
       if (kindOf(error) !== 'already-exists' && kindOf(error) !== 'forbidden') throw error;
     }
     const existing = await client.get<KubeNode>(paths.node(identity.name), { signal });
-    const labels = defaultLabels(identity, facts.architecture);
+    const labels = defaultLabels(identity, wanted.status?.nodeInfo?.architecture ?? '');
     const stale = Object.entries(labels).some(([key, value]) => existing.metadata.labels?.[key] !== value);
     this.#node = stale
       ? await client.patch<KubeNode>(
@@ -170,18 +222,18 @@ export class VirtualNode {
       : existing;
   }
 
-  async #statusLoop(signal: AbortSignal): Promise<void> {
+  async #statusLoop(client: KubeClient, signal: AbortSignal): Promise<void> {
     const { clock, log, updateMs } = this.#options;
     let failed = false;
     while (!signal.aborted) {
       try {
-        await this.#update(signal);
+        await this.#update(client, signal);
         failed = false;
       } catch (error) {
         signal.throwIfAborted();
         if (!failed) log.warn({ err: error }, 'node status could not be updated: trying again');
         failed = true;
-        if (isNotFound(error)) await this.#register(signal);
+        if (isNotFound(error)) await this.#register(client, signal);
       }
       const woken = new AbortController();
       this.#wake = () => {
@@ -197,13 +249,11 @@ export class VirtualNode {
     }
   }
 
-  async #update(signal: AbortSignal): Promise<void> {
-    const { client, clock, identity, reportMs, log } = this.#options;
+  async #update(client: KubeClient, signal: AbortSignal): Promise<void> {
+    const { clock, identity, reportMs, log } = this.#options;
     const before = this.#node;
     if (before === undefined) return;
-    await this.#lookAgain(signal);
-    if (this.#facts === undefined) return;
-    const status = await this.#status(this.#facts, before.status?.conditions ?? [], signal);
+    const status = await this.#status(await this.#lookAgain(signal), before.status?.conditions ?? [], signal);
     const changed =
       statusPatch(withoutHeartbeats(before.status ?? {}), withoutHeartbeats(status)) !== undefined;
     if (!changed && clock.monotonic() - this.#reportedAt < reportMs) return;
@@ -220,16 +270,17 @@ export class VirtualNode {
     log.debug({ changed }, 'node status reported');
   }
 
-  async #lookAgain(signal: AbortSignal): Promise<void> {
+  async #lookAgain(signal: AbortSignal): Promise<HostFacts> {
     const { host, clock, rootDir } = this.#options;
     const ready = host.state().at === 'ready';
     if (this.#facts !== undefined && (!ready || clock.monotonic() - this.#factsAt < FACTS_MS)) {
       // a host that comes back may be another machine
       if (!ready) this.#factsAt = -Infinity;
-      return;
+      return this.#facts;
     }
     this.#facts = await readHostFacts(host.link.files, rootDir, { signal, known: this.#facts });
     this.#factsAt = clock.monotonic();
+    return this.#facts;
   }
 
   #tellTransition(before: NodeStatus, after: NodeStatus): void {
