@@ -94,7 +94,12 @@ async function soak(options: Options): Promise<Soak[]> {
     const plane = await startControlPlane({ folder: `${folder}/plane` });
     ends.push(() => plane.stop());
     const hosts = await startHosts(folder, options, ends);
-    const farlet = await startFarlet({ folder: `${folder}/farlet`, plane, hosts });
+    // a whole round's pods live at a time
+    const maxPods = Math.max(
+      110,
+      ...[options.fake, options.real].map((all) => perRound(all, options.rounds)),
+    );
+    const farlet = await startFarlet({ folder: `${folder}/farlet`, plane, hosts, config: { maxPods } });
     ends.push(() => farlet.stop());
     const client = connectKube({ userAgent: 'farlet-soak', kubeconfig: plane.kubeconfig });
     ends.push(
@@ -109,10 +114,20 @@ async function soak(options: Options): Promise<Soak[]> {
       const pods = new FarletPods({ client, node: host.name, namespace: 'default', signal: life.signal });
       soaks.push({ host, pods, samples: [] });
     }
-    for (const each of soaks) await soakHost(each, { options, farlet, logs: `${folder}/farlet/logs` });
+    for (const each of soaks)
+      await soakHost(each, { options, farlet, logs: `${folder}/farlet/logs` }).catch((error: unknown) => {
+        log(`${each.host.name}: ${String(error)}\n${farlet.log()}`);
+        throw error;
+      });
     return soaks;
   } finally {
-    for (const end of ends.reverse()) await end();
+    // what can't be taken away, such as mounts of pods that are left, must not hide why the soak ended
+    for (const end of ends.reverse())
+      await Promise.resolve()
+        .then(end)
+        .catch((error: unknown) => {
+          log(`left behind: ${String(error)}`);
+        });
   }
 }
 
@@ -168,7 +183,7 @@ async function soakHost(
 ): Promise<void> {
   const { rounds, width } = options;
   const all = host.fake === undefined ? options.real : options.fake;
-  const each = Math.ceil(all / rounds);
+  const each = perRound(all, rounds);
   for (let round = 0; round < rounds; round += 1) {
     const names = Array.from({ length: each }, (_, index) => `${host.name}-${round}-${index}`);
     const ready: number[] = [];
@@ -200,6 +215,10 @@ async function soakHost(
       `${host.name}: ${sample.pods} pods, ${sample.readyMs.toFixed(0)} ms to Ready, ${sample.rssMiB.toFixed(0)} MiB, ${sample.openFiles} files`,
     );
   }
+}
+
+function perRound(pods: number, rounds: number): number {
+  return Math.ceil(pods / rounds);
 }
 
 async function look(

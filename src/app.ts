@@ -1,15 +1,16 @@
 /** The process: connects to the cluster, builds the nodes, listens, runs, stops in order. */
-import { connect as connectSocket } from 'node:net';
 import type { Config } from './config/schema.ts';
 import { urlTarget } from './hosts/http.ts';
-import { connectKube, type KubeConnection } from './kube/connect.ts';
-import { paths } from './kube/paths.ts';
-import { messageOf } from './model/errors.ts';
-import type { KubeObject } from './model/kube.ts';
+import { addressTowards, anyOwnAddress } from './hosts/own-address.ts';
+import { readClusterId } from './kube/cluster-id.ts';
+import { connectKube, isClusterConfigured, type KubeConnection } from './kube/connect.ts';
+import { offlineKube } from './kube/offline.ts';
+import { FarletError, messageOf } from './model/errors.ts';
 import type { Log } from './model/log.ts';
 import { buildNode, type NodeApp } from './node-app.ts';
 import { listenKubeletApi } from './kubelet-api.ts';
 import { listenPlain } from './server/plain-server.ts';
+import { standaloneProblem } from './standalone.ts';
 import { syncLoopsProblem } from './sync/sync-loop-health.ts';
 import { childController } from './util/abort.ts';
 import { backoffMs } from './util/backoff.ts';
@@ -24,27 +25,33 @@ export interface AppOptions {
 }
 
 const STOP_MS = 8_000;
-const CONNECT_MS = 10_000;
 
 /** Runs until the signal aborts; then leaves pods running and stops within ten seconds. */
 export async function runApp(options: AppOptions, { signal }: { signal: AbortSignal }): Promise<void> {
   const { config, log, version } = options;
   const clock = systemClock;
   const nodes: NodeApp[] = [];
-  const kube = connectKube({
-    userAgent: `farlet/${version}`,
-    clock,
-    onRequest: ({ code, method, host }) => {
-      for (const { metrics } of nodes) metrics.rest_client_requests_total.inc({ code, method, host });
-    },
-    ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
-  });
-  let apiProblem: string | undefined = 'the API server has not been reached yet';
+  const standalone = !isClusterConfigured(options.kubeconfig);
+  const problem = standalone ? standaloneProblem(config) : undefined;
+  if (problem !== undefined) throw new FarletError('invalid', problem);
+  const kube = standalone
+    ? offlineKube()
+    : connectKube({
+        userAgent: `farlet/${version}`,
+        clock,
+        onRequest: ({ code, method, host }) => {
+          for (const { metrics } of nodes) metrics.rest_client_requests_total.inc({ code, method, host });
+        },
+        ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
+      });
+  let apiProblem: string | undefined = standalone ? undefined : 'the API server has not been reached yet';
+  // nodes with manifests have work without an API server, whose absence is then no fault of this process
+  const needsApi = config.nodes.every(({ staticPodPath }) => staticPodPath === undefined);
   const health = (): string[] => [
-    ...(apiProblem === undefined ? [] : [apiProblem]),
+    ...(apiProblem === undefined || !needsApi ? [] : [apiProblem]),
     ...config.nodes.slice(nodes.length).map(({ name }) => `node ${name}: has not started yet`),
     ...nodes.flatMap((node) => {
-      const problem = node.podsAreKnown()
+      const problem = node.podsAreKnown({ withoutApi: !needsApi })
         ? syncLoopsProblem(node.hosts, clock.monotonic())
         : 'its pods have not been listed yet';
       return problem === undefined ? [] : [`node ${node.name}: ${problem}`];
@@ -68,17 +75,23 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
         ),
       );
     }
-    const cluster = await clusterId(kube, {
-      log,
-      signal: life.signal,
-      onProblem: (problem) => {
-        apiProblem = problem;
-      },
-    });
-    let routeIP = options.podIP;
+    const cluster = standalone
+      ? undefined
+      : readClusterId(kube, {
+          clock,
+          log,
+          signal: life.signal,
+          onProblem: (found) => {
+            apiProblem = found;
+          },
+        });
+    cluster?.catch(() => undefined);
+    if (needsApi) await cluster;
+    else if (standalone) log.info({}, 'no API server is configured: static pods only');
+    let ownIP = options.podIP;
     for (const node of config.nodes) {
       const nodeIP =
-        node.nodeIP ?? (routeIP ??= await routeTo(kube.server, { log, clock, signal: life.signal }));
+        node.nodeIP ?? (ownIP ??= await ownAddress(kube, { log, clock, signal: life.signal, needsApi }));
       const shared = { config, node, nodeIP, kube, clock, log, signal: life.signal };
       const app = buildNode({ ...shared, cluster });
       nodes.push(app);
@@ -124,53 +137,28 @@ function withNode(line: string, node: string): string {
   return `${name}{node="${node}"${labelText === '' ? '' : `,${labelText}`}} ${value}`;
 }
 
-/** The UID of kube-system names a cluster for good. Tries on, saying so, until the API server answers. */
-async function clusterId(
-  kube: KubeConnection,
-  options: { log: Log; signal: AbortSignal; onProblem: (problem: string | undefined) => void },
+/** The address that packets to the API server leave from; tries on while its route is unknown, if nothing can run without it. */
+async function ownAddress(
+  { server }: KubeConnection,
+  { log, clock, signal, needsApi }: { log: Log; clock: Clock; signal: AbortSignal; needsApi: boolean },
 ): Promise<string> {
-  const { log, signal, onProblem } = options;
+  if (server === '') return anyOwnAddress();
   for (let failures = 1; ; failures += 1) {
     try {
-      const { metadata } = await kube.get<KubeObject>(paths.namespace('kube-system'), { signal });
-      onProblem(undefined);
-      return metadata?.uid ?? '';
+      return await addressTowards(urlTarget(new URL(server)));
     } catch (error) {
-      signal.throwIfAborted();
-      onProblem(messageOf(error));
-      if (failures === 1 || failures % 10 === 0)
-        log.warn({ err: error, server: kube.server }, 'waiting for the API server');
-      await systemClock.sleep(backoffMs({ baseMs: 500, maxMs: 5_000, factor: 1.5, jitter: 0.2 }, failures), {
-        signal,
-      });
-    }
-  }
-}
-
-/** The address that packets to the API server leave from; tries on while it does not answer. */
-async function routeTo(
-  server: string,
-  { log, clock, signal }: { log: Log; clock: Clock; signal: AbortSignal },
-): Promise<string> {
-  for (let failures = 1; ; failures += 1) {
-    try {
-      return await localAddress(server);
-    } catch (error) {
+      if (!needsApi) {
+        const address = anyOwnAddress();
+        log.warn(
+          { reason: messageOf(error), address },
+          "no route to the API server: taking this machine's first address; set nodeIP to choose another",
+        );
+        return address;
+      }
       log.warn({ err: error, server }, 'waiting for the API server, whose route gives the node its address');
       await clock.sleep(backoffMs({ baseMs: 500, maxMs: 5_000, factor: 1.5, jitter: 0.2 }, failures), {
         signal,
       });
     }
   }
-}
-
-function localAddress(server: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connectSocket(urlTarget(new URL(server)), () => {
-      resolve(socket.localAddress ?? '127.0.0.1');
-      socket.destroy();
-    });
-    socket.setTimeout(CONNECT_MS, () => socket.destroy(new Error(`no answer from ${server}`)));
-    socket.once('error', reject);
-  });
 }

@@ -1,4 +1,5 @@
 /** `farlet check`: looks at everything a run needs, touches nothing, and says what to do about what is wrong. */
+import { accessSync, constants } from 'node:fs';
 import { readCgroupLayout } from './cgroups/cgroup-layout.ts';
 import { nodeCgroup, type CgroupDriver } from './cgroups/cgroup-name.ts';
 import { createCgroup, removeCgroup } from './cgroups/cgroup-ops.ts';
@@ -9,9 +10,10 @@ import { connectCri } from './cri/connect.ts';
 import type { HostFiles, HostLink } from './hosts/link.ts';
 import { openLink, type HostAddress } from './hosts/open-link.ts';
 import { mayI } from './kube/access-reviews.ts';
-import { connectKube } from './kube/connect.ts';
+import { connectKube, isClusterConfigured } from './kube/connect.ts';
 import { kindOf, messageOf } from './model/errors.ts';
 import type { Log } from './model/log.ts';
+import { standaloneProblem } from './standalone.ts';
 import { systemClock } from './util/clock.ts';
 
 export interface CheckOptions {
@@ -34,20 +36,33 @@ const HOST_MS = 20_000;
 /** Prints a table; 0 if every row is well, else 1. */
 export async function runCheck({ config, kubeconfig, version, print }: CheckOptions): Promise<number> {
   const rows: Row[] = [{ what: 'configuration', ok: true, found: `${String(config.nodes.length)} node(s)` }];
-  for (const { name, hosts, rootDir, cgroupRoot } of config.nodes) {
+  for (const { name, hosts, rootDir, cgroupRoot, staticPodPath } of config.nodes) {
+    if (staticPodPath !== undefined)
+      rows.push(
+        await attempt(`${name} static pods`, () => {
+          accessSync(staticPodPath, constants.R_OK);
+          return `${staticPodPath} is readable`;
+        }),
+      );
     for (const host of hosts)
       rows.push(
         ...(await checkHost({
           node: name,
           rootDir,
           ...host,
+          cgroupDriver: config.cgroupDriver,
           cgroups: config.cgroupsPerQOS
             ? { root: cgroupRoot ?? config.cgroupRoot, driver: config.cgroupDriver }
             : undefined,
         })),
       );
   }
-  rows.push(...(await checkCluster(kubeconfig, version)));
+  if (isClusterConfigured(kubeconfig)) rows.push(...(await checkCluster(kubeconfig, version)));
+  else {
+    const problem = standaloneProblem(config);
+    const found = problem ?? 'none is configured: static pods only';
+    rows.push({ what: 'API server', ok: problem === undefined, found });
+  }
   const width = Math.max(...rows.map(({ what }) => what.length));
   for (const { what, ok, found } of rows) print(`${ok ? 'ok  ' : 'FAIL'}  ${what.padEnd(width)}  ${found}\n`);
   return rows.every(({ ok }) => ok) ? 0 : 1;
@@ -57,11 +72,13 @@ async function checkHost(
   host: HostAddress & {
     node: string;
     rootDir: string;
+    cgroupDriver: CgroupDriver;
     cgroups: { root: string; driver: CgroupDriver } | undefined;
   },
 ): Promise<Row[]> {
-  const { node, name, endpoint, rootDir, cgroups } = host;
-  const link = openLink(host, { clock: systemClock, log: silent });
+  const { node, name, endpoint, rootDir, cgroups, cgroupDriver } = host;
+  const owner = { node, cluster: 'farlet-check' };
+  const link = openLink(host, { clock: systemClock, log: silent, owner, cgroupDriver, temporary: true });
   const cri = connectCri({ endpoint: link.cri(), host: name });
   const signal = AbortSignal.timeout(2 * HOST_MS);
   const prefix = `${node}/${name}`;
@@ -164,6 +181,8 @@ const permissions = [
   { verb: 'create', resource: 'nodes' },
   { verb: 'patch', resource: 'nodes', subresource: 'status' },
   { verb: 'watch', resource: 'pods' },
+  // mirrors of static pods
+  { verb: 'create', resource: 'pods' },
   { verb: 'patch', resource: 'pods', subresource: 'status' },
   { verb: 'delete', resource: 'pods' },
   { verb: 'watch', resource: 'services' },
@@ -213,7 +232,7 @@ async function checkCluster(kubeconfig: string | undefined, version: string): Pr
   return [reached, ...rows];
 }
 
-async function attempt(what: string, work: () => Promise<string>): Promise<Row> {
+async function attempt(what: string, work: () => Promise<string> | string): Promise<Row> {
   try {
     return { what, ok: true, found: await work() };
   } catch (error) {

@@ -1,20 +1,26 @@
 /** One host of a virtual node, put together: its runtime, its pods' loop and workers, what keeps it in order. Composition only. */
+import type { ClusterAccess } from './cluster-access.ts';
 import type { Config, NodeConfig } from './config/schema.ts';
 import { readResolvConf, type ResolvConf } from './hosts/facts.ts';
 import type { Host } from './hosts/host.ts';
+import type { KubeConnection } from './kube/connect.ts';
+import { findContainer } from './model/containers.ts';
 import type { EventRecorder } from './model/events.ts';
 import type { Pod } from './model/kube.ts';
-import { labels } from './model/labels.ts';
+import { annotations, labels } from './model/labels.ts';
 import type { Log } from './model/log.ts';
 import type { NodePressure } from './model/node-pressure.ts';
 import { podReference } from './model/pod-ref.ts';
+import { isStaticPod } from './model/pod-source.ts';
 import type { PodChange } from './model/pod-update.ts';
 import { quantityValue } from './model/quantity.ts';
+import type { ObservedContainer, PodRuntimeState } from './model/runtime-state.ts';
 import type { PlegHealth } from './node/conditions.ts';
 import type { NodeView } from './node/node-view.ts';
-import type { NodeSources } from './node-sources.ts';
 import { buildManagers, type NodeManagers } from './node-managers.ts';
+import { NodeMirrors } from './node-mirrors.ts';
 import { NodeResources } from './node-resources.ts';
+import type { NodeSources } from './node-sources.ts';
 import { rejectedStatus } from './pods/merge-status.ts';
 import { PodSteps } from './pods/pod-steps.ts';
 import { TerminationMessages } from './pods/termination-messages.ts';
@@ -27,16 +33,21 @@ import { ImagePuller } from './runtime/images.ts';
 import { ContainerKiller } from './runtime/kill-container.ts';
 import { PullAccess } from './runtime/pull-access.ts';
 import { PullRate } from './runtime/pull-rate.ts';
+import { restartsAll } from './runtime/restart-all.ts';
 import { RestartBackoff } from './runtime/restart-backoff.ts';
+import { restartsAfter } from './runtime/restart-decision.ts';
 import { RuntimeCache } from './runtime/runtime-cache.ts';
 import type { LinuxHost } from './runtime/settings.ts';
 import { StartErrors } from './runtime/start-errors.ts';
+import { startWidth } from './runtime/start-pace.ts';
+import { StartPermits } from './runtime/start-permits.ts';
 import { Pleg } from './sources/pleg.ts';
 import { OrphanWatch } from './sync/housekeeping.ts';
 import { PodTable } from './sync/pod-table.ts';
 import { SyncLoop, type AdmissionVerdict } from './sync/sync-loop.ts';
 import { SyncQueue } from './sync/sync-queue.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import { orAbort } from './util/abort.ts';
 import type { Clock } from './util/clock.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
 import { SubPaths } from './volumes/sub-paths.ts';
@@ -47,15 +58,17 @@ export interface HostAppOptions {
   readonly config: Config;
   readonly node: NodeConfig;
   readonly nodeIP: string;
-  /** UID of the cluster's kube-system namespace */
-  readonly cluster: string;
+  readonly kube: KubeConnection;
   readonly host: Host;
   readonly view: NodeView;
   readonly sources: NodeSources;
+  readonly access: ClusterAccess;
+  /** false: there is no API server */
+  readonly hasCluster: boolean;
   readonly metrics: Metrics;
   readonly events: EventRecorder;
-  /** resolves once the pods of the node have been listed */
-  readonly podsListed: Promise<unknown>;
+  /** Whether the node has yet to find out if the pod is this host's: until then it is nobody's orphan. */
+  readonly isUnsettled: (uid: string) => boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -66,9 +79,11 @@ export interface HostApp {
   readonly host: Host;
   readonly table: PodTable;
   readonly cache: RuntimeCache;
-  readonly status: NodeSources['status'];
+  readonly status: ClusterAccess['status'];
   readonly loop: SyncLoop;
   readonly queue: SyncQueue;
+  /** Resolves when what the runtime has of the cluster's pods has been looked at, which asks for the cluster to be known. */
+  readonly clusterRelisted: Promise<unknown>;
   pleg(): PlegHealth;
   pressures(): readonly NodePressure[];
   /** What admission would say of the pod beside these, taking nothing. */
@@ -77,37 +92,41 @@ export interface HostApp {
   /** An object that these pods refer to came, changed or went. */
   objectsChanged(uids: readonly string[]): void;
   volumeTotals(): ReturnType<PodVolumes['totals']>;
+  mirrorPods(): number;
+  /** Sees to the mirrors of all static pods: the API server can be reached. */
+  mirrorAll(): void;
   run(): Promise<void>;
-  /** Resolves once no step runs; then the link is closed. */
-  stop(): Promise<void>;
+  /** Resolves once no step runs. */
+  idle(): Promise<void>;
+  close(): Promise<void>;
 }
 
 const HOUSEKEEPING_MS = 2_000;
-const CRASH_LOOP_MAX_MS = 300_000;
 
 export function buildHost(options: HostAppOptions): HostApp {
-  const { config, node, nodeIP, cluster, host, view, metrics, events, clock, signal } = options;
-  const { objects, services, runtimeClasses, tokens, status, volumeObjects } = options.sources;
-  const log = node.hosts.length === 1 ? options.log : options.log.child({ host: host.name });
+  const { config, node, nodeIP, kube, host, view, sources, metrics, events, isUnsettled, clock, signal } =
+    options;
+  const { objects, services, runtimeClasses, tokens, status, volumeObjects } = options.access;
+  const isOnly = node.hosts.length === 1;
+  const log = isOnly ? options.log : options.log.child({ host: host.name });
   const { link, cri } = host;
   const cache = new RuntimeCache({ clock });
   const queue = new SyncQueue();
   const table = new PodTable();
-  const owner = { [labels.node]: node.name, [labels.cluster]: cluster };
-  const plegSynced = Promise.withResolvers<undefined>();
+  const owner = { [labels.node]: node.name };
   const pleg = new Pleg({
     cri,
     cache,
     clock,
     log,
     owner,
+    owns: sources.owns.bind(sources),
     onChanges: (changes) => {
       for (const { pod, kind } of changes) if (kind === 'container-started') prober.trigger(pod.uid);
       queue.pleg(changes);
       managers.seen(changes);
     },
     onSynced: () => {
-      plegSynced.resolve(undefined);
       view.statusSoon();
     },
     observer: {
@@ -119,6 +138,9 @@ export function buildHost(options: HostAppOptions): HostApp {
       },
     },
   });
+  // from there on the cluster's pods are owned: none may be judged before they have been looked for
+  const clusterRelisted = sources.clusterKnown.then(() => pleg.relisted());
+  clusterRelisted.catch(() => undefined);
   const hostPaths = {
     rootDir: node.rootDir,
     podLogsDir: config.podLogsDir,
@@ -144,7 +166,10 @@ export function buildHost(options: HostAppOptions): HostApp {
   });
   const settings = {
     node: node.name,
-    cluster,
+    get cluster() {
+      return sources.clusterId ?? '';
+    },
+    staticOwner: sources.staticOwner,
     paths: hostPaths,
     clusterDNS: config.clusterDNS,
     clusterDomain: config.clusterDomain,
@@ -221,7 +246,8 @@ export function buildHost(options: HostAppOptions): HostApp {
     },
     hostDns,
     subPaths: new SubPaths({ files: link.files, paths: hostPaths, log }),
-    restarts: new RestartBackoff({ maxMs: CRASH_LOOP_MAX_MS }),
+    restarts: new RestartBackoff({ maxMs: config.crashLoopBackOff.maxContainerRestartPeriod }),
+    starts: new StartPermits({ clock, width: () => startWidth(view.facts()?.cpus ?? 1) }),
     metrics: {
       podStarting: () => {
         metrics.kubelet_started_pods_total.inc();
@@ -259,7 +285,7 @@ export function buildHost(options: HostAppOptions): HostApp {
         running: container.state === 'running',
         startedAt: container.startedAt / 1e6,
         podIp,
-        over: container.state === 'exited' && pod?.spec.restartPolicy === 'Never',
+        over: container.state === 'exited' && pod !== undefined && isOver(pod, state, container),
       };
     },
     pod: (uid) => {
@@ -269,15 +295,16 @@ export function buildHost(options: HostAppOptions): HostApp {
     onResult: (uid) => {
       queue.probe(uid);
     },
-    observe: ({ kind, pod, container, result }) => {
-      metrics.prober_probe_total.inc({
-        probe_type: kind,
-        result,
-        container,
-        pod: pod.metadata.name,
-        namespace: pod.metadata.namespace,
-        pod_uid: pod.metadata.uid,
-      });
+    observe: ({ kind, pod, container, result, seconds }) => {
+      const series = probeSeries(pod, kind, container);
+      metrics.prober_probe_total.inc({ ...series, result, pod_uid: pod.metadata.uid });
+      if (result !== 'failed') metrics.prober_probe_duration_seconds.observe(series, seconds);
+    },
+    onEnd: ({ kind, pod, container }) => {
+      const series = probeSeries(pod, kind, container);
+      for (const result of ['successful', 'failed', 'unknown'])
+        metrics.prober_probe_total.remove({ ...series, result, pod_uid: pod.metadata.uid });
+      metrics.prober_probe_duration_seconds.remove(series);
     },
   });
   const hooks = new HookRunner({
@@ -289,6 +316,7 @@ export function buildHost(options: HostAppOptions): HostApp {
   const collector = new GarbageCollector({
     remover: new ContainerRemover({ cri, files: link.files, paths: hostPaths }),
     killer: new ContainerKiller({ cri, hooks, events, clock, log }),
+    clock,
     log,
   });
   const startErrors = new StartErrors();
@@ -309,6 +337,9 @@ export function buildHost(options: HostAppOptions): HostApp {
     status,
     observe: pleg,
     runtimeClass: (name) => runtimeClasses.get(name),
+    mirror: (pod) => {
+      mirrors.ensure(pod);
+    },
     probes: {
       liveness: (id) => prober.result('liveness', id),
       startup: (id) => prober.result('startup', id),
@@ -326,8 +357,24 @@ export function buildHost(options: HostAppOptions): HostApp {
       if (running.has(metadata.uid)) return;
       running.add(metadata.uid);
       metrics.kubelet_pod_start_duration_seconds.observe(
-        Math.max(0, clock.now() - Date.parse(metadata.creationTimestamp ?? '')) / 1000,
+        Math.max(
+          0,
+          clock.now() -
+            Date.parse(metadata.creationTimestamp ?? metadata.annotations?.[annotations.configSeen] ?? ''),
+        ) / 1000,
       );
+    },
+  });
+  const mirrors = new NodeMirrors({
+    client: kube,
+    clock,
+    log,
+    signal,
+    table,
+    node: () => view.node(),
+    onMirrored: status.mirrored.bind(status),
+    onDue: (uid) => {
+      queue.due(uid);
     },
   });
   const workers: PodWorkers = new PodWorkers({
@@ -338,6 +385,20 @@ export function buildHost(options: HostAppOptions): HostApp {
     runtimeHolds: (uid) =>
       (cache.get(uid)?.containers ?? []).some(({ state }) => state === 'running') ||
       (cache.get(uid)?.sandboxes ?? []).some(({ ready }) => ready),
+    runtimeHoldsNamesake: ({ metadata: { uid, name, namespace } }) =>
+      cache
+        .states()
+        .some(
+          (other) =>
+            other.uid !== uid &&
+            other.name === name &&
+            other.namespace === namespace &&
+            table.get(other.uid) === undefined &&
+            other.containers.some(({ state }) => state === 'running'),
+        ),
+    onForgotten: (uid) => {
+      status.forget(uid);
+    },
     onDue: (uid) => {
       queue.due(uid);
     },
@@ -350,6 +411,8 @@ export function buildHost(options: HostAppOptions): HostApp {
     host,
     paths: hostPaths,
     owner,
+    haveAllSources: sources.haveAll.bind(sources),
+    isUnsettled,
     clock,
     log,
     events,
@@ -376,12 +439,12 @@ export function buildHost(options: HostAppOptions): HostApp {
     clock,
     log,
     sourcesReady: Promise.all([
-      options.podsListed,
-      plegSynced.promise,
-      services.synced,
-      runtimeClasses.synced,
-      view.registered,
-      resources.ready(plegSynced.promise),
+      pleg.relisted(),
+      view.known,
+      // CPUs that the cluster's pods have must be known before any are given
+      resources.ready(options.hasCluster ? clusterRelisted : pleg.relisted()),
+      // a node of one host waits for this before it leads any pod to it; others can't wait for every host
+      ...(isOnly ? [] : [clusterRelisted]),
     ]).then(() => undefined),
     admit: (pod, active, known) => managers.admit(pod) ?? resources.admit(pod, active, known),
     onPending: resources.onPending.bind(resources),
@@ -391,8 +454,9 @@ export function buildHost(options: HostAppOptions): HostApp {
       status.set(pod, { status: rejectedStatus(pod, verdict, clock.now()), mayRun: false });
     },
     onReconcile: (pod) => {
-      status.observed(pod);
+      if (!isStaticPod(pod)) status.observed(pod);
     },
+    onMirror: mirrors.observed.bind(mirrors),
     onRemoved: ({ metadata }) => {
       status.forget(metadata.uid);
       resources.forget(metadata.uid);
@@ -400,10 +464,13 @@ export function buildHost(options: HostAppOptions): HostApp {
     },
     housekeeping: () => {
       resources.retryResizes();
+      workers.startWaiting();
+      if (!sources.haveAll()) return;
+      mirrors.collect(workers.holdsName.bind(workers));
       if (host.state().at !== 'ready') return;
       for (const orphan of orphans.next(
         cache.pods(),
-        (uid) => table.get(uid) !== undefined || workers.state(uid) !== undefined,
+        (uid) => table.get(uid) !== undefined || workers.state(uid) !== undefined || isUnsettled(uid),
       ))
         workers.stopOrphan(orphan);
     },
@@ -417,9 +484,14 @@ export function buildHost(options: HostAppOptions): HostApp {
     },
   });
 
+  host.onChange(() => {
+    pleg.relistSoon();
+    queue.hostChanged();
+  });
+
   /** The links to containers' logs lie in a folder of their own, which nothing else makes. */
   const makeLogFolder = async (): Promise<void> => {
-    await view.registered;
+    await orAbort(view.known, signal);
     await link.files.apply(
       [
         { op: 'mkdir', path: hostPaths.containerLogsDir, mode: 0o755 },
@@ -442,6 +514,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     status,
     loop,
     queue,
+    clusterRelisted,
     pleg: () => ({
       silentMs: pleg.lastSeen === undefined ? undefined : clock.monotonic() - pleg.lastSeen,
       thresholdMs: pleg.thresholdMs,
@@ -458,6 +531,10 @@ export function buildHost(options: HostAppOptions): HostApp {
       }
     },
     volumeTotals: () => volumes.totals(),
+    mirrorPods: () => mirrors.size,
+    mirrorAll: () => {
+      mirrors.ensureAll();
+    },
     run: async () => {
       const folders = makeLogFolder();
       await Promise.all([
@@ -470,8 +547,8 @@ export function buildHost(options: HostAppOptions): HostApp {
         Promise.all([loop.started, folders]).then(() => managers.run()),
       ]);
     },
-    stop: async () => {
-      await workers.idle();
+    idle: () => workers.idle(),
+    close: async () => {
       cri.close();
       await link.close();
     },
@@ -490,6 +567,17 @@ function linuxHost(node: NodeView): LinuxHost {
     selinux,
     thermalThrottleCpus,
   };
+}
+
+/** Nothing will start the container again. */
+function isOver(pod: Pod, state: PodRuntimeState, { name, exitCode }: ObservedContainer): boolean {
+  const spec = findContainer(pod, name)?.spec;
+  return spec !== undefined && !restartsAfter(pod, spec, exitCode) && !restartsAll(pod, state);
+}
+
+function probeSeries(pod: Pod, kind: string, container: string): Record<string, string> {
+  const { name, namespace } = pod.metadata;
+  return { probe_type: kind, container, pod: name, namespace };
 }
 
 function serviceAddress(url: string | undefined): { host: string; port: number } | undefined {

@@ -1,4 +1,5 @@
 /** One virtual node, put together: its hosts, what it knows of the cluster, how its pods get to their host. Composition only. */
+import { buildClusterAccess } from './cluster-access.ts';
 import { reservations } from './config/reservations.ts';
 import type { Config, HostConfig, NodeConfig } from './config/schema.ts';
 import { connectCri } from './cri/connect.ts';
@@ -7,18 +8,17 @@ import { Host } from './hosts/host.ts';
 import { openLink } from './hosts/open-link.ts';
 import type { KubeConnection } from './kube/connect.ts';
 import { Events } from './kube/events.ts';
-import { paths } from './kube/paths.ts';
-import { watchObjects } from './kube/watch.ts';
-import type { Pod } from './model/kube.ts';
 import type { Log } from './model/log.ts';
+import { isStaticPod } from './model/pod-source.ts';
 import { NodeHost } from './node/node-host.ts';
 import { VirtualNode } from './node/virtual-node.ts';
 import { effectiveEvictionHard } from './node-managers.ts';
 import { buildPool, type NodePool } from './node-pool.ts';
-import { buildSources } from './node-sources.ts';
+import { NodeSources } from './node-sources.ts';
 import { showVolumeTotals } from './node-volumes.ts';
 import { hostLabels, poolLabels } from './pool/host-labels.ts';
-import { PodChanges } from './sources/pod-changes.ts';
+import { staticOwner } from './sources/static-owner.ts';
+import { loggedEvents } from './telemetry/logged-events.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import type { Clock } from './util/clock.ts';
 
@@ -26,8 +26,8 @@ export interface NodeAppOptions {
   readonly config: Config;
   readonly node: NodeConfig;
   readonly nodeIP: string;
-  /** UID of the cluster's kube-system namespace */
-  readonly cluster: string;
+  /** UID of the cluster's kube-system namespace, as soon as the API server has told; undefined: there is none */
+  readonly cluster: Promise<string> | undefined;
   readonly kube: KubeConnection;
   readonly clock: Clock;
   readonly log: Log;
@@ -41,14 +41,17 @@ export interface NodeApp {
   readonly hosts: readonly HostApp[];
   /** The host that has the pod of this name; the first if none has. */
   hostOf(namespace: string, pod: string): HostApp;
-  /** the API server's pods have been listed once: before, what is asked about a pod can't be answered */
-  podsAreKnown(): boolean;
+  /**
+   * The pods have been listed once: before, what is asked about one can't be answered. `withoutApi`: an API server that was
+   * never reached is not waited for.
+   */
+  podsAreKnown(options: { withoutApi: boolean }): boolean;
   run(): Promise<void>;
   stop(options: { signal: AbortSignal }): Promise<void>;
 }
 
 export function buildNode(options: NodeAppOptions): NodeApp {
-  const { config, node, kube, clock, signal } = options;
+  const { config, node, cluster, kube, clock, signal } = options;
   const log = options.log.child({ node: node.name });
   const metrics: Metrics = createMetrics({
     node: node.name,
@@ -56,16 +59,32 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       showState(metrics, apps);
     },
   });
-  const events = new Events({
+  const recorder =
+    cluster === undefined
+      ? undefined
+      : new Events({
+          client: kube,
+          clock,
+          log,
+          host: node.name,
+          onDropped: () => {
+            metrics.farlet_events_dropped_total.inc();
+          },
+        });
+  const events = recorder ?? loggedEvents(log);
+  const sources = new NodeSources({
+    config,
+    node,
     client: kube,
+    cluster,
+    onChanges: (changes) => {
+      pool.router.apply(changes);
+    },
     clock,
     log,
-    host: node.name,
-    onDropped: () => {
-      metrics.farlet_events_dropped_total.inc();
-    },
+    signal,
   });
-  const sources = buildSources({
+  const access = buildClusterAccess({
     kube,
     metrics,
     clock,
@@ -75,14 +94,15 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       for (const app of apps) app.objectsChanged(uids);
     },
   });
-  const hosts = node.hosts.map((each) => openHost(each, { metrics, clock, log }));
+  const hosts = node.hosts.map((each) => openHost(each, { ...options, metrics, log }));
+  const isPool = hosts.length > 1;
   const nodeHosts = hosts.map((host, index) => {
     const { labels = {}, drain = false } = node.hosts[index] ?? {};
     const app = (): HostApp | undefined => apps.find((other) => other.host === host);
     return new NodeHost({
       host,
       rootDir: node.rootDir,
-      labels: hostLabels({ name: host.name, labels }),
+      labels: isPool ? hostLabels({ name: host.name, labels }) : labels,
       drain,
       // both are asked for the first time when the node runs
       pleg: () => app()?.pleg() ?? { silentMs: undefined, thresholdMs: 0 },
@@ -96,7 +116,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     hosts: nodeHosts,
     isDraining: (host) => pool.isDraining(host),
     podsOn: (host) => pool.router.podsOf(host),
-    client: kube,
+    client: cluster === undefined ? undefined : kube,
     clock,
     log,
     events,
@@ -104,34 +124,39 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     reportMs: config.nodeStatusReportFrequency,
     leaseSeconds: config.nodeLeaseDurationSeconds,
   });
-  const podsListed = Promise.withResolvers<undefined>();
-  let podsAreKnown = false;
-  const shared = { ...options, log, sources, metrics, events, podsListed: podsListed.promise };
+  const shared = {
+    ...options,
+    log,
+    sources,
+    access,
+    metrics,
+    events,
+    hasCluster: cluster !== undefined,
+    isUnsettled: (uid: string) => pool.router.isUnsettled(uid),
+  };
   const apps: readonly HostApp[] = nodeHosts.flatMap((nodeHost, index) => {
     const host = hosts[index];
     return host === undefined ? [] : [buildHost({ ...shared, host, view: virtualNode.view(nodeHost) })];
   });
   const pool: NodePool = buildPool({ ...shared, hosts: nodeHosts, apps, virtualNode });
-  const changes = new PodChanges({ source: 'api', now: () => clock.now() });
 
-  const watchPods = (): Promise<void> =>
-    watchObjects<Pod>(
-      {
-        client: kube,
-        clock,
-        log,
-        path: paths.pods,
-        what: 'pods',
-        fieldSelector: `spec.nodeName=${node.name}`,
-        onEvent: (event) => {
-          pool.router.apply(changes.apply(event));
-          if (event.type !== 'reset') return;
-          podsAreKnown = true;
-          podsListed.resolve(undefined);
-        },
-      },
-      { signal },
-    );
+  /** The cluster, once its API server has told which it is. */
+  const followCluster = async (): Promise<void> => {
+    if (cluster === undefined) return;
+    await sources.clusterKnown;
+    const { services, runtimeClasses } = access;
+    const ready = Promise.all([
+      // a host of several may be away for long: each of them waits for itself alone
+      ...(isPool ? [] : apps.map(({ clusterRelisted }) => clusterRelisted)),
+      services.synced,
+      runtimeClasses.synced,
+      virtualNode.registered,
+    ]).then(() => {
+      sources.releaseCluster();
+      for (const app of apps) app.mirrorAll();
+    });
+    await Promise.all([services.run(signal), runtimeClasses.run(signal), ready]);
+  };
 
   return {
     name: node.name,
@@ -142,21 +167,21 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       if (found === undefined) throw new Error(`node ${node.name} has no host`);
       return found;
     },
-    podsAreKnown: () => podsAreKnown,
+    podsAreKnown: sources.areKnown.bind(sources),
     run: async () => {
       await Promise.all([
         virtualNode.run(signal),
-        events.run(signal),
-        sources.services.run(signal),
-        sources.runtimeClasses.run(signal),
-        watchPods(),
+        recorder?.run(signal),
+        sources.run(),
+        followCluster(),
         pool.run(),
         ...apps.map((app) => app.run()),
       ]);
     },
     stop: async (rest) => {
-      const stopped = Promise.all(apps.map((app) => app.stop()));
-      await Promise.all([stopped, stopped.then(() => events.flush(rest))]);
+      await Promise.all(apps.map((app) => app.idle()));
+      await recorder?.flush(rest);
+      await Promise.all(apps.map((app) => app.close()));
     },
   };
 }
@@ -168,7 +193,7 @@ function identity({ config, node, nodeIP }: NodeAppOptions) {
     ip: nodeIP,
     port: node.port,
     labels: node.labels,
-    hostLabels: poolLabels(node.hosts),
+    hostLabels: node.hosts.length > 1 ? poolLabels(node.hosts) : (node.hosts[0]?.labels ?? {}),
     maxPods: config.maxPods,
     systemReserved: reserved.system,
     kubeReserved: reserved.kube,
@@ -182,10 +207,22 @@ function identity({ config, node, nodeIP }: NodeAppOptions) {
 }
 
 function openHost(
-  config: HostConfig,
-  { metrics, clock, log }: { metrics: Metrics; clock: Clock; log: Log },
+  address: HostConfig,
+  {
+    metrics,
+    config,
+    node,
+    clock,
+    log,
+  }: Pick<NodeAppOptions, 'config' | 'node' | 'clock' | 'log'> & { metrics: Metrics },
 ): Host {
-  const link = openLink(config, { clock, log });
+  const link = openLink(address, {
+    clock,
+    log,
+    // the cluster may not be known yet
+    owner: { node: node.name, cluster: staticOwner(node) },
+    cgroupDriver: config.cgroupDriver,
+  });
   const cri = connectCri({
     endpoint: link.cri(),
     host: link.name,
@@ -215,10 +252,11 @@ function showState(metrics: Metrics, apps: readonly HostApp[]): void {
       states.flatMap(({ containers }) => containers).filter((each) => each.state === state).length,
     );
   }
-  metrics.kubelet_desired_pods.set(
-    { static: '' },
-    apps.reduce((sum, { table }) => sum + table.size, 0),
-  );
+  const pods = apps.flatMap(({ table }) => table.all());
+  const staticPods = pods.filter(isStaticPod).length;
+  metrics.kubelet_desired_pods.set({ static: '' }, pods.length - staticPods);
+  metrics.kubelet_desired_pods.set({ static: 'true' }, staticPods);
+  metrics.kubelet_mirror_pods.set(apps.reduce((sum, app) => sum + app.mirrorPods(), 0));
   showVolumeTotals(
     metrics,
     apps.flatMap((app) => app.volumeTotals()),

@@ -33,6 +33,7 @@ export interface NodeManagersOptions {
   readonly config: Config;
   readonly host: Host;
   readonly paths: HostPaths;
+  /** labels of everything that this node has on the runtime */
   readonly owner: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly log: Log;
@@ -42,6 +43,10 @@ export interface NodeManagersOptions {
   readonly cache: RuntimeCache;
   readonly table: PodTable;
   readonly workers: PodWorkers;
+  /** every source has told of its pods; before, any pod may be somebody's */
+  readonly haveAllSources: () => boolean;
+  /** the node has yet to find out whether the pod is this host's */
+  readonly isUnsettled: (uid: string) => boolean;
   readonly collector: GarbageCollector;
   readonly volumes: PodVolumes;
   readonly pullAccess: PullAccess;
@@ -60,7 +65,7 @@ export interface NodeManagers {
   pressures(): readonly NodePressure[];
   admit(pod: Pod): ReturnType<typeof refusedUnderPressure>;
   seen(changes: readonly PodLifecycleEvent[]): void;
-  /** Until the signal aborts; only once every source has reported, as before that everything looks like an orphan. */
+  /** Until the signal aborts. */
   run(): Promise<void>;
 }
 
@@ -88,7 +93,10 @@ export function buildManagers(options: NodeManagersOptions): NodeManagers {
     return at === undefined || at === 'finished';
   };
   const isUnknown = (uid: string): boolean =>
-    table.get(uid) === undefined && workers.state(uid) === undefined;
+    options.haveAllSources() &&
+    table.get(uid) === undefined &&
+    workers.state(uid) === undefined &&
+    !options.isUnsettled(uid);
   /** ShouldPodContentBeRemoved: what is left of pods that are gone, or were evicted, serves nobody. */
   const isForgettable = (uid: string): boolean =>
     isUnknown(uid) || (workers.state(uid)?.at === 'finished' && options.reasonOf(uid) === 'Evicted');

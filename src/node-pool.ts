@@ -1,4 +1,5 @@
 /** How a node's pods get to their host, and what becomes of them when that is lost or drained. Composition only. */
+import type { ClusterAccess } from './cluster-access.ts';
 import type { Config, NodeConfig } from './config/schema.ts';
 import type { HostApp } from './host-app.ts';
 import type { KubeConnection } from './kube/connect.ts';
@@ -11,7 +12,6 @@ import type { Log } from './model/log.ts';
 import { podReference } from './model/pod-ref.ts';
 import type { NodeHost } from './node/node-host.ts';
 import type { VirtualNode } from './node/virtual-node.ts';
-import type { NodeSources } from './node-sources.ts';
 import { rejectedStatus } from './pods/merge-status.ts';
 import { drainedHosts, hostKey } from './pool/host-labels.ts';
 import { HostKeeper } from './pool/host-keeper.ts';
@@ -28,7 +28,7 @@ export interface NodePoolOptions {
   /** one for each of the hosts, in their order */
   readonly apps: readonly HostApp[];
   readonly virtualNode: VirtualNode;
-  readonly sources: NodeSources;
+  readonly access: ClusterAccess;
   readonly events: EventRecorder;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -45,9 +45,9 @@ export interface NodePool {
 const TICK_MS = 2_000;
 
 export function buildPool(options: NodePoolOptions): NodePool {
-  const { config, node, kube, hosts, apps, virtualNode, sources, events, metrics, clock, log, signal } =
+  const { config, node, kube, hosts, apps, virtualNode, access, events, metrics, clock, log, signal } =
     options;
-  const { status, services, runtimeClasses } = sources;
+  const { status, runtimeClasses } = access;
   const isDraining = (name: string): boolean =>
     hosts.some((host) => host.name === name && host.drain) ||
     drainedHosts(virtualNode.node()?.metadata.annotations).has(name);
@@ -169,8 +169,6 @@ export function buildPool(options: NodePoolOptions): NodePool {
     isDraining,
     run: async () => {
       if (hosts.length === 1) return;
-      await Promise.all([services.synced, runtimeClasses.synced, virtualNode.registered]);
-      router.open();
       await Promise.all([watchNode(), tick()]);
     },
   };

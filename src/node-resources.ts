@@ -175,7 +175,7 @@ export class NodeResources {
   async ready(seen: Promise<unknown>): Promise<void> {
     const { config, host, view, events, clock, log, signal } = this.#options;
     if (config.cpuManagerPolicy === 'none') return;
-    await Promise.all([seen, view.registered]);
+    await Promise.all([seen, view.known]);
     const { cpus: named, milliCpu } = reservations(config);
     const options = config.cpuManagerPolicyOptions;
     for (;;) {
@@ -311,7 +311,7 @@ export class NodeResources {
   /** Resolves each time the host has become ready: at once the first time, if it is. */
   async #hostReady({ again, signal }: { again: boolean; signal: AbortSignal }): Promise<void> {
     const { host, view } = this.#options;
-    await view.registered;
+    await view.known;
     if (!again && host.state().at === 'ready') return;
     await new Promise<void>((resolve) => {
       let wasLost = !again;

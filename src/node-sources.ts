@@ -1,75 +1,146 @@
-/** What a node knows of its cluster beside its pods, and how it tells their status: one for all its hosts. Composition only. */
-import { Collection } from './kube/collection.ts';
+/** Where a node's pods come from, put together: manifests and the API server, and which of them may be acted on when. Composition only. */
+import type { Config, NodeConfig } from './config/schema.ts';
+import { parseYaml } from './config/yaml.ts';
 import type { KubeConnection } from './kube/connect.ts';
 import { paths } from './kube/paths.ts';
-import { PodObjects } from './kube/pod-objects.ts';
-import { StatusWriter } from './kube/status-writer.ts';
-import { Tokens } from './kube/tokens.ts';
-import { volumeObjects } from './kube/volume-objects.ts';
-import type { RuntimeClass, Service } from './model/kube.ts';
+import { watchObjects } from './kube/watch.ts';
+import type { Pod } from './model/kube.ts';
+import { labels } from './model/labels.ts';
 import type { Log } from './model/log.ts';
-import { mergePodStatus } from './pods/merge-status.ts';
-import type { Metrics } from './telemetry/metrics.ts';
+import type { PodChange } from './model/pod-update.ts';
+import { HeldView } from './sources/held-view.ts';
+import { ManifestFolder } from './sources/manifest-folder.ts';
+import { PodChanges, type PodView } from './sources/pod-changes.ts';
+import { staticOwner } from './sources/static-owner.ts';
+import { orAbort } from './util/abort.ts';
 import type { Clock } from './util/clock.ts';
 
 export interface NodeSourcesOptions {
-  readonly kube: KubeConnection;
-  readonly metrics: Metrics;
-  /** a ConfigMap or Secret came, changed or went; the pods that refer to it */
-  readonly onObject: (podUids: readonly string[]) => void;
+  readonly config: Config;
+  readonly node: NodeConfig;
+  readonly client: Pick<KubeConnection, 'get' | 'stream'>;
+  /** UID of the cluster's kube-system namespace, as soon as the API server has told; undefined: there is none */
+  readonly cluster: Promise<string> | undefined;
+  readonly onChanges: (changes: readonly PodChange[]) => void;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
-export interface NodeSources {
-  readonly objects: PodObjects;
-  readonly services: Collection<Service>;
-  readonly runtimeClasses: Collection<RuntimeClass>;
-  readonly tokens: Tokens;
-  readonly status: StatusWriter;
-  readonly volumeObjects: ReturnType<typeof volumeObjects>;
-}
+/** Pods of each source are held back until that source may be judged (docs/adr/0006). */
+export class NodeSources {
+  /** what marks the sandboxes of static pods as this node's */
+  readonly staticOwner: string;
+  /** resolves when the cluster is known; never, if there is none */
+  readonly clusterKnown: Promise<unknown>;
+  readonly #options: NodeSourcesOptions;
+  readonly #apiPods: HeldView;
+  #clusterId: string | undefined;
+  /** has been read once */
+  readonly #listed = { api: false, file: false };
+  /** and the loop was told */
+  readonly #told = { api: false, file: false };
 
-export function buildSources(options: NodeSourcesOptions): NodeSources {
-  const { kube, metrics, onObject, clock, log, signal } = options;
-  const shared = { client: kube, clock, log };
-  return {
-    objects: new PodObjects({ ...shared, signal, onChange: onObject }),
-    services: new Collection<Service>({
-      ...shared,
-      path: paths.services,
-      what: 'services',
-      reduce: reduceService,
-    }),
-    runtimeClasses: new Collection<RuntimeClass>({
-      ...shared,
-      path: paths.runtimeClasses,
-      what: 'runtime classes',
-    }),
-    tokens: new Tokens(shared),
-    status: new StatusWriter({
-      ...shared,
-      signal,
-      merge: mergePodStatus,
-      onWritten: (seconds) => {
-        metrics.kubelet_pod_status_sync_duration_seconds.observe(seconds);
+  constructor(options: NodeSourcesOptions) {
+    const { node, cluster, signal } = options;
+    this.#options = options;
+    this.staticOwner = staticOwner(node);
+    this.#apiPods = new HeldView(this.#tracked('api'));
+    this.clusterKnown =
+      cluster === undefined
+        ? new Promise(() => undefined)
+        : orAbort(cluster, signal).then((id) => {
+            this.#clusterId = id;
+          });
+    // whoever waits for it hears of it; nobody need wait
+    this.clusterKnown.catch(() => undefined);
+  }
+
+  /** undefined until the API server has told, and without one */
+  get clusterId(): string | undefined {
+    return this.#clusterId;
+  }
+
+  /** Whether a sandbox or container of this node's name is this node's. Its answer changes once, when the cluster is known. */
+  owns({ [labels.cluster]: owner }: Readonly<Record<string, string>>): boolean {
+    return owner === this.staticOwner || (this.#clusterId !== undefined && owner === this.#clusterId);
+  }
+
+  /** Every source has told of its pods: what none of them names is nobody's. */
+  haveAll(): boolean {
+    return this.#isComplete(this.#told);
+  }
+
+  /** What is asked about pods can be answered; `withoutApi`: also while the API server has never been reached. */
+  areKnown({ withoutApi }: { withoutApi: boolean }): boolean {
+    const api = this.#listed.api || (withoutApi && this.#clusterId === undefined);
+    return this.#isComplete({ ...this.#listed, api });
+  }
+
+  /** The cluster's pods may be acted on. */
+  releaseCluster(): void {
+    this.#apiPods.release();
+  }
+
+  async run(): Promise<void> {
+    await Promise.all([this.#readManifests(), this.#watchCluster()]);
+  }
+
+  #isComplete(has: { readonly api: boolean; readonly file: boolean }): boolean {
+    const { node, cluster } = this.#options;
+    return (has.file || node.staticPodPath === undefined) && (has.api || cluster === undefined);
+  }
+
+  #tracked(source: 'api' | 'file'): (view: PodView) => void {
+    const { onChanges, clock } = this.#options;
+    const changes = new PodChanges({ source, now: () => clock.now() });
+    return (view) => {
+      onChanges(changes.apply(view));
+      // a turn later the loop has them
+      if (view.type === 'reset')
+        clock.after(0, () => {
+          this.#told[source] = true;
+        });
+    };
+  }
+
+  async #readManifests(): Promise<void> {
+    const { config, node, clock, log, signal } = this.#options;
+    if (node.staticPodPath === undefined) return;
+    const tell = this.#tracked('file');
+    const folder = new ManifestFolder({
+      path: node.staticPodPath,
+      node: node.name,
+      everyMs: config.fileCheckFrequency,
+      parse: parseYaml,
+      clock,
+      log,
+      onPods: (pods) => {
+        tell({ type: 'reset', items: pods });
+        this.#listed.file = true;
       },
-    }),
-    volumeObjects: volumeObjects(kube),
-  };
-}
+    });
+    await folder.run(signal);
+  }
 
-/** Only what environments are made of. */
-function reduceService({ metadata, spec }: Service): Service {
-  return {
-    metadata: {
-      ...(metadata?.name === undefined ? {} : { name: metadata.name }),
-      ...(metadata?.namespace === undefined ? {} : { namespace: metadata.namespace }),
-    },
-    spec: {
-      ...(spec?.clusterIP === undefined ? {} : { clusterIP: spec.clusterIP }),
-      ports: spec?.ports ?? [],
-    },
-  };
+  async #watchCluster(): Promise<void> {
+    const { client, node, cluster, clock, log, signal } = this.#options;
+    if (cluster === undefined) return;
+    await this.clusterKnown;
+    await watchObjects<Pod>(
+      {
+        client,
+        clock,
+        log,
+        path: paths.pods,
+        what: 'pods',
+        fieldSelector: `spec.nodeName=${node.name}`,
+        onEvent: (event) => {
+          this.#apiPods.apply(event);
+          if (event.type === 'reset') this.#listed.api = true;
+        },
+      },
+      { signal },
+    );
+  }
 }

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { connectCri } from '../../src/cri/connect.ts';
 import { useNamespace, type ContainerStatusJson, type Namespace } from '../harness/namespace.ts';
 import { shell } from '../harness/pods.ts';
 import { outcome } from '../harness/processes.ts';
@@ -140,7 +141,19 @@ for (const node of world.nodes) {
         async () => (await namespace.kubectl(['get', 'pods'])) === '',
         60_000,
       );
-      await namespace.wait('the host to be empty', async () => (await host().containers()).length === 0);
+      const isEmpty = async (): Promise<boolean> => {
+        const { sandboxes, containers } = await sandboxesAndContainers(host().socket);
+        return sandboxes.length + containers.length === 0;
+      };
+      // what then is left must be what the runtime refuses
+      await namespace.wait('the host to be empty', isEmpty, 20_000).catch(() => undefined);
+      assert.deepEqual(await removable(host().socket), []);
+      // all tasks, those that the runtime's CRI has lost sight of included
+      const tasks = (await host().ctr(['tasks', 'ls'])).split('\n').slice(1);
+      assert.deepEqual(
+        tasks.filter((line) => line.trim() !== '' && !line.includes('STOPPED')),
+        [],
+      );
       assert.deepEqual(readdirSync(`${host().folder}/farlet/pods`), []);
       assert.equal(
         (await outcome(['grep', '-c', `${host().folder}/farlet`, '/proc/self/mountinfo'])).stdout.trim(),
@@ -153,6 +166,32 @@ for (const node of world.nodes) {
 /** A runtime gives a start up when its caller dies: then a container that never ran has an attempt to its name. */
 function wasRestarted({ restartCount, lastState }: ContainerStatusJson): boolean {
   return restartCount > 0 && !(restartCount === 1 && lastState?.terminated?.reason === 'StartError');
+}
+
+/**
+ * What the runtime holds and lets go when asked. A containerd whose caller dies in the middle of a start may refuse for ever to
+ * remove the container, and with it its sandbox (containerd issue 11037): then nothing of it may run any more.
+ */
+async function removable(socket: string): Promise<string[]> {
+  const { sandboxes, containers } = await sandboxesAndContainers(socket);
+  const cri = connectCri({ endpoint: { target: `unix:${socket}` }, host: socket });
+  const refuses = (removal: Promise<unknown>): Promise<boolean> =>
+    removal.then(
+      () => false,
+      (error: unknown) => String(error).includes('cannot delete running task'),
+    );
+  try {
+    const left: string[] = [];
+    for (const { id, name, running } of containers)
+      if (running || !(await refuses(cri.removeContainer({ container_id: id }, { timeoutMs: 10_000 }))))
+        left.push(`${name} ${id}`);
+    for (const { id, ready } of sandboxes)
+      if (ready || !(await refuses(cri.removePodSandbox({ pod_sandbox_id: id }, { timeoutMs: 10_000 }))))
+        left.push(`sandbox ${id}`);
+    return left;
+  } finally {
+    cri.close();
+  }
 }
 
 /** Pods with more than one ready sandbox, or with two live containers of one name. */

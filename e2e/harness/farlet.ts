@@ -20,7 +20,10 @@ export interface Farlet {
   readonly pid: () => number;
 }
 
-export type FarletHost = Pick<TestHost, 'name' | 'endpoint' | 'folder' | 'address' | 'cgroupRoot' | 'ssh'>;
+export type FarletHost = Pick<
+  TestHost,
+  'name' | 'endpoint' | 'folder' | 'address' | 'cgroupRoot' | 'ssh' | 'tls'
+>;
 
 export interface FarletOptions {
   readonly folder: string;
@@ -33,13 +36,15 @@ export interface FarletOptions {
   readonly node?: (host: FarletHost) => Readonly<Record<string, unknown>>;
   /** the Nodes' InternalIP, and where their kubelet API listens; default: loopback */
   readonly nodeIP?: string;
+  /** false: no kubeconfig is given and none can be found */
+  readonly withKubeconfig?: boolean;
   /** default: true */
   readonly start?: boolean;
   readonly detached?: boolean;
 }
 
 export async function startFarlet(options: FarletOptions): Promise<Farlet> {
-  const { folder, plane, hosts, detached = false, nodeIP = '127.0.0.1' } = options;
+  const { folder, plane, hosts, detached = false, nodeIP = '127.0.0.1', withKubeconfig = true } = options;
   mkdirSync(folder, { recursive: true });
   const [healthzPort = 0, metricsPort = 0, ...ports] = await freePorts(2 + hosts.length);
   const config = {
@@ -58,7 +63,7 @@ export async function startFarlet(options: FarletOptions): Promise<Farlet> {
       nodeIP,
       rootDir: `${host.folder}/farlet`,
       cgroupRoot: host.cgroupRoot,
-      hosts: [{ name: 'box', endpoint: host.endpoint, ssh: host.ssh }],
+      hosts: [{ name: 'box', endpoint: host.endpoint, ...access(host) }],
       ...options.node?.(host),
     })),
     ...options.config,
@@ -86,12 +91,15 @@ export async function startFarlet(options: FarletOptions): Promise<Farlet> {
           'run',
           '--config',
           configFile,
-          '--kubeconfig',
-          plane.kubeconfig,
+          ...(withKubeconfig ? ['--kubeconfig', plane.kubeconfig] : []),
           '--log-format',
           'json',
         ],
-        { logFile, detached },
+        {
+          logFile,
+          detached,
+          ...(withKubeconfig ? {} : { env: { HOME: folder, KUBECONFIG: '' } }),
+        },
       );
     },
     stop: async (signal) => {
@@ -100,4 +108,8 @@ export async function startFarlet(options: FarletOptions): Promise<Farlet> {
   };
   if (options.start !== false) farlet.start();
   return farlet;
+}
+
+function access({ endpoint, ssh, tls }: FarletHost): Record<string, unknown> {
+  return endpoint.startsWith('tcp:') ? { tls, helperImage: 'localhost/busybox:1' } : { ssh };
 }

@@ -16,6 +16,7 @@ export interface TestHost {
   readonly cgroupRoot: string;
   /** what farlet's configuration says of it besides the endpoint */
   readonly ssh?: { readonly privateKeyFile: string; readonly knownHostsFile: string };
+  readonly tls?: { readonly caFile: string; readonly certFile: string; readonly keyFile: string };
   /** the address under which the host sees the machine that tests run on */
   readonly outside: string;
   /** containerd's */

@@ -47,7 +47,14 @@ export class Authority {
 
   async issue(
     name: string,
-    subject: { cn: string; o?: string; sans?: readonly string[]; usage: 'clientAuth' | 'serverAuth' },
+    subject: {
+      cn: string;
+      o?: string;
+      sans?: readonly string[];
+      usage: 'clientAuth' | 'serverAuth';
+      /** below 0: it has expired; default: ten years */
+      days?: number;
+    },
   ): Promise<KeyPair> {
     const base = `${this.folder}/${name}`;
     const extensions = [
@@ -78,7 +85,7 @@ export class Authority {
       'x509',
       '-req',
       '-days',
-      '3650',
+      String(subject.days ?? 3650),
       '-in',
       `${base}.csr`,
       '-CA',

@@ -1,15 +1,18 @@
 /**
  * A machine of its own, as good as: network, mounts and processes apart from this one's, with its own /etc, /var, /run,
- * its sshd and its containerd. Nothing of it can be reached but over its address.
+ * its containerd, and its sshd or containerd's TCP listener. Nothing of it can be reached but over its address.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { containerd2, imageArchive } from './cache.ts';
 import { cniConfig, type TestHost } from './host.ts';
+import { Authority } from './pki.ts';
 import { eventually, outcome, run, start, tail, type Outcome, type Running } from './processes.ts';
 
 export interface RemoteHost extends TestHost {
   readonly address: string;
   readonly ssh: { readonly privateKeyFile: string; readonly knownHostsFile: string };
+  /** of hosts on tcp: who issued the certificates of both ends */
+  readonly authority?: Authority;
   /** the link as seen from both ends: packets are dropped, nobody is told */
   cutLink(): Promise<void>;
   mendLink(): Promise<void>;
@@ -23,6 +26,8 @@ export interface RemoteHostOptions {
   readonly name: string;
   readonly version: '1.6' | '2';
   readonly folder: string;
+  /** default: ssh; a host on tcp has no sshd */
+  readonly link?: 'ssh' | 'tcp';
   /** who logs in; operator is no root but has sudo */
   readonly user?: 'root' | 'operator';
   /** more lines for sshd_config */
@@ -32,9 +37,11 @@ export interface RemoteHostOptions {
 }
 
 const SOCKET = '/run/containerd/containerd.sock';
+/** of containerd on hosts on tcp */
+const PORTS = { grpc: 10010, stream: 10011 };
 
 export async function startRemoteHost(options: RemoteHostOptions): Promise<RemoteHost> {
-  const { name, version, folder, user = 'root' } = options;
+  const { name, version, folder, user = 'root', link = 'ssh' } = options;
   const disk = `${folder}/disk`;
   mkdirSync(disk, { recursive: true, mode: 0o700 });
   const number = await claimNumber();
@@ -44,6 +51,7 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   const keys = await makeKeys(folder, address);
   const { sshd = [], sshdEnd = [] } = options;
   await makeEtc(disk, { keys, version, subnet: `10.215.${number}.0/24`, sshd, sshdEnd });
+  const tls = link === 'tcp' ? await listenOnTcp(disk, { folder, version, address }) : undefined;
   let boots = 0;
   let init: Running | undefined;
   const running = new Map<string, Running>();
@@ -60,6 +68,8 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   const inside = (command: readonly string[]): Promise<Outcome> => outcome(enter(command));
   const ctr = async (args: readonly string[]): Promise<string> =>
     run(enter([`${bin}/ctr`, '-a', SOCKET, '-n', 'k8s.io', ...args]));
+  // the pod by which farlet works on a host on tcp is no pod of the node, which has the host's name
+  const notTheHelper = `labels."farlet.dev/helper"!=${name}`;
   const launch = (what: string, command: readonly string[]): void => {
     running.set(what, start(`${what}-${name}`, enter(command), { logFile: `${folder}/${what}.log` }));
   };
@@ -94,7 +104,7 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     boots += 1;
     init = await startInit(folder, { holder: holder.pid, boot: boots });
     await startContainerd();
-    await startSshd();
+    if (link === 'ssh') await startSshd();
   };
   const within = (args: readonly string[]): Promise<string> =>
     run(['nsenter', '-t', String(holder.pid), '-n', 'ip', ...args]);
@@ -106,12 +116,14 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     outside: `10.214.${number}.1`,
     logFile: `${folder}/containerd.log`,
     address,
-    endpoint: `ssh://${user}@${address}${SOCKET}`,
+    endpoint: link === 'tcp' ? `tcp://${address}:${PORTS.grpc}` : `ssh://${user}@${address}${SOCKET}`,
+    ...tls,
     ssh: { privateKeyFile: keys.user, knownHostsFile: keys.knownHosts },
     inside,
     ctr,
     pid: () => running.get('containerd')?.pid ?? -1,
-    containers: async () => (await ctr(['containers', 'ls', '-q'])).split('\n').filter((id) => id !== ''),
+    containers: async () =>
+      (await ctr(['containers', 'ls', '-q', notTheHelper])).split('\n').filter((id) => id !== ''),
     kill: () => halt('containerd'),
     start: startContainerd,
     cutLink: async () => {
@@ -264,13 +276,17 @@ async function makeEtc(
   const { keys, version, subnet, sshd, sshdEnd } = of;
   const etc = `${disk}/etc`;
   await run(['cp', '-a', '/etc', etc]);
-  const users = readFileSync(`${etc}/passwd`, 'utf8');
+  // homes of their own: start-up files of this machine's shells are none of the host's
+  const users = readFileSync(`${etc}/passwd`, 'utf8').replace(
+    /^root:.*$/m,
+    'root:x:0:0:root:/var/lib/root:/bin/sh',
+  );
   writeFileSync(`${etc}/passwd`, `${users}operator:x:4711:4711::/var/lib/operator:/bin/sh\n`);
   writeFileSync(`${etc}/shadow`, `${readFileSync(`${etc}/shadow`, 'utf8')}operator:*:19000:0:99999:7:::\n`);
   writeFileSync(`${etc}/group`, `${readFileSync(`${etc}/group`, 'utf8')}operator:x:4711:\n`);
   mkdirSync(`${etc}/sudoers.d`, { recursive: true });
   writeFileSync(`${etc}/sudoers.d/operator`, 'operator ALL=(ALL) NOPASSWD: ALL\n', { mode: 0o440 });
-  mkdirSync(`${disk}/var/lib/operator`, { recursive: true });
+  for (const each of ['root', 'operator']) mkdirSync(`${disk}/var/lib/${each}`, { recursive: true });
   await run(['cp', keys.host, `${etc}/ssh/host_key`]);
   mkdirSync(`${etc}/ssh/users`, { recursive: true });
   for (const each of ['root', 'operator']) await run(['cp', `${keys.user}.pub`, `${etc}/ssh/users/${each}`]);
@@ -322,4 +338,46 @@ function containerdConfig(version: '1.6' | '2'): string {
     bin_dir = "/usr/lib/cni"
     conf_dir = "/etc/cni/net.d"
 `;
+}
+
+/** Mutual TLS for the CRI, TLS for streams; what the host has of it lies on its own disk. */
+async function listenOnTcp(
+  disk: string,
+  of: { folder: string; version: '1.6' | '2'; address: string },
+): Promise<{ tls: NonNullable<TestHost['tls']>; authority: Authority }> {
+  const { folder, version, address } = of;
+  const authority = await Authority.create(`${folder}/pki`, 'hosts');
+  const [server, client] = await Promise.all([
+    authority.issue('server', { cn: 'host', sans: [`IP:${address}`], usage: 'serverAuth' }),
+    authority.issue('client', { cn: 'farlet', usage: 'clientAuth' }),
+  ]);
+  const at = '/etc/containerd/tls';
+  mkdirSync(`${disk}${at}`, { recursive: true, mode: 0o700 });
+  await run(['cp', authority.cert, `${disk}${at}/ca.crt`]);
+  await run(['cp', server.cert, `${disk}${at}/server.crt`]);
+  await run(['cp', server.key, `${disk}${at}/server.key`]);
+  // the one says where it is, the other leaves that to whoever reads its URLs
+  const streams = version === '2' ? '0.0.0.0' : address;
+  const text = `
+[grpc]
+  tcp_address = "${address}:${PORTS.grpc}"
+  tcp_tls_ca = "${at}/ca.crt"
+  tcp_tls_cert = "${at}/server.crt"
+  tcp_tls_key = "${at}/server.key"
+`;
+  const cri = `  disable_tcp_service = false
+  stream_server_address = "${streams}"
+  stream_server_port = "${PORTS.stream}"
+  enable_tls_streaming = true
+`;
+  const pair = `[plugins."io.containerd.grpc.v1.cri".x509_key_pair_streaming]
+  tls_cert_file = "${at}/server.crt"
+  tls_key_file = "${at}/server.key"
+`;
+  const file = `${disk}/etc/containerd/config.toml`;
+  const before = readFileSync(file, 'utf8').replace(/^ *stream_server_port.*\n/m, '');
+  const head = '[plugins."io.containerd.grpc.v1.cri"]\n';
+  const plugin = before.includes(head) ? before.replace(head, head + cri) : `${before}${head}${cri}`;
+  writeFileSync(file, plugin + pair + text);
+  return { tls: { caFile: authority.cert, certFile: client.cert, keyFile: client.key }, authority };
 }

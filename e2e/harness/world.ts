@@ -6,10 +6,10 @@ import { startFarlet, type Farlet, type FarletOptions } from './farlet.ts';
 import { startHost, type HostOptions, type TestHost } from './host.ts';
 import { startRemoteHost, type RemoteHost, type RemoteHostOptions } from './remote-host.ts';
 
-/** A host on this machine, or one that is reached over ssh. */
+/** A host on this machine, or one that is reached over ssh or tcp. */
 export type WorldHost =
   | (Omit<HostOptions, 'folder'> & { readonly link?: 'unix' })
-  | (Omit<RemoteHostOptions, 'folder'> & { readonly link: 'ssh' });
+  | (Omit<RemoteHostOptions, 'folder'> & { readonly link: 'ssh' | 'tcp' });
 
 export interface World {
   readonly folder: string;
@@ -21,7 +21,7 @@ export interface World {
   /** every farlet started so far */
   readonly farlets: readonly Farlet[];
   host(name: string): TestHost;
-  /** one that is reached over ssh */
+  /** one that is reached over ssh or tcp */
   remote(name: string): RemoteHost;
   /** One more host, torn down with the world. */
   startHost(options: WorldHost): Promise<TestHost>;
@@ -83,7 +83,8 @@ export function useWorld(options: WorldOptions = {}): World {
     remote: (name) => started(remotes.get(name), `remote host ${name}`),
     startHost: async (more) => {
       const at = `${folder}/${more.name}`;
-      if (more.link === 'ssh') return keep(await startRemoteHost({ ...more, folder: at }), remotes);
+      if (more.link === 'ssh' || more.link === 'tcp')
+        return keep(await startRemoteHost({ ...more, folder: at }), remotes);
       return keep(await startHost({ ...more, folder: at }));
     },
     startFarlet: async (name, more) => {

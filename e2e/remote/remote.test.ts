@@ -1,4 +1,4 @@
-/** What travels over ssh besides pods' lives: logs, streams, probes from the host's side, `farlet check`. */
+/** What travels over ssh and tcp besides pods' lives: logs, streams, probes from the host's side, `farlet check`. */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
@@ -12,6 +12,8 @@ const world = useWorld({
   hosts: [
     { name: 'ssh-1-6', version: '1.6', link: 'ssh', user: 'operator' },
     { name: 'ssh-2', version: '2', link: 'ssh' },
+    { name: 'tcp-1-6', version: '1.6', link: 'tcp' },
+    { name: 'tcp-2', version: '2', link: 'tcp' },
   ],
 });
 
@@ -102,23 +104,26 @@ describe('farlet check', () => {
       ...['--kubeconfig', world.plane.kubeconfig],
     ]);
 
-  it('finds hosts over ssh in order', async () => {
+  it('finds far hosts in order, and leaves nothing on them', async () => {
     const { stdout, code } = await check(world.farlet.configFile);
     assert.equal(code, 0, stdout);
     for (const node of world.nodes)
       for (const what of ['runtime', 'files', 'dial'])
         assert.match(stdout, new RegExp(`^ok +${node}/box ${what}`, 'm'));
+    const ofCheck = ['containers', 'ls', '-q', 'labels."farlet.dev/helper-cluster"==farlet-check'];
+    for (const node of world.nodes) assert.equal((await world.remote(node).ctr(ofCheck)).trim(), '');
   });
 
   it('shows the fingerprint of a host whose key is not known, and what to do', async () => {
     const config = JSON.parse(readFileSync(world.farlet.configFile, 'utf8')) as {
-      nodes: { hosts: { ssh: { knownHostsFile: string } }[] }[];
+      nodes: { hosts: { ssh?: { knownHostsFile: string } }[] }[];
     };
     const [remote] = world.nodes.map((node) => world.remote(node));
     assert.ok(remote);
     const empty = `${world.folder}/empty_known_hosts`;
     writeFileSync(empty, '');
-    for (const { hosts } of config.nodes) for (const { ssh } of hosts) ssh.knownHostsFile = empty;
+    for (const { hosts } of config.nodes)
+      for (const { ssh } of hosts) if (ssh !== undefined) ssh.knownHostsFile = empty;
     const file = `${world.folder}/unknown.yaml`;
     writeFileSync(file, JSON.stringify(config));
     const { stdout, code } = await check(file);

@@ -1,4 +1,4 @@
-/** The main job, on a real control plane and both containerds, here (`make test`) or over ssh (`make test-remote`). */
+/** The main job, on a real control plane and both containerds, here (`make test`) or over ssh or tcp (`make test-remote`). */
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:net';
 import { describe, it } from 'node:test';
@@ -15,7 +15,12 @@ const overSsh: readonly WorldHost[] = [
   { name: 'ssh-1-6', version: '1.6', link: 'ssh' },
   { name: 'ssh-2', version: '2', link: 'ssh', user: 'operator' },
 ];
-const world = useWorld({ hosts: process.env.FARLET_E2E_LINK === 'ssh' ? overSsh : here });
+const overTcp: readonly WorldHost[] = [
+  { name: 'tcp-1-6', version: '1.6', link: 'tcp' },
+  { name: 'tcp-2', version: '2', link: 'tcp' },
+];
+const links: Readonly<Record<string, readonly WorldHost[]>> = { ssh: overSsh, tcp: overTcp };
+const world = useWorld({ hosts: links[process.env.FARLET_E2E_LINK ?? ''] ?? here });
 
 for (const node of world.nodes) {
   describe(`on ${node}`, () => {

@@ -1,5 +1,6 @@
 /** Whether hosts' endpoints and their keys can be used. */
 import { parseSshEndpoint } from '../model/ssh-endpoint.ts';
+import { parseTcpEndpoint } from '../model/tcp-endpoint.ts';
 import type { Config } from './schema.ts';
 
 type Host = Config['nodes'][number]['hosts'][number];
@@ -19,26 +20,48 @@ export function endpointProblems({ nodes }: Config, checks: EndpointChecks): str
 }
 
 function hostProblems(host: Host, at: string, checks: EndpointChecks): string[] {
-  const { endpoint, ssh } = host;
+  const { endpoint } = host;
   const url = URL.parse(endpoint);
   const quoted = JSON.stringify(endpoint);
   switch (url?.protocol) {
     case 'unix:':
       if (url.host !== '' || url.pathname.length < 2)
         return [`${at}.endpoint: ${quoted} names no socket; use unix:///path/to.sock`];
-      return ssh === undefined ? [] : [`${at}.ssh: only ssh endpoints have it, and this one is ${quoted}`];
-    case 'ssh:': {
-      const parsed = parseSshEndpoint(endpoint);
+      return foreignKeys(host, at, 'unix');
+    case 'ssh:':
       return [
-        ...('problem' in parsed ? [`${at}.endpoint: ${quoted}: ${parsed.problem}`] : []),
+        ...unusable(parseSshEndpoint(endpoint), `${at}.endpoint: ${quoted}`),
         ...sshProblems(host, at, checks),
+        ...foreignKeys(host, at, 'ssh'),
       ];
-    }
+    case 'tcp:':
+      return [
+        ...unusable(parseTcpEndpoint(endpoint), `${at}.endpoint: ${quoted}`),
+        ...(host.tls === undefined
+          ? [`${at}.tls: missing; a tcp endpoint needs caFile, certFile and keyFile`]
+          : []),
+        ...foreignKeys(host, at, 'tcp'),
+      ];
     default:
       return [
-        `${at}.endpoint: ${quoted} is not supported by this version; use unix:///path/to.sock or ssh://user@host/path/to.sock`,
+        `${at}.endpoint: ${quoted} is not supported by this version; use unix:///path/to.sock, ssh://user@host/path/to.sock or tcp://host:port`,
       ];
   }
+}
+
+function unusable(parsed: object, prefix: string): string[] {
+  return 'problem' in parsed ? [`${prefix}: ${String(parsed.problem)}`] : [];
+}
+
+const owners = { ssh: 'ssh', tls: 'tcp', helperImage: 'tcp' } as const;
+
+function foreignKeys(host: Host, at: string, scheme: 'unix' | 'ssh' | 'tcp'): string[] {
+  return (Object.keys(owners) as (keyof typeof owners)[])
+    .filter((key) => host[key] !== undefined && owners[key] !== scheme)
+    .map(
+      (key) =>
+        `${at}.${key}: only ${owners[key]} endpoints have it, and this one is ${JSON.stringify(host.endpoint)}`,
+    );
 }
 
 function sshProblems({ ssh }: Host, at: string, { unreadable, agentSocket }: EndpointChecks): string[] {

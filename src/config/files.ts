@@ -10,17 +10,40 @@ interface Loaded<T> {
 
 /** One sentence for each file that can't be used: the key, the file, what was found, what is wanted. */
 export function badFiles(config: Config): string[] {
-  const { tlsCertFile, tlsPrivateKeyFile, authentication } = config;
+  return [...serverFiles(config), ...hostFiles(config)];
+}
+
+function serverFiles({ tlsCertFile, tlsPrivateKeyFile, authentication }: Config): string[] {
   if ((tlsCertFile === undefined) !== (tlsPrivateKeyFile === undefined))
     return ['tlsCertFile and tlsPrivateKeyFile go together: set both or none'];
-  const cert = load('tlsCertFile', tlsCertFile, certificate);
-  const key = load('tlsPrivateKeyFile', tlsPrivateKeyFile, privateKey);
   const clientCa = load('authentication.x509.clientCAFile', authentication.x509.clientCAFile, certificate);
+  const pair = { certFile: tlsCertFile, keyFile: tlsPrivateKeyFile };
+  return [...badPair(pair, { certKey: 'tlsCertFile', keyKey: 'tlsPrivateKeyFile' }), ...clientCa.problems];
+}
+
+/** What tcp endpoints are reached with. */
+function hostFiles({ nodes }: Config): string[] {
+  return nodes.flatMap(({ hosts }, n) =>
+    hosts.flatMap(({ tls }, h) => {
+      if (tls === undefined) return [];
+      const at = `nodes[${String(n)}].hosts[${String(h)}].tls`;
+      const pair = badPair(tls, { certKey: `${at}.certFile`, keyKey: `${at}.keyFile` });
+      return [...load(`${at}.caFile`, tls.caFile, certificate).problems, ...pair];
+    }),
+  );
+}
+
+function badPair(
+  { certFile, keyFile }: { certFile: string | undefined; keyFile: string | undefined },
+  { certKey, keyKey }: { certKey: string; keyKey: string },
+): string[] {
+  const cert = load(certKey, certFile, certificate);
+  const key = load(keyKey, keyFile, privateKey);
   const strangers =
     cert.value !== undefined && key.value !== undefined && !cert.value.checkPrivateKey(key.value)
-      ? [`tlsPrivateKeyFile: ${tlsPrivateKeyFile ?? ''} is not the key of the certificate in tlsCertFile`]
+      ? [`${keyKey}: ${keyFile ?? ''} is not the key of the certificate in ${certKey}`]
       : [];
-  return [...cert.problems, ...key.problems, ...strangers, ...clientCa.problems];
+  return [...cert.problems, ...key.problems, ...strangers];
 }
 
 function load<T>(key: string, file: string | undefined, parse: (data: Buffer) => T): Loaded<T> {

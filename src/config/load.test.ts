@@ -66,6 +66,11 @@ describe('configuration', () => {
       ],
     },
     {
+      name: 'static pods where several hosts could have them',
+      text: `${head}nodes:\n- {name: a, staticPodPath: /tmp, hosts: [{name: g, endpoint: "unix:///a.sock"}, {name: h, endpoint: "tcp://h:1"}]}`,
+      expect: [/^nodes\[0\]\.staticPodPath: the node has 2 hosts/],
+    },
+    {
       name: 'a label that is not for hosts',
       text: `${head}nodes:\n- {name: a, hosts: [{name: h, endpoint: "unix:///a.sock", labels: {disk: ssd}}]}`,
       expect: [/hosts\[0\]\.labels\.disk.*Invalid key/],
@@ -141,8 +146,28 @@ describe('configuration', () => {
     },
     {
       name: 'a link that is not there yet',
+      text: `${head}nodes:\n- {name: a, hosts: [{name: h, endpoint: "http://h:1"}]}`,
+      expect: [/not supported by this version; use unix.*, ssh:.* or tcp:/],
+    },
+    {
+      name: 'a tcp host without certificates',
       text: `${head}nodes:\n- {name: a, hosts: [{name: h, endpoint: "tcp://h:1"}]}`,
-      expect: [/not supported by this version; use unix.* or ssh:/],
+      expect: [/^nodes\[0\]\.hosts\[0\]\.tls: missing; .*caFile, certFile and keyFile/],
+    },
+    {
+      name: 'certificates of a tcp host that are none, and an endpoint without a port',
+      text: `${head}nodes:\n- {name: a, hosts: [{name: h, endpoint: "tcp://h", tls: {caFile: /nope, certFile: "${own}", keyFile: "${own}"}}]}`,
+      expect: [
+        /^nodes\[0\]\.hosts\[0\]\.endpoint: "tcp:\/\/h": name the port/,
+        /^nodes\[0\]\.hosts\[0\]\.tls\.caFile: \/nope can't be read/,
+        /tls\.certFile: .* holds no certificate in PEM form/,
+        /tls\.keyFile: .* holds no private key in PEM form/,
+      ],
+    },
+    {
+      name: 'keys of one link on another',
+      text: `${head}nodes:\n- {name: a, hosts: [{name: h, endpoint: "unix:///c.sock", helperImage: x}]}`,
+      expect: [/^nodes\[0\]\.hosts\[0\]\.helperImage: only tcp endpoints have it/],
     },
     {
       name: 'an ssh host without keys',

@@ -2,8 +2,13 @@
 import type { Config } from './schema.ts';
 
 export function poolProblems({ nodes }: Config): string[] {
-  return nodes.flatMap(({ hosts }, n) =>
-    hosts.flatMap((host, h) => {
+  return nodes.flatMap(({ hosts, staticPodPath }, n) => [
+    ...(hosts.length > 1 && staticPodPath !== undefined
+      ? [
+          `nodes[${n}].staticPodPath: the node has ${hosts.length} hosts, and where a static pod is to run is not stored anywhere; give the host that is to have them a node of its own`,
+        ]
+      : []),
+    ...hosts.flatMap((host, h) => {
       const place = `nodes[${n}].hosts[${h}]`;
       const earlier = hosts.slice(0, h);
       return [
@@ -22,7 +27,7 @@ export function poolProblems({ nodes }: Config): string[] {
           : []),
       ];
     }),
-  );
+  ]);
 }
 
 function isLocal({ endpoint }: { endpoint: string }): boolean {

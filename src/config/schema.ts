@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { defaultEvictionHard } from '../model/eviction-thresholds.ts';
 import { parseCpuSet } from '../model/cpu-set.ts';
-import { duration } from './units.ts';
+import { duration, durationBetween } from './units.ts';
 
 const dnsName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const port = (byDefault: number) => z.number().int().min(0).max(65_535).default(byDefault);
@@ -27,6 +27,16 @@ const ssh = z.strictObject({
     .describe('the keys that hosts may have, as ssh-keyscan writes them; no others are accepted'),
 });
 
+const tls = z.strictObject({
+  caFile: z.string().describe("the authority that issued the host's certificates, in PEM form"),
+  certFile: z
+    .string()
+    .describe(
+      "farlet's certificate, issued by the authority in containerd's tcp_tls_ca; read anew when it changes",
+    ),
+  keyFile: z.string().describe('its key'),
+});
+
 const host = z.strictObject({
   name: z
     .string()
@@ -35,7 +45,7 @@ const host = z.strictObject({
   endpoint: z
     .string()
     .describe(
-      'where its runtime is: unix:///run/containerd/containerd.sock or ssh://user@host:port/run/containerd/containerd.sock',
+      'where its runtime is: unix:///run/containerd/containerd.sock, ssh://user@host:port/run/containerd/containerd.sock or tcp://host:port',
     ),
   ssh: ssh.optional().describe('how to log in, for ssh endpoints'),
   labels: z
@@ -58,6 +68,14 @@ const host = z.strictObject({
     .describe(
       'in a pool: take no new pods and evict those it has; the Node annotation farlet.dev/drain (names, with commas) does the same',
     ),
+  tls: tls.optional().describe('certificates, for tcp endpoints'),
+  helperImage: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'image of the pod through which a tcp endpoint reaches files and network of its host; default: docker.io/library/busybox:1.37.0',
+    ),
 });
 
 const node = z.strictObject({
@@ -74,6 +92,13 @@ const node = z.strictObject({
       "the Node's InternalIP; default: the POD_IP variable, else the address of the route to the API server",
     ),
   port: port(10_250).describe("port of this node's kubelet API, one per node"),
+  staticPodPath: z
+    .string()
+    .startsWith('/')
+    .optional()
+    .describe(
+      "a folder of pod manifests, or one manifest, on farlet's own disk: static pods, run without an API server, too",
+    ),
   rootDir: z
     .string()
     .startsWith('/')
@@ -116,6 +141,17 @@ export const configSchema = z.strictObject({
   podEvictionTimeout: duration('5m').describe(
     'in a pool: how long a host may not answer before its pods are deleted, so that they are replaced',
   ),
+  fileCheckFrequency: duration('20s').describe(
+    'how often manifests are read again; changes are noticed at once where the file system tells',
+  ),
+  crashLoopBackOff: z
+    .strictObject({
+      maxContainerRestartPeriod: durationBetween('5m', { minMs: 1_000, maxMs: 300_000 }).describe(
+        'the longest wait before a container that keeps ending is started again, 1s to 5m',
+      ),
+    })
+    .prefault({})
+    .describe('how long containers that keep ending wait'),
   serializeImagePulls: z
     .boolean()
     .optional()

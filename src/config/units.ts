@@ -24,3 +24,10 @@ export function duration(byDefault: string) {
       return z.NEVER;
     });
 }
+
+/** A duration within bounds, both allowed. */
+export function durationBetween(byDefault: string, { minMs, maxMs }: { minMs: number; maxMs: number }) {
+  return duration(byDefault).refine((ms) => ms >= minMs && ms <= maxMs, {
+    message: `must be at least ${minMs / 1000}s and at most ${maxMs / 1000}s`,
+  });
+}

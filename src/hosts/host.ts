@@ -70,11 +70,13 @@ export class Host implements RuntimeHost {
   async #look(signal: AbortSignal): Promise<HostObservation> {
     const options = { signal, timeoutMs: ANSWER_MS };
     try {
-      const [version, status] = await Promise.all([
+      const [version, status, problem] = await Promise.all([
         this.#version ?? this.cri.version({}, options),
         this.cri.status({}, options),
+        this.link.problem?.({ signal }),
       ]);
       this.#version = version;
+      if (problem !== undefined) return { ok: false, error: problem };
       return observation(version, status);
     } catch (error) {
       signal.throwIfAborted();

@@ -25,8 +25,18 @@ export interface HostLink {
   cri(): CriEndpoint;
   /** Why the host can't be reached, on links that have a connection of their own and know. */
   fault?(): string | undefined;
+  /**
+   * What the link itself lacks on a host whose runtime answers, after trying for a few seconds to mend it. Asked with
+   * every look at the runtime: asks nothing of the host while all is well.
+   */
+  problem?(options: { signal: AbortSignal }): Promise<string | undefined>;
   /** Opens a TCP connection from the host's network. Rejects with HostError. */
   dial(target: DialTarget, options: { signal: AbortSignal }): Promise<Duplex>;
+  /**
+   * Opens a connection to the runtime's streaming server, secured and verified, for a URL that it gave out; on links that
+   * reach that server on their own. Without it the URL is dialed from the host.
+   */
+  dialStream?(url: URL, options: { signal: AbortSignal }): Promise<Duplex>;
   readonly files: HostFiles;
   close(): Promise<void>;
 }

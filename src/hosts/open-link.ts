@@ -2,8 +2,11 @@
 import { HostError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Clock } from '../util/clock.ts';
+import { DEFAULT_HELPER_IMAGE, type HelperOwner } from './helper-spec.ts';
 import type { HostLink } from './link.ts';
 import { sshLink } from './ssh-link.ts';
+import { tcpLink } from './tcp-link.ts';
+import type { TlsFiles } from './tls-files.ts';
 import { unixLink } from './unix-link.ts';
 
 /** A host as the configuration names it. */
@@ -17,13 +20,27 @@ export interface HostAddress {
         readonly agentSocket?: string | undefined;
       }
     | undefined;
+  readonly tls?: TlsFiles | undefined;
+  readonly helperImage?: string | undefined;
 }
 
-/** `unix:` and `ssh:` endpoints; others throw, as they do when the configuration is read. */
-export function openLink(host: HostAddress, { clock, log }: { clock: Clock; log: Log }): HostLink {
-  const { name, endpoint, ssh } = host;
+export interface OpenLinkOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly owner: HelperOwner;
+  readonly cgroupDriver: 'cgroupfs' | 'systemd';
+  /** what the link needs on the host goes with it */
+  readonly temporary?: boolean;
+}
+
+/** `unix:`, `ssh:` and `tcp:` endpoints; others throw, as they do when the configuration is read. */
+export function openLink(host: HostAddress, options: OpenLinkOptions): HostLink {
+  const { name, endpoint, ssh, tls, helperImage = DEFAULT_HELPER_IMAGE } = host;
+  const { clock, log, temporary = false } = options;
   if (endpoint.startsWith('unix:')) return unixLink({ name, endpoint });
   if (endpoint.startsWith('ssh:') && ssh !== undefined)
     return sshLink({ name, endpoint, credentials: ssh, clock, log });
+  if (endpoint.startsWith('tcp:') && tls !== undefined)
+    return tcpLink({ ...options, name, endpoint, tls, helperImage, temporary });
   throw new HostError('invalid', name, `${name}: no link for ${endpoint}`);
 }

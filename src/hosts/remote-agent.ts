@@ -64,7 +64,8 @@ export class RemoteAgent {
     stream.write(remoteProgram);
     stream.write(`${this.#key}\n`);
     const cancel = options.clock.after(GREETING_MS, () => {
-      this.#end(`no greeting within ${String(GREETING_MS / 1000)}s`);
+      const seconds = String(GREETING_MS / 1000);
+      this.#end(`no greeting within ${seconds}s: see whether start-up files of the login shell hang there`);
     });
     this.#greeted.promise.then(cancel, cancel);
   }
@@ -72,6 +73,11 @@ export class RemoteAgent {
   /** Resolves when the program runs; rejects if it can't. */
   get ready(): Promise<undefined> {
     return this.#greeted.promise;
+  }
+
+  /** It can't be used any more: every request is refused. */
+  get over(): boolean {
+    return this.#over;
   }
 
   /** how many requests have no answer yet */

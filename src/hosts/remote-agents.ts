@@ -181,17 +181,29 @@ export class RemoteAgents {
       });
       const entry: Entry = { agent, slow: false };
       await agent.ready;
+      // it may have ended in the same turn as it greeted: nothing would ever take it out again
+      if (agent.over) throw new HostError('unavailable', host, `${host}: the remote shell ended`);
       this.#entries.add(entry);
     } catch (error) {
       failure = error;
     }
     this.#opening -= 1;
-    if (failure !== undefined) {
-      // refused while others live: there are no more sessions to be had
-      if (this.#entries.size > 0) this.#refusedAt = clock.monotonic();
-      else if (this.#opening === 0) this.#failQueued(failure);
-    }
+    if (failure !== undefined) this.#notOpened(failure);
     this.#dispatch();
+  }
+
+  /**
+   * An agent could not be had. While others live or are being opened, there are no more sessions to be had and those
+   * are what is waited for: opening another for each that fails would never end on a link that fails at once.
+   */
+  #notOpened(failure: unknown): void {
+    if (this.#entries.size > 0 || this.#opening > 0) {
+      this.#refusedAt = this.#options.clock.monotonic();
+      return;
+    }
+    // none could be had: that says nothing of how many there may be
+    this.#refusedAt = -Infinity;
+    this.#failQueued(failure);
   }
 
   #failQueued(error: unknown): void {

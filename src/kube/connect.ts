@@ -1,5 +1,8 @@
 /** The API server over undici, with the credentials that the Kubernetes client reads from a kubeconfig or a pod. */
+import { existsSync } from 'node:fs';
 import type { RequestOptions as HttpsOptions } from 'node:https';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { Agent, ProxyAgent, type buildConnector, type Dispatcher } from 'undici';
 import { FarletError, KubeError, messageOf } from '../model/errors.ts';
@@ -51,6 +54,16 @@ interface Access {
   readonly headers: Record<string, string>;
   readonly readAt: number;
   readonly identity: string;
+}
+
+/** Whether anything says where the API server is: the file given, a pod's service account, or the usual places. */
+export function isClusterConfigured(kubeconfig: string | undefined): boolean {
+  return (
+    kubeconfig !== undefined ||
+    process.env.KUBERNETES_SERVICE_HOST !== undefined ||
+    (process.env.KUBECONFIG ?? '') !== '' ||
+    existsSync(join(homedir(), '.kube', 'config'))
+  );
 }
 
 /** Loads credentials at once (throws FarletError `invalid` for a file that can't be used) and connects lazily. */

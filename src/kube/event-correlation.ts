@@ -1,4 +1,5 @@
 /** Which events are sent, merged or dropped (client-go: tools/record/events_cache.go). Pure but for its memory, which is bounded. */
+import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { CoreEvent, ObjectReference } from '../model/kube.ts';
 import { rfc3339 } from '../util/clock.ts';
@@ -23,15 +24,23 @@ export type EventWrite =
   /** the same event again: only count, time and message are patched */
   | { readonly kind: 'repeat'; readonly namespace: string; readonly name: string; readonly event: CoreEvent };
 
+/** What is needed of an event to tell of it again; its key has the rest. Thousands are kept. */
 interface Seen {
-  event: CoreEvent;
+  readonly name: string;
+  readonly first: string;
+  readonly count: number;
+}
+
+interface Similar {
+  readonly since: number;
+  readonly messages: readonly string[];
 }
 
 export class EventCorrelation {
   readonly #component: string;
   readonly #host: string;
   readonly #seen = new LRUCache<string, Seen>({ max: CACHE });
-  readonly #similar = new LRUCache<string, { messages: Set<string>; since: number }>({ max: CACHE });
+  readonly #similar = new LRUCache<string, Similar>({ max: CACHE });
   readonly #budgets = new LRUCache<string, { tokens: number; at: number }>({ max: CACHE });
   #counter = 0;
 
@@ -45,27 +54,34 @@ export class EventCorrelation {
     if (!this.#spend(input.about, now)) return undefined;
     const { about, type, reason } = input;
     const message = this.#merged(input, now);
-    const key = [objectKey(about), about.fieldPath ?? '', type, reason, message].join('\u0000');
+    const key = digest([objectKey(about), about.fieldPath ?? '', type, reason, message]);
     const time = rfc3339(now);
-    const seen = this.#seen.get(key);
-    if (seen !== undefined) {
-      seen.event = { ...seen.event, count: (seen.event.count ?? 1) + 1, lastTimestamp: time, message };
-      return {
-        kind: 'repeat',
-        namespace: seen.event.metadata.namespace ?? '',
-        name: seen.event.metadata.name ?? '',
-        event: seen.event,
-      };
-    }
-    this.#counter += 1;
+    const before = this.#seen.get(key);
+    const seen: Seen =
+      before === undefined
+        ? { name: this.#name(about, now), first: time, count: 1 }
+        : { ...before, count: before.count + 1 };
+    this.#seen.set(key, seen);
     const namespace = about.namespace ?? 'default';
-    const event: CoreEvent = {
+    const event = this.#event({ ...input, message }, { seen, namespace, time });
+    return before === undefined
+      ? { kind: 'create', event }
+      : { kind: 'repeat', namespace, name: seen.name, event };
+  }
+
+  #name({ name = '' }: ObjectReference, now: number): string {
+    this.#counter += 1;
+    return `${name}.${(BigInt(now) * 1_000_000n + BigInt(this.#counter % 1_000_000)).toString(16)}`;
+  }
+
+  #event(
+    { about, type, reason, message }: EventInput,
+    { seen, namespace, time }: { seen: Seen; namespace: string; time: string },
+  ): CoreEvent {
+    return {
       apiVersion: 'v1',
       kind: 'Event',
-      metadata: {
-        namespace,
-        name: `${about.name ?? ''}.${(BigInt(now) * 1_000_000n + BigInt(this.#counter % 1_000_000)).toString(16)}`,
-      },
+      metadata: { namespace, name: seen.name },
       involvedObject: about,
       type,
       reason,
@@ -73,21 +89,22 @@ export class EventCorrelation {
       source: { component: this.#component, host: this.#host },
       reportingComponent: this.#component,
       reportingInstance: this.#host,
-      firstTimestamp: time,
+      firstTimestamp: seen.first,
       lastTimestamp: time,
-      count: 1,
+      count: seen.count,
     };
-    this.#seen.set(key, { event });
-    return { kind: 'create', event };
   }
 
   #merged({ about, type, reason, message }: EventInput, now: number): string {
-    const key = [objectKey(about), about.fieldPath ?? '', type, reason].join('\u0000');
-    let group = this.#similar.get(key);
-    if (group === undefined || now - group.since > SIMILAR_MS) group = { messages: new Set(), since: now };
-    this.#similar.set(key, group);
-    if (group.messages.size < SIMILAR) group.messages.add(message);
-    return group.messages.size < SIMILAR || group.messages.has(message)
+    const key = digest([objectKey(about), about.fieldPath ?? '', type, reason]);
+    const told = digest([message]);
+    const held = this.#similar.get(key);
+    const { since, messages } =
+      held === undefined || now - held.since > SIMILAR_MS ? { since: now, messages: [] } : held;
+    const isNew = !messages.includes(told);
+    const kept = isNew && messages.length < SIMILAR ? [...messages, told] : messages;
+    this.#similar.set(key, { since, messages: kept });
+    return kept.length < SIMILAR || kept.includes(told)
       ? message
       : `(combined from similar events): ${message}`;
   }
@@ -100,6 +117,11 @@ export class EventCorrelation {
     this.#budgets.set(key, { tokens: allowed ? tokens - 1 : tokens, at: now });
     return allowed;
   }
+}
+
+/** A short stand-in for long texts: the caches hold thousands. */
+function digest(parts: readonly string[]): string {
+  return createHash('sha256').update(parts.join('\u0000')).digest('base64');
 }
 
 function objectKey(about: ObjectReference): string {

@@ -27,6 +27,7 @@ export class Events implements EventRecorder {
   readonly #correlation: EventCorrelation;
   readonly #queue: EventWrite[] = [];
   #wake: (() => void) | undefined;
+  #heeded: AbortSignal | undefined;
   #idle = Promise.resolve();
 
   constructor(options: EventsOptions) {
@@ -69,14 +70,16 @@ export class Events implements EventRecorder {
   }
 
   #arrival(signal: AbortSignal): Promise<void> {
+    // one listener for all waits: many others listen to the same signal, and to leave again is to search among them
+    if (this.#heeded !== signal) {
+      this.#heeded = signal;
+      signal.addEventListener('abort', () => this.#wake?.(), { once: true });
+    }
     return new Promise((resolve) => {
-      const done = (): void => {
-        signal.removeEventListener('abort', done);
+      this.#wake = () => {
         this.#wake = undefined;
         resolve();
       };
-      this.#wake = done;
-      signal.addEventListener('abort', done, { once: true });
     });
   }
 

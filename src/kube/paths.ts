@@ -7,6 +7,7 @@ function namespaced(resource: string, namespace: string, name?: string): string 
 
 export const paths = {
   pods: `${core}/pods`,
+  podsIn: (namespace: string) => namespaced('pods', namespace),
   pod: (namespace: string, name: string) => namespaced('pods', namespace, name),
   podStatus: (namespace: string, name: string) => `${namespaced('pods', namespace, name)}/status`,
   podEviction: (namespace: string, name: string) => `${namespaced('pods', namespace, name)}/eviction`,

@@ -2,13 +2,16 @@
  * Writes pod statuses (pkg/kubelet/status/status_manager.go).
  *
  * I1. The newest status of a pod wins; one write per pod is under way at a time.
- * I2. Nothing is written that the API server already has.
+ * I2. Nothing is written that the API server already has, and nothing twice in a row that it does not keep as sent.
  * I3. A write carries the pod's UID: the server refuses it (409) if the name now belongs to another pod. That makes
  *     the kubelet's read before each write needless, since the watch keeps the object at hand: one round trip, not two.
+ * I4. A static pod's status goes to its mirror, once there is one.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { kindOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
-import type { Pod, PodStatus } from '../model/kube.ts';
+import type { Pod, PodCondition, PodStatus } from '../model/kube.ts';
+import { isMirrorPod, isStaticPod } from '../model/pod-source.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import { Lane } from '../util/lane.ts';
@@ -23,6 +26,8 @@ export interface DesiredStatus {
   readonly status: PodStatus;
   /** a terminal phase is held back while containers may still run */
   readonly mayRun: boolean;
+  /** ms that it may wait for a newer one, which is then all that is written; absent: none */
+  readonly lingerMs?: number;
 }
 
 export interface StatusWriterOptions {
@@ -36,10 +41,19 @@ export interface StatusWriterOptions {
 }
 
 interface Entry {
+  /** the object that the status is written to; of a static pod its manifest, until it has a mirror */
   pod: Pod;
+  /** UID of a mirror that the API server has no more: what is wished for waits for the next */
+  gone?: string;
   desired: DesiredStatus | undefined;
   writing: Promise<void> | undefined;
   wishedAt: number | undefined;
+  /** what was last found to differ: asked several times for each write */
+  compared?: { desired: DesiredStatus; api: PodStatus | undefined; patch: object | undefined };
+  /** what the API server was last sent and did not keep as it was: to send it again would change nothing */
+  inVain: object | undefined;
+  /** ends the wait for a newer status */
+  lingering: (() => void) | undefined;
 }
 
 export class StatusWriter {
@@ -61,28 +75,52 @@ export class StatusWriter {
   observed(pod: Pod): void {
     const entry = this.#entries.get(pod.metadata.uid);
     if (entry === undefined) {
-      this.#entries.set(pod.metadata.uid, {
-        pod,
-        desired: undefined,
-        writing: undefined,
-        wishedAt: undefined,
-      });
+      this.#entries.set(pod.metadata.uid, newEntry(pod));
       return;
     }
-    if (isNewer(pod, entry.pod)) entry.pod = pod;
+    if (isNewer(pod, entry.pod)) {
+      const { status = {} } = entry.pod;
+      // what a write answered is shown once more by the watch
+      const version = pod.metadata.resourceVersion;
+      const isSame = version !== undefined && version === entry.pod.metadata.resourceVersion;
+      entry.pod = isSame ? { ...pod, status } : pod;
+    }
     this.#write(entry);
+  }
+
+  /**
+   * The mirror of a static pod, by the static pod's UID; undefined once it is gone. What the status says since
+   * when a condition holds is taken over from a mirror that a former run of farlet has written.
+   */
+  mirrored(pod: Pod, mirror: Pod | undefined): void {
+    const entry = this.#entries.get(pod.metadata.uid);
+    if (mirror === undefined) {
+      if (entry !== undefined) entry.pod = pod;
+      return;
+    }
+    const first = entry === undefined || isStaticPod(entry.pod);
+    const desired = entry?.desired;
+    const next: Entry = entry ?? newEntry(mirror);
+    this.#entries.set(pod.metadata.uid, next);
+    const isOther = next.pod.metadata.uid !== mirror.metadata.uid;
+    if (isOther) next.inVain = undefined;
+    if (isOther || isNewer(mirror, next.pod)) next.pod = mirror;
+    if (first && desired !== undefined)
+      next.desired = { ...desired, status: withTimesOf(desired.status, mirror.status ?? {}) };
+    this.#write(next);
   }
 
   /** Wants the pod's status to be this. Never blocks. */
   set(pod: Pod, desired: DesiredStatus): void {
-    const entry = this.#entries.get(pod.metadata.uid) ?? {
-      pod,
-      desired: undefined,
-      writing: undefined,
-      wishedAt: undefined,
-    };
+    const entry = this.#entries.get(pod.metadata.uid) ?? newEntry(pod);
     this.#entries.set(pod.metadata.uid, entry);
     entry.desired = desired;
+    if (desired.lingerMs === undefined) this.#endLinger(entry);
+    else
+      entry.lingering ??= this.#options.clock.after(desired.lingerMs, () => {
+        this.#endLinger(entry);
+        this.#write(entry);
+      });
     this.#write(entry);
   }
 
@@ -105,36 +143,60 @@ export class StatusWriter {
 
   /** Resolves when nothing waits to be written for the pod. */
   async settled(uid: string): Promise<void> {
-    await this.#entries.get(uid)?.writing;
+    const entry = this.#entries.get(uid);
+    if (entry !== undefined) await this.#settle(entry);
   }
 
   async flush(): Promise<void> {
-    await Promise.all([...this.#entries.values()].map((entry) => entry.writing ?? Promise.resolve()));
+    await Promise.all([...this.#entries.values()].map((entry) => this.#settle(entry)));
   }
 
   forget(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (entry !== undefined) this.#endLinger(entry);
     this.#entries.delete(uid);
   }
 
+  async #settle(entry: Entry): Promise<void> {
+    this.#endLinger(entry);
+    this.#write(entry);
+    // what is wished for as a write ends begins another one
+    while (entry.writing !== undefined) await entry.writing;
+  }
+
+  #endLinger(entry: Entry): void {
+    entry.lingering?.();
+    entry.lingering = undefined;
+  }
+
   #write(entry: Entry): void {
-    if (entry.writing !== undefined || this.#patch(entry) === undefined) return;
+    const waits = entry.writing !== undefined || entry.lingering !== undefined;
+    if (waits || this.#patch(entry) === undefined) return;
     const { clock, log, signal } = this.#options;
     entry.wishedAt ??= clock.monotonic();
-    entry.writing = this.#untilWritten(entry)
+    const writing = this.#untilWritten(entry)
       .catch((error: unknown) => {
         const { name, namespace, uid } = entry.pod.metadata;
         if (!signal.aborted)
           log.error({ err: error, pod: name, namespace, uid }, 'status could not be written');
       })
       .finally(() => {
-        entry.writing = undefined;
+        if (entry.writing === writing) entry.writing = undefined;
+        // what was wished for as the last write ended
+        if (!signal.aborted) this.#write(entry);
       });
+    entry.writing = writing;
   }
 
   #patch(entry: Entry): object | undefined {
-    if (entry.desired === undefined) return undefined;
-    const api = entry.pod.status ?? {};
-    return statusPatch(api, this.#options.merge(api, entry.desired.status, { mayRun: entry.desired.mayRun }));
+    const { desired, pod, compared } = entry;
+    if (desired === undefined || isStaticPod(pod) || entry.gone === pod.metadata.uid) return undefined;
+    if (compared?.desired === desired && compared.api === pod.status)
+      return isDeepStrictEqual(compared.patch, entry.inVain) ? undefined : compared.patch;
+    const api = pod.status ?? {};
+    const patch = statusPatch(api, this.#options.merge(api, desired.status, { mayRun: desired.mayRun }));
+    entry.compared = { desired, api: pod.status, patch };
+    return isDeepStrictEqual(patch, entry.inVain) ? undefined : patch;
   }
 
   async #untilWritten(entry: Entry): Promise<void> {
@@ -142,9 +204,10 @@ export class StatusWriter {
     for (let failures = 0; ;) {
       const { uid, namespace, name } = entry.pod.metadata;
       try {
+        let patch: object | undefined;
         const written = await this.#lane.run(signal, async () => {
           // what was wished for while this waited for its turn is part of it: a burst takes fewer writes
-          const patch = this.#patch(entry);
+          patch = this.#patch(entry);
           if (patch === undefined) return undefined;
           const path = paths.podStatus(namespace, name);
           return this.#options.client.patch<Pod>(
@@ -154,9 +217,14 @@ export class StatusWriter {
             { signal },
           );
         });
-        if (written === undefined) return;
+        if (written === undefined) {
+          // at once: what is wished for from here on starts a write of its own
+          entry.writing = undefined;
+          return;
+        }
         failures = 0;
-        if (isNewer(written, entry.pod))
+        // the mirror may have been replaced meanwhile
+        if (entry.pod.metadata.uid === uid && isNewer(written, entry.pod))
           entry.pod = {
             ...entry.pod,
             status: written.status ?? {},
@@ -164,12 +232,18 @@ export class StatusWriter {
           };
         onWritten?.((clock.monotonic() - (entry.wishedAt ?? clock.monotonic())) / 1000);
         entry.wishedAt = undefined;
-        if (this.#patch(entry) === undefined) return;
+        entry.inVain = undefined;
+        if (entry.pod.metadata.uid === uid && isDeepStrictEqual(this.#patch(entry), patch))
+          entry.inVain = patch;
+        if (entry.lingering !== undefined || this.#patch(entry) === undefined) return;
       } catch (error) {
         signal.throwIfAborted();
+        // the mirror was replaced meanwhile: the status is for the new one
+        if (entry.pod.metadata.uid !== uid) continue;
         if (kindOf(error) === 'not-found' || kindOf(error) === 'conflict') {
-          // the object is gone, or its name belongs to another pod by now
-          entry.desired = undefined;
+          // the object is gone, or its name belongs to another pod by now; a mirror comes again
+          if (isMirrorPod(entry.pod)) entry.gone = uid;
+          else entry.desired = undefined;
           return;
         }
         failures += 1;
@@ -178,6 +252,36 @@ export class StatusWriter {
       }
     }
   }
+}
+
+function newEntry(pod: Pod): Entry {
+  return {
+    pod,
+    desired: undefined,
+    writing: undefined,
+    wishedAt: undefined,
+    lingering: undefined,
+    inVain: undefined,
+  };
+}
+
+/** Start and transition times of a status that says the same. */
+function withTimesOf(status: PodStatus, former: PodStatus): PodStatus {
+  const startTime = former.startTime ?? status.startTime;
+  return {
+    ...status,
+    ...(startTime === undefined ? {} : { startTime }),
+    ...(status.conditions === undefined
+      ? {}
+      : { conditions: status.conditions.map((condition) => sinceBefore(condition, former)) }),
+  };
+}
+
+function sinceBefore(condition: PodCondition, former: PodStatus): PodCondition {
+  const before = (former.conditions ?? []).find(({ type }) => type === condition.type);
+  return before?.status === condition.status && before.lastTransitionTime !== undefined
+    ? { ...condition, lastTransitionTime: before.lastTransitionTime }
+    : condition;
 }
 
 function versionOf(pod: Pod): { resourceVersion?: string } {

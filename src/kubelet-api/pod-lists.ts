@@ -1,12 +1,21 @@
 /** /pods: what should run; /runningpods: what the runtime holds (pkg/kubelet GetPods, GetRunningPods). */
 import type { Pod } from '../model/kube.ts';
+import { isStaticPod } from '../model/pod-source.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
+import type { HostApp } from '../host-app.ts';
 import type { PodSource } from './find.ts';
 
 const head = { kind: 'PodList', apiVersion: 'v1', metadata: {} };
 
-export function podList(hosts: readonly PodSource[]): object {
-  return { ...head, items: hosts.flatMap(({ table }) => table.all()).map(listed) };
+export function podList(hosts: readonly Pick<HostApp, 'table' | 'status'>[]): object {
+  const items = hosts.flatMap(({ table, status }) =>
+    table.all().map((pod) => {
+      // the watch tells the others' status; a static pod's is only known here
+      const own = isStaticPod(pod) ? status.current(pod.metadata.uid) : undefined;
+      return listed(own === undefined ? pod : { ...pod, status: own });
+    }),
+  );
+  return { ...head, items };
 }
 
 /** A list's items carry neither their type nor who wrote which field. */

@@ -98,9 +98,12 @@ async function portForwardUrl(
   return (await app.host.cri.portForward({ pod_sandbox_id: sandbox.id, port }, { signal })).url;
 }
 
-/** The URL's host is the runtime's own view: it is dialed from its host. */
+/** The URL's host is the runtime's own view: it is dialed from its host, unless the link knows better. */
 async function dialUrl(app: HostApp, url: URL): Promise<Duplex> {
-  const socket = await app.host.link.dial(urlTarget(url), { signal: AbortSignal.timeout(DIAL_MS) });
+  const { link } = app.host;
+  const signal = AbortSignal.timeout(DIAL_MS);
+  if (link.dialStream !== undefined) return link.dialStream(url, { signal });
+  const socket = await link.dial(urlTarget(url), { signal });
   if (url.protocol !== 'https:') return socket;
   // the stream's token in the URL is what authenticates; the runtime's certificate is its own
   return tlsConnect({ socket, rejectUnauthorized: false });

@@ -24,4 +24,5 @@ export const annotations = {
   configMirror: 'kubernetes.io/config.mirror',
   /** on containers that have CPUs for themselves: which, so that a restarted farlet knows */
   exclusiveCpus: 'farlet.dev/exclusive-cpus',
+  configHash: 'kubernetes.io/config.hash',
 } as const;

@@ -15,9 +15,17 @@ export interface PodActions {
   /** attempt number of the sandbox to create, or of the one in use */
   readonly attempt: number;
   readonly kill: readonly ContainerKill[];
+  /** to be taken away, their logs kept, so that the pod begins anew in its sandbox; in this order */
+  readonly reset: readonly ContainerReset[];
   readonly startEphemeral: readonly PodContainer[];
   readonly startInit: readonly PodContainer[];
   readonly start: readonly PodContainer[];
+}
+
+export interface ContainerReset {
+  readonly container: ObservedContainer;
+  /** it has not ended by itself */
+  readonly kill: boolean;
 }
 
 export interface ContainerKill {
@@ -36,4 +44,5 @@ export type KillReason =
   | 'pod-deleted'
   | 'failed-post-start'
   | 'resized'
-  | 'obsolete';
+  | 'obsolete'
+  | 'restart-all';

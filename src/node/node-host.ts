@@ -35,6 +35,7 @@ export class NodeHost {
   readonly #options: NodeHostOptions;
   readonly #known = Promise.withResolvers<undefined>();
   #facts: HostFacts | undefined;
+  #looking: Promise<void> | undefined;
   #factsAt = -Infinity;
   #images: { at: number; list: Images } = { at: -Infinity, list: [] };
 
@@ -73,21 +74,27 @@ export class NodeHost {
     return readyProblems(this.host.state(), this.#options.pleg());
   }
 
-  /** Reads what the host is like, however long ago that was done. */
-  async look(signal: AbortSignal): Promise<HostFacts> {
+  async #look(signal: AbortSignal): Promise<void> {
     const { clock, rootDir } = this.#options;
     this.#facts = await readHostFacts(this.host.link.files, rootDir, { signal, known: this.#facts });
     this.#factsAt = clock.monotonic();
     this.#known.resolve(undefined);
-    return this.#facts;
   }
 
-  /** Looks again at what may have changed, as far as it is time to. */
+  /** Looks again at what may have changed, as far as it is time to; what is under way already is waited for. */
   async lookAgain(signal: AbortSignal): Promise<void> {
+    this.#looking ??= this.#lookOnce(signal).finally(() => {
+      this.#looking = undefined;
+    });
+    await this.#looking;
+  }
+
+  async #lookOnce(signal: AbortSignal): Promise<void> {
     const ready = this.host.state().at === 'ready';
+    const isOld = this.#options.clock.monotonic() - this.#factsAt >= FACTS_MS;
+    if (this.#facts === undefined || (ready && isOld)) await this.#look(signal);
     // a host that comes back may be another machine
-    if (!ready) this.#factsAt = -Infinity;
-    else if (this.#options.clock.monotonic() - this.#factsAt >= FACTS_MS) await this.look(signal);
+    else if (!ready) this.#factsAt = -Infinity;
     await this.#listImages(signal);
   }
 

@@ -1,11 +1,13 @@
 import type { HostFacts } from '../hosts/facts.ts';
-import type { ObjectReference, Taint } from '../model/kube.ts';
+import type { KubeNode, ObjectReference, Taint } from '../model/kube.ts';
 import type { NodeInfo } from '../model/node-info.ts';
 
 /** A node as one of its hosts sees it: capacity and labels are those of that host. */
 export interface NodeView {
-  /** Resolves when the Node is registered and this host has been looked at. */
-  readonly registered: Promise<unknown>;
+  /** Resolves when this host has been looked at: pods can be admitted, whether or not the Node is registered. */
+  readonly known: Promise<unknown>;
+  /** as the API server has it; undefined until it is registered */
+  node(): KubeNode | undefined;
   info(): NodeInfo;
   /** of the host; undefined before the first look */
   facts(): HostFacts | undefined;

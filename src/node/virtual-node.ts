@@ -43,7 +43,8 @@ export interface VirtualNodeOptions {
   readonly isDraining: (host: string) => boolean;
   /** the pods that a host of a pool has */
   readonly podsOn: (host: string) => readonly Pod[];
-  readonly client: KubeClient;
+  /** undefined: there is no API server, so there is nothing to register with */
+  readonly client: KubeClient | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly events: EventRecorder;
@@ -55,11 +56,16 @@ export interface VirtualNodeOptions {
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 7_000;
 const MAX_IMAGES = 50;
+/** How long the status of a pool waits for a host that takes its time. */
+const LOOK_MS = 3_000;
 const JITTER = 0.04;
 
 export class VirtualNode {
   readonly #options: VirtualNodeOptions;
+  readonly #known = Promise.withResolvers<undefined>();
   readonly #ready = Promise.withResolvers<undefined>();
+  /** the Node as it would be registered, for as long as it is not */
+  #local: KubeNode | undefined;
   #node: KubeNode | undefined;
   #reportedAt = -Infinity;
   #wake: (() => void) | undefined;
@@ -68,7 +74,7 @@ export class VirtualNode {
     this.#options = options;
   }
 
-  /** Resolves when the Node is registered and a host's facts are known. */
+  /** Resolves when the Node is registered and the facts of a host are known. */
   get registered(): Promise<unknown> {
     return this.#ready.promise;
   }
@@ -85,7 +91,8 @@ export class VirtualNode {
   /** The node as the host sees it. */
   view(host: NodeHost): NodeView {
     return {
-      registered: Promise.all([this.registered, host.known]),
+      known: Promise.all([this.#known.promise, host.known]),
+      node: () => this.#node,
       info: () => this.#infoFor(host),
       facts: () => host.facts(),
       taints: () => this.#node?.spec?.taints ?? [],
@@ -98,35 +105,16 @@ export class VirtualNode {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { client, clock, log, identity, leaseSeconds, hosts } = this.#options;
-    await this.#register(signal);
-    const unsubscribe = hosts.map(({ host }) =>
-      host.onChange(() => {
-        this.#wake?.();
-      }),
-    );
-    const lease = keepLease(
-      {
-        client,
-        clock,
-        log,
-        node: identity.name,
-        durationSeconds: leaseSeconds,
-        nodeUid: () => this.#node?.metadata.uid,
-      },
-      { signal },
-    );
-    try {
-      const others = hosts.map((host) => this.#learn(host, signal));
-      await Promise.all([lease, this.#statusLoop(signal), ...others]);
-    } finally {
-      for (const stop of unsubscribe) stop();
-    }
+    const { client, hosts } = this.#options;
+    await this.#learn(signal);
+    if (client === undefined) return this.#standAlone(signal);
+    await Promise.all([this.#serve(client, signal), ...hosts.map((host) => this.#learnHost(host, signal))]);
   }
 
   /** Reads the Node's labels and taints anew: somebody may just have changed them. */
   async refresh({ signal }: { signal: AbortSignal }): Promise<void> {
     const { client, identity } = this.#options;
+    if (client === undefined) return;
     this.observed(await client.get<KubeNode>(paths.node(identity.name), { signal }));
   }
 
@@ -145,20 +133,99 @@ export class VirtualNode {
     this.#wake?.();
   }
 
-  async #register(signal: AbortSignal): Promise<void> {
-    const { clock, log, hosts, events, identity } = this.#options;
+  async #serve(client: KubeClient, signal: AbortSignal): Promise<void> {
+    const { clock, log, identity, leaseSeconds, hosts } = this.#options;
+    await this.#register(client, signal);
+    const unsubscribe = hosts.map(({ host }) =>
+      host.onChange(() => {
+        this.#wake?.();
+      }),
+    );
+    const lease = keepLease(
+      {
+        client,
+        clock,
+        log,
+        node: identity.name,
+        durationSeconds: leaseSeconds,
+        nodeUid: () => this.#node?.metadata.uid,
+      },
+      { signal },
+    );
+    try {
+      await Promise.all([lease, this.#statusLoop(client, signal)]);
+    } finally {
+      for (const stop of unsubscribe) stop();
+    }
+  }
+
+  /** What the hosts are like; tried until it can be told of one. */
+  async #learn(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
     for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
-      await clock.sleep(wait, { signal });
       try {
-        // one host is enough; a failure counts only when all have failed
-        await orAbort(Promise.any(hosts.map((host) => host.look(signal))), signal);
-        await this.#createOrReconcile(signal);
+        await this.#look(signal);
         break;
       } catch (error) {
         signal.throwIfAborted();
-        const err: unknown = error instanceof AggregateError ? error.errors[0] : error;
         if (wait === FIRST_RETRY_MS || wait === MAX_RETRY_MS)
-          log.warn({ err }, 'node could not be registered: trying again');
+          log.warn({ err: error }, 'the host could not be looked at: trying again');
+      }
+      await clock.sleep(wait, { signal });
+    }
+    this.#known.resolve(undefined);
+  }
+
+  /** A host of a pool that was not there when the node came to be is looked at as soon as it is. */
+  async #learnHost(host: NodeHost, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    for (let wait = FIRST_RETRY_MS; host.facts() === undefined; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
+      try {
+        await host.lookAgain(signal);
+        this.statusSoon();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (wait === FIRST_RETRY_MS || wait === MAX_RETRY_MS)
+          log.warn({ err: error, host: host.name }, 'the host could not be looked at: trying again');
+        await clock.sleep(wait, { signal });
+      }
+    }
+  }
+
+  async #look(signal: AbortSignal): Promise<KubeNode> {
+    const facts = await this.#lookAgain(signal);
+    this.#local = newNode(this.#options.identity, facts, this.#status(facts, []));
+    return this.#local;
+  }
+
+  /** Without an API server the node is only what pods are admitted against: kept up to date. */
+  async #standAlone(signal: AbortSignal): Promise<void> {
+    const { clock, log, updateMs, hosts } = this.#options;
+    for (;;) {
+      await clock.sleep(jittered(updateMs, JITTER), { signal });
+      if (hosts.every(({ host }) => host.state().at !== 'ready')) continue;
+      try {
+        await this.#look(signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        log.debug({ err: error }, 'the host could not be looked at');
+      }
+    }
+  }
+
+  async #register(client: KubeClient, signal: AbortSignal): Promise<void> {
+    const { clock, log, events, identity } = this.#options;
+    let failures = 0;
+    for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
+      await clock.sleep(wait, { signal });
+      try {
+        await this.#createOrReconcile(client, await this.#look(signal), signal);
+        break;
+      } catch (error) {
+        signal.throwIfAborted();
+        failures += 1;
+        if (failures === 1 || failures % 10 === 0)
+          log.warn({ err: error, failures }, 'node could not be registered: trying again');
       }
     }
     log.info({ node: identity.name, address: identity.ip, port: identity.port }, 'node registered');
@@ -166,27 +233,8 @@ export class VirtualNode {
     this.#ready.resolve(undefined);
   }
 
-  /** A host that was not there when the node was registered is looked at as soon as it is. */
-  async #learn(host: NodeHost, signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#options;
-    for (let wait = FIRST_RETRY_MS; host.facts() === undefined; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
-      try {
-        await host.look(signal);
-        this.statusSoon();
-      } catch (error) {
-        signal.throwIfAborted();
-        if (wait === FIRST_RETRY_MS || wait === MAX_RETRY_MS)
-          log.warn({ err: error, host: host.name }, 'host could not be looked at: trying again');
-        await clock.sleep(wait, { signal });
-      }
-    }
-  }
-
-  async #createOrReconcile(signal: AbortSignal): Promise<void> {
-    const { client, identity } = this.#options;
-    const facts = this.#facts();
-    if (facts === undefined) return;
-    const wanted = newNode(identity, facts, this.#status(facts, []));
+  async #createOrReconcile(client: KubeClient, wanted: KubeNode, signal: AbortSignal): Promise<void> {
+    const { identity } = this.#options;
     try {
       this.#node = await client.create<KubeNode>(paths.nodes, wanted, { signal });
       return;
@@ -194,7 +242,7 @@ export class VirtualNode {
       if (kindOf(error) !== 'already-exists' && kindOf(error) !== 'forbidden') throw error;
     }
     const existing = await client.get<KubeNode>(paths.node(identity.name), { signal });
-    const labels = defaultLabels(identity, facts.architecture);
+    const labels = defaultLabels(identity, wanted.status?.nodeInfo?.architecture ?? '');
     const stale = Object.entries(labels).some(([key, value]) => existing.metadata.labels?.[key] !== value);
     this.#node = stale
       ? await client.patch<KubeNode>(
@@ -206,18 +254,18 @@ export class VirtualNode {
       : existing;
   }
 
-  async #statusLoop(signal: AbortSignal): Promise<void> {
+  async #statusLoop(client: KubeClient, signal: AbortSignal): Promise<void> {
     const { clock, log, updateMs } = this.#options;
     let failed = false;
     while (!signal.aborted) {
       try {
-        await this.#update(signal);
+        await this.#update(client, signal);
         failed = false;
       } catch (error) {
         signal.throwIfAborted();
         if (!failed) log.warn({ err: error }, 'node status could not be updated: trying again');
         failed = true;
-        if (isNotFound(error)) await this.#register(signal);
+        if (isNotFound(error)) await this.#register(client, signal);
       }
       const woken = new AbortController();
       this.#wake = () => {
@@ -233,14 +281,11 @@ export class VirtualNode {
     }
   }
 
-  async #update(signal: AbortSignal): Promise<void> {
-    const { client, clock, identity, reportMs, log, hosts } = this.#options;
+  async #update(client: KubeClient, signal: AbortSignal): Promise<void> {
+    const { clock, identity, reportMs, log } = this.#options;
     const before = this.#node;
     if (before === undefined) return;
-    await this.#lookAgain(hosts, signal);
-    const facts = this.#facts();
-    if (facts === undefined) return;
-    const status = this.#status(facts, before.status?.conditions ?? []);
+    const status = this.#status(await this.#lookAgain(signal), before.status?.conditions ?? []);
     const changed =
       statusPatch(withoutHeartbeats(before.status ?? {}), withoutHeartbeats(status)) !== undefined;
     if (!changed && clock.monotonic() - this.#reportedAt < reportMs) return;
@@ -257,14 +302,23 @@ export class VirtualNode {
     log.debug({ changed }, 'node status reported');
   }
 
-  /** One host's failure is the node's; in a pool the others are reported all the same. */
-  async #lookAgain(hosts: readonly NodeHost[], signal: AbortSignal): Promise<void> {
-    const looks = await Promise.allSettled(hosts.map((host) => host.lookAgain(signal)));
+  /** One host's failure is the node's; a pool is told of as its hosts were last seen, without waiting long for any. */
+  async #lookAgain(signal: AbortSignal): Promise<HostFacts> {
+    const { hosts, log, clock } = this.#options;
+    const seen = hosts.filter((host) => host.facts() !== undefined);
+    const looks = (seen.length > 0 ? seen : hosts).map((host) => host.lookAgain(signal));
+    if (hosts.length === 1) await Promise.all(looks);
+    else if (seen.length === 0) await orAbort(Promise.any(looks), signal).catch(throwFirst);
+    else {
+      const outcome = await Promise.race([Promise.allSettled(looks), clock.sleep(LOOK_MS, { signal })]);
+      for (const look of outcome ?? [])
+        if (look.status === 'rejected')
+          log.warn({ err: look.reason as unknown }, 'a host could not be looked at');
+    }
     signal.throwIfAborted();
-    const failed = looks.filter((each) => each.status === 'rejected');
-    if (failed.length === hosts.length) throw failed[0]?.reason;
-    for (const { reason } of failed)
-      this.#options.log.warn({ err: reason as unknown }, 'a host could not be looked at: trying again');
+    const facts = this.#facts();
+    if (facts === undefined) throw new Error('no host has been looked at');
+    return facts;
   }
 
   #tellTransition(before: NodeStatus, after: NodeStatus): void {
@@ -346,12 +400,12 @@ export class VirtualNode {
   #infoFor(host: NodeHost): NodeInfo {
     const { identity, hosts } = this.#options;
     const facts = host.facts();
-    const { capacity, allocatable } =
-      hosts.length === 1 ? (this.#node?.status ?? {}) : this.#resourcesOf(host);
+    const node = this.#node ?? this.#local;
+    const { capacity, allocatable } = hosts.length === 1 ? (node?.status ?? {}) : this.#resourcesOf(host);
     return {
       name: identity.name,
       ips: [identity.ip],
-      labels: { ...this.#node?.metadata.labels, ...host.labels },
+      labels: { ...node?.metadata.labels, ...host.labels },
       capacity: capacity ?? {},
       allocatable: allocatable ?? {},
       hugePageSizes: [...(facts?.hugePages.keys() ?? [])].map((kib) =>
@@ -363,6 +417,10 @@ export class VirtualNode {
 }
 
 const hostsReady = 'farlet.dev/HostsReady';
+
+function throwFirst(error: unknown): never {
+  throw error instanceof AggregateError ? error.errors[0] : error;
+}
 
 function withoutHeartbeats(status: NodeStatus): NodeStatus {
   return {

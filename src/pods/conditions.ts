@@ -11,6 +11,7 @@ export const ownedConditions: readonly string[] = [
   'Ready',
   'ContainersReady',
   'PodScheduled',
+  'AllContainersRestarting',
 ];
 
 interface Verdict {
@@ -25,6 +26,8 @@ export interface ConditionsInput {
   readonly init: readonly ContainerStatus[];
   readonly regular: readonly ContainerStatus[];
   readonly sandboxReady: boolean;
+  /** all containers are about to begin anew; undefined where no container could ask for that */
+  readonly restartingAll?: boolean | undefined;
   /** the newest conditions known: times are kept where the status stays, foreign ones are kept whole */
   readonly previous: readonly PodCondition[];
   /** resizes that wait or are under way */
@@ -42,6 +45,7 @@ export function podConditions(input: ConditionsInput): PodCondition[] {
     ['Ready', podReady(pod, phase, containers, previous)],
     ['ContainersReady', containers],
     ['PodScheduled', { status: 'True' }],
+    ...restartingAll(input),
   ];
   const foreign = previous.filter(({ type }) => !ownedConditions.includes(type));
   return [
@@ -49,6 +53,16 @@ export function podConditions(input: ConditionsInput): PodCondition[] {
     ...(input.resize ?? []),
     ...verdicts.map(([type, verdict]) => condition(type, verdict, input)),
   ];
+}
+
+function restartingAll({ restartingAll: yes, phase }: ConditionsInput): [string, Verdict][] {
+  if (yes === undefined) return [];
+  const type = 'AllContainersRestarting';
+  if (phase === 'Succeeded') return [[type, { status: 'False', reason: 'PodCompleted' }]];
+  if (phase === 'Failed') return [[type, { status: 'False', reason: 'PodFailed' }]];
+  if (!yes) return [[type, { status: 'False' }]];
+  const reason = 'RestartAllContainersStarted';
+  return [[type, { status: 'True', reason, message: 'container exited with restart policy rule' }]];
 }
 
 function condition(type: string, verdict: Verdict, { pod, previous, now }: ConditionsInput): PodCondition {
@@ -65,7 +79,7 @@ function condition(type: string, verdict: Verdict, { pod, previous, now }: Condi
   };
 }
 
-function initialized({ pod, phase, init, regular }: ConditionsInput): Verdict {
+function initialized({ pod, phase, init, regular, previous }: ConditionsInput): Verdict {
   const specs = pod.spec.initContainers ?? [];
   if (phase === 'Succeeded') return { status: 'True', reason: 'PodCompleted' };
   const { unknown, unready } = sortByReadiness(specs, init, (status, spec) =>
@@ -80,6 +94,9 @@ function initialized({ pod, phase, init, regular }: ConditionsInput): Verdict {
   if (started && unready.length + unknown.length > 0) return { status: 'True' };
   const incomplete = [...unknown, ...unready];
   if (incomplete.length === 0) return { status: 'True' };
+  // once initialized a pod stays so, although its init containers may run anew
+  if (previous.some(({ type, status }) => type === 'Initialized' && status === 'True'))
+    return { status: 'True' };
   return {
     status: 'False',
     reason: 'ContainersNotInitialized',

@@ -13,6 +13,7 @@ import { annotations } from '../model/labels.ts';
 import type { ResourceAmounts } from '../model/resource-amounts.ts';
 import { formatMilli, quantityMilli, quantityValue } from '../model/quantity.ts';
 import type { ObservedContainer } from '../model/runtime-state.ts';
+import { restartingAllContainers } from '../runtime/restart-all.ts';
 import { rfc3339 } from '../util/clock.ts';
 
 /** Why the last start of a container failed, as the reason cache keeps it. */
@@ -37,6 +38,8 @@ export interface ContainerStatusInput {
   readonly isComplete: boolean;
   /** what a running container really has; undefined: what its spec says */
   readonly actuated?: ResourceAmounts | undefined;
+  /** a container has asked for all to begin anew */
+  readonly restartingAll?: boolean;
 }
 
 const NS_PER_MS = 1_000_000;
@@ -69,6 +72,20 @@ function unseen(input: ContainerStatusInput): ContainerStatus {
     started: false,
     ...mountsOf(input),
   };
+  if (
+    input.restartingAll === true &&
+    isComplete &&
+    previous?.state !== undefined &&
+    previous.state.waiting === undefined
+  )
+    return {
+      ...base,
+      state: { waiting: { reason: restartingAllContainers, message: removedToRestart } },
+      lastState: {
+        terminated: { exitCode: 137, reason: restartingAllContainers, message: removedToRestart },
+      },
+      restartCount: base.restartCount + 1,
+    };
   if (previous?.state?.terminated !== undefined) {
     return {
       ...base,
@@ -90,6 +107,7 @@ function unseen(input: ContainerStatusInput): ContainerStatus {
   return { ...base, lastState: { terminated: lost }, restartCount: base.restartCount + (deleting ? 0 : 1) };
 }
 
+const removedToRestart = 'The container is removed because RestartAllContainers in place';
 const finishedUnseen =
   'Unable to get init container status from container runtime and pod has been initialized, treat it as exited normally';
 
@@ -113,7 +131,7 @@ function seen(
     state,
     lastState: last === undefined ? {} : { terminated: last },
     ready: false,
-    restartCount: restartCount(newest),
+    restartCount: shownRestarts(newest, previous),
     image: newest.image === '' ? (container.spec.image ?? '') : newest.image,
     imageID: newest.imageRef,
     containerID: `${runtimeName}://${newest.id}`,
@@ -135,6 +153,14 @@ function previousEnd(
   return sameContainer
     ? previous.lastState?.terminated
     : (previous.state?.terminated ?? previous.lastState?.terminated);
+}
+
+/** Never fewer than were told before: where its records were removed, a container may count anew. */
+function shownRestarts(newest: ObservedContainer, previous: ContainerStatus | undefined): number {
+  const counted = restartCount(newest);
+  const told = previous?.restartCount ?? 0;
+  const isNext = newest.state === 'running' && previous?.state?.terminated !== undefined && told >= counted;
+  return isNext ? told + 1 : Math.max(counted, told);
 }
 
 export function restartCount(observed: ObservedContainer): number {
@@ -168,7 +194,7 @@ function terminated(input: ContainerStatusInput, observed: ObservedContainer): C
   const message = [observed.message, file].filter((text) => text !== '').join(': ');
   return {
     exitCode: observed.exitCode,
-    reason: observed.reason,
+    ...(observed.reason === '' ? {} : { reason: observed.reason }),
     startedAt: time(observed.startedAt),
     finishedAt: time(observed.finishedAt),
     containerID: `${input.runtimeName}://${observed.id}`,

@@ -3,6 +3,7 @@ import { isSidecar } from '../model/containers.ts';
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from '../model/kube.ts';
 import { isTerminalPhase } from '../model/phase.ts';
 import { podQosClass } from '../model/pod-qos.ts';
+import { isStaticPod } from '../model/pod-source.ts';
 import { rfc3339 } from '../util/clock.ts';
 import { ownedConditions } from './conditions.ts';
 
@@ -65,11 +66,12 @@ function hasDisruption(status: PodStatus): boolean {
 export function finalStatus(status: PodStatus, pod: Pod): PodStatus {
   const { initContainerStatuses: init, containerStatuses: regular } = status;
   const reached = init === undefined ? 0 : Math.max(1, 1 + init.findLastIndex(hasBegun));
-  const phase = isTerminalPhase(status.phase)
-    ? status.phase
-    : isTerminalPhase(pod.status?.phase)
-      ? pod.status?.phase
-      : 'Failed';
+  const phase =
+    isTerminalPhase(status.phase) || isStaticPod(pod)
+      ? status.phase
+      : isTerminalPhase(pod.status?.phase)
+        ? pod.status?.phase
+        : 'Failed';
   return {
     ...status,
     phase: phase ?? 'Failed',

@@ -1,6 +1,8 @@
 /** A pod's phase from its container statuses (pkg/kubelet/kubelet_pods.go getPhase). Pure. */
 import { isSidecar } from '../model/containers.ts';
 import type { Container, ContainerStatus, Pod } from '../model/kube.ts';
+import { isStaticPod } from '../model/pod-source.ts';
+import { restartingAllContainers } from '../runtime/restart-all.ts';
 import { restartsAfter } from '../runtime/restart-decision.ts';
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
@@ -38,7 +40,8 @@ export function podPhase({ pod, init, regular, isTerminal }: PhaseInput): PodPha
   if (counts.waiting > 0) return 'Pending';
   if ((counts.running > 0 || (sidecarRuns && counts.stopped > 0)) && counts.unknown === 0) return 'Running';
   if (counts.running === 0 && counts.stopped > 0 && counts.unknown === 0) {
-    if (!isTerminal && counts.restarting > 0) return 'Running';
+    // a static pod that is stopped is not over: its file decides
+    if ((!isTerminal || isStaticPod(pod)) && counts.restarting > 0) return 'Running';
     return counts.stopped === counts.succeeded ? 'Succeeded' : 'Failed';
   }
   return 'Pending';
@@ -63,7 +66,8 @@ function count(counts: Counts, pod: Pod, spec: Container, status: ContainerStatu
   }
   counts.stopped += 1;
   if (ended.exitCode === 0) counts.succeeded += 1;
-  if (restartsAfter(pod, spec, ended.exitCode)) counts.restarting += 1;
+  if (restartsAfter(pod, spec, ended.exitCode) || ended.reason === restartingAllContainers)
+    counts.restarting += 1;
 }
 
 /** The phase while initialization is not over, undefined once it is. */
@@ -85,7 +89,8 @@ function initPhase(
       ended !== undefined &&
       !isRunning &&
       ended.exitCode !== 0 &&
-      (isTerminal || !restartsAfter(pod, { ...spec }, ended.exitCode))
+      (isTerminal || !restartsAfter(pod, spec, ended.exitCode)) &&
+      ended.reason !== restartingAllContainers
     )
       return 'Failed';
     if (status?.state?.terminated?.exitCode !== 0) pending = true;

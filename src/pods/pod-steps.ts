@@ -3,7 +3,8 @@
  *
  * I1. A step acts only on an observation newer than its last action: what it touched is looked at before it ends.
  * I2. While the host can't be asked nothing is judged and nothing is written.
- * I3. The object goes only after the runtime and the host's disk hold nothing of the pod.
+ * I3. The object goes only after the runtime and the host's disk hold nothing of the pod, but for dead containers that the
+ *     runtime refuses to remove: an object that waits for them would wait for ever.
  */
 import type { HostState, RuntimeInfo } from '../hosts/runtime-host.ts';
 import { FarletError, kindOf, messageOf } from '../model/errors.ts';
@@ -11,6 +12,7 @@ import type { EventRecorder } from '../model/events.ts';
 import type { Pod, PodStatus, RuntimeClass, Secret } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import { podRef, podReference, type PodRef } from '../model/pod-ref.ts';
+import { isStaticPod } from '../model/pod-source.ts';
 import type { KillOrder } from '../model/pod-update.ts';
 import type { SyncOutcome } from '../model/sync-outcome.ts';
 import { emptyRuntimeState, type ObservedSandbox, type PodRuntimeState } from '../model/runtime-state.ts';
@@ -46,7 +48,9 @@ export interface PodStepsOptions {
   };
   readonly runtime: PodRuntime;
   readonly startErrors: StartErrors;
-  readonly collector: { removePod(state: PodRuntimeState, options: { signal: AbortSignal }): Promise<void> };
+  readonly collector: {
+    removePod(state: PodRuntimeState, options: { signal: AbortSignal }): Promise<string[]>;
+  };
   readonly volumes: PodVolumes;
   readonly cgroups: {
     prepare(pod: Pod, options: { create: boolean; signal: AbortSignal }): Promise<void>;
@@ -59,6 +63,8 @@ export interface PodStepsOptions {
     secret(namespace: string, name: string, options: { signal: AbortSignal }): Promise<Secret>;
   };
   readonly runtimeClass: (name: string) => RuntimeClass | undefined;
+  /** sees to the mirror of a static pod, without waiting for it */
+  readonly mirror: (pod: Pod) => void;
   readonly probes: ProbeResults & {
     readonly readiness: ProbeResults['liveness'];
     add(pod: Pod): void;
@@ -68,7 +74,7 @@ export interface PodStepsOptions {
   readonly messages: TerminationMessages;
   readonly status: {
     current(uid: string): PodStatus | undefined;
-    set(pod: Pod, desired: { status: PodStatus; mayRun: boolean }): void;
+    set(pod: Pod, desired: { status: PodStatus; mayRun: boolean; lingerMs?: number }): void;
     settled(uid: string): Promise<void>;
     finish(pod: Pod, options: { signal: AbortSignal }): Promise<void>;
   };
@@ -77,6 +83,8 @@ export interface PodStepsOptions {
   readonly onRunning: (pod: Pod) => void;
 }
 
+/** Where images are there, containers run within this time of their sandbox: one write tells of both. */
+const SANDBOX_TOLD_AFTER_MS = 500;
 const NETWORK_RETRY_MS = 1_000;
 const ERROR_RETRY_MS = 10_000;
 const MAX_RETRY_MS = 60_000;
@@ -120,12 +128,13 @@ export class PodSteps {
       );
       return { kind: 'failed', retryInMs: jittered(NETWORK_RETRY_MS, JITTER) };
     }
+    if (isStaticPod(pod)) this.#options.mirror(pod);
     objects.register(pod);
     probes.add(pod);
     const { actions, resize } = this.#options.resizes.plan(
       pod,
       state,
-      computeActions({ pod, state, probes }),
+      computeActions({ pod, state, probes, restartAll: isRestartingAll(current) }),
     );
     const idle = isIdle(actions) && resize === undefined;
     // one after the other would be a round trip more for every pod
@@ -213,7 +222,7 @@ export class PodSteps {
     }
     const held = cache.get(uid);
     if (held !== undefined) {
-      await collector.removePod(held, { signal });
+      this.#tellRefused(pod, await collector.removePod(held, { signal }));
       await observe.refresh(podRef(pod), { signal });
     }
     await status.finish(pod, { signal });
@@ -281,6 +290,14 @@ export class PodSteps {
     return { kind: 'failed', retryInMs: Math.max(wait, 10) };
   }
 
+  #tellRefused(pod: Pod, refused: readonly string[]): void {
+    const [first] = refused;
+    if (first === undefined) return;
+    const message = `Nothing of the pod runs, but the runtime refuses to remove ${refused.length} of its containers and sandboxes: ${first}. It is asked again every minute; a restart of the runtime usually helps`;
+    this.#options.events.event(podReference(pod), 'Warning', 'FailedRemovePodContainers', message);
+    this.#options.log.warn({ pod: podRef(pod), refused }, 'the runtime refuses to remove what does not run');
+  }
+
   #state(pod: Pod): PodRuntimeState {
     return (
       this.#options.cache.get(pod.metadata.uid) ??
@@ -323,7 +340,7 @@ export class PodSteps {
     );
   }
 
-  /** The sandbox is up: told before images are pulled, which may take long. */
+  /** The sandbox is up: told though images may have to be pulled, which may take long. */
   #tellSandbox(
     pod: Pod,
     state: PodRuntimeState,
@@ -332,7 +349,11 @@ export class PodSteps {
     const old = state.sandboxes.map((each) => ({ ...each, ready: false }));
     // a pod on the host's network has its address only with its containers
     const shown = { ...state, sandboxes: [sandbox, ...old], ips: state.containers.length > 0 ? ips : [] };
-    this.#options.status.set(pod, { status: this.#status(pod, shown, { isTerminal: false }), mayRun: true });
+    this.#options.status.set(pod, {
+      status: this.#status(pod, shown, { isTerminal: false }),
+      mayRun: true,
+      lingerMs: SANDBOX_TOLD_AFTER_MS,
+    });
   }
 
   #runtimeHandler(pod: Pod): Promise<string> {
@@ -358,6 +379,11 @@ export class PodSteps {
     );
     return waits.length === 0 ? {} : { againInMs: Math.max(1_000, Math.min(...waits)) };
   }
+}
+
+/** The status says so as long as a container that is to go is still there. */
+function isRestartingAll({ conditions = [] }: PodStatus): boolean {
+  return conditions.some(({ type, status }) => type === 'AllContainersRestarting' && status === 'True');
 }
 
 const deadlineMessage = 'Pod was active on the node longer than the specified deadline';

@@ -4,6 +4,7 @@ import type { ContainerStatus, Pod, PodStatus } from '../model/kube.ts';
 import { podQosClass } from '../model/pod-qos.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
 import { restartsAfter } from '../runtime/restart-decision.ts';
+import { couldRestartAll, mustReset, restartsAll } from '../runtime/restart-all.ts';
 import { sandboxVerdict } from '../runtime/sandbox-changed.ts';
 import { rfc3339 } from '../util/clock.ts';
 import { podConditions } from './conditions.ts';
@@ -55,6 +56,7 @@ export function podStatus(input: StatusInput): PodStatus {
     phase,
     init,
     regular,
+    ...(couldRestartAll(pod) ? { restartingAll: mustReset(pod, state, previous) } : {}),
     sandboxReady: !sandboxVerdict(pod, state).changed,
     previous: previous.conditions ?? [],
     resize: input.isTerminal ? [] : (input.resize?.conditions(pod.metadata.uid) ?? []),
@@ -100,6 +102,7 @@ function oneStatus(input: StatusInput, container: PodContainer): ContainerStatus
     isComplete: input.isComplete,
     actuated:
       newest === undefined ? undefined : input.resize?.actuated.ofContainer(pod, container.spec, newest),
+    restartingAll: restartsAll(pod, state, previous),
   });
   return withProbes(status, container, input, {
     id: newest?.id,

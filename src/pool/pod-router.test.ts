@@ -59,7 +59,6 @@ function pool(names: readonly string[], change: Partial<PodRouterOptions> = {}):
     signal: new AbortController().signal,
     ...change,
   });
-  router.open();
   return { router, clock, delivered, stored, refused, waiting, silent };
 }
 

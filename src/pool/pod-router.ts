@@ -70,16 +70,9 @@ export class PodRouter {
   readonly #options: PodRouterOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #lane = new Lane(STORES_AT_ONCE);
-  #open = false;
 
   constructor(options: PodRouterOptions) {
     this.#options = options;
-  }
-
-  /** From here on pods may be placed: what that needs to know is known. */
-  open(): void {
-    this.#open = true;
-    this.retry();
   }
 
   apply(changes: readonly PodChange[]): void {
@@ -91,6 +84,12 @@ export class PodRouter {
   /** A host is back, one is not drained any more, or room may have been made. */
   retry(): void {
     for (const entry of this.#entries.values()) if (entry.seat.at === 'waiting') this.#place(entry);
+  }
+
+  /** Whether it is known that there is such a pod, and not yet which host has it. */
+  isUnsettled(uid: string): boolean {
+    const at = this.#entries.get(uid)?.seat.at;
+    return at !== undefined && at !== 'host';
   }
 
   /** The pods a host has or is about to have. */
@@ -157,7 +156,6 @@ export class PodRouter {
 
   #place(entry: Entry): void {
     const { log, onWaiting, signal } = this.#options;
-    if (!this.#open) return;
     const { name, namespace, uid } = entry.pod.metadata;
     const placement = this.#choose(entry.pod);
     if (placement.kind === 'placed') {

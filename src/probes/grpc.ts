@@ -16,6 +16,11 @@ const servingStatus: Record<number, string> = {
   2: 'NOT_SERVING',
   3: 'SERVICE_UNKNOWN',
 };
+/** google.golang.org/grpc/codes, as its errors print them. */
+const codeNames =
+  'OK Canceled Unknown InvalidArgument DeadlineExceeded NotFound AlreadyExists PermissionDenied ResourceExhausted FailedPrecondition Aborted OutOfRange Unimplemented Internal Unavailable DataLoss Unauthenticated'.split(
+    ' ',
+  );
 const SERVING = 1;
 const UNIMPLEMENTED = 12;
 const MAX_ANSWER_BYTES = 4096;
@@ -49,7 +54,9 @@ export async function probeGrpc(
       );
     }
     if (status !== 0)
-      return failure(`error: health rpc probe failed: rpc error: code = ${String(status)} desc = ${message}`);
+      return failure(
+        `error: health rpc probe failed: rpc error: code = ${codeNames[status] ?? String(status)} desc = ${message}`,
+      );
     const serving = healthStatus(body);
     if (serving === SERVING) return { kind: 'success' };
     return failure(`service unhealthy (responded with "${servingStatus[serving] ?? String(serving)}")`);

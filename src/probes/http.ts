@@ -21,7 +21,7 @@ export function httpTarget(action: HTTPGetAction, host: string, port: number): H
   const scheme = (action.scheme ?? 'HTTP').toLowerCase();
   const path = action.path ?? '/';
   const url = new URL(
-    `${scheme}://${hostPort(action.host ?? host, port)}${path.startsWith('/') ? '' : '/'}${path}`,
+    `${scheme}://${hostPort(action.host === undefined || action.host === '' ? host : action.host, port)}${path.startsWith('/') ? '' : '/'}${path}`,
   );
   return { url, headers: action.httpHeaders ?? [] };
 }

@@ -77,7 +77,13 @@ export class ProbeWorker {
     try {
       // after a start with many pods the probes must not all come at once
       if (clock.now() - farletStart < periodMs) await this.#rest(random() * periodMs, signal);
-      while (await this.#once(signal)) await this.#rest(periodMs, signal);
+      // a ticker's beat: a slow attempt shortens the rest after it, and at most one missed beat is made up for
+      let next = clock.monotonic() + periodMs;
+      while (await this.#once(signal)) {
+        next = Math.max(next, clock.monotonic() - periodMs);
+        const triggered = await this.#rest(Math.max(0, next - clock.monotonic()), signal);
+        next = (triggered ? clock.monotonic() : next) + periodMs;
+      }
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
@@ -86,13 +92,16 @@ export class ProbeWorker {
     }
   }
 
-  async #rest(ms: number, signal: AbortSignal): Promise<void> {
+  /** Resolves with whether the rest was cut short by a trigger. */
+  async #rest(ms: number, signal: AbortSignal): Promise<boolean> {
     const wake = childController(signal);
     this.#wake = wake;
     try {
       await this.#options.clock.sleep(ms, { signal: wake.signal });
+      return false;
     } catch {
       signal.throwIfAborted();
+      return true;
     } finally {
       wake.abort();
       this.#wake = undefined;
@@ -129,7 +138,6 @@ export class ProbeWorker {
     this.#containerId = container.id;
     this.#held = false;
     this.#tried = false;
-    this.#run = noRun;
     const wasThere = container.running && container.startedAt < farletStart - RESTART_GRACE_MS;
     if (!wasThere) publish(container.id, initialResult[kind]);
   }

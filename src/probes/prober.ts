@@ -42,6 +42,8 @@ export interface ProberOptions {
     result: 'successful' | 'failed' | 'unknown';
     seconds: number;
   }) => void;
+  /** a probe has ended for good: nothing of it is to be shown any more */
+  readonly onEnd?: (probe: { kind: string; pod: Pod; container: string }) => void;
 }
 
 export class Prober {
@@ -144,7 +146,10 @@ export class Prober {
       observe: (result, seconds) => {
         observe({ kind: probeNames[kind], pod, container: container.spec.name, result, seconds });
       },
-      onEnd,
+      onEnd: () => {
+        onEnd();
+        this.#options.onEnd?.({ kind: probeNames[kind], pod, container: container.spec.name });
+      },
     });
     worker.run().catch((error: unknown) => {
       log.error(
@@ -193,7 +198,8 @@ export class Prober {
     }
     if (probe.tcpSocket !== undefined) {
       const port = resolvePort(probe.tcpSocket.port, container.spec);
-      return probeTcp(dial, { host: probe.tcpSocket.host ?? target.podIp, port }, options);
+      const { host: own } = probe.tcpSocket;
+      return probeTcp(dial, { host: own === undefined || own === '' ? target.podIp : own, port }, options);
     }
     if (probe.grpc !== undefined) {
       const { port, service } = probe.grpc;

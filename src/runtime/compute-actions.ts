@@ -4,6 +4,7 @@ import type { Container, EphemeralContainer, Pod } from '../model/kube.ts';
 import type { ContainerKill, PodActions } from '../model/pod-actions.ts';
 import type { ObservedContainer, PodRuntimeState } from '../model/runtime-state.ts';
 import { initActions, isChanged, killOf, newestOf, type ProbeResults } from './init-actions.ts';
+import { containersToReset } from './restart-all.ts';
 import { restartsWhenKilled, shouldRestart } from './restart-decision.ts';
 import { sandboxVerdict } from './sandbox-changed.ts';
 
@@ -11,12 +12,15 @@ export interface ActionsInput {
   readonly pod: Pod;
   readonly state: PodRuntimeState;
   readonly probes: ProbeResults;
+  /** a container has asked for all to begin anew, and it has not been done yet */
+  readonly restartAll?: boolean;
 }
 
 export function computeActions(input: ActionsInput): PodActions {
   const { pod, state } = input;
   const verdict = sandboxVerdict(pod, state);
   const base: PodActions = {
+    reset: [],
     killPod: verdict.changed,
     createSandbox: verdict.changed,
     sandbox: verdict.sandbox,
@@ -26,6 +30,8 @@ export function computeActions(input: ActionsInput): PodActions {
     startInit: [],
     start: [],
   };
+  if (input.restartAll === true)
+    return { ...base, killPod: false, createSandbox: false, reset: containersToReset(pod, state) };
   return verdict.changed ? withNewSandbox(base, pod, state) : inSandbox(base, input);
 }
 
@@ -34,7 +40,11 @@ export function isIdle(actions: PodActions): boolean {
   return (
     !actions.killPod &&
     !actions.createSandbox &&
-    actions.kill.length + actions.startEphemeral.length + actions.startInit.length + actions.start.length ===
+    actions.kill.length +
+      actions.reset.length +
+      actions.startEphemeral.length +
+      actions.startInit.length +
+      actions.start.length ===
       0
   );
 }

@@ -24,9 +24,10 @@ export class ContainerRemover {
   async remove(
     container: ObservedContainer,
     pod: PodRef,
-    { signal }: { signal: AbortSignal },
+    { signal, keepLogs = false }: { signal: AbortSignal; keepLogs?: boolean },
   ): Promise<void> {
     const { cri, files, paths } = this.#options;
+    if (keepLogs) return ignoringAbsence(cri.removeContainer({ container_id: container.id }, { signal }));
     const slash = container.logPath.lastIndexOf('/');
     const folder = container.logPath.slice(0, slash);
     const file = container.logPath.slice(slash + 1);

@@ -14,6 +14,7 @@ import type { PodRuntimeOptions } from './pod-runtime-options.ts';
 import { PullRate } from './pull-rate.ts';
 import { RestartBackoff } from './restart-backoff.ts';
 import { StartErrors } from './start-errors.ts';
+import { StartPermits } from './start-permits.ts';
 import { firstFailure } from './steps.ts';
 import type { PodSyncInput } from './sync-input.ts';
 
@@ -78,6 +79,7 @@ function setUp(
       containerStarting: (type) => counted.push(type),
       containerStartFailed: (type, code) => counted.push(`${type} ${code}`),
     },
+    starts: new StartPermits({ clock, width: () => 2 }),
     clock,
     log: quietLog,
     ...change,
@@ -99,6 +101,7 @@ function sync(of: Pod, change: Partial<PodActions> = {}, rest: Partial<PodSyncIn
     sandbox: undefined,
     attempt: 0,
     kill: [],
+    reset: [],
     startEphemeral: all.filter(({ type }) => type === 'ephemeral_container'),
     startInit: all.filter(({ type }) => type === 'init_container'),
     start: all.filter(({ type }) => type === 'container'),
@@ -541,5 +544,35 @@ describe('start errors', () => {
     assert.equal(errors.get('u', 'a'), error);
     errors.update('u', [{ action: 'start-container', target: 'a' }]);
     assert.equal(errors.get('u', 'a'), undefined);
+  });
+});
+
+describe('the only permit of a host', () => {
+  const one = () => ({ starts: new StartPermits({ clock: new FakeClock(), width: () => 1 }) });
+  const named = (name: string, rest: Partial<Container> = {}): Pod =>
+    pod({ metadata: { name, uid: name }, spec: { containers: [{ name: 'c', image: 'a:1', ...rest }] } });
+  const never = (): Promise<never> => new Promise(() => undefined);
+
+  it('is not held by a pod whose pull hangs', async () => {
+    const { runtime } = setUp({ pullImage: never }, one());
+    void runtime.syncPod(sync(named('pulls', { imagePullPolicy: 'Always' })), { signal });
+    await settle();
+    const { steps } = await runtime.syncPod(sync(named('other')), { signal });
+    assert.deepEqual(
+      steps.map(({ action, error }) => [action, error]),
+      [
+        ['create-sandbox', undefined],
+        ['start-container', undefined],
+      ],
+    );
+  });
+
+  it('is not needed to stop a pod', async () => {
+    const { cri, runtime } = setUp({ runPodSandbox: never }, one());
+    void runtime.syncPod(sync(named('hangs')), { signal });
+    await settle();
+    const state = observed({ sandboxes: [sandbox()], containers: [container({ state: 'running' })] });
+    await runtime.killPod({ pod: pod(), state }, { signal });
+    assert.deepEqual(cri.names(['imageStatus']).slice(-2), ['stopContainer', 'stopPodSandbox']);
   });
 });

@@ -76,6 +76,8 @@ export class PodRuntime {
       );
     const killed = await this.#kill(input, signal);
     if (firstFailure(killed) !== undefined) return { steps: killed, ips: state.ips };
+    const reset = await this.#reset(input, signal);
+    if (reset.length > 0) return { steps: [...killed, ...reset], ips: state.ips };
     await this.#prune(input, signal);
     const done = [...killed, ...(await this.#resize(input, signal))];
     if (!actions.createSandbox && allStarting(actions).length === 0) return { steps: done, ips: state.ips };
@@ -123,6 +125,27 @@ export class PodRuntime {
       signal.throwIfAborted();
       return [failedStep(step, 'ResizePodInPlaceError', error)];
     }
+  }
+
+  /** One after the other, so that what asked for it goes last; the first failure ends it until the next sync. */
+  async #reset({ pod, state, actions }: PodSyncInput, signal: AbortSignal): Promise<SyncStep[]> {
+    const steps: SyncStep[] = [];
+    for (const { container, kill } of actions.reset) {
+      const step = { action: 'remove-container', target: container.name } as const;
+      try {
+        if (kill) {
+          const order = { reason: 'restart-all', message: 'killing', graceSeconds: 0 } as const;
+          const subject = killSubject(pod, container, state);
+          await this.#killer.kill({ ...order, subject, podIPs: state.ips }, { signal });
+        }
+        await this.#remover.remove(container, state, { signal, keepLogs: true });
+        steps.push(step);
+      } catch (error) {
+        signal.throwIfAborted();
+        return [...steps, failedStep(step, 'RemoveContainerError', error)];
+      }
+    }
+    return steps;
   }
 
   /** Old init containers go at once: nothing asks for their logs. What can't be removed is left to collection. */

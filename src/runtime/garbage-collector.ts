@@ -5,8 +5,10 @@ import type { ObservedContainer, PodRuntimeState } from '../model/runtime-state.
 import { containersToCollect, exitedToRemove } from './container-gc.ts';
 import type { ContainerRemover } from './container-removal.ts';
 import type { ContainerKiller } from './kill-container.ts';
+import type { Clock } from '../util/clock.ts';
 import { killSubject } from './kill-subject.ts';
 import { sandboxesToCollect } from './sandbox-gc.ts';
+import { unlessRefused } from './unless-refused.ts';
 
 /** dead containers of one name that are kept, for their logs and their last state */
 const kept = 1;
@@ -14,6 +16,7 @@ const kept = 1;
 export interface GarbageCollectorOptions {
   readonly remover: Pick<ContainerRemover, 'remove' | 'removeSandbox' | 'removeLogFolder'>;
   readonly killer: Pick<ContainerKiller, 'kill'>;
+  readonly clock: Pick<Clock, 'sleep'>;
   readonly log: Log;
 }
 
@@ -72,21 +75,27 @@ export class GarbageCollector {
   }
 
   /**
-   * Everything of a pod that is done: containers, sandboxes, logs. Nothing of it may run any more. Rejects with
-   * the first failure after having tried all, or with the signal's reason.
+   * Everything of a pod that is done: containers, sandboxes, logs. Nothing of it may run any more. Resolves with what
+   * the runtime says of those that it refuses to remove: `collect` tries them again. Rejects with the first other failure
+   * after having tried all, or with the signal's reason.
    */
-  async removePod(state: PodRuntimeState, { signal }: { signal: AbortSignal }): Promise<void> {
-    const { remover } = this.#options;
+  async removePod(state: PodRuntimeState, { signal }: { signal: AbortSignal }): Promise<string[]> {
+    const { remover, clock } = this.#options;
     const containers = await Promise.allSettled(
-      state.containers.map((container) => remover.remove(container, state, { signal })),
+      state.containers.map((container) =>
+        unlessRefused(() => remover.remove(container, state, { signal }), { clock, signal }),
+      ),
     );
-    throwFirst(containers, signal);
+    const refused = outcomesOf(containers, signal);
     // before the sandboxes: as long as one is left it tells whose folder that is
     await remover.removeLogFolder(state, { signal });
     const sandboxes = await Promise.allSettled(
-      state.sandboxes.map(({ id }) => remover.removeSandbox(id, { signal })),
+      // with a container that stays its sandbox stays, too: it is stopped all the same, which gives its address back
+      state.sandboxes.map(({ id }) =>
+        unlessRefused(() => remover.removeSandbox(id, { signal }), { clock, signal }),
+      ),
     );
-    throwFirst(sandboxes, signal);
+    return [...refused, ...outcomesOf(sandboxes, signal)];
   }
 
   /** Of pods of which nothing is left but sandboxes that go now. */
@@ -139,8 +148,13 @@ export class GarbageCollector {
   }
 }
 
-function throwFirst(outcomes: readonly PromiseSettledResult<void>[], signal: AbortSignal): void {
+/** What was refused; throws the first failure. */
+function outcomesOf(
+  outcomes: readonly PromiseSettledResult<string | undefined>[],
+  signal: AbortSignal,
+): string[] {
   signal.throwIfAborted();
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
+  return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? (outcome.value ?? []) : []));
 }

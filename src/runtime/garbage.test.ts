@@ -127,7 +127,8 @@ describe('collection', () => {
       log: quietLog,
     });
     const remover = new ContainerRemover({ cri: cri.client, files: files.files, paths });
-    return { cri, files, collector: new GarbageCollector({ remover, killer, log: quietLog }) };
+    const clock = new FakeClock();
+    return { cri, files, clock, collector: new GarbageCollector({ remover, killer, clock, log: quietLog }) };
   }
   const logPath = '/var/log/pods/default_web_uid-web/c/0.log';
 
@@ -174,6 +175,45 @@ describe('collection', () => {
     await collector.removePod(state({ sandboxes: [sandbox()], containers: [dead('c1')] }), { signal });
     assert.deepEqual(cri.names(), ['removeContainer', 'stopPodSandbox', 'removePodSandbox']);
     assert.deepEqual(files.paths('remove-tree'), ['/var/log/pods/default_web_uid-web']);
+  });
+
+  it('asks again for what the runtime refuses, and tells of what stays', async () => {
+    let calls = 0;
+    const { cri, files, clock, collector } = setUp({
+      removeContainer: ({ container_id: id }: { container_id: string }) => {
+        calls += 1;
+        if (id === 'stuck' || calls < 4) throw criFault('cannot delete running task', 'conflict');
+      },
+      removePodSandbox: () => {
+        throw criFault('failed to remove container', 'conflict');
+      },
+    });
+    const held = state({
+      sandboxes: [sandbox({ ready: false })],
+      containers: [dead('stuck'), dead('late', { name: 'd' })],
+    });
+    const removal = collector.removePod(held, { signal });
+    await clock.advance(10_000);
+    const refused = await removal;
+    assert.equal(refused.length, 2);
+    assert.match(refused[0] ?? '', /cannot delete running task/);
+    const removals = cri.calls.filter(({ method }) => method === 'removeContainer');
+    assert.equal(removals.filter(({ request }) => request.container_id === 'stuck').length, 4);
+    assert.equal(removals.filter(({ request }) => request.container_id === 'late').length, 2);
+    assert.deepEqual(files.paths('remove-tree'), ['/var/log/pods/default_web_uid-web']);
+    assert.equal(clock.timers, 0);
+  });
+
+  it('does not let a pod go for any other failure', async () => {
+    const { collector } = setUp({
+      removeContainer: () => {
+        throw criFault('container is in starting state');
+      },
+    });
+    await assert.rejects(
+      collector.removePod(state({ containers: [dead('c1')] }), { signal }),
+      /starting state/,
+    );
   });
 
   it('keeps the last sandbox while the logs are left: it tells whose they are', async () => {

@@ -15,6 +15,7 @@ import type {
 import type { PodResizer } from './resize-pod.ts';
 import type { RestartBackoff } from './restart-backoff.ts';
 import type { LinuxHost, RuntimeSettings } from './settings.ts';
+import type { StartPermits } from './start-permits.ts';
 
 /** What runtime/execute.ts is made of: one host, one virtual node. */
 export interface PodRuntimeOptions {
@@ -31,6 +32,8 @@ export interface PodRuntimeOptions {
   readonly restarts: Pick<RestartBackoff, 'next'>;
   readonly events: EventRecorder;
   readonly metrics: RuntimeMetrics;
+  /** paces the calls that start pods */
+  readonly starts: Pick<StartPermits, 'run'>;
   readonly clock: Pick<Clock, 'now' | 'monotonic' | 'sleep'>;
   readonly log: Log;
   /** the pod's cgroup; undefined where the runtime places pods itself */

@@ -48,6 +48,7 @@ const idle: PodActions = {
   sandbox: sandbox(),
   attempt: 0,
   kill: [],
+  reset: [],
   startEphemeral: [],
   startInit: [],
   start: [],

@@ -2,6 +2,8 @@
 import { LRUCache } from 'lru-cache';
 
 const BASE_MS = 10_000;
+/** Whatever the cap (kubelet.go, crashLoopBackOff.HasExpiredFunc). */
+const QUIET_MS = 600_000;
 const ENTRIES = 10_000;
 
 interface Entry {
@@ -11,7 +13,7 @@ interface Entry {
 
 /**
  * Restarts of one container: the first is immediate; each further one waits 10 s, 20 s, … up to the cap after the last exit;
- * a container that stayed up for more than twice the cap begins anew. Lost with the process, as the kubelet's is.
+ * a container that ends more than ten minutes after its last start was tried begins anew. Lost with the process, as the kubelet's is.
  */
 export class RestartBackoff {
   readonly #maxMs: number;
@@ -31,11 +33,11 @@ export class RestartBackoff {
     now: number,
   ): { readonly delayMs: number; readonly until: number } | undefined {
     const entry = this.#entries.get(key);
-    const fresh = entry === undefined || finishedAt - entry.updatedAt > 2 * this.#maxMs;
+    const fresh = entry === undefined || finishedAt - entry.updatedAt > QUIET_MS;
     if (!fresh && now - finishedAt < entry.delayMs)
       return { delayMs: entry.delayMs, until: finishedAt + entry.delayMs };
     this.#entries.set(key, {
-      delayMs: fresh ? BASE_MS : Math.min(entry.delayMs * 2, this.#maxMs),
+      delayMs: fresh ? Math.min(BASE_MS, this.#maxMs) : Math.min(entry.delayMs * 2, this.#maxMs),
       updatedAt: now,
     });
     return undefined;

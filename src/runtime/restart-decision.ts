@@ -16,12 +16,10 @@ export function shouldRestart(
 
 /** By the container's rules first, then its policy, then the pod's (pkg/api/v1/pod ContainerShouldRestart, KEP 5307). */
 export function restartsAfter(pod: Pod, container: Container, exitCode: number): boolean {
-  for (const rule of container.restartPolicyRules ?? []) {
-    if (rule.exitCodes === undefined) continue;
-    const listed = (rule.exitCodes.values ?? []).includes(exitCode);
-    const matches = rule.exitCodes.operator === 'NotIn' ? !listed : listed;
-    if (matches) return rule.action === 'Restart';
-  }
+  const action = matchingRule(container, exitCode)?.action;
+  // rules come with a policy of the container's own; an action that is not known leaves it to the policies
+  if (container.restartPolicy !== undefined && (action === 'Restart' || action === 'RestartAllContainers'))
+    return true;
   switch (container.restartPolicy ?? pod.spec.restartPolicy ?? 'Always') {
     case 'Never':
       return false;
@@ -30,6 +28,18 @@ export function restartsAfter(pod: Pod, container: Container, exitCode: number):
     default:
       return true;
   }
+}
+
+/** The first rule that the exit code matches (pkg/api/v1/pod FindMatchingContainerRestartRule). */
+export function matchingRule(
+  { restartPolicyRules = [] }: Container,
+  exitCode: number,
+): NonNullable<Container['restartPolicyRules']>[number] | undefined {
+  return restartPolicyRules.find(({ exitCodes }) => {
+    const listed = (exitCodes?.values ?? []).includes(exitCode);
+    if (exitCodes?.operator === 'In') return listed;
+    return exitCodes?.operator === 'NotIn' && !listed;
+  });
 }
 
 /** Policy alone, for containers that are killed although they run (probes): there is no exit code to judge. */

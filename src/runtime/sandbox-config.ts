@@ -6,6 +6,7 @@ import type { Container, ContainerPort, Pod } from '../model/kube.ts';
 import { labels } from '../model/labels.ts';
 import { podLogDir } from '../model/paths.ts';
 import { podRef } from '../model/pod-ref.ts';
+import { isStaticPod } from '../model/pod-source.ts';
 import { normalizeSysctl } from '../model/sysctl-name.ts';
 import type { DnsSettings } from './dns.ts';
 import { kernelHostname, podHostname } from './hostname.ts';
@@ -56,14 +57,14 @@ export function sandboxConfig(pod: Pod, input: SandboxInput): PodSandboxConfig {
 /** What tells whose a sandbox or container is. */
 export function ownLabels(
   pod: Pod,
-  settings: Pick<RuntimeSettings, 'node' | 'cluster'>,
+  settings: Pick<RuntimeSettings, 'node' | 'cluster' | 'staticOwner'>,
 ): Record<string, string> {
   return {
     [labels.podName]: pod.metadata.name,
     [labels.podNamespace]: pod.metadata.namespace,
     [labels.podUid]: pod.metadata.uid,
     [labels.node]: settings.node,
-    [labels.cluster]: settings.cluster,
+    [labels.cluster]: (isStaticPod(pod) ? settings.staticOwner : undefined) ?? settings.cluster,
   };
 }
 

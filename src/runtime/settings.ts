@@ -5,6 +5,8 @@ export interface RuntimeSettings {
   /** the virtual node's name and the cluster's id, which label all that farlet makes on a host */
   readonly node: string;
   readonly cluster: string;
+  /** what stands in the cluster's place on static pods, which run without one */
+  readonly staticOwner?: string;
   readonly paths: HostPaths;
   readonly clusterDNS: readonly string[];
   readonly clusterDomain: string;

@@ -24,6 +24,7 @@ import { containerMounts, subPathMounts, type VolumeSource } from './mounts.ts';
 import type { PodHost, SubPathPreparer } from './providers.ts';
 import type { ContainerCpus } from './pod-runtime-options.ts';
 import type { LinuxHost, RuntimeSettings } from './settings.ts';
+import type { StartPermits } from './start-permits.ts';
 import { unstartedContainer } from './unstarted.ts';
 import { volumeGroups } from './volume-groups.ts';
 
@@ -32,6 +33,8 @@ export interface StartContext {
   readonly pod: Pod;
   readonly state: PodRuntimeState;
   readonly sandboxId: string;
+  /** made by this sync, not found */
+  readonly isNewSandbox: boolean;
   readonly sandboxConfig: PodSandboxConfig;
   readonly runtimeHandler: string;
   readonly podIPs: readonly string[];
@@ -64,6 +67,7 @@ export interface ContainerStarterOptions {
   readonly node: () => NodeInfo;
   readonly runtime: PodHost['runtime'];
   readonly events: EventRecorder;
+  readonly starts: Pick<StartPermits, 'run'>;
   readonly log: Log;
   readonly cpus?: ContainerCpus;
 }
@@ -85,7 +89,9 @@ export class ContainerStarter {
       (await this.#create(of, context, signal));
     await this.#attempting(of, 'CreateContainerConfigError', { context, signal }, () => context.hosts);
     await this.#attempting(of, 'RunContainerError', { context, signal, id }, () =>
-      this.#options.cri.startContainer({ container_id: id }, { signal }),
+      this.#options.starts.run({ hasBegun: true, signal }, () =>
+        this.#options.cri.startContainer({ container_id: id }, { signal }),
+      ),
     );
     this.#event(of, context.pod, { type: 'Normal', reason: 'Started', message: 'Container started' });
     context.onStarted(of.spec.name, id, logPath);
@@ -106,9 +112,11 @@ export class ContainerStarter {
       this.#config(of, { ...context, image, imageVolumes }, signal),
     );
     const { container_id: id } = await this.#attempting(of, 'CreateContainerError', { context, signal }, () =>
-      this.#options.cri.createContainer(
-        { pod_sandbox_id: context.sandboxId, config, sandbox_config: context.sandboxConfig },
-        { signal },
+      this.#options.starts.run({ hasBegun: context.isNewSandbox, signal }, () =>
+        this.#options.cri.createContainer(
+          { pod_sandbox_id: context.sandboxId, config, sandbox_config: context.sandboxConfig },
+          { signal },
+        ),
       ),
     );
     this.#event(of, context.pod, { type: 'Normal', reason: 'Created', message: 'Container created' });

@@ -136,6 +136,7 @@ export class PodContainersStarter {
       pod,
       state,
       sandboxId,
+      isNewSandbox: actions.createSandbox,
       sandboxConfig: config,
       runtimeHandler,
       podIPs: ips,

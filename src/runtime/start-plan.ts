@@ -5,6 +5,7 @@ import type { PodContainer } from '../model/containers.ts';
 import type { ConfigMap, Pod, Secret } from '../model/kube.ts';
 import { containerDir, type HostPaths, podLogDir } from '../model/paths.ts';
 import { podRef } from '../model/pod-ref.ts';
+import { isStaticPod } from '../model/pod-source.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
 import { envReferences, type EnvSources, type Fetched } from './env.ts';
 import { hostNetworkHostsFile, managedHostsFile } from './hosts-file.ts';
@@ -28,7 +29,9 @@ export async function readEnvObjects(
     readAll<Secret>(names.secrets, (name) => objects.secret(namespace, name, { signal })),
   ]);
   signal.throwIfAborted();
-  return { configMaps, secrets, services: services.synced() ? services.services(namespace) : undefined };
+  // a static pod may start before any API server: it sees the services that are known by then
+  const known = services.synced() || isStaticPod(pod);
+  return { configMaps, secrets, services: known ? services.services(namespace) : undefined };
 }
 
 async function readAll<T>(

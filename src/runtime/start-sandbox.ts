@@ -10,12 +10,14 @@ import type { ObservedSandbox } from '../model/runtime-state.ts';
 import type { Clock } from '../util/clock.ts';
 import { observedSandbox } from './observe.ts';
 import type { RuntimeMetrics } from './providers.ts';
+import type { StartPermits } from './start-permits.ts';
 
 export interface SandboxStarterOptions {
   readonly cri: Pick<CriClient, 'runPodSandbox' | 'podSandboxStatus'>;
   readonly events: EventRecorder;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly metrics: RuntimeMetrics;
+  readonly starts: Pick<StartPermits, 'run'>;
 }
 
 export class SandboxStarter {
@@ -31,7 +33,9 @@ export class SandboxStarter {
     sandbox: { readonly config: PodSandboxConfig; readonly runtimeHandler: string },
     { signal }: { signal: AbortSignal },
   ): Promise<ObservedSandbox> {
-    const id = await this.#run(pod, sandbox, signal);
+    const id = await this.#options.starts.run({ hasBegun: false, signal }, () =>
+      this.#run(pod, sandbox, signal),
+    );
     try {
       const { status } = await this.#options.cri.podSandboxStatus(
         { pod_sandbox_id: id, verbose: false },

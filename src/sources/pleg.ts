@@ -41,6 +41,8 @@ export interface PlegOptions {
   readonly log: Log;
   /** only sandboxes and containers with these labels are this node's */
   readonly owner: Readonly<Record<string, string>>;
+  /** and of those only the ones it says yes to; its answer may change, see relisted() */
+  readonly owns?: (labels: Readonly<Record<string, string>>) => boolean;
   readonly onChanges: (changes: readonly PodLifecycleEvent[]) => void;
   /** the first relist has succeeded */
   readonly onSynced: () => void;
@@ -59,6 +61,8 @@ export class Pleg {
   #events = false;
   #synced = false;
   #wake: (() => void) | undefined;
+  #soon = false;
+  #waiters: (() => void)[] = [];
 
   constructor(options: PlegOptions) {
     this.#options = options;
@@ -81,7 +85,16 @@ export class Pleg {
 
   /** Asks for a relist now, e.g. because the host is back. */
   relistSoon(): void {
+    this.#soon = true;
     this.#wake?.();
+  }
+
+  /** Resolves once a relist that began after this call has succeeded: the cache then holds all that is owned. */
+  relisted(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+      this.relistSoon();
+    });
   }
 
   /** Reads everything the runtime holds of one pod and merges it. Throws if the runtime can't say. */
@@ -110,6 +123,7 @@ export class Pleg {
   }
 
   async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#soon) return;
     const woken = new AbortController();
     this.#wake = () => {
       woken.abort();
@@ -125,8 +139,16 @@ export class Pleg {
 
   async #relist(signal: AbortSignal): Promise<void> {
     const { cache, clock, onSynced, observer } = this.#options;
-    const listed = await this.#list(this.#options.owner, signal);
-    await this.#apply(listed, cache.pods(), signal);
+    this.#soon = false;
+    const waiters = this.#waiters.splice(0);
+    try {
+      const listed = await this.#list(this.#options.owner, signal);
+      await this.#apply(listed, cache.pods(), signal);
+    } catch (error) {
+      this.#waiters.unshift(...waiters);
+      throw error;
+    }
+    for (const tell of waiters) tell();
     this.#lastRelist = clock.monotonic();
     observer?.lastSeen?.(clock.now());
     if (this.#synced) return;
@@ -142,7 +164,11 @@ export class Pleg {
       cri.listPodSandbox({ filter }, { signal }),
       cri.listContainers({ filter }, { signal }),
     ]);
-    return { sandboxes: sandboxes.items, containers: containers.containers, askedAt };
+    return {
+      sandboxes: sandboxes.items.filter((each) => this.#owns(each.labels)),
+      containers: containers.containers.filter((each) => this.#owns(each.labels)),
+      askedAt,
+    };
   }
 
   /** Looks closer at what differs from the cache, merges it, and drops what is gone from `pods`. */
@@ -225,9 +251,14 @@ export class Pleg {
       return;
     }
     const pod = status === null ? undefined : podOfLabels(status.labels);
-    if (status === null || pod === undefined || !carries(status.labels, owner)) return;
+    if (status === null || pod === undefined || !carries(status.labels, owner) || !this.#owns(status.labels))
+      return;
     const containers = event.containers_statuses.map((container) => observedContainer(container, status.id));
     this.#emit(cache.merge({ pod, sandboxes: [observedSandbox(status)], containers }));
+  }
+
+  #owns(of: Readonly<Record<string, string>>): boolean {
+    return this.#options.owns?.(of) ?? true;
   }
 
   #emit(changes: readonly PodLifecycleEvent[]): void {

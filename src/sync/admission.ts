@@ -2,9 +2,10 @@
  * Whether a node takes a pod: the admit handlers in the kubelet's order (pkg/kubelet/kubelet.go), the scheduler's
  * checks among them (pkg/scheduler/eventhandlers.go AdmissionCheck, pkg/kubelet/lifecycle/predicate.go). Pure.
  */
-import { isCritical, isStatic } from '../model/critical-pod.ts';
+import { isCritical } from '../model/critical-pod.ts';
 import type { Pod, Taint } from '../model/kube.ts';
 import type { NodeInfo } from '../model/node-info.ts';
+import { isStaticPod } from '../model/pod-source.ts';
 import { matchesNode } from './admit-affinity.ts';
 import {
   refusedAppArmor,
@@ -84,7 +85,7 @@ function otherFailures({ pod, node, taints, active }: AdmissionInput): Refusal[]
     portsAreFree(pod, active)
       ? undefined
       : failedPredicate('NodePorts', "node(s) didn't have free ports for the requested pod ports"),
-    isStatic(pod) || toleratesTaints(pod, taints)
+    isStaticPod(pod) || toleratesTaints(pod, taints)
       ? undefined
       : failedPredicate('TaintToleration', "node(s) had taints that the pod didn't tolerate"),
   ].filter((failure) => failure !== undefined);

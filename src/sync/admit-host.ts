@@ -47,14 +47,6 @@ export function refusedAppArmor(pod: Pod, host: HostFeatures): Refusal | undefin
 /** What farlet can't do is refused rather than left out. */
 export function refusedFeature(pod: Pod): Refusal | undefined {
   const all = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
-  const restartsAll = all.some(({ restartPolicyRules }) =>
-    (restartPolicyRules ?? []).some(({ action }) => action === 'RestartAllContainers'),
-  );
-  if (restartsAll)
-    return refused(
-      'PodFeatureUnsupported',
-      'farlet does not support the RestartAllContainers action of restartPolicyRules',
-    );
   const claims = [pod.spec.resourceClaims, ...all.map(({ resources }) => resources?.claims)];
   return claims.some((list) => (list ?? []).length > 0)
     ? refused('PodFeatureUnsupported', 'farlet does not support resource claims')

@@ -6,6 +6,8 @@ import type { PodRef } from '../model/pod-ref.ts';
 
 /** An orphan must have been seen so many rounds in a row: a watch may lag behind a new pod's sandbox. */
 const ROUNDS_BEFORE_ORPHAN = 2;
+/** One that is still there is named after twice as many rounds each time, and in the end after so many: once a minute. */
+const MAX_ROUNDS_BETWEEN = 32;
 
 /**
  * Which pods of the runtime are orphans: known neither to a source nor to a worker for some rounds. Keeps the
@@ -21,9 +23,14 @@ export class OrphanWatch {
       if (isKnown(pod.uid)) continue;
       const seen = (this.#rounds.get(pod.uid) ?? 0) + 1;
       rounds.set(pod.uid, seen);
-      if (seen >= ROUNDS_BEFORE_ORPHAN) orphans.push(pod);
+      if (isDue(seen)) orphans.push(pod);
     }
     this.#rounds = rounds;
     return orphans;
   }
+}
+
+function isDue(rounds: number): boolean {
+  if (rounds >= MAX_ROUNDS_BETWEEN) return rounds % MAX_ROUNDS_BETWEEN === 0;
+  return rounds >= ROUNDS_BEFORE_ORPHAN && Number.isInteger(Math.log2(rounds / ROUNDS_BEFORE_ORPHAN));
 }

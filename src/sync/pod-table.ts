@@ -1,4 +1,5 @@
 import type { Pod } from '../model/kube.ts';
+import { isStaticPod, podFullName } from '../model/pod-source.ts';
 
 /** The pods bound to this node, as their sources last told; what the kubelet calls the pod manager. */
 export class PodTable {
@@ -39,6 +40,11 @@ export class PodTable {
         found = pod;
     }
     return found;
+  }
+
+  /** The static pod of a full name, which is what a mirror is found by. */
+  findStatic(fullName: string): Pod | undefined {
+    return this.all().find((pod) => isStaticPod(pod) && podFullName(pod) === fullName);
   }
 
   all(): Pod[] {

@@ -49,6 +49,7 @@ function setUp(
     onPending: (each, { waitsFor }) => calls.push(`${each.metadata.name} waits for ${waitsFor}`),
     onRejected: (each, { reason }) => calls.push(`rejected ${each.metadata.name} ${reason}`),
     onReconcile: () => undefined,
+    onMirror: ({ kind, pod: each }) => calls.push(`mirror ${kind} ${each.metadata.name}`),
     onRemoved: (each) => calls.push(`gone ${each.metadata.name}`),
     housekeeping: () => calls.push('housekeeping'),
     observer: { event: () => undefined, iteration: () => undefined },
@@ -210,6 +211,17 @@ describe('orphan watch', () => {
     assert.deepEqual(
       watch.next([ref('a')], () => false),
       [ref('a')],
+    );
+  });
+
+  it('names one that stays ever more seldom, down to once a minute', () => {
+    const watch = new OrphanWatch();
+    const named = Array.from({ length: 100 }, (_, round) =>
+      watch.next([ref('a')], () => false).length > 0 ? round + 1 : 0,
+    );
+    assert.deepEqual(
+      named.filter((round) => round > 0),
+      [2, 4, 8, 16, 32, 64, 96],
     );
   });
 });

@@ -3,11 +3,13 @@
  * the pods' workers. It decides who is to work and never works itself.
  *
  * I1. An iteration is synchronous: it waits for nothing, so no pod can hold up another.
- * I2. It starts only when every source has reported once, so that nothing is judged on half a view.
+ * I2. It starts only once the runtime has been seen, so that nothing is judged on half a view. What no source names is
+ *     for housekeeping to judge, which its owner calls only when every source has reported.
  */
 import type { Log } from '../model/log.ts';
 import type { Pod } from '../model/kube.ts';
 import { isTerminalPhase } from '../model/phase.ts';
+import { isMirrorPod } from '../model/pod-source.ts';
 import type { PodChange } from '../model/pod-update.ts';
 import type { WorkerState } from '../workers/worker-state.ts';
 import type { Clock } from '../util/clock.ts';
@@ -40,7 +42,7 @@ export interface SyncLoopOptions {
   readonly workers: Workers;
   readonly clock: Clock;
   readonly log: Log;
-  /** resolves when every source has reported once */
+  /** resolves when the runtime and the node are known */
   readonly sourcesReady: Promise<void>;
   readonly admit: (pod: Pod, active: readonly Pod[], options: { nodeIsFresh: boolean }) => AdmissionVerdict;
   /** Does what the pod waits for; when it is done, the queue is told that the pod is due. */
@@ -49,6 +51,8 @@ export interface SyncLoopOptions {
   /** the API server's newest word on a pod whose spec did not change */
   readonly onReconcile: (pod: Pod) => void;
   readonly onRemoved: (pod: Pod) => void;
+  /** the picture of a static pod on the API server: shown to whoever keeps it, never run */
+  readonly onMirror: (change: PodChange) => void;
   readonly housekeeping: () => void;
   readonly observer: {
     event(kind: SyncEventKind, count: number): void;
@@ -72,7 +76,7 @@ export class SyncLoop {
     return this.#lastEntered;
   }
 
-  /** Resolves when every source has reported and the loop is under way. */
+  /** Resolves when the loop is under way. */
   get started(): Promise<unknown> {
     return this.#started.promise;
   }
@@ -113,9 +117,13 @@ export class SyncLoop {
   }
 
   #onChange(change: PodChange): void {
-    const { table, workers, onReconcile, onRemoved } = this.#options;
+    const { table, workers, onReconcile, onRemoved, onMirror } = this.#options;
     const { pod } = change;
     const { uid } = pod.metadata;
+    if (isMirrorPod(pod)) {
+      onMirror(change);
+      return;
+    }
     if (change.kind === 'remove') {
       this.#pending.delete(uid);
       table.delete(uid);

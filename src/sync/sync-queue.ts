@@ -28,6 +28,7 @@ export class SyncQueue {
   #host = false;
   #housekeeping = false;
   #wake: (() => void) | undefined;
+  #heeded: AbortSignal | undefined;
 
   config(changes: readonly PodChange[]): void {
     for (const change of changes) {
@@ -103,14 +104,16 @@ export class SyncQueue {
   }
 
   #arrival(signal: AbortSignal): Promise<void> {
+    // one listener for all waits: many others listen to the same signal, and to leave again is to search among them
+    if (this.#heeded !== signal) {
+      this.#heeded = signal;
+      signal.addEventListener('abort', () => this.#wake?.(), { once: true });
+    }
     return new Promise((resolve) => {
-      const wake = (): void => {
-        signal.removeEventListener('abort', wake);
+      this.#wake = () => {
         this.#wake = undefined;
         resolve();
       };
-      this.#wake = wake;
-      signal.addEventListener('abort', wake, { once: true });
     });
   }
 

@@ -32,6 +32,10 @@ const table = {
     help: 'The number of pods the kubelet is being instructed to run',
     labels: ['static'],
   },
+  kubelet_mirror_pods: {
+    kind: 'gauge',
+    help: 'The number of mirror pods the kubelet will try to create (one per admitted static pod)',
+  },
   kubelet_pod_worker_duration_seconds: {
     kind: 'histogram',
     help: 'Duration in seconds to sync a single pod, by operation type',
@@ -130,6 +134,12 @@ const table = {
     kind: 'gauge',
     help: 'Number of volumes in Volume Manager',
     labels: ['plugin_name', 'state'],
+  },
+  prober_probe_duration_seconds: {
+    kind: 'histogram',
+    help: 'Duration in seconds for a probe response.',
+    labels: ['probe_type', 'container', 'pod', 'namespace'],
+    buckets: standard,
   },
   prober_probe_total: {
     kind: 'counter',

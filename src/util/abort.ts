@@ -42,23 +42,30 @@ export function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T>
   });
 }
 
-function reasonOf(signal: AbortSignal): Error {
+/** Why the signal was aborted, as an error. */
+export function reasonOf(signal: AbortSignal): Error {
   return signal.reason instanceof Error ? signal.reason : new FarletError('cancelled', String(signal.reason));
 }
 
 /** A controller that aborts with its parent and leaves no listener behind once it has aborted itself. */
 export function childController(parent: AbortSignal): AbortController {
   const child = new AbortController();
-  if (parent.aborted) child.abort(parent.reason);
-  else {
-    parent.addEventListener(
-      'abort',
-      () => {
-        child.abort(parent.reason);
-      },
-      { once: true, signal: child.signal },
-    );
+  if (parent.aborted) {
+    child.abort(parent.reason);
+    return child;
   }
+  const forward = (): void => {
+    child.abort(parent.reason);
+  };
+  parent.addEventListener('abort', forward, { once: true });
+  // by hand: of the listeners that addEventListener's own `signal` is to remove, Node 24 keeps track of the last one only
+  child.signal.addEventListener(
+    'abort',
+    () => {
+      parent.removeEventListener('abort', forward);
+    },
+    { once: true },
+  );
   return child;
 }
 

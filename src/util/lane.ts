@@ -1,3 +1,5 @@
+import { reasonOf } from './abort.ts';
+
 /**
  * A lane lets at most `width` pieces of work run at a time; the rest wait in order of arrival. A waiter whose
  * signal aborts leaves the queue at once.
@@ -38,7 +40,7 @@ export class Lane {
       };
       const giveUp = (): void => {
         this.#waiting.splice(this.#waiting.indexOf(turn), 1);
-        reject(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
+        reject(reasonOf(signal));
       };
       signal.addEventListener('abort', giveUp, { once: true });
       this.#waiting.push(turn);

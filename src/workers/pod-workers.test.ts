@@ -177,4 +177,43 @@ describe('pod workers', () => {
     workers.remove('uid-web');
     assert.equal(clock.timers, 0);
   });
+
+  it('runs static pods of one name strictly one after the other', async () => {
+    const { workers, syncer } = setUp();
+    const first = pod({ metadata: { uid: 'one', annotations: { 'kubernetes.io/config.source': 'file' } } });
+    const second = pod({ metadata: { uid: 'two', annotations: { 'kubernetes.io/config.source': 'file' } } });
+    workers.update(first);
+    await settle();
+    workers.remove('one');
+    workers.update(second);
+    assert.equal(workers.state('two'), undefined, 'waits');
+    assert.equal(workers.holdsName('web_default'), true);
+    await settle();
+    assert.deepEqual(syncer.steps, ['sync', 'stop 30', 'finish', 'sync']);
+    assert.equal(syncer.overlapped, false);
+    assert.equal(workers.state('two')?.at, 'syncing');
+  });
+
+  it('starts a UID again that was removed and came back while it was stopping', async () => {
+    const { workers, syncer } = setUp();
+    workers.update(pod());
+    await settle();
+    workers.remove('uid-web');
+    workers.update(pod());
+    await settle();
+    assert.deepEqual(syncer.steps, ['sync', 'stop 30', 'finish', 'sync']);
+    assert.equal(workers.state('uid-web')?.at, 'syncing');
+  });
+
+  it('forgets a waiting pod that was removed before its turn', async () => {
+    const { workers, syncer } = setUp();
+    workers.update(pod());
+    await settle();
+    workers.remove('uid-web');
+    workers.update(pod());
+    workers.remove('uid-web');
+    await settle();
+    assert.deepEqual(syncer.steps, ['sync', 'stop 30', 'finish']);
+    assert.equal(workers.state('uid-web'), undefined);
+  });
 });

@@ -2,6 +2,7 @@
 import type { Log } from '../model/log.ts';
 import type { Pod } from '../model/kube.ts';
 import type { PodRef } from '../model/pod-ref.ts';
+import { isStaticPod, podFullName } from '../model/pod-source.ts';
 import type { KillOrder } from '../model/pod-update.ts';
 import type { Clock } from '../util/clock.ts';
 import type { PodSyncer } from './pod-syncer.ts';
@@ -14,35 +15,63 @@ export interface PodWorkersOptions {
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly runtimeHolds: (uid: string) => boolean;
+  /** the runtime runs another pod of this one's name, which nobody wants any more */
+  readonly runtimeHoldsNamesake?: (pod: Pod) => boolean;
   readonly onDue: (uid: string) => void;
   readonly onStep: (kind: StepKind, seconds: number) => void;
+  /** a pod whose object is gone is done with */
+  readonly onForgotten?: (uid: string) => void;
 }
 
 export class PodWorkers {
   readonly #options: PodWorkersOptions;
   readonly #workers = new Map<string, PodWorker>();
   readonly #removed = new Set<string>();
+  /** pods that may not start yet, oldest first: what has their UID or their static name still stops */
+  readonly #waiting = new Map<string, Pod>();
   readonly #orphans = new Map<string, Promise<void>>();
 
   constructor(options: PodWorkersOptions) {
     this.#options = options;
   }
 
-  /** Hands the newest object of a pod to its worker, which is made if need be. */
+  /**
+   * Hands the newest object of a pod to its worker, which is made if need be. A pod whose UID was removed and came
+   * again starts once its former self is done; static pods of one name run strictly one after the other
+   * (pod_workers.go allowPodStart).
+   */
   update(pod: Pod): void {
     const uid = pod.metadata.uid;
     const worker = this.#workers.get(uid);
-    if (worker !== undefined) {
+    if (worker !== undefined && !this.#removed.has(uid)) {
       worker.offer({ kind: 'pod', pod });
       return;
     }
-    const started = this.#start(pod);
-    this.#workers.set(uid, started);
-    started.wake();
+    this.#waiting.set(uid, pod);
+    this.startWaiting();
+  }
+
+  /** Starts what waited for another pod to end, where that has ended. Called again costs little. */
+  startWaiting(): void {
+    for (const [uid, pod] of this.#waiting) {
+      if (this.#mustWait(pod)) continue;
+      this.#waiting.delete(uid);
+      const started = this.#start(pod);
+      this.#workers.set(uid, started);
+      started.wake();
+    }
+  }
+
+  /** Whether a static pod of this full name is known here and not done with. */
+  holdsName(fullName: string): boolean {
+    return [...this.#workers.values()].some(
+      ({ state }) => state.at !== 'finished' && isStaticPod(state.pod) && podFullName(state.pod) === fullName,
+    );
   }
 
   /** The object is gone: what still runs is stopped, and the worker forgotten once it is done. */
   remove(uid: string): void {
+    this.#waiting.delete(uid);
     const worker = this.#workers.get(uid);
     if (worker === undefined) return;
     this.#removed.add(uid);
@@ -82,6 +111,7 @@ export class PodWorkers {
       })
       .finally(() => {
         this.#orphans.delete(pod.uid);
+        this.startWaiting();
       });
     this.#orphans.set(pod.uid, work);
   }
@@ -109,6 +139,7 @@ export class PodWorkers {
       onStep,
       onFinished: () => {
         if (this.#removed.has(uid)) this.#forget(uid);
+        else this.startWaiting();
       },
     });
   }
@@ -117,5 +148,13 @@ export class PodWorkers {
     this.#workers.get(uid)?.close();
     this.#workers.delete(uid);
     this.#removed.delete(uid);
+    this.#options.onForgotten?.(uid);
+    this.startWaiting();
+  }
+
+  #mustWait(pod: Pod): boolean {
+    if (this.#workers.has(pod.metadata.uid)) return true;
+    if (!isStaticPod(pod)) return false;
+    return this.holdsName(podFullName(pod)) || this.#options.runtimeHoldsNamesake?.(pod) === true;
   }
 }

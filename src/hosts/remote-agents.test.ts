@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { Duplex, PassThrough } from 'node:stream';
+import { describe, it } from 'node:test';
+import { FakeClock } from '../testing/fixtures.ts';
+import type { ShellChannel } from './remote-agent.ts';
+import { RemoteAgents } from './remote-agents.ts';
+import { remoteProgram } from './remote-program.ts';
+
+const step = { verb: 'sync', args: [] };
+const { signal } = new AbortController();
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A shell that greets and answers every request at once, or says what it should not have said behind its greeting. */
+function shell(afterGreeting = ''): ShellChannel {
+  let key: string | undefined;
+  let seen = '';
+  const stream = new Duplex({
+    read: () => undefined,
+    write: (chunk: Buffer, _encoding, done) => {
+      seen += chunk.toString();
+      if (key === undefined && seen.length > remoteProgram.length && seen.endsWith('\n')) {
+        key = seen.slice(remoteProgram.length).trim();
+        stream.push(`farlet ${key} ready\n${afterGreeting}`);
+      }
+      const sequence = new RegExp(`^${String(key)} end (\\d+)\n$`).exec(chunk.toString())?.[1];
+      if (sequence !== undefined) stream.push(`\n${String(key)} ${sequence} ok \n`);
+      done();
+    },
+  });
+  return { stream, stderr: new PassThrough() };
+}
+
+/** Opens as told, one after the other; whoever asks for more than is listed ends it all, as nothing else could. */
+function setUp(...opens: (() => Promise<ShellChannel> | ShellChannel)[]) {
+  const state = { opened: 0 };
+  const agents: RemoteAgents = new RemoteAgents({
+    host: 'box',
+    clock: new FakeClock(),
+    open: async () => {
+      const open = opens[state.opened];
+      state.opened += 1;
+      if (open !== undefined) return open();
+      agents.close();
+      throw new Error('opened more often than expected');
+    },
+  });
+  const ask = (): Promise<string> =>
+    agents.ask([step], { signal, slow: true }).then(
+      ({ ok }) => (ok ? 'done' : 'error'),
+      (error: unknown) => (error as Error).message,
+    );
+  return { agents, ask, state };
+}
+
+describe('the agents of a host', () => {
+  const down = (): Promise<ShellChannel> => Promise.reject(new Error('the link is down'));
+
+  it('are not tried for over and over when several fail at once', async () => {
+    const { ask, state } = setUp(down, down, down);
+    assert.deepEqual(await Promise.all([ask(), ask(), ask()]), Array(3).fill('the link is down'));
+    assert.equal(state.opened, 3);
+  });
+
+  it('may be as many as before once the link is back', async () => {
+    const { ask, state, agents } = setUp(down, down, shell, shell);
+    await Promise.all([ask(), ask()]);
+    assert.deepEqual(await Promise.all([ask(), ask()]), ['done', 'done']);
+    assert.equal(state.opened, 4);
+    agents.close();
+  });
+
+  it('do without one more that the host refuses', async () => {
+    const { ask, state, agents } = setUp(down, shell);
+    assert.deepEqual(await Promise.all([ask(), ask()]), ['done', 'done']);
+    assert.equal(state.opened, 2);
+    agents.close();
+  });
+
+  it('are not asked if they ended as they greeted', async () => {
+    const { ask, agents } = setUp(() => shell('what nobody asked for'), shell);
+    assert.match(await ask(), /^box: /);
+    await turn();
+    assert.equal(await ask(), 'done');
+    agents.close();
+  });
+});

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Pod, PodStatus } from '../model/kube.ts';
+import { FakeClock, pod, quietLog, settle } from '../testing/fixtures.ts';
+import { StatusWriter } from './status-writer.ts';
+
+const own = pod({ metadata: { uid: 'u', resourceVersion: '1' }, status: {} });
+
+/** An API server that answers each write as soon as the test lets it. */
+function setUp() {
+  const clock = new FakeClock();
+  const written: string[] = [];
+  const server = {
+    answer: (): Promise<unknown> => Promise.resolve(),
+    keeps: (status: PodStatus): PodStatus => status,
+  };
+  const none = (): Promise<never> => Promise.reject(new Error('not asked for'));
+  const writer = new StatusWriter({
+    client: {
+      get: none,
+      create: none,
+      replace: none,
+      delete: none,
+      patch: async <T>(_path: string, _type: string, body: object): Promise<T> => {
+        const { status } = body as { status: PodStatus };
+        written.push(status.reason ?? '');
+        await server.answer();
+        return pod({
+          metadata: { uid: 'u', resourceVersion: String(written.length + 1) },
+          status: server.keeps(status),
+        }) as unknown as T;
+      },
+    },
+    clock,
+    log: quietLog,
+    signal: new AbortController().signal,
+    merge: (_api, desired) => desired,
+  });
+  const set = (reason: string, lingerMs?: number, of: Pod = own): void => {
+    writer.set(of, {
+      status: { reason },
+      mayRun: true,
+      ...(lingerMs === undefined ? {} : { lingerMs }),
+    });
+  };
+  return { clock, written, server, writer, set };
+}
+
+describe('a status', () => {
+  it('is written at once, and the same one not again', async () => {
+    const { written, set } = setUp();
+    set('a');
+    await settle();
+    set('a');
+    await settle();
+    assert.deepEqual(written, ['a']);
+  });
+
+  it('of which newer ones came while it was written is followed by the newest', async () => {
+    const { written, server, set } = setUp();
+    const first = Promise.withResolvers<undefined>();
+    server.answer = () => first.promise;
+    set('a');
+    await settle();
+    set('b');
+    set('c');
+    first.resolve(undefined);
+    await settle();
+    assert.deepEqual(written, ['a', 'c']);
+  });
+});
+
+describe('a status that the API server does not keep as it is', () => {
+  it('is written once, and the next one as ever', async () => {
+    const { written, server, set, writer } = setUp();
+    server.keeps = ({ reason }) => (reason === 'odd' ? {} : { reason: reason ?? '' });
+    set('odd');
+    await writer.settled('u');
+    set('odd');
+    await writer.settled('u');
+    assert.deepEqual(written, ['odd']);
+    set('b');
+    await writer.settled('u');
+    assert.deepEqual(written, ['odd', 'b']);
+  });
+
+  it('is written again when somebody else has changed it', async () => {
+    const { written, set, writer } = setUp();
+    set('a');
+    await writer.settled('u');
+    writer.observed(pod({ metadata: { uid: 'u', resourceVersion: '9' }, status: { reason: 'theirs' } }));
+    await writer.settled('u');
+    assert.deepEqual(written, ['a', 'a']);
+  });
+});
+
+describe('a status that may linger', () => {
+  it('is left out when a newer one comes in time', async () => {
+    const { clock, written, set } = setUp();
+    set('a');
+    await settle();
+    set('sandbox', 500);
+    await clock.advance(499);
+    set('running');
+    await clock.advance(1_000);
+    assert.deepEqual(written, ['a', 'running']);
+    assert.equal(clock.timers, 0);
+  });
+
+  it('is written when its time is over, however often it was renewed', async () => {
+    const { clock, written, set } = setUp();
+    set('x', 500);
+    await clock.advance(300);
+    set('y', 500);
+    await clock.advance(199);
+    assert.deepEqual(written, []);
+    await clock.advance(1);
+    assert.deepEqual(written, ['y']);
+  });
+
+  it('lingers on when the write before it ends, or the object is seen again', async () => {
+    const { clock, written, server, writer, set } = setUp();
+    const first = Promise.withResolvers<undefined>();
+    server.answer = () => first.promise;
+    set('a');
+    await settle();
+    set('sandbox', 500);
+    first.resolve(undefined);
+    await settle();
+    writer.observed(own);
+    await settle();
+    assert.deepEqual(written, ['a']);
+    await clock.advance(500);
+    assert.deepEqual(written, ['a', 'sandbox']);
+  });
+
+  it('is current before it is written', () => {
+    const { writer, set } = setUp();
+    set('sandbox', 500);
+    assert.equal(writer.current('u')?.reason, 'sandbox');
+  });
+
+  it('is written at once when somebody waits for it', async () => {
+    const { clock, written, writer, set } = setUp();
+    set('sandbox', 500);
+    await writer.settled('u');
+    assert.deepEqual(written, ['sandbox']);
+    set('other', 500);
+    await writer.flush();
+    assert.deepEqual(written, ['sandbox', 'other']);
+    assert.equal(clock.timers, 0);
+  });
+
+  it('goes with its pod', async () => {
+    const { clock, written, writer, set } = setUp();
+    set('sandbox', 500);
+    writer.forget('u');
+    await clock.advance(1_000);
+    assert.deepEqual(written, []);
+  });
+});

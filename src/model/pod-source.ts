@@ -1,0 +1,22 @@
+/** Where a pod comes from, as its annotations tell (pkg/kubelet/types/pod_update.go). Pure. */
+import type { Pod } from './kube.ts';
+import { annotations } from './labels.ts';
+
+/** Sources stamp the pods they tell of with their name. */
+const apiSource = 'api';
+
+/** From a manifest file: no object of the API server stands behind it, only a mirror. */
+export function isStaticPod(pod: Pod): boolean {
+  const source = pod.metadata.annotations?.[annotations.configSource];
+  return source !== undefined && source !== apiSource && !isMirrorPod(pod);
+}
+
+/** The API server's picture of a static pod: shown and read, never run. */
+export function isMirrorPod(pod: Pod): boolean {
+  return pod.metadata.annotations?.[annotations.configMirror] !== undefined;
+}
+
+/** `name_namespace`: what a static pod and its mirror have in common, since their UIDs differ. */
+export function podFullName({ metadata }: { metadata: { name?: string; namespace?: string } }): string {
+  return `${metadata.name ?? ''}_${metadata.namespace ?? ''}`;
+}
