@@ -54,13 +54,17 @@ export function buildPool(options: NodePoolOptions): NodePool {
   const handlerOf = ({ spec }: Pod): string =>
     spec.runtimeClassName === undefined ? '' : (runtimeClasses.get(spec.runtimeClassName)?.handler ?? '');
 
+  const looked = new Set<HostApp>();
+
   const poolHost = (host: NodeHost, app: HostApp): PoolHost => ({
     name: host.name,
     silent: () => silence(host, hosts),
+    holds: (uid) => (looked.has(app) ? app.cache.get(uid) !== undefined : undefined),
     candidate: (pod, pods) => ({
       draining: isDraining(host.name),
       hasHandler: hasHandler(host, handlerOf(pod)),
-      ...verdict(app, pod, pods),
+      // what is not known of a host is no reason against it: the pod waits for it
+      ...(host.facts() === undefined ? { refusal: undefined, preempts: false } : verdict(app, pod, pods)),
       allocatable: virtualNode.view(host).info().allocatable,
       images: new Set(host.images().flatMap(({ names }) => names ?? [])),
     }),
@@ -93,6 +97,12 @@ export function buildPool(options: NodePoolOptions): NodePool {
     },
     onWaiting: (pod, why) => {
       events.event(podReference(pod), 'Warning', 'HostNotReady', `the pod can not be placed yet: ${why}`);
+    },
+    onStranded: (pod, host) => {
+      const message = `host ${host} is not one of the node any more: the pod can be neither run nor stopped`;
+      events.event(podReference(pod), 'Warning', 'HostUnknown', message);
+      const { name, namespace, uid } = pod.metadata;
+      log.warn({ pod: name, namespace, uid, host }, message);
     },
     onForgotten: ({ metadata }) => {
       status.forget(metadata.uid);
@@ -134,6 +144,15 @@ export function buildPool(options: NodePoolOptions): NodePool {
     host.onChange(({ at }) => {
       if (at === 'ready') router.retry();
     });
+
+  for (const app of apps)
+    app.clusterRelisted.then(
+      () => {
+        looked.add(app);
+        router.retry();
+      },
+      () => undefined,
+    );
 
   /** What others write to the Node, above all which hosts are to be drained. */
   const watchNode = async (): Promise<void> => {

@@ -17,15 +17,20 @@ interface Pool {
   readonly refused: string[];
   readonly waiting: string[];
   readonly silent: Set<string>;
+  /** hosts whose runtime has not been asked what it has */
+  readonly unseen: Set<string>;
+  /** "host uid" */
+  readonly held: Set<string>;
 }
 
 function pool(names: readonly string[], change: Partial<PodRouterOptions> = {}): Pool {
   const [delivered, stored, refused, waiting] = [[], [], [], []] as [string[], string[], string[], string[]];
-  const silent = new Set<string>();
+  const [silent, unseen, held] = [new Set<string>(), new Set<string>(), new Set<string>()];
   const clock = new FakeClock();
   const host = (name: string): PoolHost => ({
     name,
     silent: () => (silent.has(name) ? 'gone' : undefined),
+    holds: (uid) => (unseen.has(name) ? undefined : held.has(`${name} ${uid}`)),
     candidate: (_, pods) => ({
       draining: false,
       hasHandler: true,
@@ -54,12 +59,13 @@ function pool(names: readonly string[], change: Partial<PodRouterOptions> = {}):
     onRefused: ({ metadata }, { reason }) => refused.push(`${metadata.name} ${reason}`),
     onWaiting: ({ metadata }, why) => waiting.push(`${metadata.name} ${why}`),
     onForgotten: () => undefined,
+    onStranded: ({ metadata }, host) => waiting.push(`${metadata.name} stranded on ${host}`),
     clock,
     log: quietLog,
     signal: new AbortController().signal,
     ...change,
   });
-  return { router, clock, delivered, stored, refused, waiting, silent };
+  return { router, clock, delivered, stored, refused, waiting, silent, unseen, held };
 }
 
 function named(name: string, change: Partial<Pod['metadata']> = {}): Pod {
@@ -137,11 +143,51 @@ describe('PodRouter', () => {
     assert.deepEqual(delivered, ['b: add p -']);
   });
 
-  it('starts nothing of a pod whose host is not there any more', async () => {
-    const { router, delivered, stored } = pool(['a', 'b']);
-    router.apply([add(on('p', 'gone'))]);
+  it('starts nothing of a pod whose host is not there any more, and says so once', async () => {
+    for (const names of [['a', 'b'], ['a']]) {
+      const { router, delivered, stored, waiting } = pool(names);
+      router.apply([add(on('p', 'gone')), { kind: 'update', pod: on('p', 'gone') }]);
+      await settle();
+      assert.deepEqual([delivered, stored], [[], []]);
+      assert.deepEqual(waiting, ['p stranded on gone']);
+    }
+  });
+
+  it('lets a pod go that is over, although its host is not there any more', () => {
+    const { router, delivered } = pool(['a', 'b']);
+    router.apply([add({ ...on('p', 'gone'), status: { phase: 'Succeeded' } })]);
+    assert.deepEqual(delivered, ['a: add p gone']);
+  });
+
+  it('leaves a pod where it runs already, fuller or not, going or not', async () => {
+    const { router, delivered, stored, held } = pool(['a', 'b']);
+    held.add('b uid-p').add('b uid-q');
+    router.apply([
+      add(on('1', 'b')),
+      add(on('2', 'b')),
+      add(named('p')),
+      add(named('q', { deletionTimestamp: '2026-01-01T00:00:00Z' })),
+    ]);
     await settle();
-    assert.deepEqual([delivered, stored], [[], []]);
+    assert.deepEqual(stored, ['p → b']);
+    assert.deepEqual(delivered.slice(2).sort(), ['b: add p b', 'b: add q -']);
+  });
+
+  it('does not start a pod that has run while the host that may have it has not been looked at', async () => {
+    const { router, delivered, waiting, unseen, held } = pool(['a', 'b']);
+    unseen.add('b');
+    const ran = { ...named('p'), status: { startTime: '2026-01-01T00:00:00Z' } };
+    router.apply([add(ran), add(named('fresh'))]);
+    await settle();
+    assert.deepEqual(delivered, ['a: add fresh a']);
+    assert.match(waiting.join(), /p it has run before, .* looked at yet: b/);
+    assert.equal(router.isUnsettled('uid-p'), true);
+    unseen.delete('b');
+    held.add('b uid-p');
+    router.retry();
+    await settle();
+    assert.deepEqual(delivered, ['a: add fresh a', 'b: add p b']);
+    assert.equal(router.isUnsettled('uid-p'), false);
   });
 
   it('forgets a pod whose object goes while its choice is written', async () => {

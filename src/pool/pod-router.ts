@@ -4,7 +4,8 @@
  * I1. A pod is led to a host only once the API server has the choice (annotation farlet.dev/host): no CRI call comes
  *     before that, so a restart finds every pod where it was, and never starts it a second time elsewhere.
  * I2. A write carries the resourceVersion that the choice was made from: one that comes late changes nothing.
- * I3. Nothing here waits for a host. A node of one host needs no choice, and nothing is written.
+ * I3. What a runtime has already stays where it is, choice or no choice: so a node may come by a second host.
+ * I4. Nothing here waits for a host. A node of one host needs no choice, and nothing is written.
  */
 import { kindOf } from '../model/errors.ts';
 import type { Pod } from '../model/kube.ts';
@@ -23,6 +24,8 @@ export interface PoolHost {
   readonly name: string;
   /** why its runtime can't be asked now; undefined: it can */
   silent(): string | undefined;
+  /** Whether its runtime has anything of the pod; undefined: it has not been asked yet. */
+  holds(uid: string): boolean | undefined;
   /** How it stands to the pod, given those it has. */
   candidate(pod: Pod, pods: readonly Pod[]): Omit<HostCandidate, 'name' | 'pods' | 'silent'>;
   deliver(changes: readonly PodChange[]): void;
@@ -41,6 +44,8 @@ export interface PodRouterOptions {
   readonly onRefused: (pod: Pod, why: Refusal) => void;
   /** the object of a pod that no host had is gone */
   readonly onForgotten: (pod: Pod) => void;
+  /** the pod was placed on a host that the node does not have any more */
+  readonly onStranded: (pod: Pod, host: string) => void;
   /** told once for each reason in turn */
   readonly onWaiting: (pod: Pod, why: string) => void;
   readonly clock: Clock;
@@ -125,28 +130,17 @@ export class PodRouter {
   }
 
   #settle(entry: Entry): void {
-    const { hosts, log } = this.#options;
-    const { name, namespace, uid, annotations, deletionTimestamp } = entry.pod.metadata;
+    const { hosts, onStranded } = this.#options;
+    const { annotations } = entry.pod.metadata;
     const wanted = annotations?.[hostKey];
     const named = hosts.find((host) => host.name === wanted);
     if (named !== undefined) {
       this.#seat(entry, named);
-    } else if (wanted !== undefined) {
-      if (entry.seat.at !== 'nowhere')
-        log.warn(
-          { pod: name, namespace, uid, host: wanted },
-          'the pod was placed on a host that is not in the configuration any more: it can be neither run nor stopped',
-        );
+    } else if (wanted !== undefined && !isTerminalPhase(entry.pod.status?.phase)) {
+      if (entry.seat.at !== 'nowhere') onStranded(entry.pod, wanted);
       entry.seat = { at: 'nowhere' };
-    } else if (
-      deletionTimestamp !== undefined ||
-      isTerminalPhase(entry.pod.status?.phase) ||
-      hosts.length === 1
-    ) {
-      // nothing of it runs anywhere, so that any host can let it go
-      const any = hosts.find((host) => host.silent() === undefined) ?? hosts[0];
-      if (any !== undefined) this.#seat(entry, any);
-    } else if (entry.seat.at !== 'nowhere') this.#place(entry);
+    } else if (hosts.length === 1 && hosts[0] !== undefined) this.#seat(entry, hosts[0]);
+    else if (entry.seat.at !== 'nowhere' || isLeaving(entry.pod)) this.#place(entry);
   }
 
   #seat(entry: Entry, host: PoolHost): void {
@@ -157,10 +151,15 @@ export class PodRouter {
   #place(entry: Entry): void {
     const { log, onWaiting, signal } = this.#options;
     const { name, namespace, uid } = entry.pod.metadata;
-    const placement = this.#choose(entry.pod);
+    const placement = this.#whereItIs(entry.pod) ?? this.#choose(entry.pod);
     if (placement.kind === 'placed') {
       const host = this.#options.hosts.find((each) => each.name === placement.host);
       if (host === undefined) return;
+      // nobody starts it anywhere: there is nothing to remember
+      if (isLeaving(entry.pod)) {
+        this.#seat(entry, host);
+        return;
+      }
       entry.seat = { at: 'storing', host };
     } else if (placement.kind === 'wait') {
       if (entry.seat.at === 'waiting' && entry.seat.why === placement.why) return;
@@ -174,8 +173,24 @@ export class PodRouter {
     });
   }
 
+  /** For a pod without a choice that may have run: where its runtime is, or that this can't be told yet. */
+  #whereItIs({ metadata: { uid }, status }: Pod): Placement | undefined {
+    const { hosts } = this.#options;
+    const holder = hosts.find((host) => host.holds(uid) === true);
+    if (holder !== undefined) return { kind: 'placed', host: holder.name };
+    const unseen = hosts.filter((host) => host.holds(uid) === undefined).map(({ name }) => name);
+    if (status?.startTime === undefined || unseen.length === 0) return undefined;
+    return {
+      kind: 'wait',
+      why: `it has run before, and may be on a host that has not been looked at yet: ${unseen.join(', ')}`,
+    };
+  }
+
   #choose(pod: Pod): Placement {
     const { hosts, handlerOf } = this.#options;
+    // nothing of it runs anywhere, so that any host can let it go
+    const any = isLeaving(pod) ? (hosts.find((host) => host.silent() === undefined) ?? hosts[0]) : undefined;
+    if (any !== undefined) return { kind: 'placed', host: any.name };
     const candidates = hosts.map((host) => {
       const pods = this.podsOf(host.name).filter(
         ({ metadata, status }) => metadata.uid !== pod.metadata.uid && !isTerminalPhase(status?.phase),
@@ -255,6 +270,11 @@ export class PodRouter {
       },
     };
   }
+}
+
+/** It is over, or to be: nothing of it is started any more. */
+function isLeaving({ metadata, status }: Pod): boolean {
+  return metadata.deletionTimestamp !== undefined || isTerminalPhase(status?.phase);
 }
 
 function isPlaced({ pod }: PodChange): boolean {
