@@ -21,6 +21,7 @@ const arrows = {
   workers: ['model', 'util', 'telemetry'],
   sources: ['kube', 'runtime', 'cri', 'hosts', 'model', 'util', 'telemetry'],
   sync: ['workers', 'model', 'util', 'telemetry'],
+  pool: ['sync', 'model', 'util', 'telemetry'],
   server: ['model', 'util', 'telemetry'],
 };
 /** Each outside library belongs to one folder (types of the API objects to model as well). */

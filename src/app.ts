@@ -11,7 +11,7 @@ import { buildNode, type NodeApp } from './node-app.ts';
 import { listenKubeletApi } from './kubelet-api.ts';
 import { listenPlain } from './server/plain-server.ts';
 import { standaloneProblem } from './standalone.ts';
-import { syncLoopProblem } from './sync/sync-loop-health.ts';
+import { syncLoopsProblem } from './sync/sync-loop-health.ts';
 import { childController } from './util/abort.ts';
 import { backoffMs } from './util/backoff.ts';
 import { systemClock, type Clock } from './util/clock.ts';
@@ -52,7 +52,7 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
     ...config.nodes.slice(nodes.length).map(({ name }) => `node ${name}: has not started yet`),
     ...nodes.flatMap((node) => {
       const problem = node.podsAreKnown({ withoutApi: !needsApi })
-        ? syncLoopProblem(node.loop, clock.monotonic())
+        ? syncLoopsProblem(node.hosts, clock.monotonic())
         : 'its pods have not been listed yet';
       return problem === undefined ? [] : [`node ${node.name}: ${problem}`];
     }),

@@ -57,7 +57,7 @@ export async function runCheck({ config, kubeconfig, version, print }: CheckOpti
         })),
       );
   }
-  if (isClusterConfigured(kubeconfig)) rows.push(...(await checkCluster(kubeconfig, version)));
+  if (isClusterConfigured(kubeconfig)) rows.push(...(await checkCluster(kubeconfig, { version, config })));
   else {
     const problem = standaloneProblem(config);
     const found = problem ?? 'none is configured: static pods only';
@@ -198,7 +198,19 @@ const permissions = [
   { verb: 'create', resource: 'subjectaccessreviews', group: 'authorization.k8s.io' },
 ];
 
-async function checkCluster(kubeconfig: string | undefined, version: string): Promise<Row[]> {
+/** What nodes of several hosts need beside: to store where a pod is, to see which hosts are to be drained, to drain them. */
+const poolPermissions = [
+  { verb: 'get', resource: 'pods' },
+  { verb: 'patch', resource: 'pods' },
+  { verb: 'create', resource: 'pods', subresource: 'eviction' },
+  { verb: 'watch', resource: 'nodes' },
+];
+
+async function checkCluster(
+  kubeconfig: string | undefined,
+  { version, config }: Pick<CheckOptions, 'version' | 'config'>,
+): Promise<Row[]> {
+  const hasPool = config.nodes.some(({ hosts }) => hosts.length > 1);
   const signal = AbortSignal.timeout(4 * ANSWER_MS);
   const kube = connectKube({
     userAgent: `farlet/${version}`,
@@ -217,7 +229,7 @@ async function checkCluster(kubeconfig: string | undefined, version: string): Pr
     return [reached];
   }
   const rows = await Promise.all(
-    permissions.map(({ verb, resource, ...rest }) =>
+    [...permissions, ...(hasPool ? poolPermissions : [])].map(({ verb, resource, ...rest }) =>
       attempt(
         `may ${verb} ${resource}${rest.subresource === undefined ? '' : `/${rest.subresource}`}`,
         async () => {

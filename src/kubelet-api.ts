@@ -1,6 +1,8 @@
 /** Wires one node's kubelet API to its pods and its host. Composition only. */
 import { readFileSync } from 'node:fs';
 import type { Config, NodeConfig } from './config/schema.ts';
+import type { HostApp } from './host-app.ts';
+import type { Host } from './hosts/host.ts';
 import { AccessReviews } from './kube/access-reviews.ts';
 import type { KubeConnection } from './kube/connect.ts';
 import { checkpointContainer } from './kubelet-api/checkpoint.ts';
@@ -12,10 +14,11 @@ import { runCommand } from './kubelet-api/run-command.ts';
 import { openStream } from './kubelet-api/streams.ts';
 import type { Log } from './model/log.ts';
 import type { NodeApp } from './node-app.ts';
-import type { Backend } from './server/backend.ts';
+import type { Backend, Target } from './server/backend.ts';
+import { HttpFault } from './server/http-fault.ts';
 import { listenKubelet } from './server/kubelet-server.ts';
 import { selfSignedCertificate } from './server/self-signed.ts';
-import { syncLoopProblem } from './sync/sync-loop-health.ts';
+import { syncLoopsProblem } from './sync/sync-loop-health.ts';
 import type { Clock } from './util/clock.ts';
 
 export interface KubeletApiOptions {
@@ -48,24 +51,34 @@ export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ cl
 
 function backend(options: KubeletApiOptions): Backend {
   const { app, node, config, clock } = options;
+  const hostOf = ({ namespace, pod }: Target): HostApp => app.hostOf(namespace, pod);
   return {
     ...access(options),
-    podList: () => podList(app),
-    runningPods: () => runningPods(app),
+    podList: () => podList(app.hosts),
+    runningPods: () => runningPods(app.hosts),
     configz: () => configz(config, node),
     metrics: async () => ({ text: await app.metrics.text(), contentType: app.metrics.contentType }),
     healthChecks: () => [
       { name: 'ping', problem: undefined },
       { name: 'log', problem: undefined },
-      { name: 'syncloop', problem: syncLoopProblem(app.loop, clock.monotonic()) },
+      { name: 'syncloop', problem: syncLoopsProblem(app.hosts, clock.monotonic()) },
     ],
-    logs: (target, query, { signal }) => containerLogs(app, target, { query, signal, now: clock.now() }),
-    run: (target, command, { signal }) => runCommand(app, target, { command, signal }),
+    logs: (target, query, { signal }) =>
+      containerLogs(hostOf(target), target, { query, signal, now: clock.now() }),
+    run: (target, command, { signal }) => runCommand(hostOf(target), target, { command, signal }),
     checkpoint: (target, query, { signal }) =>
-      checkpointContainer(app, target, { query, rootDir: node.rootDir, now: clock.now(), signal }),
-    hostLog: (path, rest) => readHostLog(app.host.link.files, path, rest),
-    stream: (request, { signal }) => openStream(app, request, signal),
+      checkpointContainer(hostOf(target), target, { query, rootDir: node.rootDir, now: clock.now(), signal }),
+    hostLog: (path, rest) => readHostLog(onlyHost(app).link.files, path, rest),
+    stream: (request, { signal }) => openStream(hostOf(request.target), request, signal),
   };
+}
+
+/** Whose logs a path means can't be told where there are several. */
+function onlyHost({ name, hosts }: NodeApp): Host {
+  const [only, ...others] = hosts;
+  if (only === undefined || others.length > 0)
+    throw new HttpFault(501, `node ${name} has several hosts: read the logs of a host on the host itself`);
+  return only.host;
 }
 
 function access({ config, kube, node }: KubeletApiOptions): Pick<Backend, 'identify' | 'isAllowed'> {

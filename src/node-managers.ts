@@ -45,6 +45,8 @@ export interface NodeManagersOptions {
   readonly workers: PodWorkers;
   /** every source has told of its pods; before, any pod may be somebody's */
   readonly haveAllSources: () => boolean;
+  /** the node has yet to find out whether the pod is this host's */
+  readonly isUnsettled: (uid: string) => boolean;
   readonly collector: GarbageCollector;
   readonly volumes: PodVolumes;
   readonly pullAccess: PullAccess;
@@ -91,7 +93,10 @@ export function buildManagers(options: NodeManagersOptions): NodeManagers {
     return at === undefined || at === 'finished';
   };
   const isUnknown = (uid: string): boolean =>
-    options.haveAllSources() && table.get(uid) === undefined && workers.state(uid) === undefined;
+    options.haveAllSources() &&
+    table.get(uid) === undefined &&
+    workers.state(uid) === undefined &&
+    !options.isUnsettled(uid);
   /** ShouldPodContentBeRemoved: what is left of pods that are gone, or were evicted, serves nobody. */
   const isForgettable = (uid: string): boolean =>
     isUnknown(uid) || (workers.state(uid)?.at === 'finished' && options.reasonOf(uid) === 'Evicted');

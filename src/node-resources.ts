@@ -16,7 +16,7 @@ import type { Log } from './model/log.ts';
 import { podReference } from './model/pod-ref.ts';
 import { podQosClass } from './model/pod-qos.ts';
 import { quantityMilli, quantityValue } from './model/quantity.ts';
-import type { VirtualNode } from './node/virtual-node.ts';
+import type { NodeView } from './node/node-view.ts';
 import { PodResizes } from './pods/pod-resizes.ts';
 import { Allocations, type ResizeRefusal } from './resize/allocations.ts';
 import { ResizeConditions } from './resize/resize-conditions.ts';
@@ -24,7 +24,7 @@ import { ActuatedResources } from './runtime/actuated-resources.ts';
 import { PodResizer } from './runtime/resize-pod.ts';
 import type { RuntimeCache } from './runtime/runtime-cache.ts';
 import type { LinuxHost, RuntimeSettings } from './runtime/settings.ts';
-import { admitPod } from './sync/admission.ts';
+import { admitPod, type AdmissionInput } from './sync/admission.ts';
 import type { PodTable } from './sync/pod-table.ts';
 import type { AdmissionVerdict, PendingVerdict, Workers } from './sync/sync-loop.ts';
 import { rfc3339, type Clock } from './util/clock.ts';
@@ -34,7 +34,7 @@ export interface NodeResourcesOptions {
   readonly config: Config;
   readonly node: NodeConfig;
   readonly host: Host;
-  readonly virtualNode: VirtualNode;
+  readonly view: NodeView;
   readonly table: PodTable;
   readonly cache: RuntimeCache;
   readonly settings: RuntimeSettings;
@@ -51,7 +51,7 @@ export interface NodeResourcesOptions {
 const CPU_RETRY_MS = 60_000;
 const preempted = 'Preempted in order to admit critical pod';
 
-/** Everything here is for one node and one host. */
+/** Everything here is for one host of one node. */
 export class NodeResources {
   readonly cgroups: PodCgroups;
   readonly cpus: CpuPinning;
@@ -81,7 +81,6 @@ export class NodeResources {
       conditions,
       events,
       mayResize: this.#mayResize.bind(this),
-      onDeferredAccepted: () => undefined,
     });
     this.resizes = new PodResizes({
       conditions,
@@ -115,7 +114,7 @@ export class NodeResources {
   }
 
   admit(pod: Pod, active: readonly Pod[], { nodeIsFresh }: { nodeIsFresh: boolean }): AdmissionVerdict {
-    const verdict = this.#judge(this.#allocations.candidate(pod), active, nodeIsFresh);
+    const verdict = this.#judge(this.#allocations.candidate(pod), active, { nodeIsFresh });
     if (verdict.admitted === true) {
       this.#allocations.admit(pod);
       this.#reconcileCpus();
@@ -123,14 +122,19 @@ export class NodeResources {
     return verdict;
   }
 
+  /** What admission would say, were the pod to come now beside these. Takes nothing. */
+  verdictOn(pod: Pod, active: readonly Pod[]): AdmissionVerdict {
+    return this.#judge(pod, active, { nodeIsFresh: true, allocate: () => undefined });
+  }
+
   /** Does what a pod waits for before it can be admitted. */
   onPending(pod: Pod, verdict: PendingVerdict): void {
-    const { virtualNode, onDue, log, signal } = this.#options;
+    const { view, onDue, log, signal } = this.#options;
     if (verdict.waitsFor === 'victims') {
       for (const victim of verdict.victims) this.#preempt(victim);
       return;
     }
-    virtualNode
+    view
       .refresh({ signal })
       .catch((error: unknown) => {
         if (!signal.aborted)
@@ -169,9 +173,9 @@ export class NodeResources {
 
   /** Resolves when CPUs can be given: nothing may be admitted before. `seen`: the runtime's containers are known. */
   async ready(seen: Promise<unknown>): Promise<void> {
-    const { config, host, virtualNode, events, clock, log, signal } = this.#options;
+    const { config, host, view, events, clock, log, signal } = this.#options;
     if (config.cpuManagerPolicy === 'none') return;
-    await Promise.all([seen, virtualNode.known]);
+    await Promise.all([seen, view.known]);
     const { cpus: named, milliCpu } = reservations(config);
     const options = config.cpuManagerPolicyOptions;
     for (;;) {
@@ -188,26 +192,33 @@ export class NodeResources {
       } catch (error) {
         signal.throwIfAborted();
         log.error({ err: error }, 'CPUs can not be managed: no pod is admitted until they can');
-        events.event(virtualNode.reference(), 'Warning', 'CPUManagerNotStarted', messageOf(error));
+        events.event(view.reference(), 'Warning', 'CPUManagerNotStarted', messageOf(error));
         await clock.sleep(CPU_RETRY_MS, { signal });
       }
     }
   }
 
-  #judge(pod: Pod, active: readonly Pod[], nodeIsFresh: boolean): AdmissionVerdict {
-    const { config, virtualNode, host } = this.#options;
+  #judge(
+    pod: Pod,
+    active: readonly Pod[],
+    {
+      nodeIsFresh,
+      allocate,
+    }: Pick<AdmissionInput, 'nodeIsFresh'> & Partial<Pick<AdmissionInput, 'allocate'>>,
+  ): AdmissionVerdict {
+    const { config, view, host } = this.#options;
     return admitPod({
       pod,
       active: active.map((each) => this.#allocations.granted(each)),
-      node: virtualNode.info(),
-      taints: virtualNode.node()?.spec?.taints ?? [],
+      node: view.info(),
+      taints: view.taints(),
       host: {
-        appArmor: virtualNode.facts()?.appArmor ?? false,
+        appArmor: view.facts()?.appArmor ?? false,
         supplementalGroupsPolicy: host.runtime()?.supplementalGroupsPolicy ?? false,
       },
       allowedUnsafeSysctls: config.allowedUnsafeSysctls,
       nodeIsFresh,
-      allocate: (each) => this.cpus.allocate(each),
+      allocate: allocate ?? ((each) => this.cpus.allocate(each)),
     });
   }
 
@@ -220,7 +231,7 @@ export class NodeResources {
         message: 'Resize is infeasible for Guaranteed Pods alongside CPU Manager policy "static"',
       };
     const others = this.#active().filter(({ metadata }) => metadata.uid !== pod.metadata.uid);
-    const verdict = this.#judge(pod, others, true);
+    const verdict = this.#judge(pod, others, { nodeIsFresh: true });
     if (verdict.admitted === true) return undefined;
     if (verdict.admitted === false) return verdict;
     if (verdict.waitsFor === 'node') return verdict.otherwise;
@@ -277,7 +288,7 @@ export class NodeResources {
   }
 
   #makeCgroups(): PodCgroups {
-    const { config, node, host, virtualNode, events, clock, log } = this.#options;
+    const { config, node, host, view, events, clock, log } = this.#options;
     return new PodCgroups({
       files: host.link.files,
       enabled: config.cgroupsPerQOS,
@@ -286,11 +297,11 @@ export class NodeResources {
       cpu: { cpuCFSQuota: config.cpuCFSQuota, cpuCFSQuotaPeriod: config.cpuCFSQuotaPeriod * 1000 },
       hasExclusiveCpus: (pod) => this.cpus.hasExclusive(pod),
       podPidsLimit: config.podPidsLimit,
-      hugePageSizes: () => [...(virtualNode.facts()?.hugePages.keys() ?? [])].map((kib) => kib * 1024),
+      hugePageSizes: () => [...(view.facts()?.hugePages.keys() ?? [])].map((kib) => kib * 1024),
       nodeLimits: () => this.#nodeLimits(),
       active: () => this.#active(),
       hostReady: this.#hostReady.bind(this),
-      node: virtualNode.reference(),
+      node: view.reference(),
       events,
       clock,
       log,
@@ -299,8 +310,8 @@ export class NodeResources {
 
   /** Resolves each time the host has become ready: at once the first time, if it is. */
   async #hostReady({ again, signal }: { again: boolean; signal: AbortSignal }): Promise<void> {
-    const { host, virtualNode } = this.#options;
-    await virtualNode.known;
+    const { host, view } = this.#options;
+    await view.known;
     if (!again && host.state().at === 'ready') return;
     await new Promise<void>((resolve) => {
       let wasLost = !again;
@@ -318,8 +329,8 @@ export class NodeResources {
 
   /** Capacity, less what is reserved if that is to be enforced (getNodeAllocatableInternalAbsolute). */
   #nodeLimits(): CgroupLimits {
-    const { config, virtualNode } = this.#options;
-    const { capacity } = virtualNode.info();
+    const { config, view } = this.#options;
+    const { capacity } = view.info();
     const enforced = (config.enforceNodeAllocatable ?? ['pods']).includes('pods');
     const { system, kube, milliCpu } = reservations(config);
     const memory = quantityValue(system.memory) + quantityValue(kube.memory);

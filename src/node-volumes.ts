@@ -42,11 +42,14 @@ export function buildVolumes(options: NodeVolumesOptions): PodVolumes {
 }
 
 /** Brings volume_manager_total_volumes up to date. */
-export function showVolumeTotals(metrics: Metrics, volumes: Pick<PodVolumes, 'totals'>): void {
+export function showVolumeTotals(
+  metrics: Metrics,
+  totals: readonly { plugin: string; wanted: number; ready: number }[],
+): void {
   const gauge = metrics.volume_manager_total_volumes;
   gauge.reset();
-  for (const { plugin, wanted, ready } of volumes.totals()) {
-    gauge.set({ plugin_name: plugin, state: 'desired_state_of_world' }, wanted);
-    if (ready > 0) gauge.set({ plugin_name: plugin, state: 'actual_state_of_world' }, ready);
+  for (const { plugin, wanted, ready } of totals) {
+    gauge.inc({ plugin_name: plugin, state: 'desired_state_of_world' }, wanted);
+    if (ready > 0) gauge.inc({ plugin_name: plugin, state: 'actual_state_of_world' }, ready);
   }
 }

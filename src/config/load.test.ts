@@ -58,6 +58,24 @@ describe('configuration', () => {
       expect: [/nodes\[1\]\.name: a is nodes\[0\]'s already/, /nodes\[1\]\.port: 1 is/],
     },
     {
+      name: 'hosts that can not be one pool',
+      text: `${head}nodes:\n- {name: a, hosts: [{name: h, endpoint: "unix:///a.sock"}, {name: h, endpoint: "unix:///b.sock"}]}`,
+      expect: [
+        /hosts\[1\]\.name: h is another host's already/,
+        /hosts\[1\]\.endpoint: .* would share rootDir/,
+      ],
+    },
+    {
+      name: 'static pods where several hosts could have them',
+      text: `${head}nodes:\n- {name: a, staticPodPath: /tmp, hosts: [{name: g, endpoint: "unix:///a.sock"}, {name: h, endpoint: "tcp://h:1"}]}`,
+      expect: [/^nodes\[0\]\.staticPodPath: the node has 2 hosts/],
+    },
+    {
+      name: 'a label that is not for hosts',
+      text: `${head}nodes:\n- {name: a, hosts: [{name: h, endpoint: "unix:///a.sock", labels: {disk: ssd}}]}`,
+      expect: [/hosts\[0\]\.labels\.disk.*Invalid key/],
+    },
+    {
       name: 'a name that is no DNS name',
       text: `${head}nodes:\n${node('Edge_1', 1)}`,
       expect: [/nodes\[0\]\.name.*DNS-1123/],

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { endpointProblems } from './endpoints.ts';
 import { badFiles } from './files.ts';
 import { managerProblems } from './manager-problems.ts';
+import { poolProblems } from './pool-problems.ts';
 import { resourceProblems } from './resource-problems.ts';
 import { configSchema, type Config } from './schema.ts';
 
@@ -50,6 +51,7 @@ export function parseConfig(text: string, file: string, agentSocket?: string): C
     ...clashes(parsed.data),
     ...managerProblems(parsed.data),
     ...resourceProblems(parsed.data),
+    ...poolProblems(parsed.data),
     ...endpointProblems(parsed.data, { unreadable: whyUnreadable, agentSocket }),
     ...badFiles(parsed.data),
   ];

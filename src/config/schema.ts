@@ -48,6 +48,26 @@ const host = z.strictObject({
       'where its runtime is: unix:///run/containerd/containerd.sock, ssh://user@host:port/run/containerd/containerd.sock or tcp://host:port',
     ),
   ssh: ssh.optional().describe('how to log in, for ssh endpoints'),
+  labels: z
+    .record(
+      z
+        .string()
+        .regex(
+          /^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)*farlet\.dev\/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/,
+          'must be a label under farlet.dev/, such as farlet.dev/disk',
+        ),
+      z.string().regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/, "must be a label's value"),
+    )
+    .default({})
+    .describe(
+      'labels under farlet.dev/ that pods may choose the host by; farlet.dev/host and host.farlet.dev/<name> are set already',
+    ),
+  drain: z
+    .boolean()
+    .default(false)
+    .describe(
+      'in a pool: take no new pods and evict those it has; the Node annotation farlet.dev/drain (names, with commas) does the same',
+    ),
   tls: tls.optional().describe('certificates, for tcp endpoints'),
   helperImage: z
     .string()
@@ -91,8 +111,7 @@ const node = z.strictObject({
   hosts: z
     .array(host)
     .min(1)
-    .max(1, 'a node over several hosts is not supported by this version; give each host a node of its own')
-    .describe('the host behind the node'),
+    .describe('the host behind the node, or several: a pool, in which each pod is placed on one of them'),
 });
 
 export const configSchema = z.strictObject({
@@ -101,7 +120,7 @@ export const configSchema = z.strictObject({
   clusterDNS: z.array(z.string()).default([]).describe("addresses of the cluster's DNS servers, for pods"),
   clusterDomain: z.string().default('cluster.local').describe("the cluster's DNS domain"),
   kubernetesServiceAddress: z.url().optional().describe('what pods get as KUBERNETES_SERVICE_HOST and _PORT'),
-  maxPods: z.number().int().min(0).default(110).describe('pods a node takes'),
+  maxPods: z.number().int().min(0).default(110).describe('pods a host takes'),
   podLogsDir: z
     .string()
     .startsWith('/')
@@ -119,6 +138,9 @@ export const configSchema = z.strictObject({
     .min(1)
     .default(40)
     .describe("duration of the node's lease; renewed every quarter of it"),
+  podEvictionTimeout: duration('5m').describe(
+    'in a pool: how long a host may not answer before its pods are deleted, so that they are replaced',
+  ),
   fileCheckFrequency: duration('20s').describe(
     'how often manifests are read again; changes are noticed at once where the file system tells',
   ),
@@ -314,3 +336,4 @@ export const configSchema = z.strictObject({
 
 export type Config = Readonly<z.infer<typeof configSchema>>;
 export type NodeConfig = Config['nodes'][number];
+export type HostConfig = NodeConfig['hosts'][number];

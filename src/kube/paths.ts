@@ -10,6 +10,7 @@ export const paths = {
   podsIn: (namespace: string) => namespaced('pods', namespace),
   pod: (namespace: string, name: string) => namespaced('pods', namespace, name),
   podStatus: (namespace: string, name: string) => `${namespaced('pods', namespace, name)}/status`,
+  podEviction: (namespace: string, name: string) => `${namespaced('pods', namespace, name)}/eviction`,
   configMaps: (namespace: string) => namespaced('configmaps', namespace),
   configMap: (namespace: string, name: string) => namespaced('configmaps', namespace, name),
   secrets: (namespace: string) => namespaced('secrets', namespace),

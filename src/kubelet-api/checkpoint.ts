@@ -1,7 +1,7 @@
 /** /checkpoint: the container's state as an archive on its host (pkg/kubelet/server checkpoint, kubelet.go CheckpointContainer). */
 import { findContainer } from '../model/containers.ts';
 import { messageOf } from '../model/errors.ts';
-import type { NodeApp } from '../node-app.ts';
+import type { HostApp } from '../host-app.ts';
 import type { Target } from '../server/backend.ts';
 import { HttpFault } from '../server/http-fault.ts';
 import { rfc3339 } from '../util/clock.ts';
@@ -9,7 +9,7 @@ import { findPod, findRunning } from './find.ts';
 
 /** Resolves with the archive's path on the host, below rootDir. */
 export async function checkpointContainer(
-  app: NodeApp,
+  app: HostApp,
   target: Target,
   options: { query: URLSearchParams; rootDir: string; now: number; signal: AbortSignal },
 ): Promise<string> {

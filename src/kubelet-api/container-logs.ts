@@ -2,7 +2,7 @@
 import { findContainer } from '../model/containers.ts';
 import type { ContainerStatus, Pod } from '../model/kube.ts';
 import type { ObservedContainer } from '../model/runtime-state.ts';
-import type { NodeApp } from '../node-app.ts';
+import type { HostApp } from '../host-app.ts';
 import { logTarget } from '../runtime/log-target.ts';
 import { readContainerLog } from '../runtime/logs.ts';
 import type { Target } from '../server/backend.ts';
@@ -10,7 +10,7 @@ import { HttpFault } from '../server/http-fault.ts';
 import { parseLogQuery } from '../server/log-query.ts';
 
 export function containerLogs(
-  app: NodeApp,
+  app: HostApp,
   target: Target,
   { query, signal, now }: { query: URLSearchParams; signal: AbortSignal; now: number },
 ): AsyncIterable<Buffer> {
@@ -57,7 +57,7 @@ async function* said(text: string): AsyncIterable<Buffer> {
   yield Buffer.from(text);
 }
 
-function containerStatus(app: NodeApp, pod: Pod, name: string): ContainerStatus | undefined {
+function containerStatus(app: HostApp, pod: Pod, name: string): ContainerStatus | undefined {
   const status = app.status.current(pod.metadata.uid) ?? pod.status;
   return [
     ...(status?.containerStatuses ?? []),

@@ -1,11 +1,11 @@
 /** Pods and containers that a request to the kubelet API names. */
 import type { Pod } from '../model/kube.ts';
 import type { ObservedContainer } from '../model/runtime-state.ts';
-import type { NodeApp } from '../node-app.ts';
+import type { HostApp } from '../host-app.ts';
 import type { Target } from '../server/backend.ts';
 import { HttpFault } from '../server/http-fault.ts';
 
-export type PodSource = Pick<NodeApp, 'table' | 'cache'>;
+export type PodSource = Pick<HostApp, 'table' | 'cache'>;
 
 export function findPod({ table }: PodSource, { namespace, pod: name }: Target): Pod {
   const pod = table.find(namespace, name);

@@ -2,18 +2,20 @@
 import type { Pod } from '../model/kube.ts';
 import { isStaticPod } from '../model/pod-source.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
-import type { NodeApp } from '../node-app.ts';
+import type { HostApp } from '../host-app.ts';
 import type { PodSource } from './find.ts';
 
 const head = { kind: 'PodList', apiVersion: 'v1', metadata: {} };
 
-export function podList({ table, status }: Pick<NodeApp, 'table' | 'status'>): object {
-  const shown = (pod: Pod): Pod => {
-    // the watch tells the others' status; a static pod's is only known here
-    const own = isStaticPod(pod) ? status.current(pod.metadata.uid) : undefined;
-    return own === undefined ? pod : { ...pod, status: own };
-  };
-  return { ...head, items: table.all().map((pod) => listed(shown(pod))) };
+export function podList(hosts: readonly Pick<HostApp, 'table' | 'status'>[]): object {
+  const items = hosts.flatMap(({ table, status }) =>
+    table.all().map((pod) => {
+      // the watch tells the others' status; a static pod's is only known here
+      const own = isStaticPod(pod) ? status.current(pod.metadata.uid) : undefined;
+      return listed(own === undefined ? pod : { ...pod, status: own });
+    }),
+  );
+  return { ...head, items };
 }
 
 /** A list's items carry neither their type nor who wrote which field. */
@@ -22,8 +24,8 @@ function listed({ metadata: { managedFields: _, ...metadata }, spec, status }: P
 }
 
 /** Pods with a sandbox or a container that runs; of each only the names of what runs. */
-export function runningPods({ cache }: PodSource): object {
-  const states = cache.states().filter((state) => runs(state));
+export function runningPods(hosts: readonly PodSource[]): object {
+  const states = hosts.flatMap(({ cache }) => cache.states()).filter((state) => runs(state));
   return { ...head, items: states.map(runningPod) };
 }
 

@@ -1,11 +1,11 @@
 /** /run: a command's output, both streams together (pkg/kubelet/kubelet_pods.go RunInContainer). */
-import type { NodeApp } from '../node-app.ts';
+import type { HostApp } from '../host-app.ts';
 import type { Target } from '../server/backend.ts';
 import { HttpFault } from '../server/http-fault.ts';
 import { findPod, findRunning, noContainer } from './find.ts';
 
 export async function runCommand(
-  app: NodeApp,
+  app: HostApp,
   target: Target,
   { command, signal }: { command: readonly string[]; signal: AbortSignal },
 ): Promise<string> {

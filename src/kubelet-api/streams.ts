@@ -4,7 +4,7 @@ import { connect as tlsConnect } from 'node:tls';
 import { urlTarget } from '../hosts/http.ts';
 import { findContainer } from '../model/containers.ts';
 import { kindOf, messageOf } from '../model/errors.ts';
-import type { NodeApp } from '../node-app.ts';
+import type { HostApp } from '../host-app.ts';
 import type { StreamRequest } from '../server/backend.ts';
 import { HttpFault } from '../server/http-fault.ts';
 import { forwardedPorts, streamOptions } from '../server/stream-options.ts';
@@ -15,7 +15,7 @@ const DIAL_MS = 30_000;
 const RETRY_AFTER_S = 60;
 
 export async function openStream(
-  app: NodeApp,
+  app: HostApp,
   request: StreamRequest,
   signal: AbortSignal,
 ): Promise<{ url: URL; dial: () => Promise<Duplex> }> {
@@ -41,7 +41,7 @@ function streamingFault(error: unknown): HttpFault {
   }
 }
 
-function streamUrl(app: NodeApp, request: StreamRequest, signal: AbortSignal): Promise<string> {
+function streamUrl(app: HostApp, request: StreamRequest, signal: AbortSignal): Promise<string> {
   switch (request.kind) {
     case 'exec':
       return execUrl(app, request, signal);
@@ -52,7 +52,7 @@ function streamUrl(app: NodeApp, request: StreamRequest, signal: AbortSignal): P
   }
 }
 
-async function execUrl(app: NodeApp, { target, query }: StreamRequest, signal: AbortSignal): Promise<string> {
+async function execUrl(app: HostApp, { target, query }: StreamRequest, signal: AbortSignal): Promise<string> {
   const options = streamOptions(query);
   const container = findRunning(app, findPod(app, target), target);
   if (container === undefined) throw noContainer(target);
@@ -65,7 +65,7 @@ async function execUrl(app: NodeApp, { target, query }: StreamRequest, signal: A
 
 /** Whether there is a terminal was decided when the container was started, not by the query. */
 async function attachUrl(
-  app: NodeApp,
+  app: HostApp,
   { target, query }: StreamRequest,
   signal: AbortSignal,
 ): Promise<string> {
@@ -85,7 +85,7 @@ async function attachUrl(
 }
 
 async function portForwardUrl(
-  app: NodeApp,
+  app: HostApp,
   { target, query, isWebSocket }: StreamRequest,
   signal: AbortSignal,
 ): Promise<string> {
@@ -99,7 +99,7 @@ async function portForwardUrl(
 }
 
 /** The URL's host is the runtime's own view: it is dialed from its host, unless the link knows better. */
-async function dialUrl(app: NodeApp, url: URL): Promise<Duplex> {
+async function dialUrl(app: HostApp, url: URL): Promise<Duplex> {
   const { link } = app.host;
   const signal = AbortSignal.timeout(DIAL_MS);
   if (link.dialStream !== undefined) return link.dialStream(url, { signal });

@@ -9,7 +9,7 @@ export interface PlegHealth {
   readonly thresholdMs: number;
 }
 
-/** Why the node is not Ready; empty: it is. */
+/** Why a host can't run pods; empty: it can. */
 export function readyProblems(host: HostState, pleg: PlegHealth): string[] {
   if (host.at === 'connecting')
     return [
@@ -36,8 +36,10 @@ export function readyProblems(host: HostState, pleg: PlegHealth): string[] {
 }
 
 export interface ConditionsInput {
-  readonly host: HostState;
-  readonly pleg: PlegHealth;
+  /** why the node is not Ready; empty: it is */
+  readonly problems: readonly string[];
+  /** for a node of several hosts: those that can't run pods, each with its reason */
+  readonly lostHosts?: readonly string[] | undefined;
   /** what eviction found short, now or within its transition period */
   readonly pressures: readonly NodePressure[];
   readonly previous: readonly NodeCondition[];
@@ -46,7 +48,7 @@ export interface ConditionsInput {
 }
 
 export function nodeConditions(input: ConditionsInput): NodeCondition[] {
-  const problems = readyProblems(input.host, input.pleg);
+  const { problems, lostHosts } = input;
   const under = (pressure: NodePressure): boolean => input.pressures.includes(pressure);
   return [
     pressure('MemoryPressure', under('MemoryPressure'), [
@@ -75,7 +77,16 @@ export function nodeConditions(input: ConditionsInput): NodeCondition[] {
           reason: 'KubeletNotReady',
           message: problems.length === 1 ? (problems[0] ?? '') : `[${problems.join(', ')}]`,
         },
+    ...(lostHosts === undefined ? [] : [hostsReady(lostHosts)]),
   ].map((condition) => dated(condition, input));
+}
+
+/** farlet's own: a node is Ready while one of its hosts is, so that the others must be told of apart. */
+function hostsReady(lost: readonly string[]): NodeCondition {
+  const type = 'farlet.dev/HostsReady';
+  return lost.length === 0
+    ? { type, status: 'True', reason: 'HostsReady', message: 'all hosts of the node are ready' }
+    : { type, status: 'False', reason: 'HostNotReady', message: lost.join('; ') };
 }
 
 function pressure(

@@ -14,6 +14,8 @@ export interface NodeIdentity {
   readonly ip: string;
   readonly port: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** labels of its hosts that pods may choose by: kept as the configuration has them */
+  readonly hostLabels: Readonly<Record<string, string>>;
   readonly taints: readonly Taint[];
   readonly maxPods: number;
   readonly systemReserved: Readonly<Record<string, string>>;
@@ -29,6 +31,7 @@ export function defaultLabels(identity: NodeIdentity, architecture: string): Rec
     'kubernetes.io/hostname': identity.name,
     'kubernetes.io/os': 'linux',
     type: 'virtual-kubelet',
+    ...identity.hostLabels,
     'node.kubernetes.io/exclude-from-external-load-balancers': 'true',
   };
 }
@@ -49,24 +52,24 @@ export function newNode(identity: NodeIdentity, facts: HostFacts, status: NodeSt
 
 export interface StatusParts {
   readonly identity: NodeIdentity;
+  /** of the host that nodeInfo tells of */
   readonly facts: HostFacts;
+  readonly capacity: Readonly<Record<string, string>>;
+  readonly allocatable: Readonly<Record<string, string>>;
   readonly runtime: RuntimeInfo | undefined;
   readonly images: NonNullable<NodeStatus['images']>;
   readonly conditions: readonly NodeCondition[];
-  /** what the Node says so far: others may have told of extended resources, which stay */
-  readonly previous?: NodeStatus | undefined;
 }
 
 export function nodeStatus(parts: StatusParts): NodeStatus {
-  const { identity, facts, runtime, images, conditions, previous } = parts;
-  const capacity = { ...nodeCapacity(identity, facts), ...extended(previous?.capacity) };
+  const { identity, facts, runtime, images, conditions, capacity, allocatable } = parts;
   return {
     addresses: [
       { type: 'InternalIP', address: identity.ip },
       { type: 'Hostname', address: identity.name },
     ],
-    capacity,
-    allocatable: nodeAllocatable(identity, capacity),
+    capacity: { ...capacity },
+    allocatable: { ...allocatable },
     conditions: [...conditions],
     daemonEndpoints: { kubeletEndpoint: { Port: identity.port } },
     images: [...images],
@@ -95,7 +98,11 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
   };
 }
 
-function nodeCapacity(identity: NodeIdentity, facts: HostFacts): Record<string, string> {
+/** What one host has. */
+export function hostCapacity(
+  identity: Pick<NodeIdentity, 'maxPods'>,
+  facts: HostFacts,
+): Record<string, string> {
   return {
     cpu: String(facts.cpus),
     'ephemeral-storage': `${Math.floor(facts.nodefs.capacityBytes / 1024)}Ki`,
@@ -148,6 +155,9 @@ export function nodeAllocatable(
 
 type Reserved = Pick<NodeIdentity, 'systemReserved' | 'kubeReserved' | 'evictionHard'>;
 
-function extended(resources: Readonly<Record<string, string>> | undefined): Record<string, string> {
+/** Resources that others told the Node of, which stay. */
+export function extendedResources(
+  resources: Readonly<Record<string, string>> | undefined,
+): Record<string, string> {
   return Object.fromEntries(Object.entries(resources ?? {}).filter(([name]) => isExtendedResource(name)));
 }

@@ -1,32 +1,53 @@
-/** Registers the Node and keeps its status (pkg/kubelet/kubelet_node_status.go). */
-import { readHostFacts, type HostFacts } from '../hosts/facts.ts';
-import type { RuntimeHost } from '../hosts/runtime-host.ts';
+/** Registers the Node and keeps its status (pkg/kubelet/kubelet_node_status.go). One host is behind it, or several. */
+import type { HostFacts } from '../hosts/facts.ts';
 import { isNotFound, kindOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
-import type { KubeNode, NodeStatus, ObjectReference } from '../model/kube.ts';
+import { heldRequest } from '../model/held-request.ts';
+import type { KubeNode, NodeStatus, ObjectReference, Pod } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
-import type { NodePressure } from '../model/node-pressure.ts';
 import type { NodeInfo } from '../model/node-info.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { paths } from '../kube/paths.ts';
 import { statusPatch } from '../kube/status-patch.ts';
+import { orAbort } from '../util/abort.ts';
 import { jittered } from '../util/backoff.ts';
 import { rfc3339, type Clock } from '../util/clock.ts';
-import { nodeConditions, type PlegHealth } from './conditions.ts';
+import { nodeConditions } from './conditions.ts';
 import { keepLease } from './lease.ts';
-import { defaultLabels, newNode, nodeStatus, type NodeIdentity } from './node-object.ts';
+import type { NodeHost } from './node-host.ts';
+import {
+  defaultLabels,
+  extendedResources,
+  hostCapacity,
+  newNode,
+  nodeAllocatable,
+  nodeStatus,
+  type NodeIdentity,
+} from './node-object.ts';
+import type { NodeView } from './node-view.ts';
+import {
+  heldResources,
+  lostHosts,
+  mergeImages,
+  mergeRuntimes,
+  poolProblems,
+  sharedPressures,
+  sumResources,
+} from './pool-status.ts';
 
 export interface VirtualNodeOptions {
   readonly identity: NodeIdentity;
-  readonly host: RuntimeHost;
+  /** at least one */
+  readonly hosts: readonly NodeHost[];
+  /** takes no new pods: for a pool, whose other hosts do */
+  readonly isDraining: (host: string) => boolean;
+  /** the pods that a host of a pool has */
+  readonly podsOn: (host: string) => readonly Pod[];
   /** undefined: there is no API server, so there is nothing to register with */
   readonly client: KubeClient | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly events: EventRecorder;
-  readonly rootDir: string;
-  readonly pleg: () => PlegHealth;
-  readonly pressures: () => readonly NodePressure[];
   readonly updateMs: number;
   readonly reportMs: number;
   readonly leaseSeconds: number;
@@ -35,12 +56,9 @@ export interface VirtualNodeOptions {
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 7_000;
 const MAX_IMAGES = 50;
-const MAX_NAMES = 5;
-/** The image list is for the scheduler's taste only: not worth a call every ten seconds on a far host. */
-const IMAGES_MS = 60_000;
+/** How long the status of a pool waits for a host that takes its time. */
+const LOOK_MS = 3_000;
 const JITTER = 0.04;
-/** What does not change while a host is up is looked at as rarely as cAdvisor does (update_machine_info_interval). */
-const FACTS_MS = 300_000;
 
 export class VirtualNode {
   readonly #options: VirtualNodeOptions;
@@ -48,10 +66,7 @@ export class VirtualNode {
   readonly #ready = Promise.withResolvers<undefined>();
   /** the Node as it would be registered, for as long as it is not */
   #local: KubeNode | undefined;
-  #facts: HostFacts | undefined;
-  #factsAt = -Infinity;
   #node: KubeNode | undefined;
-  #images: { at: number; list: NonNullable<NodeStatus['images']> } = { at: -Infinity, list: [] };
   #reportedAt = -Infinity;
   #wake: (() => void) | undefined;
 
@@ -59,18 +74,9 @@ export class VirtualNode {
     this.#options = options;
   }
 
-  /** Resolves when the host's facts are known: pods can be admitted, whether or not the Node is registered. */
-  get known(): Promise<unknown> {
-    return this.#known.promise;
-  }
-
-  /** Resolves when the Node is registered and the host's facts are known. */
+  /** Resolves when the Node is registered and the facts of a host are known. */
   get registered(): Promise<unknown> {
     return this.#ready.promise;
-  }
-
-  facts(): HostFacts | undefined {
-    return this.#facts;
   }
 
   node(): KubeNode | undefined {
@@ -82,30 +88,59 @@ export class VirtualNode {
     return { apiVersion: 'v1', kind: 'Node', name, uid: name };
   }
 
-  info(): NodeInfo {
-    const { identity } = this.#options;
-    const node = this.#node ?? this.#local;
+  /** The node as the host sees it. */
+  view(host: NodeHost): NodeView {
     return {
-      name: identity.name,
-      ips: [identity.ip],
-      labels: node?.metadata.labels ?? {},
-      capacity: node?.status?.capacity ?? {},
-      allocatable: node?.status?.allocatable ?? {},
-      hugePageSizes: [...(this.#facts?.hugePages.keys() ?? [])].map((kib) =>
-        kib >= 1024 * 1024 ? `${kib / 1024 / 1024}GB` : `${kib / 1024}MB`,
-      ),
-      kernelVersion: this.#facts?.kernelVersion ?? '',
+      known: Promise.all([this.#known.promise, host.known]),
+      node: () => this.#node,
+      info: () => this.#infoFor(host),
+      facts: () => host.facts(),
+      taints: () => this.#node?.spec?.taints ?? [],
+      reference: () => this.reference(),
+      refresh: (rest) => this.refresh(rest),
+      statusSoon: () => {
+        this.statusSoon();
+      },
     };
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { client, clock, log, identity, leaseSeconds, host } = this.#options;
+    const { client, hosts } = this.#options;
     await this.#learn(signal);
     if (client === undefined) return this.#standAlone(signal);
+    await Promise.all([this.#serve(client, signal), ...hosts.map((host) => this.#learnHost(host, signal))]);
+  }
+
+  /** Reads the Node's labels and taints anew: somebody may just have changed them. */
+  async refresh({ signal }: { signal: AbortSignal }): Promise<void> {
+    const { client, identity } = this.#options;
+    if (client === undefined) return;
+    this.observed(await client.get<KubeNode>(paths.node(identity.name), { signal }));
+  }
+
+  /** The Node as the API server has it: what others write to it counts. */
+  observed(read: KubeNode): void {
+    if (this.#node === undefined) return;
+    this.#node = {
+      ...this.#node,
+      metadata: read.metadata,
+      ...(read.spec === undefined ? {} : { spec: read.spec }),
+    };
+  }
+
+  /** Something that the status depends on has changed. */
+  statusSoon(): void {
+    this.#wake?.();
+  }
+
+  async #serve(client: KubeClient, signal: AbortSignal): Promise<void> {
+    const { clock, log, identity, leaseSeconds, hosts } = this.#options;
     await this.#register(client, signal);
-    const unsubscribe = host.onChange(() => {
-      this.#wake?.();
-    });
+    const unsubscribe = hosts.map(({ host }) =>
+      host.onChange(() => {
+        this.#wake?.();
+      }),
+    );
     const lease = keepLease(
       {
         client,
@@ -120,29 +155,11 @@ export class VirtualNode {
     try {
       await Promise.all([lease, this.#statusLoop(client, signal)]);
     } finally {
-      unsubscribe();
+      for (const stop of unsubscribe) stop();
     }
   }
 
-  /** Reads the Node's labels and taints anew: somebody may just have changed them. */
-  async refresh({ signal }: { signal: AbortSignal }): Promise<void> {
-    const { client, identity } = this.#options;
-    if (client === undefined) return;
-    const read = await client.get<KubeNode>(paths.node(identity.name), { signal });
-    if (this.#node !== undefined)
-      this.#node = {
-        ...this.#node,
-        metadata: read.metadata,
-        ...(read.spec === undefined ? {} : { spec: read.spec }),
-      };
-  }
-
-  /** Something that the status depends on has changed. */
-  statusSoon(): void {
-    this.#wake?.();
-  }
-
-  /** What the host is like; tried until it can be told. */
+  /** What the hosts are like; tried until it can be told of one. */
   async #learn(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
     for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
@@ -159,19 +176,34 @@ export class VirtualNode {
     this.#known.resolve(undefined);
   }
 
+  /** A host of a pool that was not there when the node came to be is looked at as soon as it is. */
+  async #learnHost(host: NodeHost, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    for (let wait = FIRST_RETRY_MS; host.facts() === undefined; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
+      try {
+        await host.lookAgain(signal);
+        this.statusSoon();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (wait === FIRST_RETRY_MS || wait === MAX_RETRY_MS)
+          log.warn({ err: error, host: host.name }, 'the host could not be looked at: trying again');
+        await clock.sleep(wait, { signal });
+      }
+    }
+  }
+
   async #look(signal: AbortSignal): Promise<KubeNode> {
-    const { identity } = this.#options;
     const facts = await this.#lookAgain(signal);
-    this.#local = newNode(identity, facts, await this.#status(facts, [], signal));
+    this.#local = newNode(this.#options.identity, facts, this.#status(facts, []));
     return this.#local;
   }
 
   /** Without an API server the node is only what pods are admitted against: kept up to date. */
   async #standAlone(signal: AbortSignal): Promise<void> {
-    const { clock, log, updateMs, host } = this.#options;
+    const { clock, log, updateMs, hosts } = this.#options;
     for (;;) {
       await clock.sleep(jittered(updateMs, JITTER), { signal });
-      if (host.state().at !== 'ready') continue;
+      if (hosts.every(({ host }) => host.state().at !== 'ready')) continue;
       try {
         await this.#look(signal);
       } catch (error) {
@@ -253,7 +285,7 @@ export class VirtualNode {
     const { clock, identity, reportMs, log } = this.#options;
     const before = this.#node;
     if (before === undefined) return;
-    const status = await this.#status(await this.#lookAgain(signal), before.status?.conditions ?? [], signal);
+    const status = this.#status(await this.#lookAgain(signal), before.status?.conditions ?? []);
     const changed =
       statusPatch(withoutHeartbeats(before.status ?? {}), withoutHeartbeats(status)) !== undefined;
     if (!changed && clock.monotonic() - this.#reportedAt < reportMs) return;
@@ -270,75 +302,124 @@ export class VirtualNode {
     log.debug({ changed }, 'node status reported');
   }
 
+  /** One host's failure is the node's; a pool is told of as its hosts were last seen, without waiting long for any. */
   async #lookAgain(signal: AbortSignal): Promise<HostFacts> {
-    const { host, clock, rootDir } = this.#options;
-    const ready = host.state().at === 'ready';
-    if (this.#facts !== undefined && (!ready || clock.monotonic() - this.#factsAt < FACTS_MS)) {
-      // a host that comes back may be another machine
-      if (!ready) this.#factsAt = -Infinity;
-      return this.#facts;
+    const { hosts, log, clock } = this.#options;
+    const seen = hosts.filter((host) => host.facts() !== undefined);
+    const looks = (seen.length > 0 ? seen : hosts).map((host) => host.lookAgain(signal));
+    if (hosts.length === 1) await Promise.all(looks);
+    else if (seen.length === 0) await orAbort(Promise.any(looks), signal).catch(throwFirst);
+    else {
+      const outcome = await Promise.race([Promise.allSettled(looks), clock.sleep(LOOK_MS, { signal })]);
+      for (const look of outcome ?? [])
+        if (look.status === 'rejected')
+          log.warn({ err: look.reason as unknown }, 'a host could not be looked at');
     }
-    this.#facts = await readHostFacts(host.link.files, rootDir, { signal, known: this.#facts });
-    this.#factsAt = clock.monotonic();
-    return this.#facts;
+    signal.throwIfAborted();
+    const facts = this.#facts();
+    if (facts === undefined) throw new Error('no host has been looked at');
+    return facts;
   }
 
   #tellTransition(before: NodeStatus, after: NodeStatus): void {
     const { events, identity, log } = this.#options;
-    const of = (status: NodeStatus): string | undefined =>
-      status.conditions?.find(({ type }) => type === 'Ready')?.status;
-    if (of(before) === of(after)) return;
-    const reason = of(after) === 'True' ? 'NodeReady' : 'NodeNotReady';
-    log.info(
-      { reason, message: after.conditions?.find(({ type }) => type === 'Ready')?.message },
-      'node condition changed',
-    );
+    const of = (status: NodeStatus, type: string): string | undefined =>
+      status.conditions?.find((each) => each.type === type)?.status;
+    const messageOf = (type: string): string | undefined =>
+      after.conditions?.find((each) => each.type === type)?.message;
+    if (of(before, hostsReady) !== of(after, hostsReady) && of(after, hostsReady) === 'False')
+      events.event(this.reference(), 'Warning', 'HostNotReady', messageOf(hostsReady) ?? '');
+    if (of(before, 'Ready') === of(after, 'Ready')) return;
+    const reason = of(after, 'Ready') === 'True' ? 'NodeReady' : 'NodeNotReady';
+    log.info({ reason, message: messageOf('Ready') }, 'node condition changed');
     events.event(this.reference(), 'Normal', reason, `Node ${identity.name} status is now: ${reason}`);
   }
 
-  async #status(
-    facts: HostFacts,
-    previous: NonNullable<NodeStatus['conditions']>,
-    signal: AbortSignal,
-  ): Promise<NodeStatus> {
-    const { identity, host, pleg, pressures, clock } = this.#options;
+  /** What the node is like, as its first known host is. */
+  #facts(): HostFacts | undefined {
+    return this.#options.hosts.map((host) => host.facts()).find((facts) => facts !== undefined);
+  }
+
+  #status(facts: HostFacts, previous: NonNullable<NodeStatus['conditions']>): NodeStatus {
+    const { identity, hosts, clock } = this.#options;
+    const members = hosts.map((host) => ({
+      name: host.name,
+      problems: host.problems(),
+      pressures: host.pressures(),
+    }));
     return nodeStatus({
       identity,
       facts,
-      runtime: host.runtime(),
-      images: await this.#listImages(signal),
-      previous: this.#node?.status,
+      ...this.#resources(),
+      runtime: mergeRuntimes(hosts.map(({ host }) => host.runtime()).filter((each) => each !== undefined)),
+      images: mergeImages(
+        hosts.map((host) => host.images()),
+        MAX_IMAGES,
+      ),
       conditions: nodeConditions({
-        host: host.state(),
-        pleg: pleg(),
-        pressures: pressures(),
+        problems: poolProblems(members),
+        ...(hosts.length === 1 ? {} : { lostHosts: lostHosts(members) }),
+        pressures: sharedPressures(members),
         previous,
         now: rfc3339(clock.now()),
       }),
     });
   }
 
-  async #listImages(signal: AbortSignal): Promise<NonNullable<NodeStatus['images']>> {
-    const { host, clock, log } = this.#options;
-    if (host.state().at !== 'ready' || clock.monotonic() - this.#images.at < IMAGES_MS)
-      return this.#images.list;
-    try {
-      const { images } = await host.cri.listImages({}, { signal });
-      const list = images
-        .map(({ repo_digests: digests, repo_tags: tags, size }) => ({
-          names: [...digests, ...tags].slice(0, MAX_NAMES),
-          sizeBytes: size,
-        }))
-        .filter(({ names }) => names.length > 0)
-        .sort((a, b) => b.sizeBytes - a.sizeBytes || ((a.names[0] ?? '') < (b.names[0] ?? '') ? -1 : 1))
-        .slice(0, MAX_IMAGES);
-      this.#images = { at: clock.monotonic(), list };
-    } catch (error) {
-      signal.throwIfAborted();
-      log.debug({ err: error }, 'images could not be listed for the node status');
-    }
-    return this.#images.list;
+  /** The sum of the hosts; one that takes no new pods counts with what those on it hold, so that none is sent there. */
+  #resources(): { capacity: Record<string, string>; allocatable: Record<string, string> } {
+    const { hosts, isDraining, podsOn } = this.#options;
+    const known = hosts.filter((host) => host.facts() !== undefined);
+    const all = known.map((host) => ({ host, ...this.#resourcesOf(host) }));
+    const open = ({ host }: { host: NodeHost }): boolean =>
+      hosts.length === 1 || (host.problems().length === 0 && !isDraining(host.name));
+    return {
+      capacity: sumResources(all.map(({ capacity }) => capacity)),
+      allocatable: sumResources(
+        all.map((each) =>
+          open(each)
+            ? each.allocatable
+            : heldResources(each.allocatable, podsOn(each.host.name).map(heldRequest)),
+        ),
+      ),
+    };
   }
+
+  #resourcesOf(host: NodeHost): { capacity: Record<string, string>; allocatable: Record<string, string> } {
+    const { identity, hosts } = this.#options;
+    const facts = host.facts();
+    if (facts === undefined) return { capacity: {}, allocatable: {} };
+    const capacity = {
+      ...hostCapacity(identity, facts),
+      // which host of several has them, nobody tells
+      ...(hosts.length === 1 ? extendedResources(this.#node?.status?.capacity) : {}),
+    };
+    return { capacity, allocatable: nodeAllocatable(identity, capacity) };
+  }
+
+  #infoFor(host: NodeHost): NodeInfo {
+    const { identity, hosts } = this.#options;
+    const facts = host.facts();
+    const node = this.#node ?? this.#local;
+    const { capacity, allocatable } = hosts.length === 1 ? (node?.status ?? {}) : this.#resourcesOf(host);
+    return {
+      name: identity.name,
+      ips: [identity.ip],
+      labels: { ...node?.metadata.labels, ...host.labels },
+      capacity: capacity ?? {},
+      allocatable: allocatable ?? {},
+      hugePageSizes: [...(facts?.hugePages.keys() ?? [])].map((kib) =>
+        kib >= 1024 * 1024 ? `${kib / 1024 / 1024}GB` : `${kib / 1024}MB`,
+      ),
+      kernelVersion: facts?.kernelVersion ?? '',
+    };
+  }
+}
+
+const hostsReady = 'farlet.dev/HostsReady';
+
+function throwFirst(error: unknown): never {
+  throw error instanceof AggregateError ? error.errors[0] : error;
 }
 
 function withoutHeartbeats(status: NodeStatus): NodeStatus {

@@ -22,7 +22,6 @@ export interface AllocationsOptions {
   readonly events: EventRecorder;
   /** `pod` as it asks to be, `granted` as it is */
   readonly mayResize: (pod: Pod, granted: Pod) => ResizeRefusal | undefined;
-  readonly onDeferredAccepted: () => void;
 }
 
 export class Allocations {
@@ -95,11 +94,10 @@ export class Allocations {
   }
 
   #decide(pod: Pod): boolean {
-    const { conditions, events, mayResize, onDeferredAccepted } = this.#options;
+    const { conditions, events, mayResize } = this.#options;
     const { uid, generation = 0 } = pod.metadata;
     const refusal = mayResize(pod, this.granted(pod));
     if (refusal === undefined) {
-      if (conditions.pendingReason(uid) === 'Deferred') onDeferredAccepted();
       this.#granted.set(uid, allocationOf(pod));
       this.#pending.delete(uid);
       conditions.clearPending(uid);

@@ -10,3 +10,11 @@ export function syncLoopProblem(
     ? 'sync Loop took longer than expected'
     : undefined;
 }
+
+/** Why the loops of a node's hosts are unhealthy: the first problem that one of them has. */
+export function syncLoopsProblem(
+  hosts: readonly { readonly loop: { readonly lastEntered: number | undefined } }[],
+  now: number,
+): string | undefined {
+  return hosts.map(({ loop }) => syncLoopProblem(loop, now)).find((problem) => problem !== undefined);
+}

@@ -1,0 +1,587 @@
+/** One host of a virtual node, put together: its runtime, its pods' loop and workers, what keeps it in order. Composition only. */
+import type { ClusterAccess } from './cluster-access.ts';
+import type { Config, NodeConfig } from './config/schema.ts';
+import { readResolvConf, type ResolvConf } from './hosts/facts.ts';
+import type { Host } from './hosts/host.ts';
+import type { KubeConnection } from './kube/connect.ts';
+import { findContainer } from './model/containers.ts';
+import type { EventRecorder } from './model/events.ts';
+import type { Pod } from './model/kube.ts';
+import { annotations, labels } from './model/labels.ts';
+import type { Log } from './model/log.ts';
+import type { NodePressure } from './model/node-pressure.ts';
+import { podReference } from './model/pod-ref.ts';
+import { isStaticPod } from './model/pod-source.ts';
+import type { PodChange } from './model/pod-update.ts';
+import { quantityValue } from './model/quantity.ts';
+import type { ObservedContainer, PodRuntimeState } from './model/runtime-state.ts';
+import type { PlegHealth } from './node/conditions.ts';
+import type { NodeView } from './node/node-view.ts';
+import { buildManagers, type NodeManagers } from './node-managers.ts';
+import { NodeMirrors } from './node-mirrors.ts';
+import { NodeResources } from './node-resources.ts';
+import type { NodeSources } from './node-sources.ts';
+import { rejectedStatus } from './pods/merge-status.ts';
+import { PodSteps } from './pods/pod-steps.ts';
+import { TerminationMessages } from './pods/termination-messages.ts';
+import { Prober } from './probes/prober.ts';
+import { ContainerRemover } from './runtime/container-removal.ts';
+import { PodRuntime } from './runtime/execute.ts';
+import { GarbageCollector } from './runtime/garbage-collector.ts';
+import { HookRunner } from './runtime/hooks.ts';
+import { ImagePuller } from './runtime/images.ts';
+import { ContainerKiller } from './runtime/kill-container.ts';
+import { PullAccess } from './runtime/pull-access.ts';
+import { PullRate } from './runtime/pull-rate.ts';
+import { restartsAll } from './runtime/restart-all.ts';
+import { RestartBackoff } from './runtime/restart-backoff.ts';
+import { restartsAfter } from './runtime/restart-decision.ts';
+import { RuntimeCache } from './runtime/runtime-cache.ts';
+import type { LinuxHost } from './runtime/settings.ts';
+import { StartErrors } from './runtime/start-errors.ts';
+import { startWidth } from './runtime/start-pace.ts';
+import { StartPermits } from './runtime/start-permits.ts';
+import { Pleg } from './sources/pleg.ts';
+import { OrphanWatch } from './sync/housekeeping.ts';
+import { PodTable } from './sync/pod-table.ts';
+import { SyncLoop, type AdmissionVerdict } from './sync/sync-loop.ts';
+import { SyncQueue } from './sync/sync-queue.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import { orAbort } from './util/abort.ts';
+import type { Clock } from './util/clock.ts';
+import type { PodVolumes } from './volumes/pod-volumes.ts';
+import { SubPaths } from './volumes/sub-paths.ts';
+import { PodWorkers } from './workers/pod-workers.ts';
+import { buildVolumes } from './node-volumes.ts';
+
+export interface HostAppOptions {
+  readonly config: Config;
+  readonly node: NodeConfig;
+  readonly nodeIP: string;
+  readonly kube: KubeConnection;
+  readonly host: Host;
+  readonly view: NodeView;
+  readonly sources: NodeSources;
+  readonly access: ClusterAccess;
+  /** false: there is no API server */
+  readonly hasCluster: boolean;
+  readonly metrics: Metrics;
+  readonly events: EventRecorder;
+  /** Whether the node has yet to find out if the pod is this host's: until then it is nobody's orphan. */
+  readonly isUnsettled: (uid: string) => boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** A host as its node, and the kubelet API, work with it. */
+export interface HostApp {
+  readonly host: Host;
+  readonly table: PodTable;
+  readonly cache: RuntimeCache;
+  readonly status: ClusterAccess['status'];
+  readonly loop: SyncLoop;
+  readonly queue: SyncQueue;
+  /** Resolves when what the runtime has of the cluster's pods has been looked at, which asks for the cluster to be known. */
+  readonly clusterRelisted: Promise<unknown>;
+  pleg(): PlegHealth;
+  pressures(): readonly NodePressure[];
+  /** What admission would say of the pod beside these, taking nothing. */
+  verdictOn(pod: Pod, beside: readonly Pod[]): AdmissionVerdict;
+  deliver(changes: readonly PodChange[]): void;
+  /** An object that these pods refer to came, changed or went. */
+  objectsChanged(uids: readonly string[]): void;
+  volumeTotals(): ReturnType<PodVolumes['totals']>;
+  mirrorPods(): number;
+  /** Sees to the mirrors of all static pods: the API server can be reached. */
+  mirrorAll(): void;
+  run(): Promise<void>;
+  /** Resolves once no step runs. */
+  idle(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const HOUSEKEEPING_MS = 2_000;
+
+export function buildHost(options: HostAppOptions): HostApp {
+  const { config, node, nodeIP, kube, host, view, sources, metrics, events, isUnsettled, clock, signal } =
+    options;
+  const { objects, services, runtimeClasses, tokens, status, volumeObjects } = options.access;
+  const isOnly = node.hosts.length === 1;
+  const log = isOnly ? options.log : options.log.child({ host: host.name });
+  const { link, cri } = host;
+  const cache = new RuntimeCache({ clock });
+  const queue = new SyncQueue();
+  const table = new PodTable();
+  const owner = { [labels.node]: node.name };
+  const pleg = new Pleg({
+    cri,
+    cache,
+    clock,
+    log,
+    owner,
+    owns: sources.owns.bind(sources),
+    onChanges: (changes) => {
+      for (const { pod, kind } of changes) if (kind === 'container-started') prober.trigger(pod.uid);
+      queue.pleg(changes);
+      managers.seen(changes);
+    },
+    onSynced: () => {
+      view.statusSoon();
+    },
+    observer: {
+      relisted: (seconds) => {
+        metrics.kubelet_pleg_relist_duration_seconds.observe(seconds);
+      },
+      lastSeen: (at) => {
+        metrics.kubelet_pleg_last_seen_seconds.set(at / 1000);
+      },
+    },
+  });
+  // from there on the cluster's pods are owned: none may be judged before they have been looked for
+  const clusterRelisted = sources.clusterKnown.then(() => pleg.relisted());
+  clusterRelisted.catch(() => undefined);
+  const hostPaths = {
+    rootDir: node.rootDir,
+    podLogsDir: config.podLogsDir,
+    containerLogsDir: config.podLogsDir.replace(/[^/]+\/?$/, 'containers'),
+  };
+  const volumes = buildVolumes({
+    files: link.files,
+    paths: hostPaths,
+    events,
+    clock,
+    signal,
+    metrics,
+    sources: {
+      configMap: objects.configMap.bind(objects),
+      secret: objects.secret.bind(objects),
+      token: tokens.get.bind(tokens),
+      ...volumeObjects,
+    },
+    node: () => ({
+      ...view.info(),
+      memoryBytes: quantityValue(view.info().allocatable.memory),
+    }),
+  });
+  const settings = {
+    node: node.name,
+    get cluster() {
+      return sources.clusterId ?? '';
+    },
+    staticOwner: sources.staticOwner,
+    paths: hostPaths,
+    clusterDNS: config.clusterDNS,
+    clusterDomain: config.clusterDomain,
+    kubernetesService: serviceAddress(config.kubernetesServiceAddress),
+    seccompDefault: config.seccompDefault,
+    cpuCFSQuota: config.cpuCFSQuota,
+    cpuCFSQuotaPeriod: config.cpuCFSQuotaPeriod * 1000,
+  };
+  const resources = new NodeResources({
+    config,
+    node,
+    host,
+    view,
+    table,
+    cache,
+    settings,
+    linuxHost: () => linuxHost(view),
+    events,
+    clock,
+    log,
+    signal,
+    workers: () => workers,
+    onDue: (uid) => {
+      queue.due(uid);
+    },
+  });
+  let resolvConf: ResolvConf | undefined;
+  const hostDns = async (rest: { signal: AbortSignal }): Promise<ResolvConf | undefined> => {
+    if (config.resolvConf === '') return undefined;
+    // only what could be read is kept: a failure, or a sync that was called off, must not hold for later pods
+    resolvConf ??= await readResolvConf(link.files, config.resolvConf, rest);
+    return resolvConf;
+  };
+  const pullAccess = new PullAccess({
+    files: link.files,
+    rootDir: node.rootDir,
+    policy: {
+      kind: config.imagePullCredentialsVerificationPolicy,
+      allowed: config.preloadedImagesVerificationAllowlist,
+    },
+    clock,
+    log,
+  });
+  const runtime = new PodRuntime({
+    host,
+    settings,
+    objects,
+    events,
+    clock,
+    log,
+    linuxHost: () => linuxHost(view),
+    node: () => view.info(),
+    nodeReference: view.reference(),
+    cgroupParent: (pod) => resources.cgroups.parent(pod),
+    resizer: resources.resizer,
+    cpus: resources.cpus,
+    images: new ImagePuller({
+      cri,
+      events,
+      clock,
+      width:
+        (config.serializeImagePulls ?? (config.maxParallelImagePulls ?? 1) < 2)
+          ? 1
+          : (config.maxParallelImagePulls ?? Number.MAX_SAFE_INTEGER),
+      access: pullAccess,
+      rate: new PullRate({ perSecond: config.registryPullQPS, burst: config.registryBurst }),
+    }),
+    services: {
+      synced: () => services.isSynced,
+      services: (namespace) =>
+        services
+          .all()
+          .filter(({ metadata }) => metadata?.namespace === namespace || metadata?.namespace === 'default'),
+    },
+    hostDns,
+    subPaths: new SubPaths({ files: link.files, paths: hostPaths, log }),
+    restarts: new RestartBackoff({ maxMs: config.crashLoopBackOff.maxContainerRestartPeriod }),
+    starts: new StartPermits({ clock, width: () => startWidth(view.facts()?.cpus ?? 1) }),
+    metrics: {
+      podStarting: () => {
+        metrics.kubelet_started_pods_total.inc();
+      },
+      podStartFailed: () => {
+        metrics.kubelet_started_pods_errors_total.inc();
+      },
+      sandboxRun: ({ runtimeHandler, seconds, failed }) => {
+        metrics.kubelet_run_podsandbox_duration_seconds.observe({ runtime_handler: runtimeHandler }, seconds);
+        if (failed) metrics.kubelet_run_podsandbox_errors_total.inc({ runtime_handler: runtimeHandler });
+      },
+      containerStarting: (type) => {
+        metrics.kubelet_started_containers_total.inc({ container_type: type });
+      },
+      containerStartFailed: (type, code) => {
+        metrics.kubelet_started_containers_errors_total.inc({ container_type: type, code });
+      },
+    },
+  });
+  const prober: Prober = new Prober({
+    host,
+    clock,
+    log,
+    events,
+    signal,
+    look: (uid, name) => {
+      const state = cache.get(uid);
+      const container = state?.containers.find((each) => each.name === name);
+      const pod = table.get(uid);
+      // one that is only created has nothing to probe yet, and has not failed either
+      if (state === undefined || container === undefined || container.state === 'created') return undefined;
+      const podIp = pod?.spec.hostNetwork === true ? nodeIP : (state.ips[0] ?? '');
+      return {
+        id: container.id,
+        running: container.state === 'running',
+        startedAt: container.startedAt / 1e6,
+        podIp,
+        over: container.state === 'exited' && pod !== undefined && isOver(pod, state, container),
+      };
+    },
+    pod: (uid) => {
+      const state = workers.state(uid)?.at;
+      return state === 'syncing' || state === 'stopping' ? table.get(uid) : undefined;
+    },
+    onResult: (uid) => {
+      queue.probe(uid);
+    },
+    observe: ({ kind, pod, container, result, seconds }) => {
+      const series = probeSeries(pod, kind, container);
+      metrics.prober_probe_total.inc({ ...series, result, pod_uid: pod.metadata.uid });
+      if (result !== 'failed') metrics.prober_probe_duration_seconds.observe(series, seconds);
+    },
+    onEnd: ({ kind, pod, container }) => {
+      const series = probeSeries(pod, kind, container);
+      for (const result of ['successful', 'failed', 'unknown'])
+        metrics.prober_probe_total.remove({ ...series, result, pod_uid: pod.metadata.uid });
+      metrics.prober_probe_duration_seconds.remove(series);
+    },
+  });
+  const hooks = new HookRunner({
+    cri,
+    clock,
+    events,
+    dial: link.dial.bind(link),
+  });
+  const collector = new GarbageCollector({
+    remover: new ContainerRemover({ cri, files: link.files, paths: hostPaths }),
+    killer: new ContainerKiller({ cri, hooks, events, clock, log }),
+    clock,
+    log,
+  });
+  const startErrors = new StartErrors();
+  const running = new Set<string>();
+  const steps = new PodSteps({
+    clock,
+    log,
+    events,
+    host,
+    cache,
+    runtime,
+    startErrors,
+    collector,
+    volumes,
+    cgroups: resources.cgroups,
+    resizes: resources.resizes,
+    objects,
+    status,
+    observe: pleg,
+    runtimeClass: (name) => runtimeClasses.get(name),
+    mirror: (pod) => {
+      mirrors.ensure(pod);
+    },
+    probes: {
+      liveness: (id) => prober.result('liveness', id),
+      startup: (id) => prober.result('startup', id),
+      readiness: (id) => prober.result('readiness', id),
+      add: prober.add.bind(prober),
+      remove: prober.remove.bind(prober),
+      stopLivenessAndStartup: prober.stopLivenessAndStartup.bind(prober),
+    },
+    messages: new TerminationMessages({ files: link.files }),
+    forgetPod: (uid) => {
+      tokens.forget(uid);
+    },
+    nodeIPs: () => [nodeIP],
+    onRunning: ({ metadata }) => {
+      if (running.has(metadata.uid)) return;
+      running.add(metadata.uid);
+      metrics.kubelet_pod_start_duration_seconds.observe(
+        Math.max(
+          0,
+          clock.now() -
+            Date.parse(metadata.creationTimestamp ?? metadata.annotations?.[annotations.configSeen] ?? ''),
+        ) / 1000,
+      );
+    },
+  });
+  const mirrors = new NodeMirrors({
+    client: kube,
+    clock,
+    log,
+    signal,
+    table,
+    node: () => view.node(),
+    onMirrored: status.mirrored.bind(status),
+    onDue: (uid) => {
+      queue.due(uid);
+    },
+  });
+  const workers: PodWorkers = new PodWorkers({
+    syncer: steps,
+    clock,
+    log,
+    signal,
+    runtimeHolds: (uid) =>
+      (cache.get(uid)?.containers ?? []).some(({ state }) => state === 'running') ||
+      (cache.get(uid)?.sandboxes ?? []).some(({ ready }) => ready),
+    runtimeHoldsNamesake: ({ metadata: { uid, name, namespace } }) =>
+      cache
+        .states()
+        .some(
+          (other) =>
+            other.uid !== uid &&
+            other.name === name &&
+            other.namespace === namespace &&
+            table.get(other.uid) === undefined &&
+            other.containers.some(({ state }) => state === 'running'),
+        ),
+    onForgotten: (uid) => {
+      status.forget(uid);
+    },
+    onDue: (uid) => {
+      queue.due(uid);
+    },
+    onStep: (kind, seconds) => {
+      metrics.kubelet_pod_worker_duration_seconds.observe({ operation_type: kind }, seconds);
+    },
+  });
+  const managers: NodeManagers = buildManagers({
+    config,
+    host,
+    paths: hostPaths,
+    owner,
+    haveAllSources: sources.haveAll.bind(sources),
+    isUnsettled,
+    clock,
+    log,
+    events,
+    node: view.reference(),
+    metrics,
+    cache,
+    table,
+    workers,
+    collector,
+    volumes,
+    pullAccess,
+    sweepCgroups: resources.cgroups.sweep.bind(resources.cgroups),
+    reasonOf: (uid) => status.current(uid)?.reason,
+    onPressure: () => {
+      view.statusSoon();
+    },
+    signal,
+  });
+  const orphans = new OrphanWatch();
+  const loop = new SyncLoop({
+    queue,
+    table,
+    workers: resources.workers,
+    clock,
+    log,
+    sourcesReady: Promise.all([
+      pleg.relisted(),
+      view.known,
+      // CPUs that the cluster's pods have must be known before any are given
+      resources.ready(options.hasCluster ? clusterRelisted : pleg.relisted()),
+      // a node of one host waits for this before it leads any pod to it; others can't wait for every host
+      ...(isOnly ? [] : [clusterRelisted]),
+    ]).then(() => undefined),
+    admit: (pod, active, known) => managers.admit(pod) ?? resources.admit(pod, active, known),
+    onPending: resources.onPending.bind(resources),
+    onRejected: (pod, verdict) => {
+      metrics.kubelet_admission_rejections_total.inc({ reason: verdict.reason });
+      events.event(podReference(pod), 'Warning', verdict.reason, verdict.message);
+      status.set(pod, { status: rejectedStatus(pod, verdict, clock.now()), mayRun: false });
+    },
+    onReconcile: (pod) => {
+      if (!isStaticPod(pod)) status.observed(pod);
+    },
+    onMirror: mirrors.observed.bind(mirrors),
+    onRemoved: ({ metadata }) => {
+      status.forget(metadata.uid);
+      resources.forget(metadata.uid);
+      running.delete(metadata.uid);
+    },
+    housekeeping: () => {
+      resources.retryResizes();
+      workers.startWaiting();
+      if (!sources.haveAll()) return;
+      mirrors.collect(workers.holdsName.bind(workers));
+      if (host.state().at !== 'ready') return;
+      for (const orphan of orphans.next(
+        cache.pods(),
+        (uid) => table.get(uid) !== undefined || workers.state(uid) !== undefined || isUnsettled(uid),
+      ))
+        workers.stopOrphan(orphan);
+    },
+    observer: {
+      event: (kind, count) => {
+        metrics.farlet_sync_loop_events_total.inc({ kind }, count);
+      },
+      iteration: (seconds) => {
+        metrics.farlet_sync_loop_iteration_duration_seconds.observe(seconds);
+      },
+    },
+  });
+
+  host.onChange(() => {
+    pleg.relistSoon();
+    queue.hostChanged();
+  });
+
+  /** The links to containers' logs lie in a folder of their own, which nothing else makes. */
+  const makeLogFolder = async (): Promise<void> => {
+    await orAbort(view.known, signal);
+    await link.files.apply(
+      [
+        { op: 'mkdir', path: hostPaths.containerLogsDir, mode: 0o755 },
+        { op: 'mkdir', path: hostPaths.rootDir, mode: 0o750 },
+      ],
+      { signal },
+    );
+  };
+  const housekeeping = async (): Promise<void> => {
+    for (;;) {
+      await clock.sleep(HOUSEKEEPING_MS, { signal });
+      queue.housekeeping();
+    }
+  };
+
+  return {
+    host,
+    table,
+    cache,
+    status,
+    loop,
+    queue,
+    clusterRelisted,
+    pleg: () => ({
+      silentMs: pleg.lastSeen === undefined ? undefined : clock.monotonic() - pleg.lastSeen,
+      thresholdMs: pleg.thresholdMs,
+    }),
+    pressures: () => managers.pressures(),
+    verdictOn: (pod, beside) => managers.admit(pod) ?? resources.verdictOn(pod, beside),
+    deliver: (changes) => {
+      queue.config(changes);
+    },
+    objectsChanged: (uids) => {
+      for (const uid of uids) {
+        volumes.retryNow(uid);
+        queue.due(uid);
+      }
+    },
+    volumeTotals: () => volumes.totals(),
+    mirrorPods: () => mirrors.size,
+    mirrorAll: () => {
+      mirrors.ensureAll();
+    },
+    run: async () => {
+      const folders = makeLogFolder();
+      await Promise.all([
+        host.run(signal),
+        pleg.run(signal),
+        folders,
+        loop.run(signal),
+        resources.run(),
+        housekeeping(),
+        Promise.all([loop.started, folders]).then(() => managers.run()),
+      ]);
+    },
+    idle: () => workers.idle(),
+    close: async () => {
+      cri.close();
+      await link.close();
+    },
+  };
+}
+
+function linuxHost(node: NodeView): LinuxHost {
+  const facts = node.facts();
+  if (facts === undefined) throw new Error('the host has not been looked at yet');
+  const { memoryBytes, cgroupVersion, swapController, selinux, thermalThrottleCpus } = facts;
+  return {
+    memoryCapacityBytes: memoryBytes,
+    hugePageSizes: node.info().hugePageSizes,
+    cgroupVersion,
+    swapController,
+    selinux,
+    thermalThrottleCpus,
+  };
+}
+
+/** Nothing will start the container again. */
+function isOver(pod: Pod, state: PodRuntimeState, { name, exitCode }: ObservedContainer): boolean {
+  const spec = findContainer(pod, name)?.spec;
+  return spec !== undefined && !restartsAfter(pod, spec, exitCode) && !restartsAll(pod, state);
+}
+
+function probeSeries(pod: Pod, kind: string, container: string): Record<string, string> {
+  const { name, namespace } = pod.metadata;
+  return { probe_type: kind, container, pod: name, namespace };
+}
+
+function serviceAddress(url: string | undefined): { host: string; port: number } | undefined {
+  if (url === undefined) return undefined;
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: port === '' ? 443 : Number(port) };
+}

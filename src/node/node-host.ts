@@ -1,0 +1,124 @@
+/** One host as its node counts it: what it is like, which images it has, whether it is fit to run pods. */
+import { readHostFacts, type HostFacts } from '../hosts/facts.ts';
+import type { RuntimeHost } from '../hosts/runtime-host.ts';
+import type { NodeStatus } from '../model/kube.ts';
+import type { Log } from '../model/log.ts';
+import type { NodePressure } from '../model/node-pressure.ts';
+import type { Clock } from '../util/clock.ts';
+import { readyProblems, type PlegHealth } from './conditions.ts';
+
+export interface NodeHostOptions {
+  readonly host: RuntimeHost;
+  readonly rootDir: string;
+  /** what pods may choose it by */
+  readonly labels: Readonly<Record<string, string>>;
+  /** takes no new pods, says the configuration */
+  readonly drain: boolean;
+  readonly pleg: () => PlegHealth;
+  readonly pressures: () => readonly NodePressure[];
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+type Images = NonNullable<NodeStatus['images']>;
+
+/** The image list is for the scheduler's taste only: not worth a call every ten seconds on a far host. */
+const IMAGES_MS = 60_000;
+const MAX_NAMES = 5;
+/** What does not change while a host is up is looked at as rarely as cAdvisor does (update_machine_info_interval). */
+const FACTS_MS = 300_000;
+
+export class NodeHost {
+  readonly host: RuntimeHost;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly drain: boolean;
+  readonly #options: NodeHostOptions;
+  readonly #known = Promise.withResolvers<undefined>();
+  #facts: HostFacts | undefined;
+  #looking: Promise<void> | undefined;
+  #factsAt = -Infinity;
+  #images: { at: number; list: Images } = { at: -Infinity, list: [] };
+
+  constructor(options: NodeHostOptions) {
+    this.#options = options;
+    this.host = options.host;
+    this.labels = options.labels;
+    this.drain = options.drain;
+  }
+
+  get name(): string {
+    return this.host.name;
+  }
+
+  /** Resolves when the host has been looked at once. */
+  get known(): Promise<unknown> {
+    return this.#known.promise;
+  }
+
+  /** As last seen; undefined before the first look. */
+  facts(): HostFacts | undefined {
+    return this.#facts;
+  }
+
+  /** By size, the largest first; as last listed. */
+  images(): Images {
+    return this.#images.list;
+  }
+
+  pressures(): readonly NodePressure[] {
+    return this.#options.pressures();
+  }
+
+  /** Why pods can't run on it now; empty: they can. */
+  problems(): string[] {
+    return readyProblems(this.host.state(), this.#options.pleg());
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { clock, rootDir } = this.#options;
+    this.#facts = await readHostFacts(this.host.link.files, rootDir, { signal, known: this.#facts });
+    this.#factsAt = clock.monotonic();
+    this.#known.resolve(undefined);
+  }
+
+  /** Looks again at what may have changed, as far as it is time to; what is under way already is waited for. */
+  async lookAgain(signal: AbortSignal): Promise<void> {
+    this.#looking ??= this.#lookOnce(signal).finally(() => {
+      this.#looking = undefined;
+    });
+    await this.#looking;
+  }
+
+  async #lookOnce(signal: AbortSignal): Promise<void> {
+    const ready = this.host.state().at === 'ready';
+    const isOld = this.#options.clock.monotonic() - this.#factsAt >= FACTS_MS;
+    if (this.#facts === undefined || (ready && isOld)) await this.#look(signal);
+    // a host that comes back may be another machine
+    else if (!ready) this.#factsAt = -Infinity;
+    await this.#listImages(signal);
+  }
+
+  async #listImages(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    if (this.host.state().at !== 'ready' || clock.monotonic() - this.#images.at < IMAGES_MS) return;
+    try {
+      const { images } = await this.host.cri.listImages({}, { signal });
+      const list = images
+        .map(({ repo_digests: digests, repo_tags: tags, size }) => ({
+          names: [...digests, ...tags].slice(0, MAX_NAMES),
+          sizeBytes: size,
+        }))
+        .filter(({ names }) => names.length > 0)
+        .sort(bySize);
+      this.#images = { at: clock.monotonic(), list };
+    } catch (error) {
+      signal.throwIfAborted();
+      log.debug({ err: error, host: this.name }, 'images could not be listed for the node status');
+    }
+  }
+}
+
+/** Largest first, then by name. */
+export function bySize(a: Images[number], b: Images[number]): number {
+  return (b.sizeBytes ?? 0) - (a.sizeBytes ?? 0) || ((a.names?.[0] ?? '') < (b.names?.[0] ?? '') ? -1 : 1);
+}
