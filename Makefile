@@ -23,9 +23,9 @@ verify: setup ## format, lint, types, generated files, dead code, unit tests
 test: verify build ## everything, scenarios on real parts included
 	@echo '── scenarios: a real control plane, containerd 1.6 and 2'; node --test --test-timeout=900000 'e2e/scenarios/*.test.ts'
 
-test-remote: build ## the scenarios on hosts over ssh and tcp: the contract of links, the main job, links that fail
-	@FARLET_E2E_LINK=ssh node --test --test-timeout=900000 'e2e/remote/*.test.ts' e2e/scenarios/main-job.test.ts
-	@FARLET_E2E_LINK=tcp node --test --test-timeout=900000 e2e/scenarios/main-job.test.ts
+test-remote: build ## the scenarios on hosts over ssh and tcp: the contract of links, the main job, parity, links that fail
+	@node --test --test-timeout=900000 'e2e/remote/*.test.ts'
+	@for link in ssh tcp; do echo "── over $$link"; FARLET_E2E_LINK=$$link node --test --test-timeout=900000 e2e/scenarios/{main-job,parity}.test.ts || exit 1; done
 
 test-disruptive: build ## farlet killed at many points of many pods' lives
 	@node --test --test-timeout=900000 'e2e/disruptive/*.test.ts'

@@ -17,7 +17,7 @@ import {
   loadPackageDefinition,
 } from '@grpc/grpc-js';
 import { loadSync, type Options } from '@grpc/proto-loader';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 
 /** One unary call that has ended; messages as a kubelet and its runtime wrote them, fields by their names on the wire. */
 export interface ProxiedCall {
@@ -27,8 +27,16 @@ export interface ProxiedCall {
   readonly error?: { readonly code: number; readonly message: string };
 }
 
+/** Where it listens: on a socket, or on an address of this machine, where both ends prove who they are. */
+export type CriProxyListener =
+  | { readonly socket: string }
+  | {
+      readonly address: string;
+      readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
+    };
+
 export interface CriProxy {
-  /** unix:// URL for the kubelet's or farlet's configuration */
+  /** unix:// or tcp:// URL for the kubelet's or farlet's configuration */
   readonly endpoint: string;
   /** how many calls came, of whatever kind */
   readonly count: () => number;
@@ -47,17 +55,21 @@ type Bytes = MethodDefinition<Buffer, Buffer>;
 type AnyMethod = MethodDefinition<object, object>;
 
 /**
- * Serves the CRI on `socket` in front of the runtime on `upstream`. Deadlines and cancellations are passed on, streams
+ * Serves the CRI in front of the runtime whose socket is `upstream`. Deadlines and cancellations are passed on, streams
  * too; messages go through as bytes, so that fields this contract doesn't know are kept. `wanted` says which calls are
  * decoded and told of.
  */
 export async function startCriProxy(options: {
-  socket: string;
+  listener: CriProxyListener;
   upstream: string;
   wanted: (call: string) => boolean;
   onCall: (call: ProxiedCall) => void;
 }): Promise<CriProxy> {
-  rmSync(options.socket, { force: true });
+  const { listener } = options;
+  const removeSocket = (): void => {
+    if ('socket' in listener) rmSync(listener.socket, { force: true });
+  };
+  removeSocket();
   const server = new Server(channel);
   const client = new Client(`unix://${options.upstream}`, credentials.createInsecure(), {
     ...channel,
@@ -81,21 +93,28 @@ export async function startCriProxy(options: {
     }
     server.addService(definition, handlers);
   }
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(`unix://${options.socket}`, ServerCredentials.createInsecure(), (error) => {
-      if (error === null) resolve();
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(...bound(listener), (error, bindsTo) => {
+      if (error === null) resolve(bindsTo);
       else reject(error);
     });
   });
   return {
-    endpoint: `unix://${options.socket}`,
+    endpoint: 'socket' in listener ? `unix://${listener.socket}` : `tcp://${listener.address}:${port}`,
     count: () => count,
     stop: () => {
       server.forceShutdown();
       client.close();
-      rmSync(options.socket, { force: true });
+      removeSocket();
     },
   };
+}
+
+function bound(listener: CriProxyListener): [string, ServerCredentials] {
+  if ('socket' in listener) return [`unix://${listener.socket}`, ServerCredentials.createInsecure()];
+  const { ca, cert, key } = listener.tls;
+  const pair = { cert_chain: readFileSync(cert), private_key: readFileSync(key) };
+  return [`${listener.address}:0`, ServerCredentials.createSsl(readFileSync(ca), [pair], true)];
 }
 
 type Methods = Record<string, AnyMethod>;

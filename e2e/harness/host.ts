@@ -8,6 +8,8 @@ export interface TestHost {
   readonly name: string;
   /** on the host, for farlet's root folder below it */
   readonly folder: string;
+  /** goes before a path on the host to make one on this machine; of remote hosts another one after a reboot */
+  readonly root: () => string;
   readonly socket: string;
   readonly endpoint: string;
   /** of its bridge: an address of this machine that is not loopback, which the API server refuses to proxy to */
@@ -64,6 +66,7 @@ export async function startHost(options: HostOptions): Promise<TestHost> {
   const host: TestHost = {
     name,
     folder,
+    root: () => '',
     bridge,
     socket,
     endpoint: `unix://${socket}`,

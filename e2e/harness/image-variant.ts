@@ -45,14 +45,15 @@ export async function unpackVariant(
 
 /** Gives a host the image `name`, made of `from`, one of those it has from the archive. */
 export async function addImageVariant(
-  host: Pick<TestHost, 'ctr' | 'folder'>,
+  host: Pick<TestHost, 'ctr' | 'folder' | 'root'>,
   image: { from: string; name: string },
 ): Promise<void> {
-  const work = `${host.folder}/variant`;
+  const there = `${host.folder}/variant`;
+  const work = `${host.root()}${there}`;
   rmSync(work, { recursive: true, force: true });
   await unpackVariant(work, image);
   await run(['tar', '-cf', `${work}.tar`, '-C', work, '.']);
-  await host.ctr(['images', 'import', `${work}.tar`]);
+  await host.ctr(['images', 'import', `${there}.tar`]);
   rmSync(work, { recursive: true });
   rmSync(`${work}.tar`);
 }

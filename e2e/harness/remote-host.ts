@@ -30,6 +30,8 @@ export interface RemoteHostOptions {
   readonly link?: 'ssh' | 'tcp';
   /** who logs in; operator is no root but has sudo */
   readonly user?: 'root' | 'operator';
+  /** of hosts on tcp: the URLs of streams name the host's address, also where containerd would not */
+  readonly namesStreamAddress?: boolean;
   /** more lines for sshd_config */
   readonly sshd?: readonly string[];
   /** lines at its end, as Match blocks */
@@ -51,7 +53,9 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   const keys = await makeKeys(folder, address);
   const { sshd = [], sshdEnd = [] } = options;
   await makeEtc(disk, { keys, version, subnet: `10.215.${number}.0/24`, sshd, sshdEnd });
-  const tls = link === 'tcp' ? await listenOnTcp(disk, { folder, version, address }) : undefined;
+  // the one says where it is, the other leaves that to whoever reads its URLs
+  const streams = version === '2' && options.namesStreamAddress !== true ? '0.0.0.0' : address;
+  const tls = link === 'tcp' ? await listenOnTcp(disk, { folder, address, streams }) : undefined;
   let boots = 0;
   let init: Running | undefined;
   const running = new Map<string, Running>();
@@ -119,6 +123,7 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     endpoint: link === 'tcp' ? `tcp://${address}:${PORTS.grpc}` : `ssh://${user}@${address}${SOCKET}`,
     ...tls,
     ssh: { privateKeyFile: keys.user, knownHostsFile: keys.knownHosts },
+    root: () => `/proc/${initPid(init)}/root`,
     inside,
     ctr,
     pid: () => running.get('containerd')?.pid ?? -1,
@@ -343,9 +348,9 @@ function containerdConfig(version: '1.6' | '2'): string {
 /** Mutual TLS for the CRI, TLS for streams; what the host has of it lies on its own disk. */
 async function listenOnTcp(
   disk: string,
-  of: { folder: string; version: '1.6' | '2'; address: string },
+  of: { folder: string; address: string; streams: string },
 ): Promise<{ tls: NonNullable<TestHost['tls']>; authority: Authority }> {
-  const { folder, version, address } = of;
+  const { folder, address, streams } = of;
   const authority = await Authority.create(`${folder}/pki`, 'hosts');
   const [server, client] = await Promise.all([
     authority.issue('server', { cn: 'host', sans: [`IP:${address}`], usage: 'serverAuth' }),
@@ -356,8 +361,6 @@ async function listenOnTcp(
   await run(['cp', authority.cert, `${disk}${at}/ca.crt`]);
   await run(['cp', server.cert, `${disk}${at}/server.crt`]);
   await run(['cp', server.key, `${disk}${at}/server.key`]);
-  // the one says where it is, the other leaves that to whoever reads its URLs
-  const streams = version === '2' ? '0.0.0.0' : address;
   const text = `
 [grpc]
   tcp_address = "${address}:${PORTS.grpc}"

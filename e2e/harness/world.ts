@@ -39,6 +39,8 @@ export interface WorldOptions {
   readonly hosts?: readonly WorldHost[];
   /** the farlet over these hosts; false: none, the scenario starts its own */
   readonly farlet?: false | Omit<FarletOptions, 'folder' | 'plane' | 'hosts'>;
+  /** What else is to be there before the first test; hooks beside this one don't wait for the world. */
+  readonly onUp?: (world: World) => Promise<void>;
 }
 
 const BOTH_VERSIONS: readonly WorldHost[] = [
@@ -112,6 +114,7 @@ export function useWorld(options: WorldOptions = {}): World {
       ]);
       if (farletOptions !== false)
         farlet = await world.startFarlet('farlet', { ...farletOptions, hosts: [...hosts.values()] });
+      await options.onUp?.(world);
     } catch (error) {
       await tearDown();
       throw error;

@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   const recorder = await startRecorder({ kubeconfig, folder });
   const api = await startKubeApi({ kubeconfig, folder: mkdirIn(folder, 'api') });
   try {
-    const { endpoint, count } = await recorder.proxy(node, values.runtime, socket);
+    const { endpoint, count } = await recorder.proxy(node, values.runtime, { socket });
     console.log(`waiting for node ${node}: start its kubelet with --container-runtime-endpoint=${endpoint}`);
     // a node may be Ready from before; its kubelet must come this way
     await eventually(`a call at ${endpoint}`, () => count() > 0, {

@@ -1,6 +1,11 @@
 /** Runs cases on a node and records what became of them. */
 import { mkdirSync } from 'node:fs';
-import { startCriProxy, type CriProxy, type ProxiedCall } from '../harness/cri-proxy.ts';
+import {
+  startCriProxy,
+  type CriProxy,
+  type CriProxyListener,
+  type ProxiedCall,
+} from '../harness/cri-proxy.ts';
 import { startKubeApi, type KubeApi, type WatchEvent } from '../harness/kube-api.ts';
 import { isRecorded } from './cri-log.ts';
 import type { Case, Recording, Step } from './recording.ts';
@@ -23,8 +28,8 @@ export interface Recorder {
    * is at this stage, if that takes longer than the case says, and at most a minute longer.
    */
   record(of: Case, node: RecordedNode, awaited?: Step): Promise<Recording>;
-  /** A socket for the kubelet of this node to use instead of its runtime's; default: one in the recorder's folder. */
-  proxy(node: string, runtimeSocket: string, socket?: string): Promise<CriProxy>;
+  /** What the kubelet of this node is to use instead of its runtime's socket; default: a socket in the recorder's folder. */
+  proxy(node: string, runtimeSocket: string, listener?: CriProxyListener): Promise<CriProxy>;
   stop(): Promise<void>;
 }
 
@@ -52,11 +57,11 @@ export async function startRecorder(options: { kubeconfig: string; folder: strin
   };
   return {
     record: (of, node, awaited) => recordCase({ of, node, awaited, api, watched }),
-    proxy: async (node, runtimeSocket, socket = `${folder}/cri-${node}.sock`) => {
+    proxy: async (node, runtimeSocket, listener = { socket: `${folder}/cri-${node}.sock` }) => {
       const seen: ProxiedCall[] = [];
       calls.set(node, seen);
       const proxy = await startCriProxy({
-        socket,
+        listener,
         upstream: runtimeSocket,
         wanted: isRecorded,
         onCall: (call) => seen.push(call),

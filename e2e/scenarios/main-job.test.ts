@@ -2,25 +2,13 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:net';
 import { describe, it } from 'node:test';
+import { linkHosts } from '../harness/link-hosts.ts';
 import { useNamespace } from '../harness/namespace.ts';
 import { deployment, shell, SLEEP } from '../harness/pods.ts';
 import { outcome } from '../harness/processes.ts';
-import { useWorld, type WorldHost } from '../harness/world.ts';
+import { useWorld } from '../harness/world.ts';
 
-const here: readonly WorldHost[] = [
-  { name: 'node-1-6', version: '1.6' },
-  { name: 'node-2', version: '2' },
-];
-const overSsh: readonly WorldHost[] = [
-  { name: 'ssh-1-6', version: '1.6', link: 'ssh' },
-  { name: 'ssh-2', version: '2', link: 'ssh', user: 'operator' },
-];
-const overTcp: readonly WorldHost[] = [
-  { name: 'tcp-1-6', version: '1.6', link: 'tcp' },
-  { name: 'tcp-2', version: '2', link: 'tcp' },
-];
-const links: Readonly<Record<string, readonly WorldHost[]>> = { ssh: overSsh, tcp: overTcp };
-const world = useWorld({ hosts: links[process.env.FARLET_E2E_LINK ?? ''] ?? here });
+const world = useWorld({ hosts: linkHosts });
 
 for (const node of world.nodes) {
   describe(`on ${node}`, () => {

@@ -1,15 +1,15 @@
-/** Every recorded pod on a farlet node, against what a real kubelet did: run with `make test` (root, Linux). */
+/** Every recorded pod on a farlet node, against what a real kubelet did: here (`make test`) or over ssh or tcp (`make test-remote`). */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { after, before, describe, it } from 'node:test';
-import { startControlPlane, type ControlPlane } from '../harness/control-plane.ts';
-import { startFarlet, type Farlet } from '../harness/farlet.ts';
-import { startHost, type TestHost } from '../harness/host.ts';
+import { describe, it } from 'node:test';
+import type { Farlet } from '../harness/farlet.ts';
 import { addImageVariant } from '../harness/image-variant.ts';
+import { linkHosts } from '../harness/link-hosts.ts';
 import { eventually } from '../harness/processes.ts';
+import { useWorld, type World } from '../harness/world.ts';
 import { otherWatchSeconds } from '../parity/allowed-differences.ts';
 import { deviations } from '../parity/compare.ts';
 import { inParallel } from '../parity/in-parallel.ts';
+import { proxiedHost } from '../parity/proxied-host.ts';
 import { startRecorder, type Recorder, type RecordedNode } from '../parity/recorder.ts';
 import { goldenCases, type Case, type Recording } from '../parity/recording.ts';
 
@@ -17,83 +17,60 @@ import { goldenCases, type Case, type Recording } from '../parity/recording.ts';
 const AT_ONCE = 6;
 /** Not 127.0.0.1, which occurs in the cases themselves. */
 const nodeIP = '127.0.10.1';
-const versions = ['1.6', '2'] as const;
-type Version = (typeof versions)[number];
 
-const folder = mkdtempSync('/tmp/farlet-parity-');
 const cases = goldenCases().map((each) => ({
   ...each,
   ...(each.name in otherWatchSeconds && { watchSeconds: otherWatchSeconds[each.name] }),
 }));
-let plane: ControlPlane;
+// a proxy is not where the host is: the URLs of streams must say where they lead
+const hosts = linkHosts.map((host) => (host.link === 'tcp' ? { ...host, namesStreamAddress: true } : host));
+const world = useWorld({ hosts, farlet: false, onUp: startRuns });
 let recorder: Recorder;
 let farlet: Farlet;
-const hosts = new Map<Version, TestHost>();
 const runs = new Map<string, Promise<Recording>>();
 let everyRun: Promise<unknown> = Promise.resolve();
 
-before(async () => {
-  [plane] = await Promise.all([
-    startControlPlane({ folder: `${folder}/plane` }),
-    ...versions.map(async (version) => {
-      const name = nodeName(version);
-      const host = await startHost({ name, version, folder: `${folder}/${name}` });
-      hosts.set(version, host);
+async function startRuns({ plane, folder, nodes }: World): Promise<void> {
+  recorder = await startRecorder({ kubeconfig: plane.kubeconfig, folder: `${folder}/recorder` });
+  world.onEnd(() => recorder.stop());
+  const proxied = await Promise.all(
+    nodes.map(async (name) => {
       // the case that changes a container's image changes it to this one
-      await addImageVariant(host, {
+      await addImageVariant(world.host(name), {
         from: 'localhost/busybox:1',
         name: 'registry.k8s.io/e2e-test-images/busybox:1.37.0-1',
       });
+      return proxiedHost(world, { name, recorder });
     }),
-  ]);
-  recorder = await startRecorder({ kubeconfig: plane.kubeconfig, folder: `${folder}/recorder` });
-  const proxied = await Promise.all(
-    [...hosts.values()].map(async ({ name, folder: hostFolder, socket, address, cgroupRoot }) => ({
-      name,
-      address,
-      cgroupRoot,
-      folder: hostFolder,
-      endpoint: (await recorder.proxy(name, socket)).endpoint,
-    })),
   );
-  farlet = await startFarlet({
-    folder: `${folder}/farlet`,
-    plane,
+  farlet = await world.startFarlet('farlet', {
     hosts: proxied,
     nodeIP,
     // the recorded pods tolerate none
     node: () => ({ registerWithTaints: [] }),
   });
-  for (const { name } of proxied)
+  world.onEnd(() => everyRun);
+  for (const name of nodes)
     await eventually(
       `${name} to be Ready`,
       async () => (await plane.tryKubectl(['get', 'node', name])).stdout.includes(' Ready '),
-      { describe: () => Promise.resolve(farlet.log()) },
+      { timeoutMs: 60_000, describe: () => Promise.resolve(farlet.log()) },
     );
   // the longest first, so that none is left over at the end
   const ordered = cases.toSorted((a, b) => (b.watchSeconds ?? 0) - (a.watchSeconds ?? 0));
-  for (const version of versions) {
-    const started = inParallel(ordered, AT_ONCE, (each) => record(each, version));
-    for (const [each, run] of started) runs.set(`${each.name} ${version}`, run);
+  for (const name of nodes) {
+    const started = inParallel(ordered, AT_ONCE, (each) => record(each, name));
+    for (const [each, run] of started) runs.set(`${each.name} ${name}`, run);
   }
   everyRun = Promise.allSettled(runs.values());
-});
+}
 
-after(async () => {
-  await everyRun;
-  await farlet.stop();
-  await recorder.stop();
-  await Promise.all([...hosts.values()].map((host) => host.stop()));
-  await plane.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-for (const version of versions) {
-  describe(`on containerd ${version}, farlet does what the kubelet does`, () => {
+for (const { name: node, version } of hosts) {
+  describe(`on ${node}, farlet does what the kubelet does`, () => {
     for (const each of cases) {
       it(`${each.name}: ${each.about}`, async (test) => {
         const circumstances = { name: each.name, containerd: version };
-        const run = await runs.get(`${each.name} ${version}`);
+        const run = await runs.get(`${each.name} ${node}`);
         assert.ok(run);
         const first = deviations(each, run, circumstances);
         if (first.length === 0) return;
@@ -102,7 +79,7 @@ for (const version of versions) {
         await everyRun;
         let again: ReturnType<typeof deviations> = [];
         for (let tries = 0; tries < 2; tries += 1) {
-          again = deviations(each, await record(each, version), circumstances);
+          again = deviations(each, await record(each, node), circumstances);
           if (again.length === 0) break;
         }
         if (again.length > 0) assert.fail(report(each, again));
@@ -112,33 +89,29 @@ for (const version of versions) {
 
     it('leaves nothing behind', async () => {
       await everyRun;
-      const host = hosts.get(version);
-      assert.ok(host);
+      const host = world.host(node);
       assert.deepEqual(await host.containers(), []);
-      assert.deepEqual(readdirSync(`${host.folder}/farlet/pods`), []);
+      const { code, stdout } = await host.inside(['ls', '-A', `${host.folder}/farlet/pods`]);
+      assert.deepEqual({ code, stdout }, { code: 0, stdout: '' });
     });
   });
 }
 
-function nodeName(version: Version): string {
-  return `node-${version.replace('.', '-')}`;
-}
-
-function node(version: Version): RecordedNode {
+function recordedNode(name: string): RecordedNode {
   return {
-    name: nodeName(version),
-    rootDir: `${folder}/${nodeName(version)}/farlet`,
-    podLogsDir: `${folder}/farlet/logs/pods`,
-    suffix: `-${version.replace('.', '-')}`,
+    name,
+    rootDir: `${world.host(name).folder}/farlet`,
+    podLogsDir: `${world.folder}/farlet/logs/pods`,
+    suffix: `-${name}`,
     // a kubelet is up to a second behind its containers, farlet is not: so both are met by the deletion in the same state
     settleMs: 1_500,
   };
 }
 
-function record(of: Case & Recording, version: Version): Promise<Recording> {
+function record(of: Case & Recording, node: string): Promise<Recording> {
   return recorder.record(
     of,
-    node(version),
+    recordedNode(node),
     of.steps.findLast(({ deleting }) => deleting === undefined),
   );
 }

@@ -1,0 +1,31 @@
+/** The hosts of scenarios that run over every link: those of `FARLET_E2E_LINK`, which is unix, ssh or tcp. */
+import type { WorldHost } from './world.ts';
+
+export type Link = 'unix' | 'ssh' | 'tcp';
+
+export const link = linkOf(process.env.FARLET_E2E_LINK ?? 'unix');
+
+/** One of each containerd. */
+export const linkHosts: readonly WorldHost[] = hostsOver(link);
+
+function linkOf(text: string): Link {
+  if (text === 'unix' || text === 'ssh' || text === 'tcp') return text;
+  throw new Error(`FARLET_E2E_LINK is ${text}: it may be unix, ssh or tcp`);
+}
+
+function hostsOver(over: Link): readonly WorldHost[] {
+  if (over === 'unix')
+    return [
+      { name: 'node-1-6', version: '1.6' },
+      { name: 'node-2', version: '2' },
+    ];
+  if (over === 'tcp')
+    return [
+      { name: 'tcp-1-6', version: '1.6', link: 'tcp' },
+      { name: 'tcp-2', version: '2', link: 'tcp' },
+    ];
+  return [
+    { name: 'ssh-1-6', version: '1.6', link: 'ssh' },
+    { name: 'ssh-2', version: '2', link: 'ssh', user: 'operator' },
+  ];
+}
