@@ -24,6 +24,7 @@ export interface ContainerStatusJson {
   ready: boolean;
   state: ContainerStateJson;
   lastState?: ContainerStateJson;
+  volumeMounts?: Readonly<Record<string, unknown>>[];
 }
 
 export interface ContainerStateJson {
@@ -44,30 +45,38 @@ export interface Namespace {
   readonly name: string;
   readonly node: string;
   /** kubectl in this namespace; a non-zero exit is an error that shows stderr */
-  kubectl(args: readonly string[], input?: string): Promise<string>;
-  tryKubectl(args: readonly string[], input?: string): Promise<Outcome>;
+  readonly kubectl: (args: readonly string[], input?: string) => Promise<string>;
+  readonly tryKubectl: (args: readonly string[], input?: string) => Promise<Outcome>;
   /** Creates any object. */
-  create(object: object): Promise<void>;
+  readonly create: (object: object) => Promise<void>;
   /** Creates a pod on the node (bound by nodeName): one container `c` that sleeps until told to stop, unless spec says else. */
-  createPod(name: string, spec?: object, metadata?: object): Promise<void>;
-  pod(name: string): Promise<PodJson>;
+  readonly createPod: (name: string, spec?: object, metadata?: object) => Promise<void>;
+  readonly pod: (name: string) => Promise<PodJson>;
   /** status of a container, by default of the first one */
-  container(pod: string, name?: string): Promise<ContainerStatusJson | undefined>;
-  isReady(pod: string): Promise<boolean>;
+  readonly container: (pod: string, name?: string) => Promise<ContainerStatusJson | undefined>;
+  readonly isReady: (pod: string) => Promise<boolean>;
   /** events of one object, by its name; of all without one */
-  events(name?: string): Promise<EventJson[]>;
+  readonly events: (name?: string) => Promise<EventJson[]>;
   /** Waits; a failure shows the pods, their YAML, events, and the logs of farlet and the host. */
-  wait<T>(what: string, check: () => Promise<T | undefined | false>, timeoutMs?: number): Promise<T>;
-  waitReady(pod: string, timeoutMs?: number): Promise<void>;
+  readonly wait: <T>(
+    what: string,
+    check: () => Promise<T | undefined | false>,
+    timeoutMs?: number,
+  ) => Promise<T>;
+  readonly waitReady: (pod: string, timeoutMs?: number) => Promise<void>;
   /** Waits for an event on an object whose reason is this and whose message has this text or form. */
-  waitEvent(
+  readonly waitEvent: (
     object: string,
     reason: string,
     message?: string | RegExp,
     timeoutMs?: number,
-  ): Promise<EventJson>;
+  ) => Promise<EventJson>;
+  /** Runs a shell command in a container of the pod; answers with what it wrote. */
+  readonly sh: (pod: string, command: string, container?: string) => Promise<string>;
+  /** Deletes pods and waits until they are gone. */
+  readonly deletePods: (...pods: readonly string[]) => Promise<void>;
   /** Waits until a container of the pod waits for this reason. */
-  waitWaiting(pod: string, reason: string, timeoutMs?: number): Promise<void>;
+  readonly waitWaiting: (pod: string, reason: string, timeoutMs?: number) => Promise<void>;
 }
 
 /**
@@ -141,6 +150,11 @@ function makeNamespace(world: World, { name, node }: { name: string; node: strin
           ),
         timeoutMs,
       ),
+    sh: (pod, command, container = 'c') =>
+      namespace.kubectl(['exec', pod, '-c', container, '--', 'sh', '-c', command]),
+    deletePods: async (...pods) => {
+      await namespace.kubectl(['delete', 'pod', ...pods, '--timeout=60s']);
+    },
     waitWaiting: async (pod, reason, timeoutMs) => {
       await namespace.wait(
         `a container of ${pod} to wait for ${reason}`,

@@ -4,57 +4,35 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { startControlPlane, type ControlPlane } from '../harness/control-plane.ts';
-import { startFarlet, type Farlet } from '../harness/farlet.ts';
-import { startHost, type TestHost } from '../harness/host.ts';
-import { drivePods } from '../harness/pod-driver.ts';
+import { useNamespace } from '../harness/namespace.ts';
 import { shell, SLEEP } from '../harness/pods.ts';
 import { outcome, run } from '../harness/processes.ts';
+import { useWorld } from '../harness/world.ts';
 
-const folder = mkdtempSync('/tmp/farlet-volumes-');
-let plane: ControlPlane;
-let farlet: Farlet;
-const hosts = new Map<string, TestHost>();
-
-before(async () => {
-  [plane] = await Promise.all([
-    startControlPlane({ folder: `${folder}/plane` }),
-    ...(['1.6', '2'] as const).map(async (version) => {
-      const name = `node-${version.replace('.', '-')}`;
-      hosts.set(name, await startHost({ name, version, folder: `${folder}/${name}` }));
-    }),
-  ]);
-  farlet = await startFarlet({ folder: `${folder}/farlet`, plane, hosts: [...hosts.values()] });
-});
-
-after(async () => {
-  await farlet.stop();
-  await Promise.all([...hosts.values()].map((host) => host.stop()));
-  await plane.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
+const world = useWorld();
 
 const mountsAt = async (path: string): Promise<string[]> =>
   (await outcome(['awk', '{print $5}', '/proc/self/mountinfo'])).stdout
     .split('\n')
     .filter((point) => point === path || point.startsWith(`${path}/`));
 
-for (const node of ['node-1-6', 'node-2']) {
+for (const node of world.nodes) {
   describe(`volumes on ${node}`, () => {
-    const namespace = `volumes-${node}`;
-    const data = `${folder}/data-${node}`;
-    const pods = drivePods({ plane: () => plane, namespace, node, log: () => farlet.log() });
-    const { kubectl, create, createPod, getPod, ready, sh, told, wait, deletePods } = pods;
-    const podDir = (uid: string): string => `${folder}/${node}/farlet/pods/${uid}`;
+    const data = `${world.folder}/data-${node}`;
+    const pods = useNamespace(world, { name: `volumes-${node}`, node });
+    const { kubectl, create, createPod, pod: getPod, waitReady: ready, sh, wait, deletePods } = pods;
+    const told = (pod: string, text: string): Promise<unknown> =>
+      wait(`an event of ${pod} that says ${text}`, async () =>
+        (await pods.events(pod)).some(({ message }) => message.includes(text)),
+      );
+    const podDir = (uid: string): string => `${world.folder}/${node}/farlet/pods/${uid}`;
     const uidOf = async (name: string): Promise<string> => (await getPod(name)).metadata.uid;
     const with1 = (volume: object, mount: object = {}, more: object = {}): Record<string, unknown> => ({
       volumes: [{ name: 'v', ...volume }],
@@ -95,9 +73,8 @@ for (const node of ['node-1-6', 'node-2']) {
       },
     });
 
-    before(async () => {
+    before(() => {
       mkdirSync(data, { recursive: true });
-      await pods.setUp();
     });
     after(async () => {
       for (const point of (await mountsAt(data)).reverse()) await outcome(['umount', point]);
@@ -132,9 +109,9 @@ for (const node of ['node-1-6', 'node-2']) {
       );
       await ready('empty');
       assert.equal(await sh('empty', 'cat /disk/starts /memory/starts /small/f'), 'x\nx\nx\nx\nfull\n');
-      await farlet.stop('SIGKILL');
-      farlet.start();
-      await wait('farlet to be healthy', async () => (await fetch(farlet.healthUrl)).ok);
+      await world.farlet.stop('SIGKILL');
+      world.farlet.start();
+      await wait('farlet to be healthy', async () => (await fetch(world.farlet.healthUrl)).ok);
       await createPod('after-restart', with1({ emptyDir: {} }));
       await ready('after-restart');
       assert.equal(await sh('empty', 'stat -c %a /disk; cat /small/f'), '700\nfull\n');
@@ -322,8 +299,8 @@ for (const node of ['node-1-6', 'node-2']) {
       const uid = await uidOf('parts');
       assert.equal((await mountsAt(`${podDir(uid)}/volume-subpaths`)).length, 6);
       await kubectl(['patch', 'configmap', 'parts', '-p', '{"data":{"k":"two"}}']);
-      await farlet.stop('SIGKILL');
-      farlet.start();
+      await world.farlet.stop('SIGKILL');
+      world.farlet.start();
       // a farlet that is healthy may still be looking for what its pods have left: until then it enters none
       await wait('the pod to be entered', async () => (await sh('parts', 'cat /k')) === 'one');
       await sh('parts', 'echo kept > /made/f');
@@ -484,9 +461,9 @@ for (const node of ['node-1-6', 'node-2']) {
       await ready('away');
       const uid = await uidOf('away');
       assert.ok((await mountsAt(podDir(uid))).length >= 3);
-      await farlet.stop('SIGKILL');
+      await world.farlet.stop('SIGKILL');
       await kubectl(['delete', 'pod', 'away', '--force', '--grace-period=0']);
-      farlet.start();
+      world.farlet.start();
       await wait('the folder to go', () => Promise.resolve(!existsSync(podDir(uid))), 90_000);
       assert.deepEqual(await mountsAt(podDir(uid)), []);
       assert.equal(readFileSync(`${data}/away/f`, 'utf8'), 'kept\n');
@@ -525,12 +502,12 @@ for (const node of ['node-1-6', 'node-2']) {
       await createPod('unbound', with1({ persistentVolumeClaim: { claimName: 'unbound' } }));
       await told(
         'unbound',
-        `Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[], failed to process volumes=[v]: error processing PVC ${namespace}/unbound: PVC is not bound`,
+        `Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[], failed to process volumes=[v]: error processing PVC ${pods.name}/unbound: PVC is not bound`,
       );
       await createPod('missing', with1({ persistentVolumeClaim: { claimName: 'missing' } }));
       await told(
         'missing',
-        `error processing PVC ${namespace}/missing: failed to fetch PVC from API server: persistentvolumeclaims "missing" not found`,
+        `error processing PVC ${pods.name}/missing: failed to fetch PVC from API server: persistentvolumeclaims "missing" not found`,
       );
       await createPod('inline-csi', with1({ csi: { driver: 'd.example.com' } }));
       await told(
@@ -628,7 +605,7 @@ for (const node of ['node-1-6', 'node-2']) {
 
     it('mounts read-only recursively where the runtime can, and tells what came of it', async () => {
       const handlers = JSON.parse(
-        await plane
+        await world.plane
           .kubectl(['get', 'node', node, '-o', 'jsonpath={.status.runtimeHandlers}'])
           .then((text) => text || '[]'),
       ) as { name?: string; features?: { recursiveReadOnlyMounts?: boolean } }[];
@@ -690,7 +667,7 @@ for (const node of ['node-1-6', 'node-2']) {
       await createPod('wrong', with1({ hostPath: { path: '/etc/passwd', type: 'Directory' } }));
       await told('wrong', 'hostPath type check failed');
       const has = async (line: string): Promise<boolean> =>
-        (await (await fetch(farlet.metricsUrl)).text()).includes(line);
+        (await (await fetch(world.farlet.metricsUrl)).text()).includes(line);
       const count = (plugin: string, operation: string, status: string): string =>
         `storage_operation_duration_seconds_count{node="${node}",volume_plugin="kubernetes.io/${plugin}",operation_name="${operation}",status="${status}",migrated="false"} `;
       const total = (plugin: string, state: string, value: number): string =>
@@ -711,9 +688,9 @@ for (const node of ['node-1-6', 'node-2']) {
     });
 
     it('leaves nothing behind', async () => {
-      await plane.kubectl(['delete', 'namespace', namespace, '--timeout=120s']);
-      assert.deepEqual(readdirSync(`${folder}/${node}/farlet/pods`), []);
-      assert.deepEqual(await mountsAt(`${folder}/${node}/farlet`), []);
+      await world.plane.kubectl(['delete', 'namespace', pods.name, '--timeout=120s']);
+      assert.deepEqual(readdirSync(`${world.folder}/${node}/farlet/pods`), []);
+      assert.deepEqual(await mountsAt(`${world.folder}/${node}/farlet`), []);
     });
   });
 }
