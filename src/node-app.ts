@@ -26,6 +26,7 @@ import { buildManagers, effectiveEvictionHard, type NodeManagers } from './node-
 import { NodeMirrors } from './node-mirrors.ts';
 import { NodeResources } from './node-resources.ts';
 import { NodeSources } from './node-sources.ts';
+import { illegalTransition } from './pods/illegal-transition.ts';
 import { mergePodStatus, rejectedStatus } from './pods/merge-status.ts';
 import { PodSteps } from './pods/pod-steps.ts';
 import { TerminationMessages } from './pods/termination-messages.ts';
@@ -244,6 +245,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     log,
     signal,
     merge: mergePodStatus,
+    illegal: illegalTransition,
     onWritten: (seconds) => {
       metrics.kubelet_pod_status_sync_duration_seconds.observe(seconds);
     },
