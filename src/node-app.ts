@@ -18,7 +18,7 @@ import type { Pod, RuntimeClass, Service } from './model/kube.ts';
 import { annotations, labels } from './model/labels.ts';
 import type { Log } from './model/log.ts';
 import { podReference } from './model/pod-ref.ts';
-import { isStaticPod } from './model/pod-source.ts';
+import { isStaticPod, podFullName } from './model/pod-source.ts';
 import { quantityValue } from './model/quantity.ts';
 import type { ObservedContainer, PodRuntimeState } from './model/runtime-state.ts';
 import { VirtualNode } from './node/virtual-node.ts';
@@ -82,6 +82,8 @@ export interface NodeApp {
   readonly cache: RuntimeCache;
   readonly status: StatusWriter;
   readonly loop: SyncLoop;
+  /** the mirror of a static pod on the API server */
+  mirrorOf(pod: Pod): Pod | undefined;
   /**
    * The pods have been listed once: before, what is asked about one can't be answered. `withoutApi`: an API server that was
    * never reached is not waited for.
@@ -656,6 +658,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     cache,
     status,
     loop,
+    mirrorOf: (pod) => mirrors.get(podFullName(pod)),
     podsAreKnown: sources.areKnown.bind(sources),
     run: async () => {
       const folders = makeLogFolder();
