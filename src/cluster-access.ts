@@ -8,6 +8,7 @@ import { Tokens } from './kube/tokens.ts';
 import { volumeObjects } from './kube/volume-objects.ts';
 import type { RuntimeClass, Service } from './model/kube.ts';
 import type { Log } from './model/log.ts';
+import { illegalTransition } from './pods/illegal-transition.ts';
 import { mergePodStatus } from './pods/merge-status.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { Clock } from './util/clock.ts';
@@ -52,6 +53,7 @@ export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess
       ...shared,
       signal,
       merge: mergePodStatus,
+    illegal: illegalTransition,
       onWritten: (seconds) => {
         metrics.kubelet_pod_status_sync_duration_seconds.observe(seconds);
       },

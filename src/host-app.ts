@@ -11,7 +11,7 @@ import { annotations, labels } from './model/labels.ts';
 import type { Log } from './model/log.ts';
 import type { NodePressure } from './model/node-pressure.ts';
 import { podReference } from './model/pod-ref.ts';
-import { isStaticPod } from './model/pod-source.ts';
+import { isStaticPod, podFullName } from './model/pod-source.ts';
 import type { PodChange } from './model/pod-update.ts';
 import { quantityValue } from './model/quantity.ts';
 import type { ObservedContainer, PodRuntimeState } from './model/runtime-state.ts';
@@ -93,6 +93,8 @@ export interface HostApp {
   objectsChanged(uids: readonly string[]): void;
   volumeTotals(): ReturnType<PodVolumes['totals']>;
   mirrorPods(): number;
+  /** the mirror of a static pod on the API server */
+  mirrorOf(pod: Pod): Pod | undefined;
   /** Sees to the mirrors of all static pods: the API server can be reached. */
   mirrorAll(): void;
   run(): Promise<void>;
@@ -532,6 +534,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     },
     volumeTotals: () => volumes.totals(),
     mirrorPods: () => mirrors.size,
+    mirrorOf: (pod) => mirrors.get(podFullName(pod)),
     mirrorAll: () => {
       mirrors.ensureAll();
     },

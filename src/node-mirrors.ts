@@ -46,6 +46,11 @@ export class NodeMirrors {
     return this.#mirrors.size;
   }
 
+  /** The mirror of a static pod, as the watch last told. */
+  get(fullName: string): Pod | undefined {
+    return this.#mirrors.get(fullName);
+  }
+
   /** Sees to the pod's mirror, without waiting for it. */
   ensure(pod: Pod): void {
     this.#mirrors.ensure(pod);

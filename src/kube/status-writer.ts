@@ -6,6 +6,7 @@
  * I3. A write carries the pod's UID: the server refuses it (409) if the name now belongs to another pod. That makes
  *     the kubelet's read before each write needless, since the watch keeps the object at hand: one round trip, not two.
  * I4. A static pod's status goes to its mirror, once there is one.
+ * I5. What must not follow the status that is known is not wished for: it is an error of who computed it.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { kindOf } from '../model/errors.ts';
@@ -36,6 +37,8 @@ export interface StatusWriterOptions {
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly merge: (api: PodStatus, desired: PodStatus, options: { mayRun: boolean }) => PodStatus;
+  /** why a status must not follow another; undefined: it may */
+  readonly illegal?: (pod: Pod, from: PodStatus, to: PodStatus) => string | undefined;
   /** seconds from the first wish for a change to its being written */
   readonly onWritten?: (seconds: number) => void;
 }
@@ -114,6 +117,13 @@ export class StatusWriter {
   set(pod: Pod, desired: DesiredStatus): void {
     const entry = this.#entries.get(pod.metadata.uid) ?? newEntry(pod);
     this.#entries.set(pod.metadata.uid, entry);
+    const { illegal, log } = this.#options;
+    const fault = illegal?.(pod, entry.desired?.status ?? entry.pod.status ?? {}, desired.status);
+    if (fault !== undefined) {
+      const { name, namespace, uid } = pod.metadata;
+      log.error({ pod: name, namespace, uid, fault }, 'status not taken: it can not follow the one before');
+      return;
+    }
     entry.desired = desired;
     if (desired.lingerMs === undefined) this.#endLinger(entry);
     else

@@ -5,7 +5,7 @@ import type { HostApp } from '../host-app.ts';
 import type { Target } from '../server/backend.ts';
 import { HttpFault } from '../server/http-fault.ts';
 
-export type PodSource = Pick<HostApp, 'table' | 'cache'>;
+export type PodSource = Pick<HostApp, 'table' | 'cache' | 'mirrorOf'>;
 
 export function findPod({ table }: PodSource, { namespace, pod: name }: Target): Pod {
   const pod = table.find(namespace, name);
@@ -13,10 +13,15 @@ export function findPod({ table }: PodSource, { namespace, pod: name }: Target):
   return pod;
 }
 
+/** Whether the path's uid, if it has one, is the pod's or that of its mirror on the API server (TranslatePodUID). */
+export function isMeant(app: PodSource, pod: Pod, { uid }: Target): boolean {
+  return uid === undefined || uid === pod.metadata.uid || uid === app.mirrorOf(pod)?.metadata.uid;
+}
+
 /** A running container of the pod; none if the path's uid is another pod's. */
-export function findRunning({ cache }: PodSource, pod: Pod, target: Target): ObservedContainer | undefined {
-  if (target.uid !== undefined && target.uid !== pod.metadata.uid) return undefined;
-  return cache
+export function findRunning(app: PodSource, pod: Pod, target: Target): ObservedContainer | undefined {
+  if (!isMeant(app, pod, target)) return undefined;
+  return app.cache
     .get(pod.metadata.uid)
     ?.containers.find(({ name, state }) => name === target.container && state === 'running');
 }

@@ -8,7 +8,7 @@ import type { HostApp } from '../host-app.ts';
 import type { StreamRequest } from '../server/backend.ts';
 import { HttpFault } from '../server/http-fault.ts';
 import { forwardedPorts, streamOptions } from '../server/stream-options.ts';
-import { findPod, findRunning, noContainer } from './find.ts';
+import { findPod, findRunning, isMeant, noContainer } from './find.ts';
 
 const DIAL_MS = 30_000;
 /** How long the runtime keeps an unused stream's token: a slot is free again by then. */
@@ -90,8 +90,9 @@ async function portForwardUrl(
   signal: AbortSignal,
 ): Promise<string> {
   const port = isWebSocket ? forwardedPorts(query) : [];
-  const { metadata } = findPod(app, target);
-  if (target.uid !== undefined && metadata.uid !== target.uid) throw new HttpFault(404, 'pod not found');
+  const pod = findPod(app, target);
+  const { metadata } = pod;
+  if (!isMeant(app, pod, target)) throw new HttpFault(404, 'pod not found');
   const sandbox = app.cache.get(metadata.uid)?.sandboxes.find(({ ready }) => ready);
   if (sandbox === undefined)
     throw new HttpFault(500, `pod not found ("${metadata.name}_${metadata.namespace}")`);

@@ -9,6 +9,16 @@ import { thresholdAmount } from './thresholds.ts';
 /** The kubelet whose behaviour farlet has; clients compare it with the control plane's version. */
 export const kubeletVersion = 'v1.36.3';
 
+/**
+ * What the scheduler and admission ask of nodes before they let a pod need it (KEP-5328; component-helpers/nodedeclaredfeatures).
+ * Not among them: ExtendWebSocketsToKubelet. Without it the API server turns WebSockets into SPDY, which runtimes understand.
+ */
+const declaredFeatures: readonly string[] = [
+  'InPlacePodLevelResourcesVerticalScaling',
+  'InPlacePodVerticalScalingInitContainers',
+  'RestartAllContainersOnContainerExits',
+];
+
 export interface NodeIdentity {
   readonly name: string;
   readonly ip: string;
@@ -72,6 +82,7 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
     allocatable: { ...allocatable },
     conditions: [...conditions],
     daemonEndpoints: { kubeletEndpoint: { Port: identity.port } },
+    declaredFeatures: [...declaredFeatures],
     images: [...images],
     nodeInfo: {
       architecture: facts.architecture,

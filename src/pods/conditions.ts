@@ -28,8 +28,10 @@ export interface ConditionsInput {
   readonly sandboxReady: boolean;
   /** all containers are about to begin anew; undefined where no container could ask for that */
   readonly restartingAll?: boolean | undefined;
-  /** the newest conditions known: times are kept where the status stays, foreign ones are kept whole */
+  /** the newest conditions known: times are kept where the status stays, and what stopped the pod is kept whole */
   readonly previous: readonly PodCondition[];
+  /** as the API server shows them: those of others are kept whole, and readiness gates go by them */
+  readonly shown: readonly PodCondition[];
   /** resizes that wait or are under way */
   readonly resize?: readonly PodCondition[];
   /** RFC 3339 */
@@ -37,22 +39,31 @@ export interface ConditionsInput {
 }
 
 export function podConditions(input: ConditionsInput): PodCondition[] {
-  const { pod, phase, previous } = input;
+  const { pod } = input;
+  const foreign = foreignConditions(input);
   const containers = containersReady(input);
   const verdicts: [string, Verdict][] = [
     ['PodReadyToStartContainers', { status: input.sandboxReady ? 'True' : 'False' }],
     ['Initialized', initialized(input)],
-    ['Ready', podReady(pod, phase, containers, previous)],
+    ['Ready', podReady(pod, containers, foreign)],
     ['ContainersReady', containers],
     ['PodScheduled', { status: 'True' }],
     ...restartingAll(input),
   ];
-  const foreign = previous.filter(({ type }) => !ownedConditions.includes(type));
   return [
     ...foreign,
     ...(input.resize ?? []),
     ...verdicts.map(([type, verdict]) => condition(type, verdict, input)),
   ];
+}
+
+/** Others' conditions; DisruptionTarget is shared: what this kubelet said when it stopped the pod goes before. */
+function foreignConditions({ shown, previous }: ConditionsInput): PodCondition[] {
+  const foreign = shown.filter(({ type }) => !ownedConditions.includes(type));
+  const disruption = previous.find(({ type }) => type === 'DisruptionTarget');
+  if (disruption === undefined) return foreign;
+  const at = foreign.findIndex(({ type }) => type === 'DisruptionTarget');
+  return at === -1 ? [...foreign, disruption] : foreign.with(at, disruption);
 }
 
 function restartingAll({ restartingAll: yes, phase }: ConditionsInput): [string, Verdict][] {
@@ -86,21 +97,16 @@ function initialized({ pod, phase, init, regular, previous }: ConditionsInput): 
     isSidecar(spec) ? status.started === true : status.ready,
   );
   const started = regular.some(
-    (status) =>
-      status.started === true ||
-      status.state?.running !== undefined ||
-      status.state?.terminated !== undefined,
+    ({ state }) => state?.running !== undefined || state?.terminated !== undefined,
   );
-  if (started && unready.length + unknown.length > 0) return { status: 'True' };
-  const incomplete = [...unknown, ...unready];
-  if (incomplete.length === 0) return { status: 'True' };
+  if (started || unknown.length + unready.length === 0) return { status: 'True' };
   // once initialized a pod stays so, although its init containers may run anew
   if (previous.some(({ type, status }) => type === 'Initialized' && status === 'True'))
     return { status: 'True' };
   return {
     status: 'False',
     reason: 'ContainersNotInitialized',
-    message: `containers with incomplete status: [${incomplete.join(' ')}]`,
+    message: listed({ unknown, incomplete: unready }),
   };
 }
 
@@ -115,24 +121,22 @@ function containersReady({ pod, phase, init, regular }: ConditionsInput): Verdic
   const main = sortByReadiness(pod.spec.containers, regular, ({ ready }) => ready);
   const unknown = [...sidecars.unknown, ...main.unknown];
   const unready = [...sidecars.unready, ...main.unready];
-  const parts = [
-    ...(unknown.length === 0 ? [] : [`containers with unknown status: [${unknown.join(' ')}]`]),
-    ...(unready.length === 0 ? [] : [`containers with unready status: [${unready.join(' ')}]`]),
-  ];
-  return parts.length === 0
-    ? { status: 'True' }
-    : { status: 'False', reason: 'ContainersNotReady', message: parts.join(', ') };
+  const message = listed({ unknown, unready });
+  return message === '' ? { status: 'True' } : { status: 'False', reason: 'ContainersNotReady', message };
 }
 
-function podReady(
-  pod: Pod,
-  phase: PodPhase,
-  containers: Verdict,
-  previous: readonly PodCondition[],
-): Verdict {
+/** Names by what is the matter with their status, in order; what is empty is left out. */
+function listed(names: Readonly<Record<string, readonly string[]>>): string {
+  return Object.entries(names)
+    .filter(([, list]) => list.length > 0)
+    .map(([what, list]) => `containers with ${what} status: [${list.join(' ')}]`)
+    .join(', ');
+}
+
+function podReady(pod: Pod, containers: Verdict, foreign: readonly PodCondition[]): Verdict {
   if (containers.status === 'False') return containers;
   const problems = (pod.spec.readinessGates ?? []).flatMap(({ conditionType }) => {
-    const found = previous.find(({ type }) => type === conditionType);
+    const found = foreign.find(({ type }) => type === conditionType);
     if (found === undefined)
       return [`corresponding condition of pod readiness gate "${conditionType}" does not exist.`];
     return found.status === 'True'

@@ -40,6 +40,8 @@ export interface ContainerStatusInput {
   readonly actuated?: ResourceAmounts | undefined;
   /** a container has asked for all to begin anew */
   readonly restartingAll?: boolean;
+  /** the runtime holds a regular container of the pod, so its init containers are through */
+  readonly wasInitialized?: boolean;
 }
 
 const NS_PER_MS = 1_000_000;
@@ -86,36 +88,37 @@ function unseen(input: ContainerStatusInput): ContainerStatus {
       },
       restartCount: base.restartCount + 1,
     };
-  if (previous?.state?.terminated !== undefined) {
-    return {
-      ...base,
-      state: previous.state,
-      ...(previous.containerID === undefined ? {} : { containerID: previous.containerID }),
-      image: previous.image,
-      imageID: previous.imageID,
-    };
-  }
-  if (previous?.state?.running === undefined || !isComplete) return base;
-  if (isInitialized(input))
-    return { ...base, state: { terminated: { exitCode: 0, reason: 'Completed', message: finishedUnseen } } };
-  const lost: ContainerStateTerminated = {
+  // whole, with the resources and the user it had
+  if (previous?.state?.terminated !== undefined)
+    return { ...previous, lastState: previous.lastState ?? {}, ready: false, started: false };
+  if (!isComplete) return base;
+  const status = wasLost(previous) ? { ...base, ...lost(base, pod) } : base;
+  if (!endedUnseen(input)) return status;
+  return { ...status, state: { terminated: { exitCode: 0, reason: 'Completed', message: finishedUnseen } } };
+}
+
+/** It ran when last seen; an end that is told already stands. */
+function wasLost(previous: ContainerStatus | undefined): boolean {
+  return previous?.state?.running !== undefined && previous.lastState?.terminated === undefined;
+}
+
+function lost(base: ContainerStatus, pod: Pod): Pick<ContainerStatus, 'lastState' | 'restartCount'> {
+  const terminated = {
     exitCode: 137,
     reason: 'ContainerStatusUnknown',
     message: 'The container could not be located when the pod was deleted.  The container used to be Running',
   };
   const deleting = pod.metadata.deletionTimestamp !== undefined;
-  return { ...base, lastState: { terminated: lost }, restartCount: base.restartCount + (deleting ? 0 : 1) };
+  return { lastState: { terminated }, restartCount: base.restartCount + (deleting ? 0 : 1) };
 }
 
 const removedToRestart = 'The container is removed because RestartAllContainers in place';
 const finishedUnseen =
   'Unable to get init container status from container runtime and pod has been initialized, treat it as exited normally';
 
-function isInitialized({ pod, container }: ContainerStatusInput): boolean {
-  if (container.type !== 'init_container' || container.sidecar) return false;
-  return (pod.status?.containerStatuses ?? []).some(
-    ({ containerID }) => containerID !== undefined && containerID !== '',
-  );
+/** Init containers are removed once they are through, and what tells of them may not have reached the API server. */
+function endedUnseen({ container, wasInitialized }: ContainerStatusInput): boolean {
+  return container.type === 'init_container' && !container.sidecar && wasInitialized === true;
 }
 
 function seen(
@@ -159,6 +162,8 @@ function previousEnd(
 function shownRestarts(newest: ObservedContainer, previous: ContainerStatus | undefined): number {
   const counted = restartCount(newest);
   const told = previous?.restartCount ?? 0;
+  // how it ended is unknown, and so is whether it began again: what the runtime counts does not tell of it
+  if (newest.state === 'unknown' && previous?.state?.running !== undefined) return told + 1;
   const isNext = newest.state === 'running' && previous?.state?.terminated !== undefined && told >= counted;
   return isNext ? told + 1 : Math.max(counted, told);
 }
@@ -177,13 +182,12 @@ function stateOf(input: ContainerStatusInput, observed: ObservedContainer): Cont
       return { terminated: terminated(input, observed) };
     case 'unknown':
       return input.previous?.state?.running === undefined
-        ? { waiting: { reason: 'ContainerCreating' } }
+        ? { waiting: {} }
         : {
             terminated: {
               exitCode: 137,
-              reason: 'ContainerStatusUnknown',
+              reason: input.restartingAll === true ? restartingAllContainers : 'ContainerStatusUnknown',
               message: 'The container could not be located when the pod was terminated',
-              containerID: `${input.runtimeName}://${observed.id}`,
             },
           };
   }

@@ -35,7 +35,7 @@ export function mergePodStatus(
       ...foreign,
       ...(disruption === undefined || (held && !hasDisruption(api)) ? [] : [disruption]),
       ...own,
-    ].map((condition) => (isTerminalPhase(phase) ? notReady(condition) : condition)),
+    ].map((condition) => (isTerminalPhase(phase) ? notReady(condition, phase) : condition)),
   };
 }
 
@@ -49,10 +49,10 @@ function heldBack(api: PodStatus, desired: PodStatus): PodStatus {
   };
 }
 
-function notReady(condition: PodCondition): PodCondition {
+function notReady(condition: PodCondition, phase: string | undefined): PodCondition {
   if ((condition.type !== 'Ready' && condition.type !== 'ContainersReady') || condition.status !== 'True')
     return condition;
-  return { ...condition, status: 'False' };
+  return { ...condition, status: 'False', reason: phase === 'Failed' ? 'PodFailed' : 'PodCompleted' };
 }
 
 function hasDisruption(status: PodStatus): boolean {

@@ -13,87 +13,91 @@ export interface PhaseInput {
   readonly regular: readonly ContainerStatus[];
   /** the pod is past restarting anything */
   readonly isTerminal: boolean;
+  /** a regular container was made in the sandbox that serves now: sidecars that begin again don't make the pod pending */
+  readonly isInitialized: boolean;
 }
 
-export function podPhase({ pod, init, regular, isTerminal }: PhaseInput): PodPhase {
-  const started = regular.some(
-    (status) =>
-      status.state?.running !== undefined ||
-      status.state?.terminated !== undefined ||
-      status.lastState?.terminated !== undefined,
-  );
-  const initialization = initPhase(pod, init, { isTerminal, started });
-  if (initialization !== undefined) return initialization;
-  const counts = { unknown: 0, running: 0, waiting: 0, stopped: 0, succeeded: 0, restarting: 0 };
-  for (const spec of pod.spec.containers) {
-    const status = regular.find(({ name }) => name === spec.name);
-    if (status === undefined) counts.unknown += 1;
-    else if (status.state?.running !== undefined) counts.running += 1;
-    else count(counts, pod, spec, status);
-  }
-  // a sidecar that still runs keeps the pod running, but does not make it so
-  const sidecarRuns = (pod.spec.initContainers ?? []).some(
-    (spec) =>
-      isSidecar(spec) &&
-      init.some((status) => status.name === spec.name && status.state?.running !== undefined),
-  );
-  if (counts.waiting > 0) return 'Pending';
-  if ((counts.running > 0 || (sidecarRuns && counts.stopped > 0)) && counts.unknown === 0) return 'Running';
-  if (counts.running === 0 && counts.stopped > 0 && counts.unknown === 0) {
-    // a static pod that is stopped is not over: its file decides
-    if ((!isTerminal || isStaticPod(pod)) && counts.restarting > 0) return 'Running';
-    return counts.stopped === counts.succeeded ? 'Succeeded' : 'Failed';
-  }
-  return 'Pending';
+export function podPhase({ pod, init, regular, isTerminal, isInitialized }: PhaseInput): PodPhase {
+  const start = initialization(pod, init);
+  if (start.failed) return 'Failed';
+  const counts: Counts = { unknown: 0, running: 0, waiting: 0, stopped: 0, succeeded: 0, restarting: 0 };
+  const sidecarsPend = countSidecars(counts, pod, init);
+  for (const spec of pod.spec.containers)
+    count(
+      counts,
+      pod,
+      spec,
+      regular.find(({ name }) => name === spec.name),
+    );
+  // a static pod that is stopped is not over: its file decides
+  const isOver = isTerminal && !isStaticPod(pod);
+  if (start.pending || (sidecarsPend && !isInitialized)) return isOver ? 'Failed' : 'Pending';
+  if (counts.waiting > 0 || counts.unknown > 0) return 'Pending';
+  if (counts.running > 0) return 'Running';
+  if (counts.stopped === 0) return 'Pending';
+  if (!isOver && counts.restarting > 0) return 'Running';
+  return counts.stopped === counts.succeeded ? 'Succeeded' : 'Failed';
 }
 
 interface Counts {
   unknown: number;
+  running: number;
   waiting: number;
   stopped: number;
   succeeded: number;
   restarting: number;
 }
 
-function count(counts: Counts, pod: Pod, spec: Container, status: ContainerStatus): void {
-  const ended =
-    status.state?.terminated ??
-    (status.state?.waiting === undefined ? undefined : status.lastState?.terminated);
-  if (ended === undefined) {
-    if (status.state?.waiting === undefined) counts.unknown += 1;
-    else counts.waiting += 1;
-    return;
+function count(counts: Counts, pod: Pod, spec: Container, status: ContainerStatus | undefined): void {
+  const { running, waiting, terminated } = status?.state ?? {};
+  if (running !== undefined) counts.running += 1;
+  else if (terminated !== undefined) {
+    counts.stopped += 1;
+    if (terminated.exitCode === 0) counts.succeeded += 1;
+    if (restarts(pod, spec, terminated)) counts.restarting += 1;
+  } else if (waiting === undefined) counts.unknown += 1;
+  else {
+    const last = status?.lastState?.terminated;
+    if (last === undefined) counts.waiting += 1;
+    else {
+      // it waits to begin again: how it ended last is no success of the pod
+      counts.stopped += 1;
+      if (restarts(pod, spec, last)) counts.restarting += 1;
+    }
   }
-  counts.stopped += 1;
-  if (ended.exitCode === 0) counts.succeeded += 1;
-  if (restartsAfter(pod, spec, ended.exitCode) || ended.reason === restartingAllContainers)
-    counts.restarting += 1;
 }
 
-/** The phase while initialization is not over, undefined once it is. */
-function initPhase(
-  pod: Pod,
-  init: readonly ContainerStatus[],
-  { isTerminal, started }: { isTerminal: boolean; started: boolean },
-): PodPhase | undefined {
-  let pending = false;
-  for (const spec of pod.spec.initContainers ?? []) {
+/** Sidecars that run keep the pod running; those that have ended count for nothing. True: some have yet to start. */
+function countSidecars(counts: Counts, pod: Pod, init: readonly ContainerStatus[]): boolean {
+  let pend = false;
+  for (const spec of (pod.spec.initContainers ?? []).filter(isSidecar)) {
     const status = init.find(({ name }) => name === spec.name);
-    if (isSidecar(spec)) {
-      if (status?.started !== true && !started) pending = true;
-      continue;
+    const { running, waiting, terminated } = status?.state ?? {};
+    if (running !== undefined) {
+      counts.running += 1;
+      pend ||= status?.started !== true;
+    } else if (terminated === undefined && status?.lastState?.terminated === undefined) {
+      pend = true;
+      counts[waiting === undefined ? 'unknown' : 'waiting'] += 1;
     }
-    const ended = status?.state?.terminated ?? status?.lastState?.terminated;
-    const isRunning = status?.state?.running !== undefined;
-    if (
-      ended !== undefined &&
-      !isRunning &&
-      ended.exitCode !== 0 &&
-      (isTerminal || !restartsAfter(pod, spec, ended.exitCode)) &&
-      ended.reason !== restartingAllContainers
-    )
-      return 'Failed';
-    if (status?.state?.terminated?.exitCode !== 0) pending = true;
   }
-  return pending && !started ? (isTerminal ? 'Failed' : 'Pending') : undefined;
+  return pend;
+}
+
+/** How far the init containers that end have come. */
+function initialization(pod: Pod, init: readonly ContainerStatus[]): { failed: boolean; pending: boolean } {
+  let [failed, pending] = [false, false];
+  for (const spec of pod.spec.initContainers ?? []) {
+    if (isSidecar(spec)) continue;
+    const status = init.find(({ name }) => name === spec.name);
+    const { waiting, terminated } = status?.state ?? {};
+    const ended = terminated ?? (waiting === undefined ? undefined : status?.lastState?.terminated);
+    if (ended === undefined) pending = true;
+    else if (ended.exitCode !== 0 && !restarts(pod, spec, ended)) failed = true;
+  }
+  return { failed, pending };
+}
+
+function restarts(pod: Pod, spec: Container, ended: { exitCode: number; reason?: string }): boolean {
+  return restartsAfter(pod, spec, ended.exitCode) || ended.reason === restartingAllContainers;
 }

@@ -50,7 +50,16 @@ export function podStatus(input: StatusInput): PodStatus {
     statuses.filter(([container]) => container.type === type).map(([, status]) => status);
   const init = of('init_container');
   const regular = of('container');
-  const phase = settledPhase(input, podPhase({ pod, init, regular, isTerminal: input.isTerminal }));
+  const phase = settledPhase(
+    input,
+    podPhase({
+      pod,
+      init,
+      regular,
+      isTerminal: input.isTerminal,
+      isInitialized: hasActiveRegularContainer(pod, state),
+    }),
+  );
   const conditions = podConditions({
     pod,
     phase,
@@ -59,6 +68,7 @@ export function podStatus(input: StatusInput): PodStatus {
     ...(couldRestartAll(pod) ? { restartingAll: mustReset(pod, state, previous) } : {}),
     sandboxReady: !sandboxVerdict(pod, state).changed,
     previous: previous.conditions ?? [],
+    shown: pod.status?.conditions ?? [],
     resize: input.isTerminal ? [] : (input.resize?.conditions(pod.metadata.uid) ?? []),
     now: rfc3339(now),
   });
@@ -103,11 +113,30 @@ function oneStatus(input: StatusInput, container: PodContainer): ContainerStatus
     actuated:
       newest === undefined ? undefined : input.resize?.actuated.ofContainer(pod, container.spec, newest),
     restartingAll: restartsAll(pod, state, previous),
+    wasInitialized: hasRegularContainer(pod, state),
   });
   return withProbes(status, container, input, {
     id: newest?.id,
     was: former?.containerID === status.containerID ? former : undefined,
   });
+}
+
+/** Whether a regular container was ever made, as far as the runtime still knows (kuberuntime HasAnyRegularContainerCreated). */
+function hasRegularContainer(pod: Pod, state: PodRuntimeState): boolean {
+  return pod.spec.containers.some(({ name }) => {
+    const newest = state.containers.find((container) => container.name === name);
+    return newest !== undefined && newest.state !== 'unknown';
+  });
+}
+
+/** Whether one was made in the sandbox that serves now: init containers of a new one run anew (HasAnyActiveRegularContainerStarted). */
+function hasActiveRegularContainer(pod: Pod, state: PodRuntimeState): boolean {
+  const [sandbox] = state.sandboxes;
+  if (sandbox?.ready !== true) return false;
+  return state.containers.some(
+    ({ name, sandboxId }) =>
+      sandboxId === sandbox.id && pod.spec.containers.some((container) => container.name === name),
+  );
 }
 
 function willRestart(

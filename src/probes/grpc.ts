@@ -22,6 +22,7 @@ const codeNames =
     ' ',
   );
 const SERVING = 1;
+const DEADLINE_EXCEEDED = 4;
 const UNIMPLEMENTED = 12;
 const MAX_ANSWER_BYTES = 4096;
 
@@ -37,17 +38,21 @@ export async function probeGrpc(
 ): Promise<ProbeOutcome> {
   const address = hostPort(target.host, target.port);
   const limit = goSeconds(target.timeoutSeconds);
+  // gRPC counts a connection as made once the server has sent its settings, and tries on until the time is over
+  const notConnected = `timeout: failed to connect service "${address}" within ${limit}: context deadline exceeded`;
+  const tooLate = `timeout: health rpc did not complete within ${limit}`;
   let session: ClientHttp2Session;
+  const seen = { settings: false };
   try {
     const socket = await dial(target, { signal });
     session = connect(`http://${address}`, { createConnection: () => socket });
+    session.once('remoteSettings', () => (seen.settings = true));
   } catch {
-    return failure(
-      `timeout: failed to connect service "${address}" within ${limit}: context deadline exceeded`,
-    );
+    return failure(notConnected);
   }
   try {
     const { status, message, body } = await check(session, target.service, signal);
+    if (status === DEADLINE_EXCEEDED) return failure(tooLate);
     if (status === UNIMPLEMENTED) {
       return failure(
         `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${message}`,
@@ -61,11 +66,8 @@ export async function probeGrpc(
     if (serving === SERVING) return { kind: 'success' };
     return failure(`service unhealthy (responded with "${servingStatus[serving] ?? String(serving)}")`);
   } catch (error) {
-    return failure(
-      signal.aborted
-        ? `timeout: health rpc did not complete within ${limit}`
-        : `error: health rpc probe failed: ${messageOf(error)}`,
-    );
+    if (!seen.settings) return failure(notConnected);
+    return failure(signal.aborted ? tooLate : `error: health rpc probe failed: ${messageOf(error)}`);
   } finally {
     session.destroy();
   }

@@ -1,3 +1,4 @@
+import { goQuote } from '../model/go-quote.ts';
 import type { Container, Probe } from '../model/kube.ts';
 
 export type ProbeKind = 'startup' | 'readiness' | 'liveness';
@@ -34,15 +35,17 @@ export const MAX_OUTPUT_BYTES = 10 * 1024;
 
 /** The port a probe names, by number or by the name of a container port (pkg/probe/util.go ResolveContainerPort). */
 export function resolvePort(port: number | string, container: Container): number {
-  const number = typeof port === 'number' || /^\d+$/.test(port) ? Number(port) : namedPort(port, container);
+  const number = typeof port === 'number' ? port : namedPort(port, container);
   if (number > 0 && number < 65_536) return number;
   throw new Error(`invalid port number: ${String(number)}`);
 }
 
-function namedPort(name: string, container: Container): number {
-  const found = (container.ports ?? []).find((port) => port.name === name);
-  if (found === undefined) throw new Error(`couldn't find port: "${name}" in container "${container.name}"`);
-  return found.containerPort;
+/** A name that no port has may still be a number. */
+function namedPort(name: string, { ports = [] }: Container): number {
+  const found = ports.find((port) => port.name === name)?.containerPort;
+  if (found === undefined && !/^[+-]?\d+$/.test(name))
+    throw new Error(`strconv.Atoi: parsing ${goQuote(name)}: invalid syntax`);
+  return found ?? Number(name);
 }
 
 /** Seconds as Go prints a duration: 1 → 1s, 90 → 1m30s. */

@@ -180,6 +180,26 @@ describe('grpc probe', () => {
     });
   }
 
+  it('is late where the server says so', async () => {
+    answer = { status: '4', body: Buffer.alloc(0) };
+    const target = { host: '127.0.0.1', port: portOf(server), service: 'shop', timeoutSeconds: 1 };
+    assert.deepEqual(await probeGrpc(dial, target, { signal }), {
+      kind: 'failure',
+      output: 'timeout: health rpc did not complete within 1s',
+    });
+  });
+
+  it('has no connection where something else answers, or nothing', async () => {
+    const other = createTcp((socket) => socket.resume().end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const port = portOf(other);
+    const target = { host: '127.0.0.1', port, service: '', timeoutSeconds: 90 };
+    const output = `timeout: failed to connect service "127.0.0.1:${port}" within 1m30s: context deadline exceeded`;
+    assert.deepEqual(await probeGrpc(dial, target, { signal }), { kind: 'failure', output });
+    await new Promise((resolve) => other.close(resolve));
+    assert.deepEqual(await probeGrpc(dial, target, { signal }), { kind: 'failure', output });
+  });
+
   it('writes long names and no name', () => {
     assert.equal(healthRequest('').length, 0);
     assert.deepEqual(healthRequest('a'.repeat(200)).subarray(0, 3), Buffer.from([0x0a, 0xc8, 0x01]));
@@ -292,7 +312,10 @@ describe('ports', () => {
     assert.equal(resolvePort('web', container), 8080);
     assert.equal(resolvePort(80, container), 80);
     assert.equal(resolvePort('81', container), 81);
-    assert.throws(() => resolvePort('none', container), /couldn't find port: "none"/);
+    assert.throws(
+      () => resolvePort('none', container),
+      /^Error: strconv\.Atoi: parsing "none": invalid syntax$/,
+    );
     assert.throws(() => resolvePort(0, container), /invalid port number: 0/);
   });
 });

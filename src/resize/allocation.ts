@@ -1,7 +1,6 @@
 /**
  * What a pod was granted, which may be less or more than what its spec asks for by now (pkg/kubelet/allocation). Pure.
  */
-import { isSidecar } from '../model/containers.ts';
 import type { Container, Pod, ResourceRequirements } from '../model/kube.ts';
 import { parseNano } from '../model/quantity.ts';
 
@@ -97,9 +96,9 @@ function recovered(
   };
 }
 
-/** Init containers that end are sized when they start, and never again. */
-export function resizableContainers(pod: Pod): Container[] {
-  return [...(pod.spec.initContainers ?? []).filter(isSidecar), ...pod.spec.containers];
+/** Init containers that end too, while they run or wait (InPlacePodVerticalScalingInitContainers). */
+function resizableContainers(pod: Pod): Container[] {
+  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
 }
 
 function sameResources(a: ResourceRequirements | undefined, b: ResourceRequirements | undefined): boolean {

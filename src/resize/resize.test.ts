@@ -38,10 +38,10 @@ describe('what a pod was granted', () => {
     assert.deepEqual(granted.spec.resources, { requests: { cpu: '1' } });
   });
 
-  it('leaves init containers alone that end', () => {
+  it('counts init containers that end', () => {
     const init = (cpu: string): Container => ({ name: 'i', image: 'i', resources: { requests: { cpu } } });
     const owner = (cpu: string): Pod => pod({ spec: { initContainers: [init(cpu)] } });
-    assert.equal(isGranted(owner('2'), allocationOf(owner('1'))), true);
+    assert.equal(isGranted(owner('2'), allocationOf(owner('1'))), false);
   });
 });
 

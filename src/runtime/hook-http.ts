@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { securedFor, sendGet, urlTarget } from '../hosts/http.ts';
 import type { HostLink } from '../hosts/link.ts';
 import { FarletError } from '../model/errors.ts';
+import { goQuote } from '../model/go-quote.ts';
 import type { Container, HTTPGetAction } from '../model/kube.ts';
 
 const userAgent = 'kube-lifecycle/1.36';
@@ -92,7 +93,8 @@ function hookPort(action: HTTPGetAction, container: Container): number {
   const text = String(action.port);
   const named = container.ports?.find(({ name }) => name === text)?.containerPort;
   const port = /^\d+$/.test(text) ? Number(text) : named;
-  if (port === undefined) throw new FarletError('invalid', `couldn't find port: ${text}`);
+  if (port === undefined)
+    throw new FarletError('invalid', `strconv.Atoi: parsing ${goQuote(text)}: invalid syntax`);
   if (port < 1 || port > 65_535) throw new FarletError('invalid', `invalid port number: ${port}`);
   return port;
 }

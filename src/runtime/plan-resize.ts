@@ -54,7 +54,9 @@ export function planResize(
 
 /** Whether something that runs is not yet as it was granted (IsPodResizeInProgress). */
 export function isResizeInProgress(input: ResizeInput): boolean {
-  return changedContainers(input).length > 0 || podDiffers(input);
+  // one that ends is sized with the pod's start, which nobody is told of as a resize
+  const lasting = changedContainers(input).filter((change) => !isInit(change) || isSidecar(change.container));
+  return lasting.length > 0 || podDiffers(input);
 }
 
 interface Change extends ContainerResize {
@@ -63,7 +65,7 @@ interface Change extends ContainerResize {
 
 function changedContainers({ pod, state, actuated }: ResizeInput): Change[] {
   const all: [PodContainer['type'], Container[]][] = [
-    ['init_container', (pod.spec.initContainers ?? []).filter(isSidecar)],
+    ['init_container', pod.spec.initContainers ?? []],
     ['container', pod.spec.containers],
   ];
   return all.flatMap(([type, containers]) =>
@@ -117,10 +119,10 @@ function killFor(state: PodRuntimeState, { container, id }: Change): ContainerKi
   return killOf(observed, `Container ${container.name} resize requires restart`, 'resized');
 }
 
-function isInit({ type }: Change): boolean {
+function isInit({ type }: Pick<Change, 'type'>): boolean {
   return type === 'init_container';
 }
 
 function asStart({ type, container }: Change): PodContainer {
-  return { type, spec: container, sidecar: type === 'init_container' };
+  return { type, spec: container, sidecar: isInit({ type }) && isSidecar(container) };
 }

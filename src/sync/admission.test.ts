@@ -327,6 +327,12 @@ const cases: Case[] = [
     expect: 'PodFeatureUnsupported: farlet does not support resource claims',
   },
   {
+    what: "the host's network in a user namespace",
+    pod: pod({ spec: { hostNetwork: true, hostUsers: false } }),
+    expect:
+      'PodFeatureUnsupported: Pod requires node features that are not available: UserNamespacesHostNetworkSupport',
+  },
+  {
     what: 'CPUs that can not be had exclusively',
     pod: pod(),
     change: { allocate: () => ({ reason: 'UnexpectedAdmissionError', message: 'no CPUs' }) },

@@ -44,8 +44,13 @@ export function refusedAppArmor(pod: Pod, host: HostFeatures): Refusal | undefin
     : undefined;
 }
 
-/** What farlet can't do is refused rather than left out. */
+/** What farlet can't do is refused rather than left out; so is what the node does not declare (declaredFeaturesAdmitHandler). */
 export function refusedFeature(pod: Pod): Refusal | undefined {
+  if (pod.spec.hostNetwork === true && pod.spec.hostUsers === false)
+    return refused(
+      'PodFeatureUnsupported',
+      'Pod requires node features that are not available: UserNamespacesHostNetworkSupport',
+    );
   const all = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
   const claims = [pod.spec.resourceClaims, ...all.map(({ resources }) => resources?.claims)];
   return claims.some((list) => (list ?? []).length > 0)

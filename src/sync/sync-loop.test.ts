@@ -72,6 +72,24 @@ const named = (name: string, change: Parameters<typeof pod>[0] = {}): Pod =>
   pod({ ...change, metadata: { name, uid: name, ...change.metadata } });
 
 describe('sync loop', () => {
+  it('shows a worker a mere status where readiness gates go by it, or where the pod is over', async () => {
+    const { queue, calls, ready, stop } = setUp();
+    ready();
+    const spec = { readinessGates: [{ conditionType: 'example.com/routed' }] };
+    queue.config(['gated', 'plain', 'over'].map((name) => ({ kind: 'add', pod: named(name, { spec }) })));
+    await settle();
+    calls.length = 0;
+    const running = { phase: 'Running' };
+    queue.config([
+      { kind: 'reconcile', pod: named('gated', { spec, status: running }) },
+      { kind: 'reconcile', pod: named('plain', { status: running }) },
+      { kind: 'reconcile', pod: named('over', { status: { phase: 'Failed' } }) },
+    ]);
+    await settle();
+    assert.deepEqual(calls, ['update gated', 'update over']);
+    await stop();
+  });
+
   it('reads the node again for a pod that only its labels keep away', async () => {
     const otherwise = { reason: 'NodeAffinity', message: 'no' };
     const { queue, calls, ready, stop } = setUp((_, { nodeIsFresh }) =>

@@ -140,7 +140,7 @@ export class SyncLoop {
     }
     // a rejected pod never had a worker; once it is deleted one is needed to let its object go
     if (table.isRejected(uid) && pod.metadata.deletionTimestamp === undefined) return;
-    if (change.kind !== 'reconcile' || isTerminalPhase(pod.status?.phase)) workers.update(pod);
+    if (change.kind !== 'reconcile' || mattersToWorker(pod)) workers.update(pod);
   }
 
   /** Whether a worker may take the pod now: one that is done or leaving is not judged any more. */
@@ -184,6 +184,11 @@ export class SyncLoop {
       return state !== undefined && (state.at === 'syncing' || state.at === 'stopping');
     });
   }
+}
+
+/** Of a status alone: an end that others have told, and conditions of others that the pod's readiness goes by. */
+function mattersToWorker({ status, spec }: Pod): boolean {
+  return isTerminalPhase(status?.phase) || (spec.readinessGates ?? []).length > 0;
 }
 
 function union(...sets: readonly ReadonlySet<string>[]): Set<string> {
