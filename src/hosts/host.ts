@@ -4,7 +4,13 @@ import type { VersionResponse__Output } from '../cri/generated/runtime/v1/Versio
 import { messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Clock } from '../util/clock.ts';
-import { nextHostState, observation, sameHostState, type HostObservation } from './host-state.ts';
+import {
+  answerLimitMs,
+  nextHostState,
+  observation,
+  sameHostState,
+  type HostObservation,
+} from './host-state.ts';
 import type { HostLink } from './link.ts';
 import type { HostState, RuntimeHost, RuntimeInfo } from './runtime-host.ts';
 
@@ -12,8 +18,6 @@ import type { HostState, RuntimeHost, RuntimeInfo } from './runtime-host.ts';
 const STATUS_MS = 5_000;
 /** While it does not answer, a host is asked more often, so that it is back soon after its runtime is. */
 const RETRY_MS = 1_000;
-/** A runtime that accepts and never answers counts as failing. */
-const ANSWER_MS = 10_000;
 
 export interface HostOptions {
   readonly link: HostLink;
@@ -33,6 +37,8 @@ export class Host implements RuntimeHost {
   #runtime: RuntimeInfo | undefined;
   #version: VersionResponse__Output | undefined;
   #lastGood: number;
+  #failing = false;
+  #connections: number | undefined;
 
   constructor(options: HostOptions) {
     this.name = options.link.name;
@@ -68,7 +74,10 @@ export class Host implements RuntimeHost {
   }
 
   async #look(signal: AbortSignal): Promise<HostObservation> {
-    const options = { signal, timeoutMs: ANSWER_MS };
+    const options = {
+      signal,
+      timeoutMs: answerLimitMs(this.#state, { now: this.#clock.monotonic(), lastGood: this.#lastGood }),
+    };
     try {
       const [version, status, problem] = await Promise.all([
         this.#version ?? this.cri.version({}, options),
@@ -90,13 +99,24 @@ export class Host implements RuntimeHost {
     const now = this.#clock.monotonic();
     const before = this.#state;
     this.#state = nextHostState(before, seen, { now, lastGood: this.#lastGood });
+    const back = seen.ok && this.#isBack();
+    this.#failing = !seen.ok;
     if (seen.ok) {
       this.#lastGood = now;
       this.#runtime = seen.runtime;
     }
-    if (sameHostState(before, this.#state)) return;
-    this.#tell(before, this.#state);
+    const same = sameHostState(before, this.#state);
+    if (same && !back) return;
+    if (!same) this.#tell(before, this.#state);
     for (const listener of this.#listeners) listener(this.#state);
+  }
+
+  /** It may have been away since the last good look. */
+  #isBack(): boolean {
+    const connections = this.link.connections?.();
+    const anew = connections !== this.#connections;
+    this.#connections = connections;
+    return anew || this.#failing;
   }
 
   #tell(before: HostState, now: HostState): void {

@@ -1,7 +1,7 @@
 /** Registers the Node and keeps its status (pkg/kubelet/kubelet_node_status.go). */
 import { readHostFacts, type HostFacts } from '../hosts/facts.ts';
 import type { RuntimeHost } from '../hosts/runtime-host.ts';
-import { isNotFound, kindOf } from '../model/errors.ts';
+import { FarletError, isNotFound, kindOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { KubeNode, NodeStatus, ObjectReference } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
@@ -10,6 +10,7 @@ import type { NodeInfo } from '../model/node-info.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { paths } from '../kube/paths.ts';
 import { statusPatch } from '../kube/status-patch.ts';
+import { withDeadline } from '../util/abort.ts';
 import { jittered } from '../util/backoff.ts';
 import { rfc3339, type Clock } from '../util/clock.ts';
 import { nodeConditions, type PlegHealth } from './conditions.ts';
@@ -41,6 +42,8 @@ const IMAGES_MS = 60_000;
 const JITTER = 0.04;
 /** What does not change while a host is up is looked at as rarely as cAdvisor does (update_machine_info_interval). */
 const FACTS_MS = 300_000;
+/** A status that tells what was known before is better than none: a host that does not answer holds it up no longer. */
+const LOOK_MS = 5_000;
 
 export class VirtualNode {
   readonly #options: VirtualNodeOptions;
@@ -99,13 +102,24 @@ export class VirtualNode {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { client, clock, log, identity, leaseSeconds, host } = this.#options;
-    await this.#learn(signal);
-    if (client === undefined) return this.#standAlone(signal);
-    await this.#register(client, signal);
+    const { client, host } = this.#options;
     const unsubscribe = host.onChange(() => {
+      // a host that comes back may be another machine, or have booted
+      this.#factsAt = -Infinity;
       this.#wake?.();
     });
+    try {
+      await this.#learn(signal);
+      if (client === undefined) await this.#standAlone(signal);
+      else await this.#serve(client, signal);
+    } finally {
+      unsubscribe();
+    }
+  }
+
+  async #serve(client: KubeClient, signal: AbortSignal): Promise<void> {
+    const { clock, log, identity, leaseSeconds } = this.#options;
+    await this.#register(client, signal);
     const lease = keepLease(
       {
         client,
@@ -117,11 +131,7 @@ export class VirtualNode {
       },
       { signal },
     );
-    try {
-      await Promise.all([lease, this.#statusLoop(client, signal)]);
-    } finally {
-      unsubscribe();
-    }
+    await Promise.all([lease, this.#statusLoop(client, signal)]);
   }
 
   /** Reads the Node's labels and taints anew: somebody may just have changed them. */
@@ -226,8 +236,13 @@ export class VirtualNode {
     const { clock, log, updateMs } = this.#options;
     let failed = false;
     while (!signal.aborted) {
+      // set before the status is put together: what changes meanwhile is told at once, and ends a look that waits
+      const woken = new AbortController();
+      this.#wake = () => {
+        woken.abort(new FarletError('cancelled', 'there is news to tell'));
+      };
       try {
-        await this.#update(client, signal);
+        await this.#update(client, { signal, hurry: woken.signal });
         failed = false;
       } catch (error) {
         signal.throwIfAborted();
@@ -235,10 +250,6 @@ export class VirtualNode {
         failed = true;
         if (isNotFound(error)) await this.#register(client, signal);
       }
-      const woken = new AbortController();
-      this.#wake = () => {
-        woken.abort();
-      };
       await clock
         .sleep(failed ? 1_000 : jittered(updateMs, JITTER), {
           signal: AbortSignal.any([signal, woken.signal]),
@@ -249,11 +260,18 @@ export class VirtualNode {
     }
   }
 
-  async #update(client: KubeClient, signal: AbortSignal): Promise<void> {
+  async #update(
+    client: KubeClient,
+    { signal, hurry }: { signal: AbortSignal; hurry: AbortSignal },
+  ): Promise<void> {
     const { clock, identity, reportMs, log } = this.#options;
     const before = this.#node;
     if (before === undefined) return;
-    const status = await this.#status(await this.#lookAgain(signal), before.status?.conditions ?? [], signal);
+    const look = AbortSignal.any([signal, hurry]);
+    const facts = await this.#factsOr(this.#facts, look);
+    signal.throwIfAborted();
+    const status = await this.#status(facts, before.status?.conditions ?? [], look);
+    signal.throwIfAborted();
     const changed =
       statusPatch(withoutHeartbeats(before.status ?? {}), withoutHeartbeats(status)) !== undefined;
     if (!changed && clock.monotonic() - this.#reportedAt < reportMs) return;
@@ -270,14 +288,22 @@ export class VirtualNode {
     log.debug({ changed }, 'node status reported');
   }
 
+  /** The host's facts as they are now, or as they were if it does not tell in time. */
+  async #factsOr(known: HostFacts | undefined, signal: AbortSignal): Promise<HostFacts> {
+    try {
+      return await withDeadline(signal, LOOK_MS, this.#options.host.name, (limit) => this.#lookAgain(limit));
+    } catch (error) {
+      if (known === undefined) throw error;
+      this.#options.log.debug({ err: error }, 'the host could not be looked at for the node status');
+      return known;
+    }
+  }
+
   async #lookAgain(signal: AbortSignal): Promise<HostFacts> {
     const { host, clock, rootDir } = this.#options;
     const ready = host.state().at === 'ready';
-    if (this.#facts !== undefined && (!ready || clock.monotonic() - this.#factsAt < FACTS_MS)) {
-      // a host that comes back may be another machine
-      if (!ready) this.#factsAt = -Infinity;
+    if (this.#facts !== undefined && (!ready || clock.monotonic() - this.#factsAt < FACTS_MS))
       return this.#facts;
-    }
     this.#facts = await readHostFacts(host.link.files, rootDir, { signal, known: this.#facts });
     this.#factsAt = clock.monotonic();
     return this.#facts;
@@ -285,6 +311,12 @@ export class VirtualNode {
 
   #tellTransition(before: NodeStatus, after: NodeStatus): void {
     const { events, identity, log } = this.#options;
+    const [bootBefore = '', boot = ''] = [before.nodeInfo?.bootID, after.nodeInfo?.bootID];
+    if (bootBefore !== '' && bootBefore !== boot) {
+      const message = `Node ${identity.name} has been rebooted, boot id: ${boot}`;
+      events.event(this.reference(), 'Warning', 'Rebooted', message);
+      log.warn({ bootID: boot }, 'the host has been rebooted');
+    }
     const of = (status: NodeStatus): string | undefined =>
       status.conditions?.find(({ type }) => type === 'Ready')?.status;
     if (of(before) === of(after)) return;
@@ -323,7 +355,7 @@ export class VirtualNode {
     if (host.state().at !== 'ready' || clock.monotonic() - this.#images.at < IMAGES_MS)
       return this.#images.list;
     try {
-      const { images } = await host.cri.listImages({}, { signal });
+      const { images } = await host.cri.listImages({}, { signal, timeoutMs: LOOK_MS });
       const list = images
         .map(({ repo_digests: digests, repo_tags: tags, size }) => ({
           names: [...digests, ...tags].slice(0, MAX_NAMES),
@@ -334,7 +366,6 @@ export class VirtualNode {
         .slice(0, MAX_IMAGES);
       this.#images = { at: clock.monotonic(), list };
     } catch (error) {
-      signal.throwIfAborted();
       log.debug({ err: error }, 'images could not be listed for the node status');
     }
     return this.#images.list;
