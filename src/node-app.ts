@@ -353,7 +353,10 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     },
     hostDns,
     subPaths: new SubPaths({ files: link.files, paths: hostPaths, log }),
-    restarts: new RestartBackoff({ maxMs: config.crashLoopBackOff.maxContainerRestartPeriod }),
+    restarts: new RestartBackoff({
+      maxMs: config.crashLoopBackOff.maxContainerRestartPeriod,
+      localTime: host.localTime.bind(host),
+    }),
     starts: new StartPermits({ clock, width: () => startWidth(virtualNode.facts()?.cpus ?? 1) }),
     metrics: {
       podStarting: () => {
@@ -390,7 +393,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       return {
         id: container.id,
         running: container.state === 'running',
-        startedAt: container.startedAt / 1e6,
+        startedAt: host.localTime(container.startedAt / 1e6),
         podIp,
         over: container.state === 'exited' && pod !== undefined && isOver(pod, state, container),
       };

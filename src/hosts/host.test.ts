@@ -7,6 +7,7 @@ import { Host } from './host.ts';
 import type { HostLink } from './link.ts';
 
 const version = { runtime_name: 'containerd', runtime_version: 'v2' };
+const boot = 1_700_000_000;
 const status = {
   status: { conditions: ['RuntimeReady', 'NetworkReady'].map((type) => ({ type, status: true })) },
   runtime_handlers: [],
@@ -23,7 +24,17 @@ function setUp() {
     version: () => version,
     status: (_request: unknown, options?: object) => answer((options as { timeoutMs: number }).timeoutMs),
   });
-  const link = { name: 'box', endpoint: 'ssh://box', connections: () => connections } as HostLink;
+  const texts: Record<string, string> = {
+    '/proc/stat': `btime ${String(boot)}\n`,
+    '/proc/uptime': '0.00 0.00\n',
+  };
+  const files = { readFile: (path: string) => Promise.resolve(Buffer.from(texts[path] ?? '')) };
+  const link = {
+    name: 'box',
+    endpoint: 'ssh://box',
+    connections: () => connections,
+    files,
+  } as unknown as HostLink;
   const host = new Host({ link, cri: cri.client, clock, log: quietLog });
   const told: string[] = [];
   host.onChange(({ at }) => told.push(at));
@@ -34,6 +45,7 @@ function setUp() {
     host,
     told,
     life,
+    texts,
     reconnect: () => (connections += 1),
     answers: (how: Answer) => (answer = how),
   };
@@ -77,6 +89,17 @@ describe('a host', () => {
     await clock.advance(1);
     assert.deepEqual(told, ['ready', 'lost']);
     assert.equal(host.runtime()?.name, 'containerd');
+    life.abort();
+  });
+
+  it('tells times by our clock, which is compared when the host is reached anew', async () => {
+    const { clock, host, texts, reconnect, life } = setUp();
+    await clock.advance(5_000);
+    assert.equal(host.localTime(7_000), 7_000);
+    texts['/proc/stat'] = `btime ${String(boot + 3_610)}\n`;
+    reconnect();
+    await clock.advance(5_000);
+    assert.equal(host.localTime(3_600_000), 0);
     life.abort();
   });
 

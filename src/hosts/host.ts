@@ -4,6 +4,7 @@ import type { VersionResponse__Output } from '../cri/generated/runtime/v1/Versio
 import { messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Clock } from '../util/clock.ts';
+import { readClockOffset } from './host-clock.ts';
 import {
   answerLimitMs,
   nextHostState,
@@ -18,6 +19,8 @@ import type { HostState, RuntimeHost, RuntimeInfo } from './runtime-host.ts';
 const STATUS_MS = 5_000;
 /** While it does not answer, a host is asked more often, so that it is back soon after its runtime is. */
 const RETRY_MS = 1_000;
+/** How often the host's clock is compared with ours, besides when the host comes back. */
+const CLOCK_MS = 300_000;
 
 export interface HostOptions {
   readonly link: HostLink;
@@ -39,6 +42,8 @@ export class Host implements RuntimeHost {
   #lastGood: number;
   #failing = false;
   #connections: number | undefined;
+  #clockOffset = 0;
+  #clockReadAt = -Infinity;
 
   constructor(options: HostOptions) {
     this.name = options.link.name;
@@ -64,11 +69,17 @@ export class Host implements RuntimeHost {
     };
   }
 
+  /** A time that the host or its runtime told (ms since the epoch), by our own clock. */
+  localTime(at: number): number {
+    return at - this.#clockOffset;
+  }
+
   /** Looks at the runtime until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const seen = await this.#look(signal);
       this.#take(seen);
+      if (seen.ok) this.#compareClocks(signal);
       await this.#clock.sleep(seen.ok ? STATUS_MS : RETRY_MS, { signal });
     }
   }
@@ -101,6 +112,7 @@ export class Host implements RuntimeHost {
     this.#state = nextHostState(before, seen, { now, lastGood: this.#lastGood });
     const back = seen.ok && this.#isBack();
     this.#failing = !seen.ok;
+    if (back) this.#clockReadAt = -Infinity;
     if (seen.ok) {
       this.#lastGood = now;
       this.#runtime = seen.runtime;
@@ -109,6 +121,25 @@ export class Host implements RuntimeHost {
     if (same && !back) return;
     if (!same) this.#tell(before, this.#state);
     for (const listener of this.#listeners) listener(this.#state);
+  }
+
+  /** Nobody waits for it. */
+  #compareClocks(signal: AbortSignal): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#clockReadAt < CLOCK_MS) return;
+    this.#clockReadAt = now;
+    const known = this.#clockOffset;
+    readClockOffset(this.link.files, { clock: this.#clock, known, signal }).then(
+      (offset) => {
+        this.#clockOffset = offset;
+        if (offset !== known)
+          this.#log.warn({ aheadSeconds: Math.round(offset / 1000) }, "the host's clock differs from ours");
+      },
+      (error: unknown) => {
+        if (!signal.aborted) this.#log.debug({ err: error }, "the host's clock could not be read");
+        this.#clockReadAt = -Infinity;
+      },
+    );
   }
 
   /** It may have been away since the last good look. */
