@@ -26,6 +26,7 @@ import { buildManagers, effectiveEvictionHard, type NodeManagers } from './node-
 import { NodeMirrors } from './node-mirrors.ts';
 import { NodeResources } from './node-resources.ts';
 import { NodeSources } from './node-sources.ts';
+import { markLost } from './pods/mark-lost.ts';
 import { mergePodStatus, rejectedStatus } from './pods/merge-status.ts';
 import { PodSteps } from './pods/pod-steps.ts';
 import { TerminationMessages } from './pods/termination-messages.ts';
@@ -55,7 +56,7 @@ import { SyncQueue } from './sync/sync-queue.ts';
 import { loggedEvents } from './telemetry/logged-events.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { orAbort } from './util/abort.ts';
-import type { Clock } from './util/clock.ts';
+import { rfc3339, type Clock } from './util/clock.ts';
 import { SubPaths } from './volumes/sub-paths.ts';
 import { PodWorkers } from './workers/pod-workers.ts';
 import { buildVolumes, showVolumeTotals } from './node-volumes.ts';
@@ -592,6 +593,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   });
   host.onChange(({ at }) => {
     metrics.farlet_host_up.set({ host: host.name }, at === 'ready' ? 1 : 0);
+    if (at === 'lost') markLost({ pods: table.all(), status, events, now: rfc3339(clock.now()) });
     pleg.relistSoon();
     queue.hostChanged();
   });
