@@ -12,6 +12,9 @@ export interface FarletPodsOptions {
   readonly node: string;
   readonly namespace: string;
   readonly signal: AbortSignal;
+  /** of the pods, besides what they have anyway */
+  readonly volumes?: readonly object[];
+  readonly volumeMounts?: readonly object[];
 }
 
 /** Monotonic ms of what happened to one pod. */
@@ -95,16 +98,19 @@ export class FarletPods {
 
   /** One container that ends at once when told to; the rest is what the API server makes of it, token volume included. */
   #pod(name: string): object {
+    const { node, volumes = [], volumeMounts = [] } = this.#options;
     return {
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { name, labels: { app: 'bench' } },
       spec: {
-        nodeName: this.#options.node,
+        nodeName: node,
+        volumes,
         terminationGracePeriodSeconds: 2,
         containers: [
           {
             name: 'c',
+            volumeMounts,
             image: 'localhost/busybox:1',
             command: ['sh', '-c', 'trap "exit 0" TERM; sleep 1000000 & wait'],
           },

@@ -3,10 +3,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname } from 'node:path';
 import { missing, startEnvironment } from './environment.ts';
+import { startLinkEnvironment } from './link-environment.ts';
+import { linkText } from './link-report.ts';
 import { measureBursts } from './measure-bursts.ts';
 import { measureIdle } from './measure-idle.ts';
+import { measureLink, type LinkResults } from './measure-link.ts';
 import { measureStarts } from './measure-starts.ts';
-import { help, parseOptions, type BenchOptions, type Command } from './options.ts';
+import { help, parseOptions, parts, type BenchOptions, type Command } from './options.ts';
 import { isMet, rowsOf, text, type Results } from './report.ts';
 
 const began = performance.now();
@@ -23,24 +26,42 @@ function parsed(): Command {
   }
 }
 
-async function measure(options: BenchOptions): Promise<Results> {
-  const { only } = options;
-  const env = await startEnvironment(options.containerd, progress);
+/** Runs it and cleans up, also when interrupted. */
+async function within<E extends { stop(): Promise<void> }, T>(
+  env: E,
+  work: (env: E) => Promise<T>,
+): Promise<T> {
   const interrupted = (): void => {
     process.stderr.write('interrupted: cleaning up\n');
     void env.stop().finally(() => process.exit(130));
   };
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
+    return await work(env);
+  } finally {
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+    progress('cleaning up');
+    await env.stop();
+  }
+}
+
+async function measure(options: BenchOptions): Promise<Results> {
+  const { only } = options;
+  if (!parts.some((each) => each !== 'link' && only.has(each)))
+    return { starts: undefined, bursts: undefined, idle: undefined };
+  return within(await startEnvironment(options.containerd, progress), async (env) => {
     const [one, many] = [only.has('start') || only.has('delete'), only.has('burst') || only.has('delete')];
     const starts = one ? await measureStarts(env, options, progress) : undefined;
     const bursts = many ? await measureBursts(env, options, progress) : undefined;
     const idle = only.has('idle') ? await measureIdle(env, options, progress) : undefined;
     return { starts, bursts, idle };
-  } finally {
-    progress('cleaning up');
-    await env.stop();
-  }
+  });
+}
+
+async function measureFar(options: BenchOptions): Promise<LinkResults | undefined> {
+  if (!options.only.has('link')) return undefined;
+  const env = await startLinkEnvironment(options.containerd, progress);
+  return within(env, () => measureLink(env, options, progress));
 }
 
 async function bench(options: BenchOptions): Promise<void> {
@@ -51,13 +72,15 @@ async function bench(options: BenchOptions): Promise<void> {
   }
   const at = new Date();
   const results = await measure(options);
+  const far = await measureFar(options);
   const { only } = options;
   const rows = rowsOf(results, {
     start: only.has('start'),
     burst: only.has('burst'),
     delete: only.has('delete'),
   });
-  process.stdout.write(`\n${text(results, rows)}\n`);
+  if (rows.length > 0) process.stdout.write(`\n${text(results, rows)}\n`);
+  if (far !== undefined) process.stdout.write(`\n${linkText(far)}\n`);
   const file = options.json ?? `bench/results/${at.toISOString().replace(/[:.]/g, '-')}.json`;
   mkdirSync(dirname(file), { recursive: true });
   const machine = { cores: cpus().length, model: cpus()[0]?.model ?? '', node: process.version };
@@ -67,6 +90,7 @@ async function bench(options: BenchOptions): Promise<void> {
     options: { ...options, only: [...only] },
     rows: rows.map((row) => ({ ...row, met: isMet(row) })),
     ...results,
+    ...(far === undefined ? {} : { far }),
   };
   writeFileSync(file, `${JSON.stringify(whole, undefined, 2)}\n`);
   process.stdout.write(`\n${file}\n`);

@@ -36,7 +36,7 @@ describe('the flags of the bench', () => {
 
   for (const [args, message] of [
     [['--containerd', '1.7'], /--containerd 1\.7: there are 1\.6 and 2/],
-    [['--only', 'stop'], /--only stop: there are start, burst, delete, idle/],
+    [['--only', 'stop'], /--only stop: there are start, burst, delete, idle, link/],
     [['--pods', '0'], /--pods 0: a whole number from 1 to 100/],
     [['--pods', 'many'], /--pods many: a whole number/],
     [['--idle-seconds', '5'], /--idle-seconds 5: a whole number from 60/],

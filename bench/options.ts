@@ -1,7 +1,9 @@
 /** The command line of the bench. */
 import { parseArgs } from 'node:util';
 
-export const parts = ['start', 'burst', 'delete', 'idle'] as const;
+export const parts = ['start', 'burst', 'delete', 'idle', 'link'] as const;
+/** what a run without --only measures; the rest has hosts of its own */
+const usual = ['start', 'burst', 'delete', 'idle'] as const satisfies readonly Part[];
 export type Part = (typeof parts)[number];
 
 export interface BenchOptions {
@@ -28,7 +30,7 @@ Measures farlet against the bare CRI calls, side by side, on a real control plan
 
   --containerd 1.6|2   the host's runtime (2)
   --pods N             pods in a burst, and running while idle (50; at most 100)
-  --only LIST          of start,burst,delete,idle (all)
+  --only LIST          of start,burst,delete,idle,link (all but link: a host over ssh, near and far)
   --samples N          pods one at a time (20)
   --rounds N           rounds of bursts: in each, one of the floor at every width and one of farlet beside it (2)
   --widths LIST        how many pods the floor starts side by side (3,4,6,8,16)
@@ -49,7 +51,7 @@ export function parseOptions(args: readonly string[]): Command {
     options: {
       containerd: { type: 'string', default: '2' },
       pods: { type: 'string', default: '50' },
-      only: { type: 'string', default: parts.join(',') },
+      only: { type: 'string', default: usual.join(',') },
       samples: { type: 'string', default: '20' },
       rounds: { type: 'string', default: '2' },
       widths: { type: 'string', default: '3,4,6,8,16' },

@@ -21,3 +21,7 @@ export function summary(values: readonly number[]): Summary {
   };
   return { count: sorted.length, min: at(0), p10: at(0.1), median: at(0.5), p90: at(0.9), max: at(1) };
 }
+
+export function median(values: readonly number[]): number {
+  return summary(values).median;
+}

@@ -21,6 +21,7 @@ import { buildManagers, type NodeManagers } from './node-managers.ts';
 import { NodeMirrors } from './node-mirrors.ts';
 import { NodeResources } from './node-resources.ts';
 import type { NodeSources } from './node-sources.ts';
+import { markLost } from './pods/mark-lost.ts';
 import { rejectedStatus } from './pods/merge-status.ts';
 import { PodSteps } from './pods/pod-steps.ts';
 import { TerminationMessages } from './pods/termination-messages.ts';
@@ -48,7 +49,7 @@ import { SyncLoop, type AdmissionVerdict } from './sync/sync-loop.ts';
 import { SyncQueue } from './sync/sync-queue.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { orAbort } from './util/abort.ts';
-import type { Clock } from './util/clock.ts';
+import { rfc3339, type Clock } from './util/clock.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
 import { SubPaths } from './volumes/sub-paths.ts';
 import { PodWorkers } from './workers/pod-workers.ts';
@@ -248,7 +249,10 @@ export function buildHost(options: HostAppOptions): HostApp {
     },
     hostDns,
     subPaths: new SubPaths({ files: link.files, paths: hostPaths, log }),
-    restarts: new RestartBackoff({ maxMs: config.crashLoopBackOff.maxContainerRestartPeriod }),
+    restarts: new RestartBackoff({
+      maxMs: config.crashLoopBackOff.maxContainerRestartPeriod,
+      localTime: host.localTime.bind(host),
+    }),
     starts: new StartPermits({ clock, width: () => startWidth(view.facts()?.cpus ?? 1) }),
     metrics: {
       podStarting: () => {
@@ -285,7 +289,7 @@ export function buildHost(options: HostAppOptions): HostApp {
       return {
         id: container.id,
         running: container.state === 'running',
-        startedAt: container.startedAt / 1e6,
+        startedAt: host.localTime(container.startedAt / 1e6),
         podIp,
         over: container.state === 'exited' && pod !== undefined && isOver(pod, state, container),
       };
@@ -486,7 +490,9 @@ export function buildHost(options: HostAppOptions): HostApp {
     },
   });
 
-  host.onChange(() => {
+  host.onChange(({ at }) => {
+    // what a lost host of a pool means for its pods is seen to where the others are known
+    if (isOnly && at === 'lost') markLost({ pods: table.all(), status, events, now: rfc3339(clock.now()) });
     pleg.relistSoon();
     queue.hostChanged();
   });

@@ -64,6 +64,8 @@ export async function startCriProxy(options: {
   upstream: string;
   wanted: (call: string) => boolean;
   onCall: (call: ProxiedCall) => void;
+  /** changes every answer and streamed event; default: they go through as bytes */
+  alter?: (message: object) => object;
 }): Promise<CriProxy> {
   const { listener } = options;
   const removeSocket = (): void => {
@@ -82,13 +84,17 @@ export async function startCriProxy(options: {
     const handlers: UntypedServiceImplementation = {};
     for (const [name, method] of Object.entries(readableMethods)) {
       definition[name] = asBytes(method);
-      if (method.responseStream) handlers[name] = passStream(client, method.path);
+      const { alter } = options;
+      const altered = (bytes: Buffer): Buffer =>
+        alter === undefined ? bytes : method.responseSerialize(alter(method.responseDeserialize(bytes)));
+      if (method.responseStream) handlers[name] = passStream(client, method.path, altered);
       else {
         const decoder = new Decoder(method, numericMethods[name] ?? method);
-        handlers[name] = passUnary(client, method.path, (request, ended) => {
+        const told = (request: Buffer, ended: Ended): void => {
           count += 1;
           if (options.wanted(name)) options.onCall({ call: name, ...decoder.decode(request, ended) });
-        });
+        };
+        handlers[name] = passUnary(client, method.path, { told, altered });
       }
     }
     server.addService(definition, handlers);
@@ -146,13 +152,18 @@ function asBytes(method: AnyMethod): Bytes {
 
 type Ended = { readonly answer: Buffer } | { readonly error: { code: number; message: string } };
 
-function passUnary(client: Client, path: string, told: (request: Buffer, ended: Ended) => void) {
+interface Passing {
+  readonly told: (request: Buffer, ended: Ended) => void;
+  readonly altered: (answer: Buffer) => Buffer;
+}
+
+function passUnary(client: Client, path: string, { told, altered }: Passing) {
   return (call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>): void => {
     const same = (bytes: Buffer): Buffer => bytes;
     const ended = (error: ServiceError | null, answer?: Buffer): void => {
       if (error === null) {
         told(call.request, { answer: answer ?? Buffer.alloc(0) });
-        reply(null, answer);
+        reply(null, altered(answer ?? Buffer.alloc(0)));
         return;
       }
       const fault = { code: error.code, message: error.details };
@@ -174,7 +185,7 @@ function passUnary(client: Client, path: string, told: (request: Buffer, ended: 
   };
 }
 
-function passStream(client: Client, path: string) {
+function passStream(client: Client, path: string, altered: (event: Buffer) => Buffer) {
   return (call: ServerWritableStream<Buffer, Buffer>): void => {
     const same = (bytes: Buffer): Buffer => bytes;
     const source = client.makeServerStreamRequest(
@@ -190,7 +201,7 @@ function passStream(client: Client, path: string) {
     });
     source.on('data', (bytes: Buffer) => {
       // a kubelet that reads slowly slows its runtime, as without a proxy
-      if (!call.write(bytes)) source.pause();
+      if (!call.write(altered(bytes))) source.pause();
     });
     call.on('drain', () => source.resume());
     source.on('error', (error: ServiceError) => {

@@ -104,8 +104,7 @@ export function useNamespace(
 
 function makeNamespace(world: World, { name, node }: { name: string; node: string }): Namespace {
   const scoped = (args: readonly string[]): string[] => ['-n', name, ...args];
-  const read = async <T>(...args: string[]): Promise<T> =>
-    JSON.parse(await namespace.kubectl([...args, '-o', 'json'])) as T;
+  const folder = `/api/v1/namespaces/${name}`;
   const namespace: Namespace = {
     name,
     node,
@@ -121,7 +120,7 @@ function makeNamespace(world: World, { name, node }: { name: string; node: strin
         metadata: { name: pod, ...metadata },
         spec: { nodeName: node, terminationGracePeriodSeconds: 2, containers: [shell()], ...spec },
       }),
-    pod: (pod) => read<PodJson>('get', 'pod', pod),
+    pod: (pod) => world.client.get<PodJson>(`${folder}/pods/${pod}`),
     container: async (pod, container) =>
       (await namespace.pod(pod)).status.containerStatuses?.find(
         (status) => container === undefined || status.name === container,
@@ -131,7 +130,7 @@ function makeNamespace(world: World, { name, node }: { name: string; node: strin
         ({ type, status }) => type === 'Ready' && status === 'True',
       ) === true,
     events: async (object) =>
-      (await read<{ items: EventJson[] }>('get', 'events')).items.filter(
+      (await world.client.get<{ items: EventJson[] }>(`${folder}/events`)).items.filter(
         ({ involvedObject }) => object === undefined || involvedObject.name === object,
       ),
     wait: (what, check, timeoutMs = 30_000) =>

@@ -13,9 +13,21 @@ export interface RemoteHost extends TestHost {
   readonly ssh: { readonly privateKeyFile: string; readonly knownHostsFile: string };
   /** of hosts on tcp: who issued the certificates of both ends */
   readonly authority?: Authority;
-  /** the link as seen from both ends: packets are dropped, nobody is told */
+  /** the link is down at the far end: whoever dials learns so after a while */
   cutLink(): Promise<void>;
+  /** what comes from either end is dropped, and nobody is told: connections are half open */
+  dropPackets(): Promise<void>;
+  /** ends either */
   mendLink(): Promise<void>;
+  /** containerd accepts connections and answers nothing, until it is thawed */
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
+  /** stops containerd 1.6 and starts 2 on what it left */
+  upgrade(): Promise<void>;
+  /** of the host's first process: its mount namespace is the host's */
+  initPid(): number;
+  /** Lets containerd pull from a registry that speaks plain HTTP. */
+  trustRegistry(address: string): Promise<void>;
   stopSshd(): Promise<void>;
   startSshd(): Promise<void>;
   /** Everything that ran is gone, /run is empty, the boot id is new, disks are as they were. */
@@ -36,9 +48,17 @@ export interface RemoteHostOptions {
   readonly sshd?: readonly string[];
   /** lines at its end, as Match blocks */
   readonly sshdEnd?: readonly string[];
+  /** farlet's folder is a disk of its own, of this size (tmpfs) */
+  readonly diskSize?: string;
 }
 
 const SOCKET = '/run/containerd/containerd.sock';
+/** as pkill finds it */
+const CONTAINERD = '/containerd -c';
+const DROP = [
+  ['INPUT', '-i', 'eth0', '-j', 'DROP'],
+  ['OUTPUT', '-o', 'eth0', '-j', 'DROP'],
+] as const;
 /** of containerd on hosts on tcp */
 const PORTS = { grpc: 10010, stream: 10011 };
 
@@ -49,7 +69,8 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   const number = await claimNumber();
   const address = `10.214.${number}.2`;
   const holder = await startHolder(folder, number);
-  const bin = version === '2' ? containerd2() : '/usr/bin';
+  const binOf = (of: '1.6' | '2'): string => (of === '2' ? containerd2() : '/usr/bin');
+  let bin = binOf(version);
   const keys = await makeKeys(folder, address);
   const { sshd = [], sshdEnd = [] } = options;
   await makeEtc(disk, { keys, version, subnet: `10.215.${number}.0/24`, sshd, sshdEnd });
@@ -78,7 +99,7 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     running.set(what, start(`${what}-${name}`, enter(command), { logFile: `${folder}/${what}.log` }));
   };
   const halt = async (what: string): Promise<void> => {
-    const pattern = what === 'sshd' ? '^sshd|sbin/sshd' : '/containerd -c';
+    const pattern = what === 'sshd' ? '^sshd|sbin/sshd' : CONTAINERD;
     await inside(['pkill', '-9', '-f', pattern]);
     await running.get(what)?.stop('SIGKILL');
   };
@@ -91,7 +112,7 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
       '/etc/containerd/config.toml',
     ]);
     await eventually(
-      `containerd ${version} of ${name}`,
+      `containerd of ${name}`,
       async () => (await inside([`${bin}/ctr`, '-a', SOCKET, 'version'])).code === 0,
       { describe: () => Promise.resolve(tail(`${folder}/containerd.log`)) },
     );
@@ -107,11 +128,21 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   const boot = async (): Promise<void> => {
     boots += 1;
     init = await startInit(folder, { holder: holder.pid, boot: boots });
+    if (options.diskSize !== undefined) {
+      const mount = `mkdir -p /var/lib/farlet && mount -t tmpfs -o size=${options.diskSize} tmpfs /var/lib/farlet`;
+      await run(enter(['sh', '-c', mount]));
+    }
     await startContainerd();
     if (link === 'ssh') await startSshd();
   };
-  const within = (args: readonly string[]): Promise<string> =>
-    run(['nsenter', '-t', String(holder.pid), '-n', 'ip', ...args]);
+  const netns = (command: readonly string[]): string[] => [
+    'nsenter',
+    '-t',
+    String(holder.pid),
+    '-n',
+    ...command,
+  ];
+  const within = (args: readonly string[]): Promise<string> => run(netns(['ip', ...args]));
   const host: RemoteHost = {
     name,
     folder: '/var/lib',
@@ -135,9 +166,33 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
       // at the far end: here the route must stay, or packets would leave by another
       await within(['link', 'set', 'eth0', 'down']);
     },
+    dropPackets: async () => {
+      for (const rule of DROP) await run(netns(['iptables', '-w', '-I', ...rule]));
+    },
     mendLink: async () => {
+      for (const rule of DROP) await outcome(netns(['iptables', '-w', '-D', ...rule]));
       await within(['link', 'set', 'eth0', 'up']);
       await within(['route', 'replace', 'default', 'via', `10.214.${number}.1`]);
+    },
+    freeze: async () => {
+      await run(enter(['pkill', '-STOP', '-f', CONTAINERD]));
+    },
+    thaw: async () => {
+      await run(enter(['pkill', '-CONT', '-f', CONTAINERD]));
+    },
+    upgrade: async () => {
+      await halt('containerd');
+      writeFileSync(`${disk}/etc/containerd/config.toml`, containerdConfig('2'));
+      if (link === 'tcp') addTcp(disk, { address, streams: '0.0.0.0' });
+      bin = binOf('2');
+      await startContainerd();
+    },
+    initPid: () => initPid(init),
+    trustRegistry: async (registry) => {
+      const at = `${disk}/etc/containerd/certs.d/${registry}`;
+      mkdirSync(at, { recursive: true });
+      writeFileSync(`${at}/hosts.toml`, `server = "http://${registry}"\n`);
+      return Promise.resolve();
     },
     stopSshd: () => halt('sshd'),
     startSshd,
@@ -328,6 +383,8 @@ function containerdConfig(version: '1.6' | '2'): string {
     return `version = 3
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
   sandbox = "localhost/pause:1"
+[plugins.'io.containerd.cri.v1.images'.registry]
+  config_path = "/etc/containerd/certs.d"
 [plugins.'io.containerd.cri.v1.runtime']
   restrict_oom_score_adj = true
   [plugins.'io.containerd.cri.v1.runtime'.cni]
@@ -342,6 +399,8 @@ function containerdConfig(version: '1.6' | '2'): string {
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "/etc/cni/net.d"
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "/etc/containerd/certs.d"
 `;
 }
 
@@ -361,6 +420,12 @@ async function listenOnTcp(
   await run(['cp', authority.cert, `${disk}${at}/ca.crt`]);
   await run(['cp', server.cert, `${disk}${at}/server.crt`]);
   await run(['cp', server.key, `${disk}${at}/server.key`]);
+  addTcp(disk, { address, streams });
+  return { tls: { caFile: authority.cert, certFile: client.cert, keyFile: client.key }, authority };
+}
+
+function addTcp(disk: string, { address, streams }: { address: string; streams: string }): void {
+  const at = '/etc/containerd/tls';
   const text = `
 [grpc]
   tcp_address = "${address}:${PORTS.grpc}"
@@ -382,5 +447,4 @@ async function listenOnTcp(
   const head = '[plugins."io.containerd.grpc.v1.cri"]\n';
   const plugin = before.includes(head) ? before.replace(head, head + cri) : `${before}${head}${cri}`;
   writeFileSync(file, plugin + pair + text);
-  return { tls: { caFile: authority.cert, certFile: client.cert, keyFile: client.key }, authority };
 }

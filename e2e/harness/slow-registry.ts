@@ -1,4 +1,4 @@
-/** An image registry on loopback that hands out the test image as slowly as it is told, for pulls that take long. */
+/** An image registry that hands out the test image as slowly as it is told, for pulls that take long. */
 import { readFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,6 +7,7 @@ import { unpackVariant, type Descriptor } from './image-variant.ts';
 export interface SlowRegistry {
   /** reference of an image that nobody has pulled yet; every name gives another one */
   image(name: string): string;
+  readonly port: number;
   close(): void;
 }
 
@@ -15,7 +16,7 @@ const PIECES = 20;
 /** Serves a variant of localhost/busybox:1 under any name; each layer takes `layerMs`. */
 export async function startSlowRegistry(
   folder: string,
-  { layerMs }: { layerMs: number },
+  { layerMs, address = '127.0.0.1' }: { layerMs: number; address?: string },
 ): Promise<SlowRegistry> {
   // of another id than the image that hosts have: that one was pulled by nobody and is everybody's
   const manifest = await unpackVariant(folder, { from: 'localhost/busybox:1', name: 'slow' });
@@ -40,9 +41,10 @@ export async function startSlowRegistry(
     if (request.method === 'HEAD') response.end();
     else void send(response, data, isLayer(digest) ? layerMs : 0);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
   const { port } = server.address() as AddressInfo;
   return {
+    port,
     image: (name) => `127.0.0.1:${port}/${name}:1`,
     close: () => {
       server.closeAllConnections();

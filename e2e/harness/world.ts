@@ -1,6 +1,7 @@
 /** What a scenario file runs on: a control plane, hosts of both containerds and farlet, all torn down at the end. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { after, before } from 'node:test';
+import { connectKube, type KubeConnection } from '../../src/kube/connect.ts';
 import { startControlPlane, type ControlPlane } from './control-plane.ts';
 import { startFarlet, type Farlet, type FarletOptions } from './farlet.ts';
 import { startHost, type HostOptions, type TestHost } from './host.ts';
@@ -16,6 +17,8 @@ export interface World {
   /** names of the nodes that `useWorld` was given, known before anything has started */
   readonly nodes: readonly string[];
   readonly plane: ControlPlane;
+  /** the administrator's: for what is looked at again and again, where kubectl would start a process each time */
+  readonly client: KubeConnection;
   /** the farlet over all hosts that `useWorld` was given */
   readonly farlet: Farlet;
   /** every farlet started so far */
@@ -65,6 +68,7 @@ export function useWorld(options: WorldOptions = {}): World {
     return host;
   };
   let plane: ControlPlane | undefined;
+  let client: KubeConnection | undefined;
   let farlet: Farlet | undefined;
   const farlets: Farlet[] = [];
   const started = <T>(what: T | undefined, name: string): T => {
@@ -76,6 +80,9 @@ export function useWorld(options: WorldOptions = {}): World {
     nodes: wanted.map(({ name }) => name),
     get plane() {
       return started(plane, 'the control plane');
+    },
+    get client() {
+      return started(client, 'the control plane');
     },
     get farlet() {
       return started(farlet, 'farlet');
@@ -109,6 +116,9 @@ export function useWorld(options: WorldOptions = {}): World {
         startControlPlane({ folder: `${folder}/plane` }).then((up) => {
           plane = up;
           ends.push(() => up.stop());
+          const connection = connectKube({ userAgent: 'farlet-e2e', kubeconfig: up.kubeconfig });
+          client = connection;
+          ends.push(() => connection.close());
         }),
         ...wanted.map((each) => world.startHost(each)),
       ]);

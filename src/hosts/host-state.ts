@@ -15,6 +15,20 @@ export type HostObservation =
 /** Without a good Status for so long the runtime is down (pkg/kubelet/runtime.go, baseRuntimeStatusCheck 30 s). */
 export const LOST_AFTER_MS = 30_000;
 
+/** A runtime that accepts and never answers counts as failing. */
+const ANSWER_MS = 10_000;
+/** What a runtime gets to answer at least, or one that is slow would be lost for want of time. */
+const MIN_ANSWER_MS = 1_000;
+
+/** How long a look may wait: the last one before the runtime counts as down ends when it does, not up to ten seconds later. Pure. */
+export function answerLimitMs(
+  state: HostState,
+  { now, lastGood }: { now: number; lastGood: number },
+): number {
+  if (state.at === 'lost') return ANSWER_MS;
+  return Math.min(ANSWER_MS, Math.max(MIN_ANSWER_MS, lastGood + LOST_AFTER_MS - now));
+}
+
 /** The state after a look. `lastGood` is when the last good one was, or when looking began. Pure. */
 export function nextHostState(
   state: HostState,

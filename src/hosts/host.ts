@@ -4,7 +4,14 @@ import type { VersionResponse__Output } from '../cri/generated/runtime/v1/Versio
 import { messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Clock } from '../util/clock.ts';
-import { nextHostState, observation, sameHostState, type HostObservation } from './host-state.ts';
+import { readClockOffset } from './host-clock.ts';
+import {
+  answerLimitMs,
+  nextHostState,
+  observation,
+  sameHostState,
+  type HostObservation,
+} from './host-state.ts';
 import type { HostLink } from './link.ts';
 import type { HostState, RuntimeHost, RuntimeInfo } from './runtime-host.ts';
 
@@ -12,8 +19,8 @@ import type { HostState, RuntimeHost, RuntimeInfo } from './runtime-host.ts';
 const STATUS_MS = 5_000;
 /** While it does not answer, a host is asked more often, so that it is back soon after its runtime is. */
 const RETRY_MS = 1_000;
-/** A runtime that accepts and never answers counts as failing. */
-const ANSWER_MS = 10_000;
+/** How often the host's clock is compared with ours, besides when the host comes back. */
+const CLOCK_MS = 300_000;
 
 export interface HostOptions {
   readonly link: HostLink;
@@ -33,6 +40,10 @@ export class Host implements RuntimeHost {
   #runtime: RuntimeInfo | undefined;
   #version: VersionResponse__Output | undefined;
   #lastGood: number;
+  #failing = false;
+  #connections: number | undefined;
+  #clockOffset = 0;
+  #clockReadAt = -Infinity;
 
   constructor(options: HostOptions) {
     this.name = options.link.name;
@@ -58,17 +69,26 @@ export class Host implements RuntimeHost {
     };
   }
 
+  /** A time that the host or its runtime told (ms since the epoch), by our own clock. */
+  localTime(at: number): number {
+    return at - this.#clockOffset;
+  }
+
   /** Looks at the runtime until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const seen = await this.#look(signal);
       this.#take(seen);
+      if (seen.ok) this.#compareClocks(signal);
       await this.#clock.sleep(seen.ok ? STATUS_MS : RETRY_MS, { signal });
     }
   }
 
   async #look(signal: AbortSignal): Promise<HostObservation> {
-    const options = { signal, timeoutMs: ANSWER_MS };
+    const options = {
+      signal,
+      timeoutMs: answerLimitMs(this.#state, { now: this.#clock.monotonic(), lastGood: this.#lastGood }),
+    };
     try {
       const [version, status, problem] = await Promise.all([
         this.#version ?? this.cri.version({}, options),
@@ -90,13 +110,44 @@ export class Host implements RuntimeHost {
     const now = this.#clock.monotonic();
     const before = this.#state;
     this.#state = nextHostState(before, seen, { now, lastGood: this.#lastGood });
+    const back = seen.ok && this.#isBack();
+    this.#failing = !seen.ok;
+    if (back) this.#clockReadAt = -Infinity;
     if (seen.ok) {
       this.#lastGood = now;
       this.#runtime = seen.runtime;
     }
-    if (sameHostState(before, this.#state)) return;
-    this.#tell(before, this.#state);
+    const same = sameHostState(before, this.#state);
+    if (same && !back) return;
+    if (!same) this.#tell(before, this.#state);
     for (const listener of this.#listeners) listener(this.#state);
+  }
+
+  /** Nobody waits for it. */
+  #compareClocks(signal: AbortSignal): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#clockReadAt < CLOCK_MS) return;
+    this.#clockReadAt = now;
+    const known = this.#clockOffset;
+    readClockOffset(this.link.files, { clock: this.#clock, known, signal }).then(
+      (offset) => {
+        this.#clockOffset = offset;
+        if (offset !== known)
+          this.#log.warn({ aheadSeconds: Math.round(offset / 1000) }, "the host's clock differs from ours");
+      },
+      (error: unknown) => {
+        if (!signal.aborted) this.#log.debug({ err: error }, "the host's clock could not be read");
+        this.#clockReadAt = -Infinity;
+      },
+    );
+  }
+
+  /** It may have been away since the last good look. */
+  #isBack(): boolean {
+    const connections = this.link.connections?.();
+    const anew = connections !== this.#connections;
+    this.#connections = connections;
+    return anew || this.#failing;
   }
 
   #tell(before: HostState, now: HostState): void {

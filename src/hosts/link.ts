@@ -26,6 +26,11 @@ export interface HostLink {
   /** Why the host can't be reached, on links that have a connection of their own and know. */
   fault?(): string | undefined;
   /**
+   * How often the way to the host has been made, on links that make one: another number than before says that the host
+   * may have been gone, and even booted, in between.
+   */
+  connections?(): number;
+  /**
    * What the link itself lacks on a host whose runtime answers, after trying for a few seconds to mend it. Asked with
    * every look at the runtime: asks nothing of the host while all is well.
    */

@@ -46,6 +46,9 @@ export interface RuntimeHost {
   state(): HostState;
   /** The runtime as last known, also while the host is lost; undefined before its first answer. */
   runtime(): RuntimeInfo | undefined;
-  /** Calls on every change of state; returns the way to stop that. */
+  /**
+   * Calls on every change of state, and when the host answers again after it did not, or has been reached anew: what was
+   * known of it may be old, even that it has not booted. Returns the way to stop that.
+   */
   onChange(listener: (state: HostState) => void): () => void;
 }

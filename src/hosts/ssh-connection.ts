@@ -21,6 +21,7 @@ export class SshConnection {
   #attempt = Promise.withResolvers<Client>();
   #current: SshClient | undefined;
   #running: Promise<void> | undefined;
+  #made = 0;
 
   constructor(options: SshConnectionOptions) {
     this.#options = options;
@@ -29,6 +30,11 @@ export class SshConnection {
 
   get state(): SshState {
     return this.#state;
+  }
+
+  /** how often it has come up */
+  get made(): number {
+    return this.#made;
   }
 
   /** Why it is down, if it is. */
@@ -88,6 +94,7 @@ export class SshConnection {
       return;
     }
     const broken = lifeOf(this.#current);
+    this.#made += 1;
     this.#move({ type: 'connected' });
     this.#attempt.resolve(this.#current.client);
     const error = await broken;

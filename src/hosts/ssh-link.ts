@@ -80,6 +80,7 @@ export function sshLink(options: SshLinkOptions): HostLink {
     endpoint,
     cri: () => ({ target: `unix:${bridge.path}` }),
     fault: () => connection.fault() ?? toRuntime.problem,
+    connections: () => connection.made,
     dial: (target, { signal }) =>
       forward(
         `dial ${target.host}:${String(target.port)}`,

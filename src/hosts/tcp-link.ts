@@ -101,6 +101,7 @@ export function tcpLink(options: TcpLinkOptions): HostLink {
     endpoint,
     cri: () => ({ target }),
     fault: () => connections.fault,
+    connections: () => connections.made,
     problem: (o) => helper.problem(o),
     dial: (to, { signal }) => dialOne({ name, dials, run }, to, signal),
     dialStream: (url, o) => connections.toStream(url, o),
@@ -120,6 +121,8 @@ class TlsConnections {
   readonly #options: TcpLinkOptions;
   readonly #endpoint: DialTarget;
   fault: string | undefined;
+  /** connections to the runtime so far */
+  made = 0;
 
   constructor(options: TcpLinkOptions) {
     this.#options = options;
@@ -135,6 +138,7 @@ class TlsConnections {
     const target = this.#endpoint;
     try {
       const socket = await connectTls({ host, files, clock, target, protocol: 'h2' }, { signal });
+      this.made += 1;
       socket.once('data', () => {
         this.fault = undefined;
       });

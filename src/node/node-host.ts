@@ -25,6 +25,7 @@ type Images = NonNullable<NodeStatus['images']>;
 /** The image list is for the scheduler's taste only: not worth a call every ten seconds on a far host. */
 const IMAGES_MS = 60_000;
 const MAX_NAMES = 5;
+const LIST_MS = 5_000;
 /** What does not change while a host is up is looked at as rarely as cAdvisor does (update_machine_info_interval). */
 const FACTS_MS = 300_000;
 
@@ -74,6 +75,11 @@ export class NodeHost {
     return readyProblems(this.host.state(), this.#options.pleg());
   }
 
+  /** The host may have booted, or be another machine: it is looked at anew. */
+  outdate(): void {
+    this.#factsAt = -Infinity;
+  }
+
   async #look(signal: AbortSignal): Promise<void> {
     const { clock, rootDir } = this.#options;
     this.#facts = await readHostFacts(this.host.link.files, rootDir, { signal, known: this.#facts });
@@ -93,8 +99,6 @@ export class NodeHost {
     const ready = this.host.state().at === 'ready';
     const isOld = this.#options.clock.monotonic() - this.#factsAt >= FACTS_MS;
     if (this.#facts === undefined || (ready && isOld)) await this.#look(signal);
-    // a host that comes back may be another machine
-    else if (!ready) this.#factsAt = -Infinity;
     await this.#listImages(signal);
   }
 
@@ -102,7 +106,7 @@ export class NodeHost {
     const { clock, log } = this.#options;
     if (this.host.state().at !== 'ready' || clock.monotonic() - this.#images.at < IMAGES_MS) return;
     try {
-      const { images } = await this.host.cri.listImages({}, { signal });
+      const { images } = await this.host.cri.listImages({}, { signal, timeoutMs: LIST_MS });
       const list = images
         .map(({ repo_digests: digests, repo_tags: tags, size }) => ({
           names: [...digests, ...tags].slice(0, MAX_NAMES),
@@ -112,7 +116,6 @@ export class NodeHost {
         .sort(bySize);
       this.#images = { at: clock.monotonic(), list };
     } catch (error) {
-      signal.throwIfAborted();
       log.debug({ err: error, host: this.name }, 'images could not be listed for the node status');
     }
   }

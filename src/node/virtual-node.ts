@@ -1,6 +1,6 @@
 /** Registers the Node and keeps its status (pkg/kubelet/kubelet_node_status.go). One host is behind it, or several. */
 import type { HostFacts } from '../hosts/facts.ts';
-import { isNotFound, kindOf } from '../model/errors.ts';
+import { FarletError, isNotFound, kindOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import { heldRequest } from '../model/held-request.ts';
 import type { KubeNode, NodeStatus, ObjectReference, Pod } from '../model/kube.ts';
@@ -9,7 +9,7 @@ import type { NodeInfo } from '../model/node-info.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { paths } from '../kube/paths.ts';
 import { statusPatch } from '../kube/status-patch.ts';
-import { orAbort } from '../util/abort.ts';
+import { orAbort, withDeadline } from '../util/abort.ts';
 import { jittered } from '../util/backoff.ts';
 import { rfc3339, type Clock } from '../util/clock.ts';
 import { nodeConditions } from './conditions.ts';
@@ -56,8 +56,10 @@ export interface VirtualNodeOptions {
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 7_000;
 const MAX_IMAGES = 50;
-/** How long the status of a pool waits for a host that takes its time. */
-const LOOK_MS = 3_000;
+/** A status that tells what was known before is better than none: a host that does not answer holds it up no longer. */
+const LOOK_MS = 5_000;
+/** Nor do those of a pool that take their time, while others have answered. */
+const POOL_LOOK_MS = 3_000;
 const JITTER = 0.04;
 
 export class VirtualNode {
@@ -106,9 +108,23 @@ export class VirtualNode {
 
   async run(signal: AbortSignal): Promise<void> {
     const { client, hosts } = this.#options;
-    await this.#learn(signal);
-    if (client === undefined) return this.#standAlone(signal);
-    await Promise.all([this.#serve(client, signal), ...hosts.map((host) => this.#learnHost(host, signal))]);
+    const unsubscribe = hosts.map((host) =>
+      host.host.onChange(() => {
+        host.outdate();
+        this.#wake?.();
+      }),
+    );
+    try {
+      await this.#learn(signal);
+      if (client === undefined) await this.#standAlone(signal);
+      else
+        await Promise.all([
+          this.#serve(client, signal),
+          ...hosts.map((host) => this.#learnHost(host, signal)),
+        ]);
+    } finally {
+      for (const stop of unsubscribe) stop();
+    }
   }
 
   /** Reads the Node's labels and taints anew: somebody may just have changed them. */
@@ -134,13 +150,8 @@ export class VirtualNode {
   }
 
   async #serve(client: KubeClient, signal: AbortSignal): Promise<void> {
-    const { clock, log, identity, leaseSeconds, hosts } = this.#options;
+    const { clock, log, identity, leaseSeconds } = this.#options;
     await this.#register(client, signal);
-    const unsubscribe = hosts.map(({ host }) =>
-      host.onChange(() => {
-        this.#wake?.();
-      }),
-    );
     const lease = keepLease(
       {
         client,
@@ -152,11 +163,7 @@ export class VirtualNode {
       },
       { signal },
     );
-    try {
-      await Promise.all([lease, this.#statusLoop(client, signal)]);
-    } finally {
-      for (const stop of unsubscribe) stop();
-    }
+    await Promise.all([lease, this.#statusLoop(client, signal)]);
   }
 
   /** What the hosts are like; tried until it can be told of one. */
@@ -258,8 +265,13 @@ export class VirtualNode {
     const { clock, log, updateMs } = this.#options;
     let failed = false;
     while (!signal.aborted) {
+      // set before the status is put together: what changes meanwhile is told at once, and ends a look that waits
+      const woken = new AbortController();
+      this.#wake = () => {
+        woken.abort(new FarletError('cancelled', 'there is news to tell'));
+      };
       try {
-        await this.#update(client, signal);
+        await this.#update(client, { signal, hurry: woken.signal });
         failed = false;
       } catch (error) {
         signal.throwIfAborted();
@@ -267,10 +279,6 @@ export class VirtualNode {
         failed = true;
         if (isNotFound(error)) await this.#register(client, signal);
       }
-      const woken = new AbortController();
-      this.#wake = () => {
-        woken.abort();
-      };
       await clock
         .sleep(failed ? 1_000 : jittered(updateMs, JITTER), {
           signal: AbortSignal.any([signal, woken.signal]),
@@ -281,11 +289,16 @@ export class VirtualNode {
     }
   }
 
-  async #update(client: KubeClient, signal: AbortSignal): Promise<void> {
+  async #update(
+    client: KubeClient,
+    { signal, hurry }: { signal: AbortSignal; hurry: AbortSignal },
+  ): Promise<void> {
     const { clock, identity, reportMs, log } = this.#options;
     const before = this.#node;
     if (before === undefined) return;
-    const status = this.#status(await this.#lookAgain(signal), before.status?.conditions ?? []);
+    const facts = await this.#factsOr(this.#facts(), AbortSignal.any([signal, hurry]));
+    signal.throwIfAborted();
+    const status = this.#status(facts, before.status?.conditions ?? []);
     const changed =
       statusPatch(withoutHeartbeats(before.status ?? {}), withoutHeartbeats(status)) !== undefined;
     if (!changed && clock.monotonic() - this.#reportedAt < reportMs) return;
@@ -302,6 +315,18 @@ export class VirtualNode {
     log.debug({ changed }, 'node status reported');
   }
 
+  /** The facts as they are now, or as they were if the hosts don't tell in time. */
+  async #factsOr(known: HostFacts | undefined, signal: AbortSignal): Promise<HostFacts> {
+    const { identity, log } = this.#options;
+    try {
+      return await withDeadline(signal, LOOK_MS, identity.name, (limit) => this.#lookAgain(limit));
+    } catch (error) {
+      if (known === undefined) throw error;
+      log.debug({ err: error }, 'the host could not be looked at for the node status');
+      return known;
+    }
+  }
+
   /** One host's failure is the node's; a pool is told of as its hosts were last seen, without waiting long for any. */
   async #lookAgain(signal: AbortSignal): Promise<HostFacts> {
     const { hosts, log, clock } = this.#options;
@@ -310,7 +335,7 @@ export class VirtualNode {
     if (hosts.length === 1) await Promise.all(looks);
     else if (seen.length === 0) await orAbort(Promise.any(looks), signal).catch(throwFirst);
     else {
-      const outcome = await Promise.race([Promise.allSettled(looks), clock.sleep(LOOK_MS, { signal })]);
+      const outcome = await Promise.race([Promise.allSettled(looks), clock.sleep(POOL_LOOK_MS, { signal })]);
       for (const look of outcome ?? [])
         if (look.status === 'rejected')
           log.warn({ err: look.reason as unknown }, 'a host could not be looked at');
@@ -323,6 +348,12 @@ export class VirtualNode {
 
   #tellTransition(before: NodeStatus, after: NodeStatus): void {
     const { events, identity, log } = this.#options;
+    const [bootBefore = '', boot = ''] = [before.nodeInfo?.bootID, after.nodeInfo?.bootID];
+    if (bootBefore !== '' && bootBefore !== boot) {
+      const message = `Node ${identity.name} has been rebooted, boot id: ${boot}`;
+      events.event(this.reference(), 'Warning', 'Rebooted', message);
+      log.warn({ bootID: boot }, 'the host has been rebooted');
+    }
     const of = (status: NodeStatus, type: string): string | undefined =>
       status.conditions?.find((each) => each.type === type)?.status;
     const messageOf = (type: string): string | undefined =>

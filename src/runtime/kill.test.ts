@@ -119,6 +119,45 @@ describe('stopping a container', () => {
     assert.deepEqual([ran, stops()], [false, ['c1 2']]);
   });
 
+  it('goes on with what is left of the grace when the link cut it off, without another hook or event', async () => {
+    let answer = (): Promise<object> => Promise.reject(criFault('gone', 'unavailable'));
+    let hooks = 0;
+    const { kill, clock, stops, events } = setUp({ stopContainer: () => answer() }, () => {
+      hooks += 1;
+      return clock.sleep(1000);
+    });
+    const cut = kill({ pod: of, state: state([container()]) });
+    await clock.advance(1000);
+    const [step] = await cut;
+    assert.equal(step?.error?.code, 'KillContainerError');
+    await clock.advance(4000);
+    await kill({ pod: of, state: state([container()]) });
+    await clock.advance(60_000);
+    answer = () => Promise.resolve({});
+    await kill({ pod: of, state: state([container()]) });
+    // and is forgotten: the next stop of that name is another one
+    const next = kill({ pod: of, state: state([container()]) });
+    await clock.advance(1000);
+    await next;
+    assert.deepEqual(stops(), ['c1 9', 'c1 5', 'c1 2', 'c1 9']);
+    assert.deepEqual([hooks, events.seen.length], [2, 2]);
+  });
+
+  it('begins anew where it was called off, or refused', async () => {
+    const rows: [error: Error, stops: string[]][] = [
+      [criFault('no', 'internal'), ['c1 10', 'c1 10']],
+      [criFault('late', 'deadline-exceeded'), ['c1 10', 'c1 3']],
+    ];
+    const plain = pod({ spec: { terminationGracePeriodSeconds: 10, containers: [{ name: 'c' }] } });
+    for (const [error, expected] of rows) {
+      const { kill, clock, stops } = setUp({ stopContainer: () => Promise.reject(error) });
+      await kill({ pod: plain, state: state([container()]) });
+      await clock.advance(7000);
+      await kill({ pod: plain, state: state([container()]) });
+      assert.deepEqual(stops(), expected);
+    }
+  });
+
   it('a container the runtime has forgotten is stopped', async () => {
     const { kill } = setUp({
       stopContainer: () => {

@@ -17,21 +17,31 @@ interface Entry {
  */
 export class RestartBackoff {
   readonly #maxMs: number;
+  readonly #localTime: (at: number) => number;
   readonly #entries = new LRUCache<string, Entry>({ max: ENTRIES });
 
-  constructor(options: { maxMs: number }) {
-    this.#maxMs = options.maxMs;
+  /** `localTime`: what the runtime's clock says (ms) by the clock of `now`; default: they are one */
+  constructor({
+    maxMs,
+    localTime = (at) => at,
+  }: {
+    readonly maxMs: number;
+    readonly localTime?: (at: number) => number;
+  }) {
+    this.#maxMs = maxMs;
+    this.#localTime = localTime;
   }
 
   /**
-   * Asks to start a container that exited at `finishedAt` (ms). undefined: it may start, and the next wait grows;
+   * Asks to start a container that exited at `finished` (ms, by the runtime's clock). undefined: it may start, and the next wait grows;
    * otherwise how long it has to wait and until when.
    */
   next(
     key: string,
-    finishedAt: number,
+    finished: number,
     now: number,
   ): { readonly delayMs: number; readonly until: number } | undefined {
+    const finishedAt = this.#localTime(finished);
     const entry = this.#entries.get(key);
     const fresh = entry === undefined || finishedAt - entry.updatedAt > QUIET_MS;
     if (!fresh && now - finishedAt < entry.delayMs)

@@ -1,0 +1,89 @@
+/** What round trips are measured on: a control plane, a host over ssh whose packets come later, farlet. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { startControlPlane, type ControlPlane } from '../e2e/harness/control-plane.ts';
+import { startDelayProxy, type DelayProxy } from '../e2e/harness/delay-proxy.ts';
+import { startFarlet } from '../e2e/harness/farlet.ts';
+import { eventually } from '../e2e/harness/processes.ts';
+import { startRemoteHost } from '../e2e/harness/remote-host.ts';
+import { connectKube } from '../src/kube/connect.ts';
+import { FarletPods } from './farlet-pods.ts';
+
+export interface LinkEnvironment {
+  readonly plane: ControlPlane;
+  readonly proxy: DelayProxy;
+  readonly pods: FarletPods;
+  stop(): Promise<void>;
+}
+
+const NODE = 'far';
+
+/** A pod as most are: one container, a ConfigMap, a Secret, and the token that the API server adds. */
+const spec = {
+  volumes: [
+    { name: 'config', configMap: { name: 'config' } },
+    { name: 'secret', secret: { secretName: 'secret' } },
+  ],
+  volumeMounts: [
+    { name: 'config', mountPath: '/config' },
+    { name: 'secret', mountPath: '/secret' },
+  ],
+};
+
+export async function startLinkEnvironment(
+  version: '1.6' | '2',
+  progress: (step: string) => void,
+): Promise<LinkEnvironment> {
+  const folder = mkdtempSync('/tmp/farlet-bench-link-');
+  const life = new AbortController();
+  const started: { stop(): unknown }[] = [];
+  let stopped: Promise<void> | undefined;
+  const stopAll = async (): Promise<void> => {
+    life.abort(new Error('the bench is over'));
+    for (const each of started.splice(0).reverse()) await each.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const stop = (): Promise<void> => (stopped ??= stopAll());
+  try {
+    progress('control plane');
+    const plane = await startControlPlane({ folder: `${folder}/plane` });
+    started.push(plane);
+    progress(`a host over ssh, containerd ${version}`);
+    const host = await startRemoteHost({ name: NODE, version, folder: `${folder}/host` });
+    started.push(host);
+    const proxy = await startDelayProxy({ host: host.address, port: 22 });
+    started.push({
+      stop: () => {
+        proxy.close();
+      },
+    });
+    const at = `127.0.0.1:${proxy.port}`;
+    const known = readFileSync(host.ssh.knownHostsFile, 'utf8').replace(
+      host.address,
+      `[127.0.0.1]:${proxy.port}`,
+    );
+    const knownHostsFile = `${folder}/known_hosts`;
+    writeFileSync(knownHostsFile, known);
+    progress('farlet');
+    const endpoint = host.endpoint.replace(host.address, at);
+    const farlet = await startFarlet({
+      folder: `${folder}/farlet`,
+      plane,
+      hosts: [{ ...host, endpoint, ssh: { ...host.ssh, knownHostsFile } }],
+    });
+    started.push(farlet);
+    const client = connectKube({ userAgent: 'farlet-bench', kubeconfig: plane.kubeconfig });
+    started.push({ stop: () => client.close() });
+    await eventually(
+      'the node to be Ready',
+      async () => (await plane.tryKubectl(['get', 'node', NODE])).stdout.includes(' Ready '),
+      { describe: () => Promise.resolve(farlet.log()) },
+    );
+    await plane.kubectl(['create', 'configmap', 'config', '--from-literal=a=1']);
+    await plane.kubectl(['create', 'secret', 'generic', 'secret', '--from-literal=b=2']);
+    const pods = new FarletPods({ client, node: NODE, namespace: 'default', signal: life.signal, ...spec });
+    return { plane, proxy, pods, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { linkText } from './link-report.ts';
+
+it('what grows with the distance is told in round trips', () => {
+  const at = (delayMs: number, trips: number): Parameters<typeof linkText>[0]['delays'][number] => ({
+    delayMs,
+    starts: [400 + 2 * delayMs * trips],
+    logLines: [10 + 2 * delayMs * 0.5],
+    execLines: [5 + 2 * delayMs * 1.2],
+    execStarts: [100],
+  });
+  const text = linkText({
+    delays: [at(0, 8), at(20, 8), at(100, 7.5)],
+    idle: { seconds: 60, messages: 6, bytes: 6000 },
+  });
+  const lines = text.split('\n').map((line) => line.replace(/ {2,}/g, ' | '));
+  assert.deepEqual(
+    lines.filter((line) => line.includes('→') || line.startsWith('over')),
+    [
+      'watch event → Ready | 400 | 720 (8.0) | 1900 (7.5) | ≤ 8 | met',
+      'a log line, written → read | 10 | 30 (0.5) | 110 (0.5) | ≤ 1 | met',
+      'exec output, written → read | 5 | 53 (1.2) | 245 (1.2) | ≤ 1 | NOT MET',
+      'exec, called → first output | 100 | 100 (0.0) | 100 (0.0)',
+      'over 60 s | 1.0 | 1000 | ≤ 1 message | met',
+    ],
+  );
+});

@@ -1,0 +1,133 @@
+/** What distance costs: the same on a link that delays by nothing, a little and much. What grows with it are round trips. */
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { kubernetes } from '../e2e/harness/cache.ts';
+import type { LinkEnvironment } from './link-environment.ts';
+import type { BenchOptions } from './options.ts';
+import { median } from './stats.ts';
+
+/** ms each way */
+const DELAYS = [0, 20, 100] as const;
+const WARM_UP = 3;
+const SETTLE_MS = 15_000;
+const LINES = 12;
+/** Prints the machine's uptime, in hundredths of a second, a few times a second. */
+const CLOCK = `i=0; while [ $i -lt ${LINES} ]; do cut -d " " -f 1 /proc/uptime; i=$((i + 1)); usleep 330000; done`;
+
+export interface AtDelay {
+  /** ms each way */
+  readonly delayMs: number;
+  /** ms from the watch event to Ready */
+  readonly starts: readonly number[];
+  /** ms from a line's being written to its being read, of a log that is followed */
+  readonly logLines: readonly number[];
+  readonly execLines: readonly number[];
+  /** ms from the call to the first output */
+  readonly execStarts: readonly number[];
+}
+
+export interface LinkResults {
+  readonly delays: readonly AtDelay[];
+  readonly idle: {
+    readonly seconds: number;
+    readonly messages: number;
+    readonly bytes: number;
+  };
+}
+
+/** Sequential round trips: how much longer it takes, in units of what a round trip was made longer by. Pure. */
+export function roundTrips(near: readonly number[], far: readonly number[], delayMs: number): number {
+  return (median(far) - median(near)) / (2 * delayMs);
+}
+
+export async function measureLink(
+  env: LinkEnvironment,
+  { samples, idleSeconds }: Pick<BenchOptions, 'samples' | 'idleSeconds'>,
+  progress: (step: string) => void,
+): Promise<LinkResults> {
+  const delays: AtDelay[] = [];
+  for (const delayMs of DELAYS) {
+    env.proxy.setDelay(delayMs);
+    const starts: number[] = [];
+    for (let turn = -WARM_UP; turn < samples; turn += 1) {
+      const name = `far-${String(delayMs)}-${String(turn + WARM_UP)}`;
+      const { createdAt, readyAt } = await env.pods.start(name);
+      if (turn >= 0) starts.push(readyAt - createdAt);
+      await env.pods.delete(name);
+    }
+    delays.push({ delayMs, starts, ...(await measureStreams(env, delayMs)) });
+    progress(`${samples} pods, logs and exec at ${delayMs} ms each way`);
+  }
+  env.proxy.setDelay(DELAYS[1]);
+  await env.pods.start('idle');
+  await pause(SETTLE_MS);
+  const before = env.proxy.traffic();
+  await pause(idleSeconds * 1000);
+  const after = env.proxy.traffic();
+  progress(`${idleSeconds} s of nothing`);
+  return {
+    delays,
+    idle: {
+      seconds: idleSeconds,
+      messages: after.messages - before.messages,
+      bytes: after.bytesThere - before.bytesThere + after.bytesBack - before.bytesBack,
+    },
+  };
+}
+
+async function measureStreams(
+  env: LinkEnvironment,
+  delayMs: number,
+): Promise<Omit<AtDelay, 'delayMs' | 'starts'>> {
+  const name = `talks-${String(delayMs)}`;
+  await env.pods.start(name);
+  const execLines: number[] = [];
+  const execStarts: number[] = [];
+  for (let at = 0; at < 4; at += 1) {
+    const { lines, firstMs } = await follow(env, ['exec', name, '--', 'sh', '-c', CLOCK]);
+    execLines.push(...lines);
+    execStarts.push(firstMs);
+  }
+  const logging = follow(env, ['logs', '-f', '--tail=0', name], LINES);
+  await pause(1_500);
+  await follow(env, ['exec', name, '--', 'sh', '-c', `(${CLOCK}; ${CLOCK}) >/proc/1/fd/1`]);
+  const { lines: logLines } = await logging;
+  await env.pods.delete(name);
+  return { execLines, execStarts, logLines };
+}
+
+/** Runs kubectl until it ends, or has shown as many lines. */
+function follow(
+  { plane }: LinkEnvironment,
+  args: readonly string[],
+  enough = Infinity,
+): Promise<{ lines: number[]; firstMs: number }> {
+  const began = performance.now();
+  const lines: number[] = [];
+  let firstMs = NaN;
+  let rest = '';
+  const [file = '', ...words] = [...kubernetes('kubectl'), `--kubeconfig=${plane.kubeconfig}`, ...args];
+  const child = spawn(file, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  child.stdout.on('data', (chunk: Buffer) => {
+    const read = uptimeMs();
+    if (rest === '' && lines.length === 0) firstMs = performance.now() - began;
+    const parts = (rest + chunk.toString()).split('\n');
+    rest = parts.pop() ?? '';
+    lines.push(...parts.map((line) => read - Number(line) * 1000));
+    if (lines.length >= enough) child.kill();
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', () => {
+      resolve({ lines, firstMs });
+    });
+  });
+}
+
+function uptimeMs(): number {
+  return Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { FakeCri, criFault } from '../testing/fake-host.ts';
+import { FakeClock, quietLog, settle } from '../testing/fixtures.ts';
+import { answerLimitMs } from './host-state.ts';
+import { Host } from './host.ts';
+import type { HostLink } from './link.ts';
+
+const version = { runtime_name: 'containerd', runtime_version: 'v2' };
+const boot = 1_700_000_000;
+const status = {
+  status: { conditions: ['RuntimeReady', 'NetworkReady'].map((type) => ({ type, status: true })) },
+  runtime_handlers: [],
+  features: null,
+};
+
+type Answer = (timeoutMs: number) => Promise<object>;
+
+function setUp() {
+  const clock = new FakeClock();
+  let connections = 1;
+  let answer: Answer = () => Promise.resolve(status);
+  const cri = new FakeCri({
+    version: () => version,
+    status: (_request: unknown, options?: object) => answer((options as { timeoutMs: number }).timeoutMs),
+  });
+  const texts: Record<string, string> = {
+    '/proc/stat': `btime ${String(boot)}\n`,
+    '/proc/uptime': '0.00 0.00\n',
+  };
+  const files = { readFile: (path: string) => Promise.resolve(Buffer.from(texts[path] ?? '')) };
+  const link = {
+    name: 'box',
+    endpoint: 'ssh://box',
+    connections: () => connections,
+    files,
+  } as unknown as HostLink;
+  const host = new Host({ link, cri: cri.client, clock, log: quietLog });
+  const told: string[] = [];
+  host.onChange(({ at }) => told.push(at));
+  const life = new AbortController();
+  host.run(life.signal).catch(() => undefined);
+  return {
+    clock,
+    host,
+    told,
+    life,
+    texts,
+    reconnect: () => (connections += 1),
+    answers: (how: Answer) => (answer = how),
+  };
+}
+
+describe('a host', () => {
+  it('tells that it is back although its state never changed', async () => {
+    const { clock, told, answers, life } = setUp();
+    await settle();
+    assert.deepEqual(told, ['ready']);
+    answers(() => Promise.reject(criFault('gone', 'unavailable')));
+    await clock.advance(7_000);
+    assert.deepEqual(told, ['ready']);
+    answers(() => Promise.resolve(status));
+    await clock.advance(5_000);
+    assert.deepEqual(told, ['ready', 'ready']);
+    await clock.advance(60_000);
+    assert.equal(told.length, 2);
+    life.abort();
+  });
+
+  it('tells that it was reached anew between two good looks', async () => {
+    const { clock, told, reconnect, life } = setUp();
+    await clock.advance(6_000);
+    reconnect();
+    await clock.advance(5_000);
+    assert.deepEqual(told, ['ready', 'ready']);
+    life.abort();
+  });
+
+  it('is lost thirty seconds after its last good look, though looks go unanswered', async () => {
+    const { clock, told, answers, host, life } = setUp();
+    await clock.advance(5_000);
+    // as the CRI client does: it gives up after the time it was given
+    answers(async (timeoutMs) => {
+      await clock.sleep(timeoutMs);
+      throw criFault('no answer', 'deadline-exceeded');
+    });
+    await clock.advance(29_999);
+    assert.deepEqual(told, ['ready']);
+    await clock.advance(1);
+    assert.deepEqual(told, ['ready', 'lost']);
+    assert.equal(host.runtime()?.name, 'containerd');
+    life.abort();
+  });
+
+  it('tells times by our clock, which is compared when the host is reached anew', async () => {
+    const { clock, host, texts, reconnect, life } = setUp();
+    await clock.advance(5_000);
+    assert.equal(host.localTime(7_000), 7_000);
+    texts['/proc/stat'] = `btime ${String(boot + 3_610)}\n`;
+    reconnect();
+    await clock.advance(5_000);
+    assert.equal(host.localTime(3_600_000), 0);
+    life.abort();
+  });
+
+  it('gives a look as long as is left, within bounds', () => {
+    const connecting = { at: 'connecting', error: undefined } as const;
+    const rows: [now: number, limit: number][] = [
+      [0, 10_000],
+      [20_000, 10_000],
+      [26_000, 4_000],
+      [29_900, 1_000],
+      [90_000, 1_000],
+    ];
+    for (const [now, limit] of rows) assert.equal(answerLimitMs(connecting, { now, lastGood: 0 }), limit);
+    assert.equal(answerLimitMs({ at: 'lost', since: 0, error: '' }, { now: 90_000, lastGood: 0 }), 10_000);
+  });
+});
