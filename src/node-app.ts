@@ -135,7 +135,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
         metrics.kubelet_runtime_operations_errors_total.inc({ operation_type: operation });
     },
   });
-  const host = new Host({ link, cri, clock, log });
+  const host = new Host({ link, cri, clock, log, sandboxedHandlers: config.sandboxedRuntimeHandlers });
   const cache = new RuntimeCache({ clock });
   const queue = new SyncQueue();
   const table = new PodTable();
@@ -298,6 +298,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     clock,
     log,
     signal,
+    runtimeClass: (name) => runtimeClasses.get(name),
     workers: () => workers,
     onDue: (uid) => {
       queue.due(uid);
