@@ -23,7 +23,8 @@ verify: setup ## format, lint, types, generated files, dead code, unit tests
 test: verify build ## everything, scenarios on real parts included
 	@echo '── scenarios: a real control plane, containerd 1.6 and 2'; node --test --test-timeout=900000 'e2e/scenarios/*.test.ts'
 
-test-remote: build ## the scenarios on hosts over ssh and tcp: the contract of links, the main job, links that fail
+test-remote: build ## the scenarios on hosts over ssh and tcp: the contract of links, the main job, links that fail, sandboxed runtimes
+	@scripts/setup-remote.sh
 	@FARLET_E2E_LINK=ssh node --test --test-timeout=900000 'e2e/remote/*.test.ts' e2e/scenarios/main-job.test.ts
 	@FARLET_E2E_LINK=tcp node --test --test-timeout=900000 e2e/scenarios/main-job.test.ts
 

@@ -1,13 +1,20 @@
 /** What a test host needs to run gVisor's pods besides runc's. */
 import { writeFileSync } from 'node:fs';
 
-/** More of containerd 2's configuration: the handler `gvisor`. */
+/**
+ * More of containerd 2's configuration: the handler `gvisor`, and `kata`, whose virtual machines can't run on test machines and
+ * whose shim isn't there.
+ */
 export const gvisorConfig = `[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.gvisor]
   runtime_type = 'io.containerd.runsc.v1'
   pod_annotations = ['dev.gvisor.*', 'io.katacontainers.*']
   [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.gvisor.options]
     TypeUrl = 'io.containerd.runsc.v1.options'
     ConfigPath = '/etc/containerd/runsc.toml'
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.kata]
+  runtime_type = 'io.containerd.kata.v2'
+  privileged_without_host_devices = true
+  pod_annotations = ['io.katacontainers.*']
 `;
 
 export const gvisorShimConfig = `[runsc_config]

@@ -131,7 +131,7 @@ function ownKernelTarget(
       } catch (error) {
         const why = dialError(hostPort(ip, port), error);
         throw new Error(
-          `${why}; with runtime handler "${runtimeHandler}" only what listens on the pod's address can be reached, not what listens on its loopback`,
+          `${why}; with runtime handler ${runtimeHandler} only what listens on the pod's address can be reached, not what listens on its loopback`,
           { cause: error },
         );
       }

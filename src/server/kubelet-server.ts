@@ -106,7 +106,7 @@ async function upgrade(
     { signal: life.signal },
   );
   if (stream.by === 'farlet') {
-    await servePortForward(request, { client, head }, { target: stream.target, clock });
+    await servePortForward(request, { client, head }, { target: stream.target, clock, log });
     return;
   }
   const socket = await stream.dial();

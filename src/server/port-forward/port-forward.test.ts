@@ -5,7 +5,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { constants, createDeflate, createInflate } from 'node:zlib';
-import { FakeClock } from '../../testing/fixtures.ts';
+import { FakeClock, quietLog } from '../../testing/fixtures.ts';
 import { encodeFrame, FrameReader } from '../../util/websocket-frames.ts';
 import { HttpFault } from '../http-fault.ts';
 import { servePortForward } from './serve-port-forward.ts';
@@ -40,7 +40,7 @@ before(async () => {
         });
         socket.once('error', reject);
       });
-    servePortForward(request, { client, head }, { target: { pod: 'web', open }, clock }).catch(
+    servePortForward(request, { client, head }, { target: { pod: 'web', open }, clock, log: quietLog }).catch(
       (error: unknown) => {
         if (error instanceof HttpFault)
           client.end(
@@ -96,7 +96,11 @@ class SpdyClient {
     const reader = new SpdyReader();
     socket.on('data', (chunk: Buffer) => {
       for (const frame of reader.take(chunk)) {
-        if (frame.kind === 'headers') this.#inflate.write(frame.headers);
+        if (frame.kind === 'headers') {
+          this.#inflate.write(frame.headers);
+          // as client-go's inflate wants it
+          assert.equal(frame.headers.subarray(-5).toString('hex'), '000000ffff');
+        }
         this.seen.push(frame);
       }
       this.#wake();

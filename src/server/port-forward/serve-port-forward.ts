@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Log } from '../../model/log.ts';
 import type { Clock } from '../../util/clock.ts';
 import { HttpFault } from '../http-fault.ts';
 import { queryOf } from '../request-target.ts';
@@ -18,11 +19,14 @@ const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 /** No byte in either direction for so long ends a connection (the kubelet's streamingConnectionIdleTimeout). */
 const IDLE_MS = 4 * 3_600_000;
 
-/** Resolves when the client has gone. Rejects with HttpFault for a handshake that is none, before anything is sent. */
+/**
+ * Resolves when the client has gone, or what it sends can't be understood, which is logged. Rejects with HttpFault for a
+ * handshake that is none, before anything is sent.
+ */
 export async function servePortForward(
   request: IncomingMessage,
   { client, head }: { client: Duplex; head: Buffer },
-  { target, clock }: { target: ForwardTarget; clock: Pick<Clock, 'after'> },
+  { target, clock, log }: { target: ForwardTarget; clock: Pick<Clock, 'after'>; log: Pick<Log, 'warn'> },
 ): Promise<void> {
   const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
   const agreed = isWebSocket ? webSocketHandshake(request) : spdyHandshake(request);
@@ -33,10 +37,19 @@ export async function servePortForward(
     if (isWebSocket)
       await new WebSocketForwarding({ client, target, ports, isText: agreed.protocol === BASE64 }).run(head);
     else await new SpdyForwarding({ client, target, clock }).run(head);
+  } catch (error) {
+    if (!client.destroyed || !isCutOff(error))
+      log.warn({ err: error, pod: target.pod }, 'port-forward ended');
   } finally {
     endIdle();
     client.destroy();
   }
+}
+
+/** The client's connection broke, as connections do. */
+function isCutOff(error: unknown): boolean {
+  const codes = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'];
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
 interface Agreed {

@@ -81,8 +81,9 @@ export class EmptyBlockPacker {
   #begun = false;
 
   pack(): Buffer {
-    // not the last one, stored; its length and the length's complement; no headers
-    const block = Buffer.from([0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0]);
+    // not the last one, stored; its length and the length's complement; no headers. The empty one behind it is what a
+    // compressor's flush writes: Go's inflate gives out what it has only then
+    const block = Buffer.from([0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0, ...[0, 0, 0, 0xff, 0xff]]);
     if (this.#begun) return block;
     this.#begun = true;
     return Buffer.concat([zlibHead, block]);
