@@ -23,7 +23,8 @@ verify: setup ## format, lint, types, generated files, dead code, unit tests
 test: verify build ## everything, scenarios on real parts included
 	@echo '── scenarios: a real control plane, containerd 1.6 and 2'; node --test --test-timeout=900000 'e2e/scenarios/*.test.ts'
 
-test-remote: build ## the scenarios on hosts over ssh and tcp: the contract of links, the main job, parity, links that fail
+test-remote: build ## the scenarios on hosts over ssh and tcp: links and their faults, sandboxed runtimes, the main job, parity
+	@scripts/setup-remote.sh
 	@node --test --test-timeout=900000 'e2e/remote/*.test.ts'
 	@for link in ssh tcp; do echo "── over $$link"; FARLET_E2E_LINK=$$link node --test --test-timeout=900000 e2e/scenarios/{main-job,parity}.test.ts || exit 1; done
 

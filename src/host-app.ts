@@ -194,6 +194,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     clock,
     log,
     signal,
+    runtimeClass: (name) => runtimeClasses.get(name),
     workers: () => workers,
     onDue: (uid) => {
       queue.due(uid);

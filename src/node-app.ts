@@ -233,7 +233,7 @@ function openHost(
         metrics.kubelet_runtime_operations_errors_total.inc({ operation_type: operation });
     },
   });
-  const host = new Host({ link, cri, clock, log });
+  const host = new Host({ link, cri, clock, log, sandboxedHandlers: config.sandboxedRuntimeHandlers });
   host.onChange(({ at }) => {
     metrics.farlet_host_up.set({ host: host.name }, at === 'ready' ? 1 : 0);
   });

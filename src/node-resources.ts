@@ -11,7 +11,7 @@ import { reservedCpus } from './cpus/reserved-cpus.ts';
 import type { Host } from './hosts/host.ts';
 import { messageOf } from './model/errors.ts';
 import type { EventRecorder } from './model/events.ts';
-import type { Pod, PodStatus } from './model/kube.ts';
+import type { Pod, PodStatus, RuntimeClass } from './model/kube.ts';
 import type { Log } from './model/log.ts';
 import { podReference } from './model/pod-ref.ts';
 import { podQosClass } from './model/pod-qos.ts';
@@ -43,6 +43,7 @@ export interface NodeResourcesOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  readonly runtimeClass: (name: string) => RuntimeClass | undefined;
   readonly workers: () => PodWorkers;
   /** the pod is to be looked at by the loop */
   readonly onDue: (uid: string) => void;
@@ -206,7 +207,7 @@ export class NodeResources {
       allocate,
     }: Pick<AdmissionInput, 'nodeIsFresh'> & Partial<Pick<AdmissionInput, 'allocate'>>,
   ): AdmissionVerdict {
-    const { config, view, host } = this.#options;
+    const { config, view, host, runtimeClass } = this.#options;
     return admitPod({
       pod,
       active: active.map((each) => this.#allocations.granted(each)),
@@ -215,7 +216,10 @@ export class NodeResources {
       host: {
         appArmor: view.facts()?.appArmor ?? false,
         supplementalGroupsPolicy: host.runtime()?.supplementalGroupsPolicy ?? false,
+        name: host.name,
+        handlers: host.runtime()?.handlers ?? [],
       },
+      runtimeClass,
       allowedUnsafeSysctls: config.allowedUnsafeSysctls,
       nodeIsFresh,
       allocate: allocate ?? ((each) => this.cpus.allocate(each)),

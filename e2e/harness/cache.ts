@@ -4,12 +4,11 @@ import { homedir } from 'node:os';
 
 export const cacheFolder = process.env.FARLET_CACHE ?? `${homedir()}/.cache/farlet`;
 
-function builtFolder(prefix: string): string {
+function builtFolder(prefix: string, by = 'scripts/setup.sh'): string {
   const found = existsSync(cacheFolder)
     ? readdirSync(cacheFolder).find((name) => name.startsWith(prefix))
     : undefined;
-  if (found === undefined)
-    throw new Error(`${cacheFolder}/${prefix}* is missing: run scripts/setup.sh first`);
+  if (found === undefined) throw new Error(`${cacheFolder}/${prefix}* is missing: run ${by} first`);
   return `${cacheFolder}/${found}`;
 }
 
@@ -21,6 +20,11 @@ export function kubernetes(program: string): string[] {
 /** The folder with containerd 2.x, its shim and ctr. */
 export function containerd2(): string {
   return builtFolder('containerd-');
+}
+
+/** The folder with gVisor's runsc and its shim (scripts/setup-remote.sh builds them). */
+export function gvisor(): string {
+  return builtFolder('gvisor-', 'scripts/setup-remote.sh');
 }
 
 /** The OCI archive with the images that scenarios use. */

@@ -2,8 +2,9 @@
  * A machine of its own, as good as: network, mounts and processes apart from this one's, with its own /etc, /var, /run,
  * its containerd, and its sshd or containerd's TCP listener. Nothing of it can be reached but over its address.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { containerd2, imageArchive } from './cache.ts';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { containerd2, gvisor, imageArchive } from './cache.ts';
+import { gvisorConfig, gvisorShimConfig, mapUsers } from './gvisor.ts';
 import { cniConfig, type TestHost } from './host.ts';
 import { Authority } from './pki.ts';
 import { eventually, outcome, run, start, tail, type Outcome, type Running } from './processes.ts';
@@ -40,6 +41,8 @@ export interface RemoteHostOptions {
   readonly folder: string;
   /** default: ssh; a host on tcp has no sshd */
   readonly link?: 'ssh' | 'tcp';
+  /** it has gVisor's runtime as a second handler, `gvisor`; needs containerd 2 and root to log in */
+  readonly gvisor?: boolean;
   /** who logs in; operator is no root but has sudo */
   readonly user?: 'root' | 'operator';
   /** of hosts on tcp: the URLs of streams name the host's address, also where containerd would not */
@@ -68,12 +71,18 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   mkdirSync(disk, { recursive: true, mode: 0o700 });
   const number = await claimNumber();
   const address = `10.214.${number}.2`;
-  const holder = await startHolder(folder, number);
+  const withGvisor = options.gvisor === true;
+  const holder = await startHolder(folder, { number, inUserNamespace: withGvisor });
   const binOf = (of: '1.6' | '2'): string => (of === '2' ? containerd2() : '/usr/bin');
   let bin = binOf(version);
+  const searchPath = (): string => [bin, ...(withGvisor ? [gvisor()] : []), process.env.PATH ?? ''].join(':');
   const keys = await makeKeys(folder, address);
   const { sshd = [], sshdEnd = [] } = options;
   await makeEtc(disk, { keys, version, subnet: `10.215.${number}.0/24`, sshd, sshdEnd });
+  if (withGvisor) {
+    appendFileSync(`${disk}/etc/containerd/config.toml`, gvisorConfig);
+    writeFileSync(`${disk}/etc/containerd/runsc.toml`, gvisorShimConfig);
+  }
   // the one says where it is, the other leaves that to whoever reads its URLs
   const streams = version === '2' && options.namesStreamAddress !== true ? '0.0.0.0' : address;
   const tls = link === 'tcp' ? await listenOnTcp(disk, { folder, address, streams }) : undefined;
@@ -84,6 +93,7 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     'nsenter',
     '-t',
     String(initPid(init)),
+    ...(withGvisor ? ['-U'] : []),
     '-m',
     '-n',
     '-p',
@@ -106,7 +116,7 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   const startContainerd = async (): Promise<void> => {
     launch('containerd', [
       'env',
-      `PATH=${bin}:${process.env.PATH ?? ''}`,
+      `PATH=${searchPath()}`,
       `${bin}/containerd`,
       '-c',
       '/etc/containerd/config.toml',
@@ -127,7 +137,7 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   };
   const boot = async (): Promise<void> => {
     boots += 1;
-    init = await startInit(folder, { holder: holder.pid, boot: boots });
+    init = await startInit(folder, { holder: holder.pid, boot: boots, inUserNamespace: withGvisor });
     if (options.diskSize !== undefined) {
       const mount = `mkdir -p /var/lib/farlet && mount -t tmpfs -o size=${options.diskSize} tmpfs /var/lib/farlet`;
       await run(enter(['sh', '-c', mount]));
@@ -230,12 +240,19 @@ async function claimNumber(): Promise<number> {
 }
 
 /** Holds the host's network over its reboots. */
-async function startHolder(folder: string, number: number): Promise<Running> {
-  const holder = start('holder', ['unshare', '-n', 'sleep', 'infinity'], { logFile: `${folder}/holder.log` });
+async function startHolder(
+  folder: string,
+  { number, inUserNamespace }: { number: number; inUserNamespace: boolean },
+): Promise<Running> {
+  const apartFrom = inUserNamespace ? ['-U', '-n'] : ['-n'];
+  const holder = start('holder', ['unshare', ...apartFrom, 'sleep', 'infinity'], {
+    logFile: `${folder}/holder.log`,
+  });
   const apart = async (): Promise<boolean> =>
     (await outcome(['readlink', `/proc/${holder.pid}/ns/net`])).stdout !==
     (await outcome(['readlink', '/proc/self/ns/net'])).stdout;
   await eventually('a network of its own', apart);
+  if (inUserNamespace) mapUsers(holder.pid);
   await run(['ip', 'link', 'set', `farletp${number}`, 'netns', String(holder.pid)]);
   const within = (args: readonly string[]): Promise<string> =>
     run(['nsenter', '-t', String(holder.pid), '-n', 'ip', ...args]);
@@ -250,7 +267,11 @@ async function startHolder(folder: string, number: number): Promise<Running> {
 }
 
 /** The host's first process. Its mounts are private, so they go when it goes. */
-async function startInit(folder: string, of: { holder: number; boot: number }): Promise<Running> {
+async function startInit(
+  folder: string,
+  of: { holder: number; boot: number; inUserNamespace: boolean },
+): Promise<Running> {
+  const { inUserNamespace } = of;
   const disk = `${folder}/disk`;
   const script = `set -e
 mount --make-rprivate /
@@ -270,6 +291,7 @@ while :; do sleep 1000 & wait $!; done
     'nsenter',
     '-t',
     String(of.holder),
+    ...(inUserNamespace ? ['-U'] : []),
     '-n',
     'unshare',
     '-m',

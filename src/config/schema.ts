@@ -256,6 +256,12 @@ export const configSchema = z.strictObject({
     .array(z.string())
     .default([])
     .describe('sysctls beyond the safe ones that pods may set; * at the end stands for anything'),
+  sandboxedRuntimeHandlers: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      'runtime handlers whose pods have a kernel of their own, besides those of Kata and gVisor, which are known',
+    ),
   evictionHard: z
     .record(z.string(), z.string())
     .default({ ...defaultEvictionHard })

@@ -11,7 +11,7 @@ import type { Clock } from '../util/clock.ts';
 import { withDeadline } from '../util/abort.ts';
 import { execStatus, type ExecStatus } from './exec-status.ts';
 import type { ShellChannel } from './remote-agent.ts';
-import { encodeFrame, FrameReader, type FrameKind } from './websocket-frames.ts';
+import { encodeFrame, FrameReader, type FrameKind } from '../util/websocket-frames.ts';
 
 export interface ExecStream extends ShellChannel {
   /** how the process ended; what is not told within the stream is a failure */

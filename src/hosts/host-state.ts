@@ -1,5 +1,6 @@
 import type { StatusResponse__Output } from '../cri/generated/runtime/v1/StatusResponse.ts';
 import type { VersionResponse__Output } from '../cri/generated/runtime/v1/VersionResponse.ts';
+import { runtimeHandlers, type HandlerSettings } from './runtime-handlers.ts';
 import type { HostCondition, HostState, RuntimeInfo } from './runtime-host.ts';
 
 /** What one look at a runtime gave. Times are monotonic ms. */
@@ -56,17 +57,14 @@ function withoutError(state: HostState): HostState {
 export function observation(
   version: VersionResponse__Output,
   status: StatusResponse__Output,
+  of: { readonly settings: HandlerSettings | undefined; readonly sandboxed: readonly string[] },
 ): HostObservation {
   return {
     ok: true,
     runtime: {
       name: version.runtime_name,
       version: version.runtime_version,
-      handlers: status.runtime_handlers.map((handler) => ({
-        name: handler.name,
-        recursiveReadOnlyMounts: handler.features?.recursive_read_only_mounts ?? false,
-        userNamespaces: handler.features?.user_namespaces ?? false,
-      })),
+      handlers: runtimeHandlers(status.runtime_handlers, of.settings, of.sandboxed),
       supplementalGroupsPolicy: status.features?.supplemental_groups_policy ?? false,
     },
     runtimeReady: condition(status, 'RuntimeReady'),

@@ -35,7 +35,7 @@ function setUp() {
     connections: () => connections,
     files,
   } as unknown as HostLink;
-  const host = new Host({ link, cri: cri.client, clock, log: quietLog });
+  const host = new Host({ link, cri: cri.client, clock, log: quietLog, sandboxedHandlers: [] });
   const told: string[] = [];
   host.onChange(({ at }) => told.push(at));
   const life = new AbortController();

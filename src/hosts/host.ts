@@ -13,6 +13,7 @@ import {
   type HostObservation,
 } from './host-state.ts';
 import type { HostLink } from './link.ts';
+import { handlerSettings, type HandlerSettings } from './runtime-handlers.ts';
 import type { HostState, RuntimeHost, RuntimeInfo } from './runtime-host.ts';
 
 /** The kubelet's runtime check period. */
@@ -21,12 +22,16 @@ const STATUS_MS = 5_000;
 const RETRY_MS = 1_000;
 /** How often the host's clock is compared with ours, besides when the host comes back. */
 const CLOCK_MS = 300_000;
+/** How often a runtime that answers is asked for its configuration too: it is read when the runtime starts. */
+const SETTINGS_MS = 300_000;
 
 export interface HostOptions {
   readonly link: HostLink;
   readonly cri: CriClient;
   readonly clock: Clock;
   readonly log: Log;
+  /** handlers whose pods have a kernel of their own, besides those that are known to */
+  readonly sandboxedHandlers: readonly string[];
 }
 
 export class Host implements RuntimeHost {
@@ -39,6 +44,8 @@ export class Host implements RuntimeHost {
   #state: HostState = { at: 'connecting', error: undefined };
   #runtime: RuntimeInfo | undefined;
   #version: VersionResponse__Output | undefined;
+  #settings: { readonly at: number; readonly handlers: HandlerSettings | undefined } | undefined;
+  readonly #sandboxed: readonly string[];
   #lastGood: number;
   #failing = false;
   #connections: number | undefined;
@@ -51,6 +58,7 @@ export class Host implements RuntimeHost {
     this.cri = options.cri;
     this.#clock = options.clock;
     this.#log = options.log.child({ host: options.link.name });
+    this.#sandboxed = options.sandboxedHandlers;
     this.#lastGood = options.clock.monotonic();
   }
 
@@ -85,23 +93,30 @@ export class Host implements RuntimeHost {
   }
 
   async #look(signal: AbortSignal): Promise<HostObservation> {
+    const now = this.#clock.monotonic();
     const options = {
       signal,
-      timeoutMs: answerLimitMs(this.#state, { now: this.#clock.monotonic(), lastGood: this.#lastGood }),
+      timeoutMs: answerLimitMs(this.#state, { now, lastGood: this.#lastGood }),
     };
+    const verbose = this.#settings === undefined || now - this.#settings.at >= SETTINGS_MS;
     try {
       const [version, status, problem] = await Promise.all([
         this.#version ?? this.cri.version({}, options),
-        this.cri.status({}, options),
+        this.cri.status({ verbose }, options),
         this.link.problem?.({ signal }),
       ]);
       this.#version = version;
+      if (verbose) this.#settings = { at: now, handlers: handlerSettings(status.info.config) };
       if (problem !== undefined) return { ok: false, error: problem };
-      return observation(version, status);
+      return observation(version, status, {
+        settings: this.#settings?.handlers,
+        sandboxed: this.#sandboxed,
+      });
     } catch (error) {
       signal.throwIfAborted();
       // another runtime, or another version of it, may be there when it answers again
       this.#version = undefined;
+      this.#settings = undefined;
       return { ok: false, error: this.link.fault?.() ?? messageOf(error) };
     }
   }

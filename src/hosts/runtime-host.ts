@@ -6,6 +6,8 @@ export interface RuntimeHandlerInfo {
   readonly name: string;
   readonly recursiveReadOnlyMounts: boolean;
   readonly userNamespaces: boolean;
+  /** its pods run on a kernel of their own, apart from the host's: virtual machines, gVisor */
+  readonly ownKernel: boolean;
 }
 
 /** What the runtime said of itself (CRI Version and Status). */

@@ -5,8 +5,12 @@ import { urlTarget } from '../hosts/http.ts';
 import { findContainer } from '../model/containers.ts';
 import { kindOf, messageOf } from '../model/errors.ts';
 import type { HostApp } from '../host-app.ts';
-import type { StreamRequest } from '../server/backend.ts';
+import type { Pod } from '../model/kube.ts';
+import type { ObservedSandbox } from '../model/runtime-state.ts';
+import { dialError, hostPort } from '../probes/net-errors.ts';
+import type { Stream, StreamRequest, Target } from '../server/backend.ts';
 import { HttpFault } from '../server/http-fault.ts';
+import type { ForwardTarget } from '../server/port-forward/forwarded-port.ts';
 import { forwardedPorts, streamOptions } from '../server/stream-options.ts';
 import { findPod, findRunning, isMeant, noContainer } from './find.ts';
 
@@ -14,18 +18,16 @@ const DIAL_MS = 30_000;
 /** How long the runtime keeps an unused stream's token: a slot is free again by then. */
 const RETRY_AFTER_S = 60;
 
-export async function openStream(
-  app: HostApp,
-  request: StreamRequest,
-  signal: AbortSignal,
-): Promise<{ url: URL; dial: () => Promise<Duplex> }> {
+export async function openStream(app: HostApp, request: StreamRequest, signal: AbortSignal): Promise<Stream> {
+  const target = request.kind === 'portForward' ? ownKernelTarget(app, request) : undefined;
+  if (target !== undefined) return { by: 'farlet', target };
   let url: URL;
   try {
     url = new URL(await streamUrl(app, request, signal));
   } catch (error) {
     throw error instanceof HttpFault ? error : streamingFault(error);
   }
-  return { url, dial: () => dialUrl(app, url) };
+  return { by: 'runtime', url, dial: () => dialUrl(app, url) };
 }
 
 /** The runtime's refusal as HTTP (cri-streaming WriteError). */
@@ -90,13 +92,51 @@ async function portForwardUrl(
   signal: AbortSignal,
 ): Promise<string> {
   const port = isWebSocket ? forwardedPorts(query) : [];
+  const { sandbox } = runningPod(app, target);
+  return (await app.host.cri.portForward({ pod_sandbox_id: sandbox.id, port }, { signal })).url;
+}
+
+function runningPod(app: HostApp, target: Target): { pod: Pod; sandbox: ObservedSandbox; ip: string } {
   const pod = findPod(app, target);
   const { metadata } = pod;
   if (!isMeant(app, pod, target)) throw new HttpFault(404, 'pod not found');
-  const sandbox = app.cache.get(metadata.uid)?.sandboxes.find(({ ready }) => ready);
+  const state = app.cache.get(metadata.uid);
+  const sandbox = state?.sandboxes.find(({ ready }) => ready);
   if (sandbox === undefined)
     throw new HttpFault(500, `pod not found ("${metadata.name}_${metadata.namespace}")`);
-  return (await app.host.cri.portForward({ pod_sandbox_id: sandbox.id, port }, { signal })).url;
+  return { pod, sandbox, ip: state?.ips[0] ?? '' };
+}
+
+/**
+ * Of a pod with a kernel of its own. The runtime dials the loopback of the network namespace that it made for the pod, where
+ * nothing of the pod listens (kata-containers#10843); the pod's address leads into it.
+ */
+function ownKernelTarget(
+  app: HostApp,
+  { target, query, isWebSocket }: StreamRequest,
+): ForwardTarget | undefined {
+  // what is wrong with the request is told before what is wrong with the pod
+  if (isWebSocket) forwardedPorts(query);
+  const { pod, sandbox, ip } = runningPod(app, target);
+  const { runtimeHandler } = sandbox;
+  const handler = app.host.runtime()?.handlers.find(({ name }) => name === runtimeHandler);
+  if (handler?.ownKernel !== true) return undefined;
+  const { name } = pod.metadata;
+  return {
+    pod: name,
+    open: async (port, { signal }) => {
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(DIAL_MS)]);
+      try {
+        return await app.host.link.dial({ host: ip, port }, { signal: limit });
+      } catch (error) {
+        const why = dialError(hostPort(ip, port), error);
+        throw new Error(
+          `${why}; with runtime handler ${runtimeHandler} only what listens on the pod's address can be reached, not what listens on its loopback`,
+          { cause: error },
+        );
+      }
+    },
+  };
 }
 
 /** The URL's host is the runtime's own view: it is dialed from its host, unless the link knows better. */

@@ -52,6 +52,7 @@ export function mergeRuntimes(all: readonly RuntimeInfo[]): RuntimeInfo | undefi
         name,
         recursiveReadOnlyMounts: having.every((each) => each.recursiveReadOnlyMounts),
         userNamespaces: having.every((each) => each.userNamespaces),
+        ownKernel: having.some((each) => each.ownKernel),
       };
     }),
   };

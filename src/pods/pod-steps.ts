@@ -14,6 +14,7 @@ import type { Log } from '../model/log.ts';
 import { podRef, podReference, type PodRef } from '../model/pod-ref.ts';
 import { isStaticPod } from '../model/pod-source.ts';
 import type { KillOrder } from '../model/pod-update.ts';
+import { handlerRefusal } from '../model/runtime-handler.ts';
 import type { SyncOutcome } from '../model/sync-outcome.ts';
 import { emptyRuntimeState, type ObservedSandbox, type PodRuntimeState } from '../model/runtime-state.ts';
 import { computeActions, isIdle } from '../runtime/compute-actions.ts';
@@ -38,6 +39,7 @@ export interface PodStepsOptions {
   readonly log: Log;
   readonly events: EventRecorder;
   readonly host: {
+    readonly name: string;
     state(): HostState;
     runtime(): Pick<RuntimeInfo, 'name' | 'handlers'> | undefined;
   };
@@ -144,6 +146,8 @@ export class PodSteps {
     );
     if (idle) return { kind: 'settled', ...this.#nextLook(pod, deadline) };
     const handler = await this.#runtimeHandler(pod);
+    const refused = actions.createSandbox ? this.#refusal(pod, state, handler) : undefined;
+    if (refused !== undefined) return { kind: 'terminal', order: { status: refused } };
     const starts = actions.start.length + actions.startInit.length + actions.startEphemeral.length > 0;
     const result = await this.#options.runtime.syncPod(
       {
@@ -369,6 +373,17 @@ export class PodSteps {
       `Failed to create pod sandbox: ${text}`,
     );
     return Promise.reject(new FarletError('not-found', text));
+  }
+
+  /** What admission refuses it could not refuse yet if the pod's RuntimeClass came later than the pod. */
+  #refusal(pod: Pod, state: PodRuntimeState, handler: string): KillOrder['status'] {
+    const { host, events } = this.#options;
+    if (state.sandboxes.length > 0) return undefined;
+    const handlers = host.runtime()?.handlers ?? [];
+    const why = handlerRefusal(pod, handler, { host: host.name, handlers });
+    if (why === undefined) return undefined;
+    events.event(podReference(pod), 'Warning', why.reason, why.message);
+    return { phase: 'Failed', reason: why.reason, message: `Pod was rejected: ${why.message}` };
   }
 
   #nextLook(pod: Pod, deadline: number | undefined): { againInMs?: number } {

@@ -1,5 +1,6 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { HealthCheck } from './health-checks.ts';
+import type { ForwardTarget } from './port-forward/forwarded-port.ts';
 
 export interface Identity {
   readonly user: string;
@@ -30,6 +31,11 @@ export type HostLog =
   | { readonly type: 'folder'; readonly entries: readonly { name: string; isFolder: boolean }[] }
   | { readonly type: 'file'; readonly size: number; readonly modified: number; readonly content: Readable };
 
+/** Who serves a stream: the runtime at this URL, or for port-forward farlet itself, with connections to the pod. */
+export type Stream =
+  | { readonly by: 'runtime'; readonly url: URL; readonly dial: () => Promise<Duplex> }
+  | { readonly by: 'farlet'; readonly target: ForwardTarget };
+
 interface Life {
   readonly signal: AbortSignal;
 }
@@ -52,6 +58,5 @@ export interface Backend {
   checkpoint(target: Target, query: URLSearchParams, options: Life): Promise<string>;
   /** `path` is relative to /var/log, without dot segments; undefined where nothing is. */
   hostLog(path: string, options: Life): Promise<HostLog | undefined>;
-  /** Where the runtime serves the stream, and a connection to it. */
-  stream(request: StreamRequest, options: Life): Promise<{ url: URL; dial: () => Promise<Duplex> }>;
+  stream(request: StreamRequest, options: Life): Promise<Stream>;
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../util/clock.ts';
 import type { Backend } from './backend.ts';
 import { denial } from './denial.ts';
 import { HttpFault } from './http-fault.ts';
+import { servePortForward } from './port-forward/serve-port-forward.ts';
 import { pathOf, queryOf, streamTarget } from './request-target.ts';
 import { TEXT } from './rest-service.ts';
 import { addRoutes } from './routes.ts';
@@ -100,14 +101,18 @@ async function upgrade(
     life.abort(new Error('the client has gone'));
   });
   const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
-  const { url: target, dial } = await backend.stream(
+  const stream = await backend.stream(
     { ...found, query: queryOf(url), isWebSocket },
     { signal: life.signal },
   );
-  const socket = await dial();
+  if (stream.by === 'farlet') {
+    await servePortForward(request, { client, head }, { target: stream.target, clock, log });
+    return;
+  }
+  const socket = await stream.dial();
   if (life.signal.aborted) {
     socket.destroy();
     return;
   }
-  proxyUpgrade(request, { client, head }, { socket, url: target, clock });
+  proxyUpgrade(request, { client, head }, { socket, url: stream.url, clock });
 }

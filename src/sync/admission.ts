@@ -3,13 +3,14 @@
  * checks among them (pkg/scheduler/eventhandlers.go AdmissionCheck, pkg/kubelet/lifecycle/predicate.go). Pure.
  */
 import { isCritical } from '../model/critical-pod.ts';
-import type { Pod, Taint } from '../model/kube.ts';
+import type { Pod, RuntimeClass, Taint } from '../model/kube.ts';
 import type { NodeInfo } from '../model/node-info.ts';
 import { isStaticPod } from '../model/pod-source.ts';
 import { matchesNode } from './admit-affinity.ts';
 import {
   refusedAppArmor,
   refusedFeature,
+  refusedHandler,
   refusedForSystem,
   refusedGroupsPolicy,
   type HostFeatures,
@@ -29,6 +30,7 @@ export interface AdmissionInput {
   /** pods that hold resources of the node */
   readonly active: readonly Pod[];
   readonly host: HostFeatures;
+  readonly runtimeClass: (name: string) => Pick<RuntimeClass, 'handler'> | undefined;
   readonly allowedUnsafeSysctls: readonly string[];
   /** the node's labels were read just now: a pod that does not match them is refused for good */
   readonly nodeIsFresh: boolean;
@@ -47,7 +49,7 @@ export function admitPod(input: AdmissionInput): AdmissionVerdict {
   if (before !== undefined) return refusal(before);
   const general = generalVerdict(input);
   if (general.admitted !== true) return general;
-  const after = refusedAppArmor(pod, host) ?? refusedFeature(pod);
+  const after = refusedHandler(pod, input) ?? refusedAppArmor(pod, host) ?? refusedFeature(pod);
   return after === undefined ? general : refusal(after);
 }
 

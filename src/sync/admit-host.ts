@@ -1,12 +1,16 @@
 /** What a pod asks of its host's system and runtime beyond resources (pkg/kubelet/lifecycle, security/apparmor). Pure. */
 import { podContainers } from '../model/containers.ts';
-import type { Pod } from '../model/kube.ts';
+import type { Pod, RuntimeClass } from '../model/kube.ts';
+import { handlerRefusal, type PodHandler } from '../model/runtime-handler.ts';
 import { refused, type Refusal } from './refusal.ts';
 
 /** What the host can do, as far as admission depends on it. */
 export interface HostFeatures {
   readonly appArmor: boolean;
   readonly supplementalGroupsPolicy: boolean;
+  readonly name: string;
+  /** of its runtime; empty where it doesn't tell */
+  readonly handlers: readonly PodHandler[];
 }
 
 export function refusedForSystem(pod: Pod): Refusal | undefined {
@@ -42,6 +46,28 @@ export function refusedAppArmor(pod: Pod, host: HostFeatures): Refusal | undefin
   return profiles.some((profile) => profile !== undefined && profile.type !== 'Unconfined')
     ? refused('AppArmor', 'Cannot enforce AppArmor: AppArmor is not enabled on the host')
     : undefined;
+}
+
+/**
+ * Only pods that have not begun are asked. A class that is not known yet says nothing: the pod is asked again when its
+ * sandbox is to be made.
+ */
+export function refusedHandler(
+  pod: Pod,
+  {
+    host,
+    runtimeClass,
+  }: {
+    readonly host: HostFeatures;
+    readonly runtimeClass: (name: string) => Pick<RuntimeClass, 'handler'> | undefined;
+  },
+): Refusal | undefined {
+  if (pod.status?.phase !== 'Pending') return undefined;
+  const name = pod.spec.runtimeClassName ?? '';
+  const handler = name === '' ? '' : runtimeClass(name)?.handler;
+  return handler === undefined
+    ? undefined
+    : handlerRefusal(pod, handler, { host: host.name, handlers: host.handlers });
 }
 
 /** What farlet can't do is refused rather than left out; so is what the node does not declare (declaredFeaturesAdmitHandler). */

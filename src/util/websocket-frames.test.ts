@@ -30,6 +30,24 @@ describe('frames to a server', () => {
     });
 });
 
+describe('frames of a client, read by a server', () => {
+  it('are as in the examples of RFC 6455, 5.7', () => {
+    const reader = new FrameReader({ from: 'client' });
+    const bytes = Buffer.from('818537fa213d7f9f4d5158', 'hex');
+    assert.deepEqual(reader.take(bytes.subarray(0, 5)), []);
+    assert.deepEqual(
+      reader.take(bytes.subarray(5)).map(({ kind, data }) => `${kind} ${data.toString()}`),
+      ['text Hello'],
+    );
+    assert.throws(() => reader.take(served(0x82, Buffer.from('x'))), /not as a client sends them/);
+  });
+
+  it('are answered without a mask', () => {
+    const frame = encodeFrame({ kind: 'text', data: Buffer.from('Hello') }, undefined);
+    assert.equal(frame.toString('hex'), '810548656c6c6f');
+  });
+});
+
 describe('frames from a server', () => {
   it('are read however they are cut', () => {
     const one = Buffer.from('one');

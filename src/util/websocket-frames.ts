@@ -1,4 +1,4 @@
-/** WebSocket's frames (RFC 6455, section 5), as a client writes and reads them. Pure. */
+/** WebSocket's frames (RFC 6455, section 5), as either end writes and reads them. Pure. */
 
 export type FrameKind = 'text' | 'binary' | 'close' | 'ping' | 'pong';
 
@@ -15,27 +15,42 @@ const MASKED = 0x80;
 /** More than any runtime sends at once. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
-/** One frame that is a whole message. `mask` is four random bytes. */
-export function encodeFrame({ kind, data }: WebSocketMessage, mask: Buffer): Buffer {
+/** One frame that is a whole message. `mask` is four random bytes; a server's frames have none. */
+export function encodeFrame({ kind, data }: WebSocketMessage, mask: Buffer | undefined): Buffer {
   const { length } = data;
   const extra = length < 126 ? 0 : length < 65_536 ? 2 : 8;
-  const frame = Buffer.alloc(2 + extra + 4 + length);
+  const start = 2 + extra + (mask?.length ?? 0);
+  const frame = Buffer.alloc(start + length);
   frame[0] = FIN | opcodes[kind];
-  frame[1] = MASKED | (extra === 0 ? length : extra === 2 ? 126 : 127);
+  frame[1] = (mask === undefined ? 0 : MASKED) | (extra === 0 ? length : extra === 2 ? 126 : 127);
   if (extra === 2) frame.writeUInt16BE(length, 2);
   if (extra === 8) frame.writeBigUInt64BE(BigInt(length), 2);
+  if (mask === undefined) {
+    data.copy(frame, start);
+    return frame;
+  }
   mask.copy(frame, 2 + extra);
-  const start = 2 + extra + 4;
-  for (let at = 0; at < length; at += 1) frame[start + at] = (data[at] ?? 0) ^ (mask[at & 3] ?? 0);
+  masked(data, mask).copy(frame, start);
   return frame;
 }
 
-/** Puts messages together from what arrives. Throws on what no server may send. */
+/** Masking and its reverse. */
+function masked(data: Buffer, mask: Buffer): Buffer {
+  return Buffer.from(data.map((byte, at) => byte ^ (mask[at & 3] ?? 0)));
+}
+
+/** Puts messages together from what arrives. Throws on what the other end may not send. */
 export class FrameReader {
+  readonly #from: 'server' | 'client';
   #buffered: Buffer = Buffer.alloc(0);
   #parts: Buffer[] = [];
   #size = 0;
   #kind: FrameKind | undefined;
+
+  /** `from`: whose frames they are; a client masks its own */
+  constructor({ from }: { readonly from: 'server' | 'client' } = { from: 'server' }) {
+    this.#from = from;
+  }
 
   take(chunk: Buffer): WebSocketMessage[] {
     this.#buffered = this.#buffered.length === 0 ? chunk : Buffer.concat([this.#buffered, chunk]);
@@ -51,17 +66,21 @@ export class FrameReader {
     const bytes = this.#buffered;
     const [first, second] = bytes;
     if (first === undefined || second === undefined) return undefined;
-    if ((first & 0x70) !== 0 || (second & MASKED) !== 0)
-      throw new Error('a frame is not as a server sends them');
+    const isMasked = (second & MASKED) !== 0;
+    if ((first & 0x70) !== 0 || isMasked !== (this.#from === 'client'))
+      throw new Error(`a frame is not as a ${this.#from} sends them`);
     const short = second & 0x7f;
-    const start = 2 + (short === 126 ? 2 : short === 127 ? 8 : 0);
+    const maskAt = 2 + (short === 126 ? 2 : short === 127 ? 8 : 0);
+    const start = maskAt + (isMasked ? 4 : 0);
     if (bytes.length < start) return undefined;
     const length =
       short === 126 ? bytes.readUInt16BE(2) : short === 127 ? Number(bytes.readBigUInt64BE(2)) : short;
     if (length + this.#size > MAX_MESSAGE_BYTES) throw new Error(`a message of ${String(length)} bytes`);
     if (bytes.length < start + length) return undefined;
     this.#buffered = bytes.subarray(start + length);
-    return { final: (first & FIN) !== 0, opcode: first & 0x0f, data: bytes.subarray(start, start + length) };
+    const payload = bytes.subarray(start, start + length);
+    const data = isMasked ? masked(payload, bytes.subarray(maskAt, start)) : payload;
+    return { final: (first & FIN) !== 0, opcode: first & 0x0f, data };
   }
 
   #join({

@@ -1,0 +1,127 @@
+/** Port-forward that farlet serves itself, for pods whose loopback their host's network does not show (ADR 12). */
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Log } from '../../model/log.ts';
+import type { Clock } from '../../util/clock.ts';
+import { HttpFault } from '../http-fault.ts';
+import { queryOf } from '../request-target.ts';
+import { forwardedPorts } from '../stream-options.ts';
+import type { ForwardTarget } from './forwarded-port.ts';
+import { SpdyForwarding } from './spdy-forwarding.ts';
+import { WebSocketForwarding } from './websocket-forwarding.ts';
+
+const SPDY_PROTOCOL = 'portforward.k8s.io';
+const BINARY = 'v4.channel.k8s.io';
+const BASE64 = 'v4.base64.channel.k8s.io';
+/** RFC 6455, section 1.3 */
+const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+/** No byte in either direction for so long ends a connection (the kubelet's streamingConnectionIdleTimeout). */
+const IDLE_MS = 4 * 3_600_000;
+
+/**
+ * Resolves when the client has gone, or what it sends can't be understood, which is logged. Rejects with HttpFault for a
+ * handshake that is none, before anything is sent.
+ */
+export async function servePortForward(
+  request: IncomingMessage,
+  { client, head }: { client: Duplex; head: Buffer },
+  { target, clock, log }: { target: ForwardTarget; clock: Pick<Clock, 'after'>; log: Pick<Log, 'warn'> },
+): Promise<void> {
+  const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
+  const agreed = isWebSocket ? webSocketHandshake(request) : spdyHandshake(request);
+  const ports = isWebSocket ? forwardedPorts(queryOf(request.url ?? '')) : [];
+  client.write(['HTTP/1.1 101 Switching Protocols', ...agreed.lines, '', ''].join('\r\n'));
+  const endIdle = endWhenIdle(client, clock);
+  try {
+    if (isWebSocket)
+      await new WebSocketForwarding({ client, target, ports, isText: agreed.protocol === BASE64 }).run(head);
+    else await new SpdyForwarding({ client, target, clock }).run(head);
+  } catch (error) {
+    if (!client.destroyed || !isCutOff(error))
+      log.warn({ err: error, pod: target.pod }, 'port-forward ended');
+  } finally {
+    endIdle();
+    client.destroy();
+  }
+}
+
+/** The client's connection broke, as connections do. */
+function isCutOff(error: unknown): boolean {
+  const codes = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'];
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}
+
+interface Agreed {
+  readonly protocol: string;
+  readonly lines: readonly string[];
+}
+
+function spdyHandshake({ headers }: IncomingMessage): Agreed {
+  if (headers.upgrade?.toLowerCase() !== 'spdy/3.1')
+    throw new HttpFault(400, `unable to upgrade: port-forward speaks SPDY/3.1 and websocket`);
+  const offered = list(headers['x-stream-protocol-version']);
+  if (offered.length > 0 && !offered.includes(SPDY_PROTOCOL))
+    throw new HttpFault(
+      403,
+      `unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${SPDY_PROTOCOL}]`,
+    );
+  const named = offered.length === 0 ? [] : [`X-Stream-Protocol-Version: ${SPDY_PROTOCOL}`];
+  return { protocol: SPDY_PROTOCOL, lines: ['Connection: Upgrade', 'Upgrade: SPDY/3.1', ...named] };
+}
+
+function webSocketHandshake({ headers }: IncomingMessage): Agreed {
+  const key = headers['sec-websocket-key'];
+  if (key === undefined || headers['sec-websocket-version'] !== '13')
+    throw new HttpFault(400, 'unable to upgrade websocket connection: not a handshake of version 13');
+  const offered = list(headers['sec-websocket-protocol']);
+  const protocol = offered.length === 0 ? '' : offered.find((each) => each === BINARY || each === BASE64);
+  if (protocol === undefined)
+    throw new HttpFault(
+      403,
+      `unable to upgrade websocket connection: client supports [${offered.join(' ')}], server accepts [${BINARY} ${BASE64}]`,
+    );
+  const accept = createHash('sha1')
+    .update(key + WEBSOCKET_GUID)
+    .digest('base64');
+  return {
+    protocol,
+    lines: [
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      `Sec-WebSocket-Accept: ${accept}`,
+      ...(protocol === '' ? [] : [`Sec-WebSocket-Protocol: ${protocol}`]),
+    ],
+  };
+}
+
+function list(header: string | string[] | undefined): string[] {
+  return [header ?? []]
+    .flat()
+    .flatMap((each) => each.split(','))
+    .map((each) => each.trim())
+    .filter((each) => each !== '');
+}
+
+/** Returns the way to stop looking. */
+function endWhenIdle(client: Duplex, clock: Pick<Clock, 'after'>): () => void {
+  let seen = -1;
+  let cancel: () => void = () => undefined;
+  const moved = (): number =>
+    'bytesRead' in client && 'bytesWritten' in client
+      ? Number(client.bytesRead) + Number(client.bytesWritten)
+      : NaN;
+  const look = (): void => {
+    const now = moved();
+    if (now === seen) {
+      client.destroy();
+      return;
+    }
+    seen = now;
+    cancel = clock.after(IDLE_MS, look);
+  };
+  look();
+  return () => {
+    cancel();
+  };
+}
