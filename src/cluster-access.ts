@@ -53,7 +53,7 @@ export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess
       ...shared,
       signal,
       merge: mergePodStatus,
-    illegal: illegalTransition,
+      illegal: illegalTransition,
       onWritten: (seconds) => {
         metrics.kubelet_pod_status_sync_duration_seconds.observe(seconds);
       },

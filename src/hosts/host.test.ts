@@ -12,6 +12,7 @@ const status = {
   status: { conditions: ['RuntimeReady', 'NetworkReady'].map((type) => ({ type, status: true })) },
   runtime_handlers: [],
   features: null,
+  info: {},
 };
 
 type Answer = (timeoutMs: number) => Promise<object>;
