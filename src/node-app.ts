@@ -16,7 +16,7 @@ import { effectiveEvictionHard } from './node-managers.ts';
 import { buildPool, type NodePool } from './node-pool.ts';
 import { NodeSources } from './node-sources.ts';
 import { showVolumeTotals } from './node-volumes.ts';
-import { hostLabels, poolLabels } from './pool/host-labels.ts';
+import { hostLabels, poolLabels } from './model/host-labels.ts';
 import { staticOwner } from './sources/static-owner.ts';
 import { loggedEvents } from './telemetry/logged-events.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';

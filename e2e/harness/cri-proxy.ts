@@ -56,6 +56,8 @@ export async function startCriProxy(options: {
   upstream: string;
   wanted: (call: string) => boolean;
   onCall: (call: ProxiedCall) => void;
+  /** Waited for before a unary call is passed on; one that is cancelled meanwhile never gets there. */
+  hold?: (call: string) => Promise<unknown>;
 }): Promise<CriProxy> {
   rmSync(options.socket, { force: true });
   const server = new Server(channel);
@@ -73,10 +75,17 @@ export async function startCriProxy(options: {
       if (method.responseStream) handlers[name] = passStream(client, method.path);
       else {
         const decoder = new Decoder(method, numericMethods[name] ?? method);
-        handlers[name] = passUnary(client, method.path, (request, ended) => {
+        const pass = passUnary(client, method.path, (request, ended) => {
           count += 1;
           if (options.wanted(name)) options.onCall({ call: name, ...decoder.decode(request, ended) });
         });
+        handlers[name] = (call: UnaryCall, reply: sendUnaryData<Buffer>): void => {
+          const go = (): void => {
+            if (!call.cancelled) pass(call, reply);
+          };
+          if (options.hold === undefined) go();
+          else void options.hold(name).then(go, go);
+        };
       }
     }
     server.addService(definition, handlers);
@@ -127,8 +136,10 @@ function asBytes(method: AnyMethod): Bytes {
 
 type Ended = { readonly answer: Buffer } | { readonly error: { code: number; message: string } };
 
+type UnaryCall = ServerUnaryCall<Buffer, Buffer>;
+
 function passUnary(client: Client, path: string, told: (request: Buffer, ended: Ended) => void) {
-  return (call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>): void => {
+  return (call: UnaryCall, reply: sendUnaryData<Buffer>): void => {
     const same = (bytes: Buffer): Buffer => bytes;
     const ended = (error: ServiceError | null, answer?: Buffer): void => {
       if (error === null) {

@@ -3,6 +3,7 @@ import type { HostFacts } from '../hosts/facts.ts';
 import { isNotFound, kindOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import { heldRequest } from '../model/held-request.ts';
+import { isHostName } from '../model/host-labels.ts';
 import type { KubeNode, NodeStatus, ObjectReference, Pod } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import type { NodeInfo } from '../model/node-info.ts';
@@ -27,6 +28,7 @@ import {
 import type { NodeView } from './node-view.ts';
 import {
   heldResources,
+  labelsOf,
   lostHosts,
   mergeImages,
   mergeRuntimes,
@@ -242,8 +244,12 @@ export class VirtualNode {
       if (kindOf(error) !== 'already-exists' && kindOf(error) !== 'forbidden') throw error;
     }
     const existing = await client.get<KubeNode>(paths.node(identity.name), { signal });
-    const labels = defaultLabels(identity, wanted.status?.nodeInfo?.architecture ?? '');
-    const stale = Object.entries(labels).some(([key, value]) => existing.metadata.labels?.[key] !== value);
+    const now = existing.metadata.labels ?? {};
+    const own = defaultLabels(identity, wanted.status?.nodeInfo?.architecture ?? '');
+    // pods would be sent here for hosts that are not the node's any more
+    const gone = Object.keys(now).filter((key) => isHostName(key) && !(key in own));
+    const labels = { ...own, ...Object.fromEntries(gone.map((key) => [key, null])) };
+    const stale = gone.length > 0 || Object.entries(own).some(([key, value]) => now[key] !== value);
     this.#node = stale
       ? await client.patch<KubeNode>(
           paths.node(identity.name),
@@ -405,7 +411,7 @@ export class VirtualNode {
     return {
       name: identity.name,
       ips: [identity.ip],
-      labels: { ...node?.metadata.labels, ...host.labels },
+      labels: labelsOf(host, { node: node?.metadata.labels, pool: identity.hostLabels }),
       capacity: capacity ?? {},
       allocatable: allocatable ?? {},
       hugePageSizes: [...(facts?.hugePages.keys() ?? [])].map((kib) =>

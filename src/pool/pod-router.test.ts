@@ -4,7 +4,7 @@ import { KubeError } from '../model/errors.ts';
 import type { Pod } from '../model/kube.ts';
 import type { PodChange } from '../model/pod-update.ts';
 import { FakeClock, pod, quietLog, settle } from '../testing/fixtures.ts';
-import { hostKey } from './host-labels.ts';
+import { hostKey } from '../model/host-labels.ts';
 import { PodRouter, type PodRouterOptions, type PoolHost } from './pod-router.ts';
 
 interface Pool {

@@ -16,7 +16,7 @@ import type { Refusal } from '../sync/refusal.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import { Lane } from '../util/lane.ts';
-import { hostKey } from './host-labels.ts';
+import { hostKey } from '../model/host-labels.ts';
 import { placePod, type HostCandidate, type Placement } from './placement.ts';
 
 /** A host of the pool as pods are led to it. */
