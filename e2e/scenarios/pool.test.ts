@@ -466,8 +466,10 @@ describe('a node of several hosts', { concurrency: 1 }, () => {
     await pods.createPod('avoids');
     await pods.waitReady('avoids');
     assert.equal(await hostOf('avoids'), 'near');
-    await pods.wait('an eviction to be refused', () =>
-      Promise.resolve(/pod could not be moved off its host.*disruption budget/.test(farlet.log(200))),
+    await pods.waitEvent(
+      (await listed('app=moves'))[0]?.metadata.name ?? '',
+      'HostEvictionFailed',
+      /could not be moved off its host far: Cannot evict pod as it would violate the pod's disruption budget/,
     );
     assert.deepEqual(await identities(await listed('app=moves')), before);
     await pods.kubectl(['delete', 'pdb', 'keep']);
