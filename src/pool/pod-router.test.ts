@@ -133,6 +133,34 @@ describe('PodRouter', () => {
     assert.deepEqual(delivered, ['b: add p b']);
   });
 
+  it('tries again to refuse a pod when the Node could not be read', async () => {
+    const elsewhere = { reason: 'NodeAffinity', message: 'labels' };
+    let reads = 0;
+    const { router, refused } = pool(['a', 'b'], {
+      hosts: ['a', 'b'].map((name) => ({
+        name,
+        silent: () => undefined,
+        holds: () => false,
+        candidate: () => ({
+          draining: false,
+          hasHandler: true,
+          refusal: elsewhere,
+          preempts: false,
+          allocatable: {},
+          images: new Set(),
+        }),
+        deliver: () => undefined,
+      })),
+      refreshNode: () => (++reads === 1 ? Promise.reject(new Error('no answer')) : Promise.resolve()),
+    });
+    router.apply([add(named('p'))]);
+    await settle();
+    assert.deepEqual(refused, []);
+    router.retry();
+    await settle();
+    assert.deepEqual(refused, ['p NodeAffinity']);
+  });
+
   it('lets a pod that was never placed go through any host', () => {
     const { router, delivered, silent } = pool(['a', 'b']);
     silent.add('a').add('b');
