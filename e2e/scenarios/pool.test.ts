@@ -8,7 +8,7 @@ import { startCriProxy } from '../harness/cri-proxy.ts';
 import { poolHost, type Farlet } from '../harness/farlet.ts';
 import { useNamespace, type EventJson, type PodJson } from '../harness/namespace.ts';
 import { deployment, shell, SLEEP } from '../harness/pods.ts';
-import { freePorts, start } from '../harness/processes.ts';
+import { freePorts, outcome, start } from '../harness/processes.ts';
 import { useWorld } from '../harness/world.ts';
 
 const world = useWorld({
@@ -186,6 +186,22 @@ describe('a node of several hosts', { concurrency: 1 }, () => {
     assert.equal(metadata.labels[HOST], undefined);
   });
 
+  it('is looked at by farlet check: every host, and what pools must be allowed', async () => {
+    const { code, stdout } = await outcome([
+      process.execPath,
+      'dist/main.js',
+      'check',
+      '--config',
+      farlet.configFile,
+      '--kubeconfig',
+      world.plane.kubeconfig,
+    ]);
+    assert.equal(code, 0, stdout);
+    for (const what of ['pool/near runtime', 'pool/far runtime', 'may patch pods', 'may watch nodes'])
+      assert.match(stdout, new RegExp(`^ok {4}${what} `, 'm'));
+    assert.match(stdout, /^ok {4}may create pods\/eviction +yes$/m);
+  });
+
   it('stores where a pod goes before the runtime hears of it, and keeps to that when it is killed in between', async () => {
     const { resolve: open, promise } = Promise.withResolvers<undefined>();
     const before = [await pod('early')];
@@ -350,6 +366,28 @@ describe('a node of several hosts', { concurrency: 1 }, () => {
     await assertNoneTwice([await pod('early'), await pod('stays'), await pod('patient')]);
     assert.deepEqual((await node()).status.allocatable, allocatable);
     await pods.kubectl(['delete', 'pod', 'newcomer', 'patient']);
+  });
+
+  it('starts while a host is away: the others work, and it joins them when it is back', async () => {
+    const same = await identities([await pod('early'), await pod('stays')]);
+    await farlet.stop();
+    await world.host('near').kill();
+    farlet.start();
+    await pods.createPod('meanwhile');
+    await pods.waitReady('meanwhile');
+    assert.equal(await hostOf('meanwhile'), 'far');
+    assert.equal((await condition('Ready'))?.status, 'True');
+    assert.match((await condition('farlet.dev/HostsReady'))?.message ?? '', /^host near: /);
+    await world.host('near').start();
+    await pods.wait(
+      'both hosts to be ready',
+      async () => (await condition('farlet.dev/HostsReady'))?.status === 'True',
+    );
+    await pods.createPod('afterwards', { nodeSelector: { [HOST]: 'near' } });
+    await pods.waitReady('afterwards');
+    assert.deepEqual(await identities([await pod('early'), await pod('stays')]), same);
+    await assertNoneTwice([await pod('early'), await pod('stays')]);
+    await pods.kubectl(['delete', 'pod', 'meanwhile', 'afterwards']);
   });
 
   it('has the pods of a host that is lost for long replaced on another, and clears up when it is back', async () => {
