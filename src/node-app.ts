@@ -9,14 +9,16 @@ import { openLink } from './hosts/open-link.ts';
 import type { KubeConnection } from './kube/connect.ts';
 import { Events } from './kube/events.ts';
 import type { Log } from './model/log.ts';
+import { isTerminalPhase } from './model/phase.ts';
 import { isStaticPod } from './model/pod-source.ts';
 import { NodeHost } from './node/node-host.ts';
+import { NodeHosts } from './node/node-hosts.ts';
 import { VirtualNode } from './node/virtual-node.ts';
 import { effectiveEvictionHard } from './node-managers.ts';
 import { buildPool, type NodePool } from './node-pool.ts';
 import { NodeSources } from './node-sources.ts';
 import { showVolumeTotals } from './node-volumes.ts';
-import { hostLabels, poolLabels } from './pool/host-labels.ts';
+import { hostLabels, poolLabels } from './model/host-labels.ts';
 import { staticOwner } from './sources/static-owner.ts';
 import { loggedEvents } from './telemetry/logged-events.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -111,11 +113,17 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       log,
     });
   });
+  const self = identity(options);
   const virtualNode: VirtualNode = new VirtualNode({
-    identity: identity(options),
-    hosts: nodeHosts,
-    isDraining: (host) => pool.isDraining(host),
-    podsOn: (host) => pool.router.podsOf(host),
+    identity: self,
+    hosts: new NodeHosts({
+      identity: self,
+      hosts: nodeHosts,
+      isDraining: (host) => pool.isDraining(host),
+      podsOn: (host) => pool.router.podsOf(host).filter(({ status }) => !isTerminalPhase(status?.phase)),
+      clock,
+      log,
+    }),
     client: cluster === undefined ? undefined : kube,
     clock,
     log,

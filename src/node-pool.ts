@@ -13,7 +13,7 @@ import { podReference } from './model/pod-ref.ts';
 import type { NodeHost } from './node/node-host.ts';
 import type { VirtualNode } from './node/virtual-node.ts';
 import { rejectedStatus } from './pods/merge-status.ts';
-import { drainedHosts, hostKey } from './pool/host-labels.ts';
+import { drainedHosts, hostKey } from './model/host-labels.ts';
 import { HostKeeper } from './pool/host-keeper.ts';
 import type { HostCandidate } from './pool/placement.ts';
 import { PodRouter, type PoolHost } from './pool/pod-router.ts';

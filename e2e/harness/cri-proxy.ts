@@ -66,6 +66,8 @@ export async function startCriProxy(options: {
   onCall: (call: ProxiedCall) => void;
   /** changes every answer and streamed event; default: they go through as bytes */
   alter?: (message: object) => object;
+  /** Waited for before a unary call is passed on; one that is cancelled meanwhile never gets there. */
+  hold?: (call: string) => Promise<unknown>;
 }): Promise<CriProxy> {
   const { listener } = options;
   const removeSocket = (): void => {
@@ -94,7 +96,14 @@ export async function startCriProxy(options: {
           count += 1;
           if (options.wanted(name)) options.onCall({ call: name, ...decoder.decode(request, ended) });
         };
-        handlers[name] = passUnary(client, method.path, { told, altered });
+        const pass = passUnary(client, method.path, { told, altered });
+        handlers[name] = (call: UnaryCall, reply: sendUnaryData<Buffer>): void => {
+          const go = (): void => {
+            if (!call.cancelled) pass(call, reply);
+          };
+          if (options.hold === undefined) go();
+          else void options.hold(name).then(go, go);
+        };
       }
     }
     server.addService(definition, handlers);
@@ -152,13 +161,15 @@ function asBytes(method: AnyMethod): Bytes {
 
 type Ended = { readonly answer: Buffer } | { readonly error: { code: number; message: string } };
 
+type UnaryCall = ServerUnaryCall<Buffer, Buffer>;
+
 interface Passing {
   readonly told: (request: Buffer, ended: Ended) => void;
   readonly altered: (answer: Buffer) => Buffer;
 }
 
 function passUnary(client: Client, path: string, { told, altered }: Passing) {
-  return (call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>): void => {
+  return (call: UnaryCall, reply: sendUnaryData<Buffer>): void => {
     const same = (bytes: Buffer): Buffer => bytes;
     const ended = (error: ServiceError | null, answer?: Buffer): void => {
       if (error === null) {

@@ -110,6 +110,11 @@ export async function startFarlet(options: FarletOptions): Promise<Farlet> {
   return farlet;
 }
 
+/** A host as a node of several names it in the configuration. */
+export function poolHost(host: FarletHost): Record<string, unknown> {
+  return { name: host.name, endpoint: host.endpoint, ...access(host) };
+}
+
 function access({ endpoint, ssh, tls }: FarletHost): Record<string, unknown> {
   return endpoint.startsWith('tcp:') ? { tls, helperImage: 'localhost/busybox:1' } : { ssh };
 }

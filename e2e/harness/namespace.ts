@@ -1,5 +1,6 @@
 /** A namespace of its own on one node, for the scenarios of one describe block. */
 import { before } from 'node:test';
+import type { TestHost } from './host.ts';
 import { shell } from './pods.ts';
 import { eventually, tail, type Outcome } from './processes.ts';
 import type { World } from './world.ts';
@@ -170,6 +171,12 @@ function makeNamespace(world: World, { name, node }: { name: string; node: strin
   return namespace;
 }
 
+/** Of the host that has the node's name; of all, if none has: then several are behind it. */
+function hostLog({ nodes }: World, node: string): (host: TestHost) => string[] {
+  return ({ name, logFile }) =>
+    name === node || !nodes.includes(node) ? [`log of host ${name}:\n${tail(logFile, 20)}`] : [];
+}
+
 async function report(world: World, { name, node }: Namespace): Promise<string> {
   const shown = async (...args: string[]): Promise<string> => {
     const { stdout, stderr } = await world.plane.tryKubectl([...args, '--request-timeout=5s']);
@@ -181,6 +188,6 @@ async function report(world: World, { name, node }: Namespace): Promise<string> 
     await shown('-n', name, 'get', 'pods', '-o', 'yaml'),
     await shown('describe', 'node', node),
     ...world.farlets.map((farlet) => `farlet's log:\n${farlet.log()}`),
-    `the host's log:\n${tail(world.host(node).logFile, 20)}`,
+    ...world.hosts().flatMap(hostLog(world, node)),
   ].join('\n');
 }

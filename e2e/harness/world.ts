@@ -24,6 +24,8 @@ export interface World {
   /** every farlet started so far */
   readonly farlets: readonly Farlet[];
   host(name: string): TestHost;
+  /** every host started so far */
+  hosts(): readonly TestHost[];
   /** one that is reached over ssh or tcp */
   remote(name: string): RemoteHost;
   /** One more host, torn down with the world. */
@@ -89,6 +91,7 @@ export function useWorld(options: WorldOptions = {}): World {
     },
     farlets,
     host: (name) => started(hosts.get(name), `host ${name}`),
+    hosts: () => [...hosts.values()],
     remote: (name) => started(remotes.get(name), `remote host ${name}`),
     startHost: async (more) => {
       const at = `${folder}/${more.name}`;

@@ -1,11 +1,13 @@
 /** What a node says of itself when several hosts are behind it: sums, unions, and the worst that is common. Pure. */
 import type { RuntimeInfo } from '../hosts/runtime-host.ts';
 import type { NodeStatus } from '../model/kube.ts';
+import { isHostName } from '../model/host-labels.ts';
 import type { NodePressure } from '../model/node-pressure.ts';
 import { formatMilli, quantityMilli, quantityValue } from '../model/quantity.ts';
 import { bySize } from './node-host.ts';
 
 type Quantities = Readonly<Record<string, string>>;
+type Labels = Readonly<Record<string, string>>;
 
 /** Sums by resource. One host's quantities stay in the form they have. */
 export function sumResources(all: readonly Quantities[]): Record<string, string> {
@@ -22,6 +24,15 @@ function add(name: string, a: string | undefined, b: string | undefined): string
   if (name === 'cpu') return formatMilli(quantityMilli(a) + quantityMilli(b));
   const sum = quantityValue(a) + quantityValue(b);
   return a.endsWith('Ki') && sum % 1024 === 0 ? `${sum / 1024}Ki` : String(sum);
+}
+
+/** The labels of a node as one of its hosts has them: those that other hosts gave it are not the host's. */
+export function labelsOf(
+  host: { readonly labels: Labels },
+  { node = {}, pool }: { node: Labels | undefined; pool: Labels },
+): Record<string, string> {
+  const shared = Object.entries(node).filter(([key]) => !(key in pool) && !isHostName(key));
+  return { ...Object.fromEntries(shared), ...host.labels };
 }
 
 /** What a host that takes no new pods still has: what those on it hold (cpu in thousandths, the rest in units). */

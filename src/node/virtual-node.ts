@@ -1,48 +1,23 @@
 /** Registers the Node and keeps its status (pkg/kubelet/kubelet_node_status.go). One host is behind it, or several. */
-import type { HostFacts } from '../hosts/facts.ts';
 import { FarletError, isNotFound, kindOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
-import { heldRequest } from '../model/held-request.ts';
-import type { KubeNode, NodeStatus, ObjectReference, Pod } from '../model/kube.ts';
+import { isHostName } from '../model/host-labels.ts';
+import type { KubeNode, NodeStatus, ObjectReference } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
-import type { NodeInfo } from '../model/node-info.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { paths } from '../kube/paths.ts';
 import { statusPatch } from '../kube/status-patch.ts';
-import { orAbort, withDeadline } from '../util/abort.ts';
 import { jittered } from '../util/backoff.ts';
-import { rfc3339, type Clock } from '../util/clock.ts';
-import { nodeConditions } from './conditions.ts';
+import type { Clock } from '../util/clock.ts';
 import { keepLease } from './lease.ts';
 import type { NodeHost } from './node-host.ts';
-import {
-  defaultLabels,
-  extendedResources,
-  hostCapacity,
-  newNode,
-  nodeAllocatable,
-  nodeStatus,
-  type NodeIdentity,
-} from './node-object.ts';
+import type { NodeHosts } from './node-hosts.ts';
+import { defaultLabels, newNode, type NodeIdentity } from './node-object.ts';
 import type { NodeView } from './node-view.ts';
-import {
-  heldResources,
-  lostHosts,
-  mergeImages,
-  mergeRuntimes,
-  poolProblems,
-  sharedPressures,
-  sumResources,
-} from './pool-status.ts';
 
 export interface VirtualNodeOptions {
   readonly identity: NodeIdentity;
-  /** at least one */
-  readonly hosts: readonly NodeHost[];
-  /** takes no new pods: for a pool, whose other hosts do */
-  readonly isDraining: (host: string) => boolean;
-  /** the pods that a host of a pool has */
-  readonly podsOn: (host: string) => readonly Pod[];
+  readonly hosts: NodeHosts;
   /** undefined: there is no API server, so there is nothing to register with */
   readonly client: KubeClient | undefined;
   readonly clock: Clock;
@@ -55,11 +30,6 @@ export interface VirtualNodeOptions {
 
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 7_000;
-const MAX_IMAGES = 50;
-/** A status that tells what was known before is better than none: a host that does not answer holds it up no longer. */
-const LOOK_MS = 5_000;
-/** Nor do those of a pool that take their time, while others have answered. */
-const POOL_LOOK_MS = 3_000;
 const JITTER = 0.04;
 
 export class VirtualNode {
@@ -95,7 +65,7 @@ export class VirtualNode {
     return {
       known: Promise.all([this.#known.promise, host.known]),
       node: () => this.#node,
-      info: () => this.#infoFor(host),
+      info: () => this.#options.hosts.infoFor(host, this.#node ?? this.#local),
       facts: () => host.facts(),
       taints: () => this.#node?.spec?.taints ?? [],
       reference: () => this.reference(),
@@ -108,7 +78,7 @@ export class VirtualNode {
 
   async run(signal: AbortSignal): Promise<void> {
     const { client, hosts } = this.#options;
-    const unsubscribe = hosts.map((host) =>
+    const unsubscribe = hosts.all.map((host) =>
       host.host.onChange(() => {
         host.outdate();
         this.#wake?.();
@@ -120,7 +90,7 @@ export class VirtualNode {
       else
         await Promise.all([
           this.#serve(client, signal),
-          ...hosts.map((host) => this.#learnHost(host, signal)),
+          ...hosts.all.map((host) => this.#learnHost(host, signal)),
         ]);
     } finally {
       for (const stop of unsubscribe) stop();
@@ -200,8 +170,9 @@ export class VirtualNode {
   }
 
   async #look(signal: AbortSignal): Promise<KubeNode> {
-    const facts = await this.#lookAgain(signal);
-    this.#local = newNode(this.#options.identity, facts, this.#status(facts, []));
+    const { identity, hosts } = this.#options;
+    const facts = await hosts.lookAgain(signal);
+    this.#local = newNode(identity, facts, hosts.status(facts, { node: this.#node, conditions: [] }));
     return this.#local;
   }
 
@@ -210,7 +181,7 @@ export class VirtualNode {
     const { clock, log, updateMs, hosts } = this.#options;
     for (;;) {
       await clock.sleep(jittered(updateMs, JITTER), { signal });
-      if (hosts.every(({ host }) => host.state().at !== 'ready')) continue;
+      if (hosts.all.every(({ host }) => host.state().at !== 'ready')) continue;
       try {
         await this.#look(signal);
       } catch (error) {
@@ -249,8 +220,12 @@ export class VirtualNode {
       if (kindOf(error) !== 'already-exists' && kindOf(error) !== 'forbidden') throw error;
     }
     const existing = await client.get<KubeNode>(paths.node(identity.name), { signal });
-    const labels = defaultLabels(identity, wanted.status?.nodeInfo?.architecture ?? '');
-    const stale = Object.entries(labels).some(([key, value]) => existing.metadata.labels?.[key] !== value);
+    const now = existing.metadata.labels ?? {};
+    const own = defaultLabels(identity, wanted.status?.nodeInfo?.architecture ?? '');
+    // pods would be sent here for hosts that are not the node's any more
+    const gone = Object.keys(now).filter((key) => isHostName(key) && !(key in own));
+    const labels = { ...own, ...Object.fromEntries(gone.map((key) => [key, null])) };
+    const stale = gone.length > 0 || Object.entries(own).some(([key, value]) => now[key] !== value);
     this.#node = stale
       ? await client.patch<KubeNode>(
           paths.node(identity.name),
@@ -293,12 +268,15 @@ export class VirtualNode {
     client: KubeClient,
     { signal, hurry }: { signal: AbortSignal; hurry: AbortSignal },
   ): Promise<void> {
-    const { clock, identity, reportMs, log } = this.#options;
+    const { clock, identity, hosts, reportMs, log } = this.#options;
     const before = this.#node;
     if (before === undefined) return;
-    const facts = await this.#factsOr(this.#facts(), AbortSignal.any([signal, hurry]));
+    const facts = await hosts.factsInTime(AbortSignal.any([signal, hurry]));
     signal.throwIfAborted();
-    const status = this.#status(facts, before.status?.conditions ?? []);
+    const status = hosts.status(facts, {
+      node: before,
+      conditions: before.status?.conditions ?? [],
+    });
     const changed =
       statusPatch(withoutHeartbeats(before.status ?? {}), withoutHeartbeats(status)) !== undefined;
     if (!changed && clock.monotonic() - this.#reportedAt < reportMs) return;
@@ -313,37 +291,6 @@ export class VirtualNode {
     this.#reportedAt = clock.monotonic();
     this.#tellTransition(before.status ?? {}, status);
     log.debug({ changed }, 'node status reported');
-  }
-
-  /** The facts as they are now, or as they were if the hosts don't tell in time. */
-  async #factsOr(known: HostFacts | undefined, signal: AbortSignal): Promise<HostFacts> {
-    const { identity, log } = this.#options;
-    try {
-      return await withDeadline(signal, LOOK_MS, identity.name, (limit) => this.#lookAgain(limit));
-    } catch (error) {
-      if (known === undefined) throw error;
-      log.debug({ err: error }, 'the host could not be looked at for the node status');
-      return known;
-    }
-  }
-
-  /** One host's failure is the node's; a pool is told of as its hosts were last seen, without waiting long for any. */
-  async #lookAgain(signal: AbortSignal): Promise<HostFacts> {
-    const { hosts, log, clock } = this.#options;
-    const seen = hosts.filter((host) => host.facts() !== undefined);
-    const looks = (seen.length > 0 ? seen : hosts).map((host) => host.lookAgain(signal));
-    if (hosts.length === 1) await Promise.all(looks);
-    else if (seen.length === 0) await orAbort(Promise.any(looks), signal).catch(throwFirst);
-    else {
-      const outcome = await Promise.race([Promise.allSettled(looks), clock.sleep(POOL_LOOK_MS, { signal })]);
-      for (const look of outcome ?? [])
-        if (look.status === 'rejected')
-          log.warn({ err: look.reason as unknown }, 'a host could not be looked at');
-    }
-    signal.throwIfAborted();
-    const facts = this.#facts();
-    if (facts === undefined) throw new Error('no host has been looked at');
-    return facts;
   }
 
   #tellTransition(before: NodeStatus, after: NodeStatus): void {
@@ -365,93 +312,9 @@ export class VirtualNode {
     log.info({ reason, message: messageOf('Ready') }, 'node condition changed');
     events.event(this.reference(), 'Normal', reason, `Node ${identity.name} status is now: ${reason}`);
   }
-
-  /** What the node is like, as its first known host is. */
-  #facts(): HostFacts | undefined {
-    return this.#options.hosts.map((host) => host.facts()).find((facts) => facts !== undefined);
-  }
-
-  #status(facts: HostFacts, previous: NonNullable<NodeStatus['conditions']>): NodeStatus {
-    const { identity, hosts, clock } = this.#options;
-    const members = hosts.map((host) => ({
-      name: host.name,
-      problems: host.problems(),
-      pressures: host.pressures(),
-    }));
-    return nodeStatus({
-      identity,
-      facts,
-      ...this.#resources(),
-      runtime: mergeRuntimes(hosts.map(({ host }) => host.runtime()).filter((each) => each !== undefined)),
-      images: mergeImages(
-        hosts.map((host) => host.images()),
-        MAX_IMAGES,
-      ),
-      conditions: nodeConditions({
-        problems: poolProblems(members),
-        ...(hosts.length === 1 ? {} : { lostHosts: lostHosts(members) }),
-        pressures: sharedPressures(members),
-        previous,
-        now: rfc3339(clock.now()),
-      }),
-    });
-  }
-
-  /** The sum of the hosts; one that takes no new pods counts with what those on it hold, so that none is sent there. */
-  #resources(): { capacity: Record<string, string>; allocatable: Record<string, string> } {
-    const { hosts, isDraining, podsOn } = this.#options;
-    const known = hosts.filter((host) => host.facts() !== undefined);
-    const all = known.map((host) => ({ host, ...this.#resourcesOf(host) }));
-    const open = ({ host }: { host: NodeHost }): boolean =>
-      hosts.length === 1 || (host.problems().length === 0 && !isDraining(host.name));
-    return {
-      capacity: sumResources(all.map(({ capacity }) => capacity)),
-      allocatable: sumResources(
-        all.map((each) =>
-          open(each)
-            ? each.allocatable
-            : heldResources(each.allocatable, podsOn(each.host.name).map(heldRequest)),
-        ),
-      ),
-    };
-  }
-
-  #resourcesOf(host: NodeHost): { capacity: Record<string, string>; allocatable: Record<string, string> } {
-    const { identity, hosts } = this.#options;
-    const facts = host.facts();
-    if (facts === undefined) return { capacity: {}, allocatable: {} };
-    const capacity = {
-      ...hostCapacity(identity, facts),
-      // which host of several has them, nobody tells
-      ...(hosts.length === 1 ? extendedResources(this.#node?.status?.capacity) : {}),
-    };
-    return { capacity, allocatable: nodeAllocatable(identity, capacity) };
-  }
-
-  #infoFor(host: NodeHost): NodeInfo {
-    const { identity, hosts } = this.#options;
-    const facts = host.facts();
-    const node = this.#node ?? this.#local;
-    const { capacity, allocatable } = hosts.length === 1 ? (node?.status ?? {}) : this.#resourcesOf(host);
-    return {
-      name: identity.name,
-      ips: [identity.ip],
-      labels: { ...node?.metadata.labels, ...host.labels },
-      capacity: capacity ?? {},
-      allocatable: allocatable ?? {},
-      hugePageSizes: [...(facts?.hugePages.keys() ?? [])].map((kib) =>
-        kib >= 1024 * 1024 ? `${kib / 1024 / 1024}GB` : `${kib / 1024}MB`,
-      ),
-      kernelVersion: facts?.kernelVersion ?? '',
-    };
-  }
 }
 
 const hostsReady = 'farlet.dev/HostsReady';
-
-function throwFirst(error: unknown): never {
-  throw error instanceof AggregateError ? error.errors[0] : error;
-}
 
 function withoutHeartbeats(status: NodeStatus): NodeStatus {
   return {

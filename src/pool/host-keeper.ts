@@ -39,13 +39,14 @@ export interface HostKeeperOptions {
 }
 
 const RETRY_MS = 10_000;
+const FAILED = 'the pod could not be moved off its host';
 
 export class HostKeeper {
   readonly #options: HostKeeperOptions;
   /** pods that were marked since their host was lost */
   readonly #marked = new Map<string, Set<string>>();
-  /** pods that something was asked for, and when (monotonic ms) it may be asked again */
-  readonly #asked = new Map<string, number>();
+  /** pods that something was asked for: when (monotonic ms) it may be asked again, and why it failed */
+  readonly #asked = new Map<string, { readonly again: number; failure?: string }>();
 
   constructor(options: HostKeeperOptions) {
     this.#options = options;
@@ -55,7 +56,8 @@ export class HostKeeper {
   tick(): void {
     const { hosts, clock, timeoutMs } = this.#options;
     const now = clock.monotonic();
-    for (const [uid, at] of this.#asked) if (at <= now) this.#asked.delete(uid);
+    // asked for no more
+    for (const [uid, { again }] of this.#asked) if (again + RETRY_MS <= now) this.#asked.delete(uid);
     for (const host of hosts) {
       const state = host.state();
       if (state.at !== 'lost') this.#marked.delete(host.name);
@@ -108,16 +110,20 @@ export class HostKeeper {
   }
 
   #ask(pod: Pod, host: KeptHost, work: (options: { signal: AbortSignal }) => Promise<void>): void {
-    const { clock, log, signal } = this.#options;
+    const { clock, log, events, signal } = this.#options;
     const { uid, name, namespace } = pod.metadata;
-    if (this.#asked.has(uid)) return;
-    this.#asked.set(uid, clock.monotonic() + RETRY_MS);
+    const now = clock.monotonic();
+    const before = this.#asked.get(uid);
+    if (before !== undefined && before.again > now) return;
+    const asked = { ...before, again: now + RETRY_MS };
+    this.#asked.set(uid, asked);
     work({ signal }).catch((error: unknown) => {
       if (signal.aborted || kindOf(error) === 'not-found') return;
-      log.warn(
-        { pod: name, namespace, uid, host: host.name, error: messageOf(error) },
-        'pod could not be moved off its host: trying again',
-      );
+      const why = messageOf(error);
+      if (asked.failure === why) return;
+      asked.failure = why;
+      log.warn({ pod: name, namespace, uid, host: host.name, error: why }, `${FAILED}: trying again`);
+      events.event(podReference(pod), 'Warning', 'HostEvictionFailed', `${FAILED} ${host.name}: ${why}`);
     });
   }
 }

@@ -45,6 +45,7 @@ const filled = (
   return host(name, { pods, refusal: short === undefined ? undefined : shortageRefusal(short), ...change });
 };
 const web = asking('1');
+const elsewhere = { reason: 'NodeAffinity', message: 'another' };
 const full = { reason: 'OutOfcpu', message: 'full' };
 
 describe('placePod', () => {
@@ -98,22 +99,28 @@ describe('placePod', () => {
     },
     {
       case: 'is refused if it fits the sum but no host, for lack of room first',
-      hosts: [host('a', { hasHandler: false }), host('b', { refusal: full }), host('c', { draining: true })],
+      hosts: [host('a', { hasHandler: false }), host('b', { refusal: full })],
       expect: {
         kind: 'refused',
         reason: 'OutOfcpu',
         message:
-          'no single host of the node can take the pod, whatever their sum: a: its runtime has no handler "kata"; b: full; c: it is being drained',
+          'no single host of the node can take the pod, whatever their sum: a: its runtime has no handler "kata"; b: full',
       },
     },
     {
-      case: 'is refused if all are drained',
-      hosts: [host('a', { draining: true })],
+      case: 'is refused for what the host of its choice says, if there is no lack of room',
+      hosts: [host('a', { refusal: elsewhere }), host('b', { hasHandler: false })],
       expect: {
         kind: 'refused',
-        reason: 'HostDraining',
-        message: 'no single host of the node can take the pod, whatever their sum: a: it is being drained',
+        reason: 'RuntimeHandlerMissing',
+        message:
+          'no single host of the node can take the pod, whatever their sum: a: another; b: its runtime has no handler "kata"',
       },
+    },
+    {
+      case: 'waits for hosts that are drained, whether they answer or not',
+      hosts: [host('a', { draining: true, silent: 'no route' }), host('b', { draining: true })],
+      expect: { kind: 'wait', why: 'host a is being drained; host b is being drained' },
     },
   ];
   for (const { case: name, hosts, expect, pod: asks = web } of rows) {

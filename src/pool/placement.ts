@@ -31,7 +31,7 @@ export interface HostCandidate {
 
 export type Placement =
   | { readonly kind: 'placed'; readonly host: string }
-  /** only hosts that can't be asked now would take it */
+  /** only hosts that can't be asked now, or are drained, would take it */
   | { readonly kind: 'wait'; readonly why: string }
   /** no host takes it as they are filled now */
   | ({ readonly kind: 'refused' } & Refusal);
@@ -39,12 +39,12 @@ export type Placement =
 export function placePod(pod: Pod, { handler, hosts }: PlacementInput): Placement {
   const misfits = new Map(hosts.map((host) => [host.name, misfit(host, handler)]));
   const fitting = hosts.filter(({ name }) => misfits.get(name) === undefined);
-  const [best] = fitting.filter(({ silent }) => silent === undefined).sort(byScore(pod));
+  const [best] = fitting.filter((host) => whyNotNow(host) === undefined).sort(byScore(pod));
   if (best !== undefined) return { kind: 'placed', host: best.name };
   if (fitting.length > 0)
     return {
       kind: 'wait',
-      why: fitting.map(({ name, silent }) => `host ${name} does not answer: ${silent ?? ''}`).join('; '),
+      why: fitting.map((host) => `host ${host.name} ${whyNotNow(host) ?? ''}`).join('; '),
     };
   return { kind: 'refused', ...refusalOf(misfits) };
 }
@@ -55,17 +55,25 @@ export interface PlacementInput {
   readonly hosts: readonly HostCandidate[];
 }
 
+/** What will pass: the pod is not to be replaced by another that is no better off. */
+function whyNotNow({ silent, draining }: HostCandidate): string | undefined {
+  if (draining) return 'is being drained';
+  return silent === undefined ? undefined : `does not answer: ${silent}`;
+}
+
 function misfit(host: HostCandidate, handler: string): Refusal | undefined {
-  if (host.draining) return refused('HostDraining', 'it is being drained');
   if (!host.hasHandler)
     return refused('RuntimeHandlerMissing', `its runtime has no handler ${JSON.stringify(handler)}`);
   return host.refusal;
 }
 
-/** Lack of room is the reason wherever it is among the reasons: it is what may change. */
+/** Lack of room is the reason wherever it is among the reasons, as it is what may change; a host that was not asked for the last. */
 function refusalOf(misfits: ReadonlyMap<string, Refusal | undefined>): Refusal {
   const all = [...misfits].flatMap(([host, why]) => (why === undefined ? [] : [{ host, ...why }]));
-  const told = all.find(({ reason }) => reason.startsWith('OutOf')) ?? all[0];
+  const told =
+    all.find(({ reason }) => reason.startsWith('OutOf')) ??
+    all.find(({ reason }) => reason !== 'NodeAffinity') ??
+    all[0];
   return refused(
     told?.reason ?? 'NoHost',
     `no single host of the node can take the pod, whatever their sum: ${all.map(({ host, message }) => `${host}: ${message}`).join('; ')}`,

@@ -4,7 +4,7 @@ import { KubeError } from '../model/errors.ts';
 import type { Pod } from '../model/kube.ts';
 import type { PodChange } from '../model/pod-update.ts';
 import { FakeClock, pod, quietLog, settle } from '../testing/fixtures.ts';
-import { hostKey } from './host-labels.ts';
+import { hostKey } from '../model/host-labels.ts';
 import { PodRouter, type PodRouterOptions, type PoolHost } from './pod-router.ts';
 
 interface Pool {
@@ -131,6 +131,34 @@ describe('PodRouter', () => {
     router.retry();
     await settle();
     assert.deepEqual(delivered, ['b: add p b']);
+  });
+
+  it('tries again to refuse a pod when the Node could not be read', async () => {
+    const elsewhere = { reason: 'NodeAffinity', message: 'labels' };
+    let reads = 0;
+    const { router, refused } = pool(['a', 'b'], {
+      hosts: ['a', 'b'].map((name) => ({
+        name,
+        silent: () => undefined,
+        holds: () => false,
+        candidate: () => ({
+          draining: false,
+          hasHandler: true,
+          refusal: elsewhere,
+          preempts: false,
+          allocatable: {},
+          images: new Set(),
+        }),
+        deliver: () => undefined,
+      })),
+      refreshNode: () => (++reads === 1 ? Promise.reject(new Error('no answer')) : Promise.resolve()),
+    });
+    router.apply([add(named('p'))]);
+    await settle();
+    assert.deepEqual(refused, []);
+    router.retry();
+    await settle();
+    assert.deepEqual(refused, ['p NodeAffinity']);
   });
 
   it('lets a pod that was never placed go through any host', () => {

@@ -16,7 +16,8 @@ import type { Refusal } from '../sync/refusal.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import { Lane } from '../util/lane.ts';
-import { hostKey } from './host-labels.ts';
+import { hostKey } from '../model/host-labels.ts';
+import { isLeaving, isPlaced, refreshed, withHost } from './placed-pod.ts';
 import { placePod, type HostCandidate, type Placement } from './placement.ts';
 
 /** A host of the pool as pods are led to it. */
@@ -162,14 +163,16 @@ export class PodRouter {
       }
       entry.seat = { at: 'storing', host };
     } else if (placement.kind === 'wait') {
-      if (entry.seat.at === 'waiting' && entry.seat.why === placement.why) return;
+      if (entry.seat.at === 'waiting' && sameReason(entry.seat.why, placement.why)) return;
       entry.seat = { at: 'waiting', why: placement.why };
       log.info({ pod: name, namespace, uid, why: placement.why }, 'pod waits for a host');
       onWaiting(entry.pod, placement.why);
       return;
     } else entry.seat = { at: 'nowhere' };
     this.#finish(entry, placement).catch((error: unknown) => {
-      if (!signal.aborted) log.error({ err: error, pod: name, namespace, uid }, 'pod could not be placed');
+      if (signal.aborted) return;
+      log.warn({ err: error, pod: name, namespace, uid }, 'pod could not be placed: trying again');
+      entry.seat = { at: 'waiting', why: '' };
     });
   }
 
@@ -219,7 +222,7 @@ export class PodRouter {
   }
 
   async #store(entry: Entry): Promise<void> {
-    const { store, clock, signal, log } = this.#options;
+    const { store, read, clock, signal, log } = this.#options;
     const { name, namespace, uid } = entry.pod.metadata;
     for (let failures = 0; this.#entries.get(uid) === entry && entry.seat.at === 'storing';) {
       const { host } = entry.seat;
@@ -249,39 +252,15 @@ export class PodRouter {
             'choice of host not stored: trying again',
           );
         await clock.sleep(backoffMs(retry, failures), { signal });
-        if (kindOf(error) === 'conflict') await this.#readAgain(entry);
+        if (kindOf(error) === 'conflict')
+          entry.pod = refreshed(entry.pod, await read(entry.pod, { signal }).catch(() => entry.pod));
       }
     }
   }
-
-  /** Somebody else wrote the pod: what matters of it for the choice, and its version. */
-  async #readAgain(entry: Entry): Promise<void> {
-    const { read, signal } = this.#options;
-    const { metadata } = await read(entry.pod, { signal }).catch(() => entry.pod);
-    const { uid, resourceVersion, deletionTimestamp, annotations } = metadata;
-    if (uid !== entry.pod.metadata.uid) return;
-    entry.pod = {
-      ...entry.pod,
-      metadata: {
-        ...entry.pod.metadata,
-        annotations: { ...entry.pod.metadata.annotations, ...annotations },
-        ...(resourceVersion === undefined ? {} : { resourceVersion }),
-        ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-      },
-    };
-  }
 }
 
-/** It is over, or to be: nothing of it is started any more. */
-function isLeaving({ metadata, status }: Pod): boolean {
-  return metadata.deletionTimestamp !== undefined || isTerminalPhase(status?.phase);
-}
-
-function isPlaced({ pod }: PodChange): boolean {
-  return pod.metadata.annotations?.[hostKey] !== undefined;
-}
-
-function withHost(pod: Pod, host: string): Pod {
-  const { metadata } = pod;
-  return { ...pod, metadata: { ...metadata, annotations: { ...metadata.annotations, [hostKey]: host } } };
+/** How long a host has been silent is no new reason. */
+function sameReason(a: string, b: string): boolean {
+  const withoutNumbers = (why: string): string => why.replaceAll(/\d/g, '');
+  return withoutNumbers(a) === withoutNumbers(b);
 }

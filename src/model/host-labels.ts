@@ -5,6 +5,8 @@ export const hostKey = 'farlet.dev/host';
 /** On the Node: names of hosts that are to be drained, with commas between them. */
 export const drainKey = 'farlet.dev/drain';
 
+const namePrefix = 'host.farlet.dev/';
+
 interface LabelledHost {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -12,7 +14,7 @@ interface LabelledHost {
 
 /** A host's labels: those of its configuration, and its name in two forms. */
 export function hostLabels({ name, labels }: LabelledHost): Record<string, string> {
-  return { ...labels, [hostKey]: name, [`host.farlet.dev/${name}`]: 'true' };
+  return { ...labels, [hostKey]: name, [`${namePrefix}${name}`]: 'true' };
 }
 
 /**
@@ -27,6 +29,11 @@ export function poolLabels(hosts: readonly LabelledHost[]): Record<string, strin
   return Object.fromEntries(
     [...values].flatMap(([key, [first = '', ...others]]) => (others.length === 0 ? [[key, first]] : [])),
   );
+}
+
+/** Whether a label names hosts: on a Node, nobody but farlet sets those. */
+export function isHostName(key: string): boolean {
+  return key === hostKey || key.startsWith(namePrefix);
 }
 
 /** The hosts that a Node's annotation names. */

@@ -1,0 +1,192 @@
+/** The hosts of one node as its status counts them: looked at, summed up, and what one of them is like for its pods. */
+import type { HostFacts } from '../hosts/facts.ts';
+import { heldRequest } from '../model/held-request.ts';
+import type { KubeNode, NodeStatus, Pod } from '../model/kube.ts';
+import type { Log } from '../model/log.ts';
+import type { NodeInfo } from '../model/node-info.ts';
+import { orAbort, withDeadline } from '../util/abort.ts';
+import { rfc3339, type Clock } from '../util/clock.ts';
+import { nodeConditions } from './conditions.ts';
+import type { NodeHost } from './node-host.ts';
+import {
+  extendedResources,
+  hostCapacity,
+  nodeAllocatable,
+  nodeStatus,
+  type NodeIdentity,
+} from './node-object.ts';
+import {
+  heldResources,
+  labelsOf,
+  lostHosts,
+  mergeImages,
+  mergeRuntimes,
+  poolProblems,
+  sharedPressures,
+  sumResources,
+} from './pool-status.ts';
+
+export interface NodeHostsOptions {
+  readonly identity: NodeIdentity;
+  /** at least one */
+  readonly hosts: readonly NodeHost[];
+  /** takes no new pods: for a pool, whose other hosts do */
+  readonly isDraining: (host: string) => boolean;
+  /** the pods on a host of a pool that hold resources */
+  readonly podsOn: (host: string) => readonly Pod[];
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Resources {
+  readonly capacity: Record<string, string>;
+  readonly allocatable: Record<string, string>;
+}
+
+const MAX_IMAGES = 50;
+/** A status that tells what was known before is better than none: hosts that don't answer hold it up no longer. */
+const LOOK_MS = 5_000;
+/** Nor do those of a pool that take their time, while others have answered. */
+const POOL_LOOK_MS = 3_000;
+
+export class NodeHosts {
+  readonly all: readonly NodeHost[];
+  readonly #options: NodeHostsOptions;
+  /** whose last look failed: told of once */
+  readonly #failing = new Set<NodeHost>();
+
+  constructor(options: NodeHostsOptions) {
+    this.#options = options;
+    this.all = options.hosts;
+  }
+
+  /**
+   * Brings up to date what is known of the hosts; rejects while nothing is known of any. One host's failure is the
+   * node's; a pool is told of as its hosts were last seen, without waiting long for any.
+   */
+  async lookAgain(signal: AbortSignal): Promise<HostFacts> {
+    const seen = this.all.filter((host) => host.facts() !== undefined);
+    if (this.all.length === 1) await this.all[0]?.lookAgain(signal);
+    else if (seen.length > 0) await this.#lookAtPool(seen, signal);
+    else await orAbort(Promise.any(this.all.map((host) => host.lookAgain(signal))), signal).catch(throwFirst);
+    signal.throwIfAborted();
+    const facts = this.#facts();
+    if (facts === undefined) throw new Error('no host has been looked at');
+    return facts;
+  }
+
+  /** The facts as they are now, or as they were if the hosts don't tell in time. Rejects while nothing is known of any. */
+  async factsInTime(signal: AbortSignal): Promise<HostFacts> {
+    const { identity, log } = this.#options;
+    const known = this.#facts();
+    try {
+      return await withDeadline(signal, LOOK_MS, identity.name, (limit) => this.lookAgain(limit));
+    } catch (error) {
+      if (known === undefined) throw error;
+      log.debug({ err: error }, 'the host could not be looked at for the node status');
+      return known;
+    }
+  }
+
+  /** What the node says of itself. `node`: as it is now; resources that others told it of stay. */
+  status(
+    facts: HostFacts,
+    { node, conditions }: { node: KubeNode | undefined; conditions: NonNullable<NodeStatus['conditions']> },
+  ): NodeStatus {
+    const { identity, clock } = this.#options;
+    const members = this.all.map((host) => ({
+      name: host.name,
+      problems: host.problems(),
+      pressures: host.pressures(),
+    }));
+    return nodeStatus({
+      identity,
+      facts,
+      ...this.#sum(node),
+      runtime: mergeRuntimes(this.all.map(({ host }) => host.runtime()).filter((each) => each !== undefined)),
+      images: mergeImages(
+        this.all.map((host) => host.images()),
+        MAX_IMAGES,
+      ),
+      conditions: nodeConditions({
+        problems: poolProblems(members),
+        ...(this.all.length === 1 ? {} : { lostHosts: lostHosts(members) }),
+        pressures: sharedPressures(members),
+        previous: conditions,
+        now: rfc3339(clock.now()),
+      }),
+    });
+  }
+
+  /** The node as pods on the host see it. */
+  infoFor(host: NodeHost, node: KubeNode | undefined): NodeInfo {
+    const { identity } = this.#options;
+    const facts = host.facts();
+    const own = this.all.length === 1 ? (node?.status ?? {}) : this.#resourcesOf(host, node);
+    return {
+      name: identity.name,
+      ips: [identity.ip],
+      labels: labelsOf(host, { node: node?.metadata.labels, pool: identity.hostLabels }),
+      capacity: own.capacity ?? {},
+      allocatable: own.allocatable ?? {},
+      hugePageSizes: [...(facts?.hugePages.keys() ?? [])].map((kib) =>
+        kib >= 1024 * 1024 ? `${kib / 1024 / 1024}GB` : `${kib / 1024}MB`,
+      ),
+      kernelVersion: facts?.kernelVersion ?? '',
+    };
+  }
+
+  async #lookAtPool(hosts: readonly NodeHost[], signal: AbortSignal): Promise<void> {
+    const { log, clock } = this.#options;
+    const looks = hosts.map(async (host) => {
+      try {
+        await host.lookAgain(signal);
+        this.#failing.delete(host);
+      } catch (error) {
+        if (signal.aborted || this.#failing.has(host)) return;
+        this.#failing.add(host);
+        log.warn({ err: error, host: host.name }, 'the host could not be looked at: trying again');
+      }
+    });
+    await Promise.race([Promise.all(looks), clock.sleep(POOL_LOOK_MS, { signal })]);
+  }
+
+  /** What the node is like, as its first known host is. */
+  #facts(): HostFacts | undefined {
+    return this.all.map((host) => host.facts()).find((facts) => facts !== undefined);
+  }
+
+  /** One that takes no new pods counts with what those on it hold, so that none is sent there. */
+  #sum(node: KubeNode | undefined): Resources {
+    const { isDraining, podsOn } = this.#options;
+    const isOpen = (host: NodeHost): boolean =>
+      this.all.length === 1 || (host.problems().length === 0 && !isDraining(host.name));
+    const known = this.all
+      .filter((host) => host.facts() !== undefined)
+      .map((host) => ({ host, ...this.#resourcesOf(host, node) }));
+    return {
+      capacity: sumResources(known.map(({ capacity }) => capacity)),
+      allocatable: sumResources(
+        known.map(({ host, allocatable }) =>
+          isOpen(host) ? allocatable : heldResources(allocatable, podsOn(host.name).map(heldRequest)),
+        ),
+      ),
+    };
+  }
+
+  #resourcesOf(host: NodeHost, node: KubeNode | undefined): Resources {
+    const { identity } = this.#options;
+    const facts = host.facts();
+    if (facts === undefined) return { capacity: {}, allocatable: {} };
+    const capacity = {
+      ...hostCapacity(identity, facts),
+      // which host of several has them, nobody tells
+      ...(this.all.length === 1 ? extendedResources(node?.status?.capacity) : {}),
+    };
+    return { capacity, allocatable: nodeAllocatable(identity, capacity) };
+  }
+}
+
+function throwFirst(error: unknown): never {
+  throw error instanceof AggregateError ? error.errors[0] : error;
+}
