@@ -2,6 +2,7 @@
 import type { ContainerConfig } from '../cri/generated/runtime/v1/ContainerConfig.ts';
 import type { Device } from '../cri/generated/runtime/v1/Device.ts';
 import type { Mount } from '../cri/generated/runtime/v1/Mount.ts';
+import type { UserNamespace } from '../cri/generated/runtime/v1/UserNamespace.ts';
 import type { Container, ContainerPort, Pod } from '../model/kube.ts';
 import { annotations, labels } from '../model/labels.ts';
 import { containerHash } from './container-hash.ts';
@@ -23,6 +24,8 @@ export interface ContainerInput {
   readonly devices?: readonly Device[];
   /** groups that the pod's volumes bring */
   readonly volumeGroups?: readonly number[];
+  /** that of its sandbox; absent: the host's */
+  readonly userNamespace?: UserNamespace | undefined;
   /** of the container that an ephemeral one targets */
   readonly targetId: string | undefined;
   readonly host: LinuxHost;
@@ -43,7 +46,7 @@ export function containerConfig(pod: Pod, container: Container, input: Container
     args: (container.args ?? []).map(expanded),
     working_dir: container.workingDir ?? '',
     envs: input.env.map(({ name, value }) => ({ key: name, value: Buffer.from(value, 'utf8') })),
-    mounts: [...input.mounts],
+    mounts: input.mounts.map((mount) => ({ ...mount, ...mappedIds(input.userNamespace) })),
     devices: [...(input.devices ?? [])],
     labels: { ...ownLabels(pod, input.settings), [labels.containerName]: container.name },
     annotations: {
@@ -62,6 +65,11 @@ export function containerConfig(pod: Pod, container: Container, input: Container
       security_context: containerSecurityContext(pod, container, input),
     },
   };
+}
+
+/** In a user namespace files keep their owners as the container sees them (applyPlatformSpecificContainerConfig). */
+function mappedIds({ uids = [], gids = [] }: UserNamespace = {}): Pick<Mount, 'uidMappings' | 'gidMappings'> {
+  return uids.length + gids.length === 0 ? {} : { uidMappings: uids, gidMappings: gids };
 }
 
 /** Below the pod's log folder. */

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { ContainerConfig } from '../cri/generated/runtime/v1/ContainerConfig.ts';
+import type { PodSandboxConfig } from '../cri/generated/runtime/v1/PodSandboxConfig.ts';
 import { podContainers } from '../model/containers.ts';
 import { FarletError } from '../model/errors.ts';
 import type { Container, Pod, PodSpec } from '../model/kube.ts';
@@ -196,8 +198,43 @@ describe('a new pod', () => {
     const { cri, events, runtime } = setUp();
     const { steps } = await runtime.syncPod(sync(withSpec({ hostUsers: false })), { signal });
     assert.equal(firstFailure(steps)?.code, 'CreatePodSandboxError');
-    assert.match(events.seen[0] ?? '', /FailedCreatePodSandBox: .*user namespaces/);
+    assert.equal(
+      events.seen[0],
+      "Warning FailedCreatePodSandBox: Failed to create pod sandbox: can't set `spec.hostUsers: false`, runtime does not support user namespaces",
+    );
     assert.deepEqual(cri.names(), []);
+  });
+
+  it('has a user namespace of its own where the runtime can: the sandbox, its containers and their mounts', async () => {
+    const handlers = [{ name: '', recursiveReadOnlyMounts: true, userNamespaces: true }];
+    const info = { name: 'containerd', version: '2', handlers, supplementalGroupsPolicy: true };
+    const cri = new FakeCri();
+    const host = { ...fakeHost(cri, new FakeFiles()), runtime: () => info };
+    const { runtime } = setUp({}, { host });
+    const spec = { hostUsers: false, containers: [logged] };
+    const { steps } = await runtime.syncPod(sync(withSpec(spec)), { signal });
+    assert.equal(firstFailure(steps), undefined);
+    const ids = [{ host_id: 65_536, container_id: 0, length: 65_536 }];
+    const asked = (method: string): unknown =>
+      cri.calls.find((call) => call.method === method)?.request.config;
+    const created = asked('createContainer') as ContainerConfig | undefined;
+    for (const config of [asked('runPodSandbox') as PodSandboxConfig | undefined, created])
+      assert.deepEqual(config?.linux?.security_context?.namespace_options?.userns_options, {
+        mode: 'POD',
+        uids: ids,
+        gids: ids,
+      });
+    assert.deepEqual(
+      created?.mounts?.map(({ container_path, uidMappings, gidMappings }) => [
+        container_path,
+        uidMappings,
+        gidMappings,
+      ]),
+      [
+        ['/etc/hosts', ids, ids],
+        ['/dev/termination-log', ids, ids],
+      ],
+    );
   });
 
   it("has the node's addresses and hosts file on the host's network", async () => {

@@ -27,6 +27,7 @@ import { SandboxStarter } from './start-sandbox.ts';
 import type { RuntimeSettings } from './settings.ts';
 import { failedStep, firstFailure, type SyncStep } from './steps.ts';
 import type { PodSyncInput } from './sync-input.ts';
+import { UserNamespaces } from './user-namespaces.ts';
 import { volumeGroups } from './volume-groups.ts';
 
 export interface PodSyncResult {
@@ -46,11 +47,17 @@ export class PodRuntime {
   readonly #sandboxes: SandboxStarter;
   readonly #containers: PodContainersStarter;
   readonly #remover: ContainerRemover;
+  readonly #userNamespaces: UserNamespaces;
 
   constructor(options: PodRuntimeOptions) {
     this.#options = options;
     const { cri, link } = options.host;
     const hooks = new HookRunner({ ...options, cri, dial: (target, rest) => link.dial(target, rest) });
+    this.#userNamespaces = new UserNamespaces({
+      files: link.files,
+      paths: options.settings.paths,
+      runtime: () => options.host.runtime(),
+    });
     this.#killer = new ContainerKiller({ ...options, cri, hooks });
     this.#sandboxes = new SandboxStarter({ ...options, cri });
     this.#remover = new ContainerRemover({ cri, files: link.files, paths: options.settings.paths });
@@ -219,7 +226,7 @@ export class PodRuntime {
   }
 
   async #sandboxConfig(
-    { pod, actions, volumes }: PodSyncInput,
+    { pod, actions, volumes, runtimeHandler }: PodSyncInput,
     signal: AbortSignal,
   ): Promise<PodSandboxConfig> {
     const { settings, hostDns, linuxHost, node } = this.#options;
@@ -234,6 +241,7 @@ export class PodRuntime {
       settings: this.#settings(pod),
       cgroupParent: this.#options.cgroupParent?.(pod),
       volumeGroups: volumeGroups(pod, volumes),
+      userNamespace: await this.#userNamespaces.of(pod, runtimeHandler, { signal }),
     });
   }
 

@@ -2,6 +2,7 @@
 import { isIPv6 } from 'node:net';
 import type { PodSandboxConfig } from '../cri/generated/runtime/v1/PodSandboxConfig.ts';
 import type { PortMapping } from '../cri/generated/runtime/v1/PortMapping.ts';
+import type { UserNamespace } from '../cri/generated/runtime/v1/UserNamespace.ts';
 import type { Container, ContainerPort, Pod } from '../model/kube.ts';
 import { labels } from '../model/labels.ts';
 import { podLogDir } from '../model/paths.ts';
@@ -21,6 +22,8 @@ export interface SandboxInput {
   readonly settings: RuntimeSettings;
   /** groups that the pod's volumes bring */
   readonly volumeGroups?: readonly number[];
+  /** absent: the host's */
+  readonly userNamespace?: UserNamespace;
   /** undefined: the runtime places the pod */
   readonly cgroupParent?: string | undefined;
 }
@@ -46,7 +49,7 @@ export function sandboxConfig(pod: Pod, input: SandboxInput): PodSandboxConfig {
     annotations: { ...pod.metadata.annotations },
     linux: {
       ...(input.cgroupParent === undefined ? {} : { cgroup_parent: input.cgroupParent }),
-      security_context: sandboxSecurityContext(pod, input.volumeGroups),
+      security_context: sandboxSecurityContext(pod, input),
       sysctls: sysctls(pod),
       overhead: overheadResources(pod, input),
       resources: sandboxResources(pod, input),

@@ -99,7 +99,7 @@ describe('security context of a container', () => {
   });
 
   const refused: [name: string, spec: Partial<PodSpec>, message: RegExp][] = [
-    ['a user namespace', { hostUsers: false }, /user namespaces .* not supported/],
+    ['a user namespace', { hostUsers: false }, /hostUsers: false.* has no user namespace/],
     [
       'a profile without name',
       { securityContext: { seccompProfile: { type: 'Localhost' } } },
@@ -176,7 +176,7 @@ describe('namespaces', () => {
   ];
   for (const [name, spec, target, expected] of rows)
     it(name, () => {
-      assert.partialDeepStrictEqual(namespaceOptions(pod({ spec }), target), expected);
+      assert.partialDeepStrictEqual(namespaceOptions(pod({ spec }), { targetId: target }), expected);
     });
 });
 

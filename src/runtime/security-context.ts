@@ -6,6 +6,7 @@
 import type { LinuxContainerSecurityContext } from '../cri/generated/runtime/v1/LinuxContainerSecurityContext.ts';
 import type { LinuxSandboxSecurityContext } from '../cri/generated/runtime/v1/LinuxSandboxSecurityContext.ts';
 import type { NamespaceOption } from '../cri/generated/runtime/v1/NamespaceOption.ts';
+import type { UserNamespace } from '../cri/generated/runtime/v1/UserNamespace.ts';
 import type { SecurityProfile } from '../cri/generated/runtime/v1/SecurityProfile.ts';
 import { podContainers } from '../model/containers.ts';
 import { FarletError } from '../model/errors.ts';
@@ -23,6 +24,8 @@ export interface ContainerSecurityInput {
   readonly targetId: string | undefined;
   /** groups that the pod's volumes bring */
   readonly volumeGroups?: readonly number[];
+  /** absent: the host's */
+  readonly userNamespace?: UserNamespace | undefined;
   readonly host: Pick<LinuxHost, 'thermalThrottleCpus'>;
   readonly settings: Pick<RuntimeSettings, 'seccompDefault' | 'paths'>;
 }
@@ -35,9 +38,10 @@ const maskedPaths = [
 ];
 const readonlyPaths = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`);
 
+/** Throws FarletError `unimplemented` for a pod that wants a user namespace and was given none. */
 export function sandboxSecurityContext(
   pod: Pod,
-  volumeGroups: readonly number[] = [],
+  { volumeGroups = [], userNamespace }: Pick<ContainerSecurityInput, 'volumeGroups' | 'userNamespace'> = {},
 ): LinuxSandboxSecurityContext {
   const own: LinuxSandboxSecurityContext = {
     privileged: podContainers(pod).some(({ spec }) => spec.securityContext?.privileged === true),
@@ -48,7 +52,7 @@ export function sandboxSecurityContext(
   if (of === undefined) return own;
   return {
     ...own,
-    namespace_options: namespaceOptions(pod, undefined),
+    namespace_options: namespaceOptions(pod, { userNamespace }),
     ...(of.runAsUser === undefined ? {} : { run_as_user: { value: of.runAsUser } }),
     ...(of.runAsGroup === undefined ? {} : { run_as_group: { value: of.runAsGroup } }),
     ...supplementalGroups(pod, volumeGroups),
@@ -75,7 +79,7 @@ export function containerSecurityContext(
           },
         }),
     privileged: effective.privileged ?? false,
-    namespace_options: namespaceOptions(pod, input.targetId),
+    namespace_options: namespaceOptions(pod, input),
     ...(effective.seLinuxOptions === undefined ? {} : { selinux_options: effective.seLinuxOptions }),
     ...runAs(effective, input.user),
     ...(effective.runAsGroup === undefined ? {} : { run_as_group: { value: effective.runAsGroup } }),
@@ -107,12 +111,18 @@ export function verifyRunAsNonRoot(pod: Pod, container: Container, user: ImageUs
     throw new FarletError('forbidden', `container has runAsNonRoot and image will run as root ${where}`);
 }
 
-/** Throws FarletError `unimplemented` for a pod that wants a user namespace. */
-export function namespaceOptions(pod: Pod, targetId: string | undefined): NamespaceOption {
-  if (pod.spec.hostUsers === false)
+/** Throws FarletError `unimplemented` for a pod that wants a user namespace and was given none. */
+export function namespaceOptions(
+  pod: Pod,
+  {
+    targetId,
+    userNamespace = { mode: 'NODE' },
+  }: Partial<Pick<ContainerSecurityInput, 'targetId' | 'userNamespace'>>,
+): NamespaceOption {
+  if (pod.spec.hostUsers === false && userNamespace.mode !== 'POD')
     throw new FarletError(
       'unimplemented',
-      'user namespaces (hostUsers: false) are not supported on this node',
+      "can't set `spec.hostUsers: false`: the pod has no user namespace",
     );
   const pid =
     pod.spec.hostPID === true ? 'NODE' : pod.spec.shareProcessNamespace === true ? 'POD' : 'CONTAINER';
@@ -120,7 +130,7 @@ export function namespaceOptions(pod: Pod, targetId: string | undefined): Namesp
     network: pod.spec.hostNetwork === true ? 'NODE' : 'POD',
     ipc: pod.spec.hostIPC === true ? 'NODE' : 'POD',
     ...(targetId !== undefined && pid === 'CONTAINER' ? { pid: 'TARGET', target_id: targetId } : { pid }),
-    userns_options: { mode: 'NODE' },
+    userns_options: userNamespace,
   };
 }
 

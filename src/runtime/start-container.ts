@@ -199,6 +199,8 @@ export class ContainerStarter {
       mounts,
       devices: blockDevices(of.spec, volumes),
       volumeGroups: volumeGroups(pod, volumes),
+      userNamespace:
+        context.sandboxConfig.linux?.security_context?.namespace_options?.userns_options ?? undefined,
       targetId,
       host,
       settings: cpus?.exclusive === true ? { ...settings, cpuCFSQuota: false } : settings,
