@@ -1,7 +1,6 @@
 /** One host: its link, its runtime, and whether the runtime can be relied on (pkg/kubelet/kubelet.go updateRuntimeUp). */
 import type { CriClient } from '../cri/calls.ts';
-import type { VersionResponse__Output } from '../cri/generated/runtime/v1/VersionResponse.ts';
-import { messageOf } from '../model/errors.ts';
+import { kindOf, messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Clock } from '../util/clock.ts';
 import { readClockOffset } from './host-clock.ts';
@@ -38,7 +37,6 @@ export class Host implements RuntimeHost {
   readonly #listeners = new Set<(state: HostState) => void>();
   #state: HostState = { at: 'connecting', error: undefined };
   #runtime: RuntimeInfo | undefined;
-  #version: VersionResponse__Output | undefined;
   #lastGood: number;
   #failing = false;
   #connections: number | undefined;
@@ -90,19 +88,17 @@ export class Host implements RuntimeHost {
       timeoutMs: answerLimitMs(this.#state, { now: this.#clock.monotonic(), lastGood: this.#lastGood }),
     };
     try {
+      // the version each time: it may have been upgraded between two looks
       const [version, status, problem] = await Promise.all([
-        this.#version ?? this.cri.version({}, options),
+        this.cri.version({}, options),
         this.cri.status({}, options),
         this.link.problem?.({ signal }),
       ]);
-      this.#version = version;
       if (problem !== undefined) return { ok: false, error: problem };
       return observation(version, status);
     } catch (error) {
       signal.throwIfAborted();
-      // another runtime, or another version of it, may be there when it answers again
-      this.#version = undefined;
-      return { ok: false, error: this.link.fault?.() ?? messageOf(error) };
+      return { ok: false, error: this.link.fault?.() ?? this.#reasonFor(error) };
     }
   }
 
@@ -169,5 +165,12 @@ export class Host implements RuntimeHost {
         'the runtime does not answer: trying on',
       );
     }
+  }
+
+  /** gRPC's own words for a runtime that is silent tell of its inner parts. */
+  #reasonFor(error: unknown): string {
+    return kindOf(error) === 'deadline-exceeded'
+      ? `${this.name}: the runtime accepts connections and nothing answers`
+      : messageOf(error);
   }
 }
