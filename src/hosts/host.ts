@@ -2,6 +2,7 @@
 import type { CriClient } from '../cri/calls.ts';
 import { kindOf, messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
+import { untilBeat } from '../util/beat.ts';
 import type { Clock } from '../util/clock.ts';
 import { readClockOffset } from './host-clock.ts';
 import {
@@ -16,6 +17,8 @@ import type { HostState, RuntimeHost, RuntimeInfo } from './runtime-host.ts';
 
 /** The kubelet's runtime check period. */
 const STATUS_MS = 5_000;
+/** On links that notice by themselves when they break: idle hosts cost a message each time. */
+const FAR_STATUS_MS = 10_000;
 /** While it does not answer, a host is asked more often, so that it is back soon after its runtime is. */
 const RETRY_MS = 1_000;
 /** How often the host's clock is compared with ours, besides when the host comes back. */
@@ -78,8 +81,13 @@ export class Host implements RuntimeHost {
       const seen = await this.#look(signal);
       this.#take(seen);
       if (seen.ok) this.#compareClocks(signal);
-      await this.#clock.sleep(seen.ok ? STATUS_MS : RETRY_MS, { signal });
+      await this.#clock.sleep(seen.ok ? this.#untilNext() : RETRY_MS, { signal });
     }
+  }
+
+  #untilNext(): number {
+    const isFar = this.link.connections !== undefined;
+    return isFar ? untilBeat(this.#clock.monotonic(), FAR_STATUS_MS) : STATUS_MS;
   }
 
   async #look(signal: AbortSignal): Promise<HostObservation> {

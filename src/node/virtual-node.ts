@@ -37,8 +37,8 @@ const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 7_000;
 const MAX_IMAGES = 50;
 const MAX_NAMES = 5;
-/** The image list is for the scheduler's taste only: not worth a call every ten seconds on a far host. */
-const IMAGES_MS = 60_000;
+/** The image list is for the scheduler's taste only: not worth a call a minute on a far host. */
+const IMAGES_MS = 300_000;
 const JITTER = 0.04;
 /** What does not change while a host is up is looked at as rarely as cAdvisor does (update_machine_info_interval). */
 const FACTS_MS = 300_000;

@@ -144,6 +144,7 @@ export class PodSteps {
     );
     if (idle) return { kind: 'settled', ...this.#nextLook(pod, deadline) };
     const handler = await this.#runtimeHandler(pod);
+    const alongside: Promise<void>[] = [];
     const starts = actions.start.length + actions.startInit.length + actions.startEphemeral.length > 0;
     const result = await this.#options.runtime.syncPod(
       {
@@ -159,10 +160,12 @@ export class PodSteps {
         onSandboxReady: (sandbox, ips) => {
           this.#tellSandbox(pod, state, { sandbox, ips });
         },
+        alongside: (work) => alongside.push(work),
       },
       { signal },
     );
-    return this.#afterSync(pod, result, signal);
+    const [outcome] = await settledBoth(this.#afterSync(pod, result, signal), Promise.all(alongside));
+    return outcome;
   }
 
   async stopPod(
