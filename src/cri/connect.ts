@@ -21,6 +21,7 @@ import type { ContainerEventResponse__Output } from './generated/runtime/v1/Cont
 /** How to reach a runtime; hosts/link.ts CriEndpoint satisfies it. */
 export interface CriTarget {
   readonly target: string;
+  readonly watched?: boolean;
   readonly tls?: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer };
 }
 
@@ -46,15 +47,15 @@ const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 const channelOptions = {
   'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
   'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-  // a link that is half open is noticed within 40 s although nothing is asked over it
-  'grpc.keepalive_time_ms': 30_000,
-  'grpc.keepalive_timeout_ms': 10_000,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,
   'grpc.enable_retries': 0,
   'grpc.service_config_disable_resolution': 1,
   'grpc.use_local_subchannel_pool': 1,
 };
+
+/** A link that is half open is noticed within 40 s although nothing is asked over it. */
+const keepalive = { 'grpc.keepalive_time_ms': 30_000, 'grpc.keepalive_timeout_ms': 10_000 };
 
 type Unary = (
   request: object,
@@ -96,9 +97,10 @@ function openClients(endpoint: CriTarget): {
     tls === undefined
       ? ChannelCredentials.createInsecure()
       : ChannelCredentials.createSsl(tls.ca, tls.key, tls.cert);
-  const runtime = new v1.RuntimeService(target, credentials, channelOptions);
+  const options = endpoint.watched === true ? channelOptions : { ...channelOptions, ...keepalive };
+  const runtime = new v1.RuntimeService(target, credentials, options);
   const image = new v1.ImageService(target, credentials, {
-    ...channelOptions,
+    ...options,
     channelOverride: runtime.getChannel(),
   });
   return { runtime, image };

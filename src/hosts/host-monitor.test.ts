@@ -25,7 +25,8 @@ class Watcher implements HostWatcher {
 }
 
 function setUp(...watchers: Watcher[]) {
-  const clock = new FakeClock();
+  // a time at which every period of these tests begins
+  const clock = new FakeClock(30_000);
   const files = new FakeFiles();
   for (const { name } of watchers) files.seen.set(`text ${name}`, { text: name });
   const state = { ready: true };

@@ -3,6 +3,7 @@
  * one look: on a far host that is one message, however many watch.
  */
 import type { Log } from '../model/log.ts';
+import { untilBeat } from '../util/beat.ts';
 import type { Clock } from '../util/clock.ts';
 import type { HostAnswer, HostFiles, HostQuery } from './link.ts';
 
@@ -41,9 +42,8 @@ export class HostMonitor {
       const now = clock.monotonic();
       const due = watchers.filter((watcher) => (dueAt.get(watcher) ?? 0) <= now);
       for (const watcher of due) {
-        // all count from one start, so that equal periods stay together
-        const rounds = Math.floor((now - start) / watcher.everyMs) + 1;
-        dueAt.set(watcher, start + rounds * watcher.everyMs);
+        // by the beat that looks at the runtime keep as well, so that they travel together
+        dueAt.set(watcher, now + untilBeat(now, watcher.everyMs));
       }
       if (isReady())
         await this.#look(

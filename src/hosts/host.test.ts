@@ -58,7 +58,7 @@ describe('a host', () => {
     await settle();
     assert.deepEqual(told, ['ready']);
     answers(() => Promise.reject(criFault('gone', 'unavailable')));
-    await clock.advance(7_000);
+    await clock.advance(12_000);
     assert.deepEqual(told, ['ready']);
     answers(() => Promise.resolve(status));
     await clock.advance(5_000);
@@ -72,7 +72,7 @@ describe('a host', () => {
     const { clock, told, reconnect, life } = setUp();
     await clock.advance(6_000);
     reconnect();
-    await clock.advance(5_000);
+    await clock.advance(4_000);
     assert.deepEqual(told, ['ready', 'ready']);
     life.abort();
   });
@@ -85,7 +85,7 @@ describe('a host', () => {
       await clock.sleep(timeoutMs);
       throw criFault('no answer', 'deadline-exceeded');
     });
-    await clock.advance(29_999);
+    await clock.advance(24_999);
     assert.deepEqual(told, ['ready']);
     await clock.advance(1);
     assert.deepEqual(told, ['ready', 'lost']);

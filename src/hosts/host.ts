@@ -1,8 +1,8 @@
 /** One host: its link, its runtime, and whether the runtime can be relied on (pkg/kubelet/kubelet.go updateRuntimeUp). */
 import type { CriClient } from '../cri/calls.ts';
-import type { VersionResponse__Output } from '../cri/generated/runtime/v1/VersionResponse.ts';
-import { messageOf } from '../model/errors.ts';
+import { kindOf, messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
+import { untilBeat } from '../util/beat.ts';
 import type { Clock } from '../util/clock.ts';
 import { readClockOffset } from './host-clock.ts';
 import {
@@ -18,6 +18,8 @@ import type { HostState, RuntimeHost, RuntimeInfo } from './runtime-host.ts';
 
 /** The kubelet's runtime check period. */
 const STATUS_MS = 5_000;
+/** On links that notice by themselves when they break: idle hosts cost a message each time. */
+const FAR_STATUS_MS = 10_000;
 /** While it does not answer, a host is asked more often, so that it is back soon after its runtime is. */
 const RETRY_MS = 1_000;
 /** How often the host's clock is compared with ours, besides when the host comes back. */
@@ -43,8 +45,8 @@ export class Host implements RuntimeHost {
   readonly #listeners = new Set<(state: HostState) => void>();
   #state: HostState = { at: 'connecting', error: undefined };
   #runtime: RuntimeInfo | undefined;
-  #version: VersionResponse__Output | undefined;
-  #settings: { readonly at: number; readonly handlers: HandlerSettings | undefined } | undefined;
+  #settings:
+    { readonly at: number; readonly of: string; readonly handlers: HandlerSettings | undefined } | undefined;
   readonly #sandboxed: readonly string[];
   #lastGood: number;
   #failing = false;
@@ -88,8 +90,13 @@ export class Host implements RuntimeHost {
       const seen = await this.#look(signal);
       this.#take(seen);
       if (seen.ok) this.#compareClocks(signal);
-      await this.#clock.sleep(seen.ok ? STATUS_MS : RETRY_MS, { signal });
+      await this.#clock.sleep(seen.ok ? this.#untilNext() : RETRY_MS, { signal });
     }
+  }
+
+  #untilNext(): number {
+    const isFar = this.link.connections !== undefined;
+    return isFar ? untilBeat(this.#clock.monotonic(), FAR_STATUS_MS) : STATUS_MS;
   }
 
   async #look(signal: AbortSignal): Promise<HostObservation> {
@@ -100,13 +107,16 @@ export class Host implements RuntimeHost {
     };
     const verbose = this.#settings === undefined || now - this.#settings.at >= SETTINGS_MS;
     try {
+      // the version each time: it may have been upgraded between two looks
       const [version, status, problem] = await Promise.all([
-        this.#version ?? this.cri.version({}, options),
+        this.cri.version({}, options),
         this.cri.status({ verbose }, options),
         this.link.problem?.({ signal }),
       ]);
-      this.#version = version;
-      if (verbose) this.#settings = { at: now, handlers: handlerSettings(status.info.config) };
+      const of = `${version.runtime_name} ${version.runtime_version}`;
+      if (verbose) this.#settings = { at: now, of, handlers: handlerSettings(status.info.config) };
+      // another version has been started since: the next look asks for its settings
+      else if (this.#settings?.of !== of) this.#settings = undefined;
       if (problem !== undefined) return { ok: false, error: problem };
       return observation(version, status, {
         settings: this.#settings?.handlers,
@@ -114,10 +124,8 @@ export class Host implements RuntimeHost {
       });
     } catch (error) {
       signal.throwIfAborted();
-      // another runtime, or another version of it, may be there when it answers again
-      this.#version = undefined;
       this.#settings = undefined;
-      return { ok: false, error: this.link.fault?.() ?? messageOf(error) };
+      return { ok: false, error: this.link.fault?.() ?? this.#reasonFor(error) };
     }
   }
 
@@ -184,5 +192,12 @@ export class Host implements RuntimeHost {
         'the runtime does not answer: trying on',
       );
     }
+  }
+
+  /** gRPC's own words for a runtime that is silent tell of its inner parts. */
+  #reasonFor(error: unknown): string {
+    return kindOf(error) === 'deadline-exceeded'
+      ? `${this.name}: the runtime accepts connections and nothing answers`
+      : messageOf(error);
   }
 }

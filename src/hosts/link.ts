@@ -4,6 +4,8 @@ import type { Duplex } from 'node:stream';
 export interface CriEndpoint {
   /** a grpc-js target: `unix:/path` or `host:port` */
   readonly target: string;
+  /** the link itself notices when nothing answers: calls need not be kept alive */
+  readonly watched?: boolean;
   /** present on tcp links; PEM */
   readonly tls?: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer };
 }

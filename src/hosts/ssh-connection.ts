@@ -5,12 +5,16 @@ import type { Log } from '../model/log.ts';
 import { orAbort } from '../util/abort.ts';
 import type { Clock } from '../util/clock.ts';
 import { logIn, type SshClient, type SshLogin } from './ssh-handshake.ts';
+import { watchSilence } from './ssh-silence.ts';
 import { nextSshState, type SshEvent, type SshState } from './ssh-state.ts';
 
 export interface SshConnectionOptions extends Omit<SshLogin, 'clock'> {
   readonly clock: Clock;
   readonly log: Log;
 }
+
+/** tcpmux: nothing is forwarded from it */
+const UNUSED_PORT = 1;
 
 export class SshConnection {
   readonly #options: SshConnectionOptions;
@@ -97,11 +101,29 @@ export class SshConnection {
     this.#made += 1;
     this.#move({ type: 'connected' });
     this.#attempt.resolve(this.#current.client);
+    const stopWatching = this.#watch(this.#current);
     const error = await broken;
+    stopWatching();
     this.#current.socket.destroy();
     this.#current = undefined;
     this.#renew();
     this.#move({ type: 'broke', error: this.#unavailable(error).message, now: clock.monotonic() });
+  }
+
+  #watch({ client, socket }: SshClient): () => void {
+    return watchSilence({
+      socket,
+      clock: this.#options.clock,
+      ping: () => {
+        try {
+          // to be refused by any sshd: what counts is that it answers
+          client.unforwardIn('127.0.0.1', UNUSED_PORT, () => undefined);
+        } catch {
+          // it ends at this moment
+        }
+      },
+      onGone: () => socket.destroy(new Error('the host does not answer any more')),
+    });
   }
 
   #renew(): void {
@@ -139,7 +161,7 @@ function lifeOf({ client, socket }: SshClient): Promise<string> {
   return new Promise((resolve) => {
     let error = 'the host closed the connection';
     client.on('error', (cause) => {
-      error = cause.message === 'Keepalive timeout' ? 'the host does not answer any more' : cause.message;
+      error = cause.message;
     });
     socket.on('error', (cause) => {
       error = cause.message;

@@ -38,9 +38,6 @@ export interface SshClient {
 }
 
 const ATTEMPT_MS = 15_000;
-/** Three unanswered pings end the connection: a cut is noticed within 20 s. */
-const KEEPALIVE_MS = 5_000;
-const KEEPALIVES = 3;
 
 /** Resolves with a client that is logged in. Rejects with HostError; `unauthenticated` is what time does not mend. */
 export async function logIn(login: SshLogin, { signal }: { signal: AbortSignal }): Promise<SshClient> {
@@ -57,8 +54,6 @@ export async function logIn(login: SshLogin, { signal }: { signal: AbortSignal }
     username: endpoint.user,
     ...keys,
     readyTimeout: ATTEMPT_MS,
-    keepaliveInterval: KEEPALIVE_MS,
-    keepaliveCountMax: KEEPALIVES,
     algorithms: hostKeyAlgorithms(known, endpoint),
     hostVerifier: (key: Buffer) => {
       const checked = checkHostKey(known, endpoint, key);

@@ -78,7 +78,7 @@ export function sshLink(options: SshLinkOptions): HostLink {
   return {
     name,
     endpoint,
-    cri: () => ({ target: `unix:${bridge.path}` }),
+    cri: () => ({ target: `unix:${bridge.path}`, watched: true }),
     fault: () => connection.fault() ?? toRuntime.problem,
     connections: () => connection.made,
     dial: (target, { signal }) =>

@@ -22,8 +22,8 @@ export interface NodeHostOptions {
 
 type Images = NonNullable<NodeStatus['images']>;
 
-/** The image list is for the scheduler's taste only: not worth a call every ten seconds on a far host. */
-const IMAGES_MS = 60_000;
+/** The image list is for the scheduler's taste only: not worth a call a minute on a far host. */
+const IMAGES_MS = 300_000;
 const MAX_NAMES = 5;
 const LIST_MS = 5_000;
 /** What does not change while a host is up is looked at as rarely as cAdvisor does (update_machine_info_interval). */

@@ -148,6 +148,7 @@ export class PodSteps {
     const handler = await this.#runtimeHandler(pod);
     const refused = actions.createSandbox ? this.#refusal(pod, state, handler) : undefined;
     if (refused !== undefined) return { kind: 'terminal', order: { status: refused } };
+    const alongside: Promise<void>[] = [];
     const starts = actions.start.length + actions.startInit.length + actions.startEphemeral.length > 0;
     const result = await this.#options.runtime.syncPod(
       {
@@ -163,10 +164,12 @@ export class PodSteps {
         onSandboxReady: (sandbox, ips) => {
           this.#tellSandbox(pod, state, { sandbox, ips });
         },
+        alongside: (work) => alongside.push(work),
       },
       { signal },
     );
-    return this.#afterSync(pod, result, signal);
+    const [outcome] = await settledBoth(this.#afterSync(pod, result, signal), Promise.all(alongside));
+    return outcome;
   }
 
   async stopPod(

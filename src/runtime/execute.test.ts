@@ -168,6 +168,17 @@ describe('a new pod', () => {
     assert.equal(files.batches.length, 3);
   });
 
+  it('does not wait for links to logs where somebody else does', async () => {
+    const { files, runtime } = setUp();
+    const gate = Promise.withResolvers<undefined>();
+    files.hold = (batch) => (batch === 3 ? gate.promise : Promise.resolve());
+    const work: Promise<void>[] = [];
+    await runtime.syncPod(sync(pod(), {}, { alongside: (each) => work.push(each) }), { signal });
+    assert.equal(files.paths('symlink').length, 1);
+    gate.resolve(undefined);
+    assert.equal((await Promise.all(work)).length, 1);
+  });
+
   it('does not start a container before its hosts file is right', async () => {
     const { cri, files, runtime } = setUp();
     const gate = Promise.withResolvers<undefined>();

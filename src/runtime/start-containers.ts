@@ -115,7 +115,9 @@ export class PodContainersStarter {
       if (!initialized) break;
     }
     if (initialized) for (const container of actions.start) await start(container);
-    await Promise.all(links);
+    const { alongside } = input;
+    if (alongside === undefined) await Promise.all(links);
+    else for (const link of links) alongside(link);
     signal.throwIfAborted();
     this.#options.log.debug({ pod: podRef(pod), steps: steps.length }, 'containers started');
     return steps;

@@ -18,4 +18,9 @@ export interface PodSyncInput {
   readonly runtimeHandler: string;
   /** A new sandbox has its network; called before images are pulled, and waited for. */
   readonly onSandboxReady?: (sandbox: ObservedSandbox, ips: readonly string[]) => Promise<void> | void;
+  /**
+   * Takes what nothing of the sync waits for (links to logs). Whoever gives this sees to it that it has ended; it never rejects.
+   * Absent: the sync waits.
+   */
+  readonly alongside?: (work: Promise<void>) => void;
 }

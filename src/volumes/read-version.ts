@@ -4,13 +4,21 @@ import type { Payload, PayloadFile } from './payload.ts';
 
 const MAX_FILE = 4 * 1024 * 1024;
 
-/** What an earlier run of farlet wrote into a volume, undefined if nothing: so that a restart rewrites nothing that is unchanged. */
-export async function readVersion(
+/** The name of what an earlier run of farlet wrote into a volume, undefined if nothing. */
+export function readVersionName(
   files: HostFiles,
   path: string,
   { signal }: { signal: AbortSignal },
+): Promise<string | undefined> {
+  return files.readLink(`${path}/..data`, { signal });
+}
+
+/** What it wrote, by that name: so that a restart rewrites nothing that is unchanged. */
+export async function readVersion(
+  files: HostFiles,
+  { path, folder }: { path: string; folder: string | undefined },
+  { signal }: { signal: AbortSignal },
 ): Promise<{ version: WrittenVersion; payload: Payload } | undefined> {
-  const folder = await files.readLink(`${path}/..data`, { signal });
   if (folder === undefined || !/^\.\.[^/]+$/.test(folder)) return undefined;
   const names = ((await files.list(path, { signal })) ?? [])
     .filter(({ name, type }) => type === 'symlink' && !name.startsWith('..'))

@@ -2,12 +2,13 @@
 import { createHash } from 'node:crypto';
 import type { FileOp, HostFiles } from '../hosts/link.ts';
 import type { Pod, Volume } from '../model/kube.ts';
+import { settledBoth } from '../util/abort.ts';
 import type { Clock } from '../util/clock.ts';
 import { planAtomicWrite } from './atomic-writer.ts';
 import { emptyDirOps } from './empty-dir.ts';
 import { nestedMountPoints } from './nested-mounts.ts';
 import type { Payload } from './payload.ts';
-import { readVersion } from './read-version.ts';
+import { readVersion, readVersionName } from './read-version.ts';
 import type { ReadyVolume } from './ready-volume.ts';
 import { fetchPayload, type VolumeSources } from './sources.ts';
 
@@ -88,8 +89,12 @@ export class WrittenVolumes {
     const medium = volume.configMap === undefined ? 'Memory' : '';
     const { memoryBytes: nodeMemoryBytes } = node();
     const own = emptyDirOps({ pod, path, medium, sizeLimit: undefined, nodeMemoryBytes });
-    await files.apply([...above, ...own, ...nested], { signal });
-    const found = await readVersion(files, path, { signal });
+    // asked together, which is a round trip less: a volume that was there before the folder is made has its name already
+    const [, folder] = await settledBoth(
+      files.apply([...above, ...own, ...nested], { signal }),
+      readVersionName(files, path, { signal }),
+    );
+    const found = await readVersion(files, { path, folder }, { signal });
     return found === undefined ? undefined : { version: found.version, digest: digestOf(found.payload) };
   }
 }
