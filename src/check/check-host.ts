@@ -82,12 +82,23 @@ async function look(host: CheckedHost): Promise<Row[]> {
       ...rest,
     ];
   } catch (error) {
-    const of = { fault: link.fault?.(), error: messageOf(error), kind: kindOf(error) };
-    return [unreachable(endpoint, of)];
+    const fault = link.fault?.() ?? (await whyNoFiles(link, stop.signal));
+    return [unreachable(endpoint, { fault, error: messageOf(error), kind: kindOf(error) })];
   } finally {
     stop.abort(new Error('the check is over'));
     cri.close();
     await withDeadline(undefined, CLOSE_MS, name, () => link.close()).catch(() => undefined);
+  }
+}
+
+/** A far host whose socket gives no reason may have one for its files: a login that is refused, sudo that asks. */
+async function whyNoFiles(link: HostLink, signal: AbortSignal): Promise<string | undefined> {
+  if (link.fault === undefined) return undefined;
+  try {
+    await withDeadline(signal, ANSWER_MS, 'files', (limit) => link.files.stat('/', { signal: limit }));
+    return link.fault();
+  } catch (error) {
+    return link.fault() ?? messageOf(error);
   }
 }
 

@@ -81,7 +81,7 @@ describe('why a host can not be reached', () => {
     {
       what: 'a login that is refused',
       endpoint: ssh,
-      fault: 'All configured authentication methods failed',
+      fault: 'the key of /k was refused: add its public half to ~/.ssh/authorized_keys of root',
       advice: /authorized_keys/,
     },
     { what: 'no sudo', endpoint: ssh, fault: 'sudo asks for a password', advice: /NOPASSWD/ },
@@ -185,7 +185,11 @@ describe('what a host answered', () => {
     [
       'a user',
       rightsVerdict(status(1000, '0')),
-      ['fail', 'user 1000, without CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_SYS_ADMIN', /sudo/],
+      [
+        'fail',
+        'user 1000, without CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_KILL, CAP_SYS_ADMIN',
+        /sudo/,
+      ],
     ],
     ['no /proc', rightsVerdict(''), ['warn', /does not tell/]],
     [

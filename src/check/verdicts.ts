@@ -66,7 +66,7 @@ const linkAdvice: Readonly<Record<string, readonly Advice[]>> = {
         'compare the fingerprint with the one that the host itself shows: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub',
     },
     {
-      matches: /authentication|all configured authentication methods failed|publickey/i,
+      matches: /was refused: add|authentication|all configured authentication methods failed|publickey/i,
       advice:
         "put farlet's public key into ~/.ssh/authorized_keys of that user on the host; for root sshd needs PermitRootLogin prohibit-password",
     },
@@ -179,6 +179,8 @@ const needed = [
   [0, 'CAP_CHOWN'],
   [1, 'CAP_DAC_OVERRIDE'],
   [3, 'CAP_FOWNER'],
+  [4, 'CAP_FSETID'],
+  [5, 'CAP_KILL'],
   [21, 'CAP_SYS_ADMIN'],
 ] as const;
 
