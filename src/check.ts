@@ -1,20 +1,12 @@
-/** `farlet check`: looks at everything a run needs, touches nothing, and says what to do about what is wrong. */
+/** `farlet check`: looks at everything a run needs, leaves nothing behind, and says what to do about what is wrong. */
 import { accessSync, constants } from 'node:fs';
-import { readCgroupLayout } from './cgroups/cgroup-layout.ts';
-import { nodeCgroup, type CgroupDriver } from './cgroups/cgroup-name.ts';
-import { createCgroup, removeCgroup } from './cgroups/cgroup-ops.ts';
-import { runtimeCgroupDriver } from './cgroups/runtime-driver.ts';
+import { checkHost, type CheckedHost } from './check/check-host.ts';
+import { table, type Row } from './check/table.ts';
 import type { Config } from './config/schema.ts';
-import type { CriClient } from './cri/calls.ts';
-import { connectCri } from './cri/connect.ts';
-import type { HostFiles, HostLink } from './hosts/link.ts';
-import { openLink, type HostAddress } from './hosts/open-link.ts';
 import { mayI } from './kube/access-reviews.ts';
 import { connectKube, isClusterConfigured } from './kube/connect.ts';
-import { kindOf, messageOf } from './model/errors.ts';
-import type { Log } from './model/log.ts';
+import { messageOf } from './model/errors.ts';
 import { standaloneProblem } from './standalone.ts';
-import { systemClock } from './util/clock.ts';
 
 export interface CheckOptions {
   readonly config: Config;
@@ -23,157 +15,65 @@ export interface CheckOptions {
   readonly print: (text: string) => void;
 }
 
-interface Row {
-  readonly what: string;
-  readonly ok: boolean;
-  readonly found: string;
+const ANSWER_MS = 5_000;
+/** Hosts that are looked at beside each other. */
+const AT_ONCE = 16;
+
+/** Prints a table; 0 if no row has failed, else 1. */
+export async function runCheck({ config, kubeconfig, version, print }: CheckOptions): Promise<number> {
+  const [hosts, cluster] = await Promise.all([
+    checkHosts(config),
+    isClusterConfigured(kubeconfig) ? checkCluster(kubeconfig, { version, config }) : [standalone(config)],
+  ]);
+  const rows: Row[] = [
+    { what: 'configuration', state: 'ok', found: `${String(config.nodes.length)} node(s)` },
+    ...(await checkManifests(config)),
+    ...hosts,
+    ...cluster,
+  ];
+  print(table(rows));
+  return rows.some(({ state }) => state === 'fail') ? 1 : 0;
 }
 
-const ANSWER_MS = 5_000;
-/** the first answer of a far host includes logging in */
-const HOST_MS = 20_000;
+function standalone(config: Config): Row {
+  const problem = standaloneProblem(config);
+  const found = problem ?? 'none is configured: static pods only';
+  return { what: 'API server', state: problem === undefined ? 'ok' : 'fail', found };
+}
 
-/** Prints a table; 0 if every row is well, else 1. */
-export async function runCheck({ config, kubeconfig, version, print }: CheckOptions): Promise<number> {
-  const rows: Row[] = [{ what: 'configuration', ok: true, found: `${String(config.nodes.length)} node(s)` }];
-  for (const { name, hosts, rootDir, cgroupRoot, staticPodPath } of config.nodes) {
-    if (staticPodPath !== undefined)
-      rows.push(
-        await attempt(`${name} static pods`, () => {
+async function checkManifests({ nodes }: Config): Promise<Row[]> {
+  const rows = nodes.map(({ name, staticPodPath }) =>
+    staticPodPath === undefined
+      ? undefined
+      : attempt(`${name} static pods`, () => {
           accessSync(staticPodPath, constants.R_OK);
           return `${staticPodPath} is readable`;
         }),
-      );
-    for (const host of hosts)
-      rows.push(
-        ...(await checkHost({
-          node: name,
-          rootDir,
-          ...host,
-          cgroupDriver: config.cgroupDriver,
-          cgroups: config.cgroupsPerQOS
-            ? { root: cgroupRoot ?? config.cgroupRoot, driver: config.cgroupDriver }
-            : undefined,
-        })),
-      );
-  }
-  if (isClusterConfigured(kubeconfig)) rows.push(...(await checkCluster(kubeconfig, { version, config })));
-  else {
-    const problem = standaloneProblem(config);
-    const found = problem ?? 'none is configured: static pods only';
-    rows.push({ what: 'API server', ok: problem === undefined, found });
-  }
-  const width = Math.max(...rows.map(({ what }) => what.length));
-  for (const { what, ok, found } of rows) print(`${ok ? 'ok  ' : 'FAIL'}  ${what.padEnd(width)}  ${found}\n`);
-  return rows.every(({ ok }) => ok) ? 0 : 1;
+  );
+  return Promise.all(rows.filter((row) => row !== undefined));
 }
 
-async function checkHost(
-  host: HostAddress & {
-    node: string;
-    rootDir: string;
-    cgroupDriver: CgroupDriver;
-    cgroups: { root: string; driver: CgroupDriver } | undefined;
-  },
-): Promise<Row[]> {
-  const { node, name, endpoint, rootDir, cgroups, cgroupDriver } = host;
-  const owner = { node, cluster: 'farlet-check' };
-  const link = openLink(host, { clock: systemClock, log: silent, owner, cgroupDriver, temporary: true });
-  const cri = connectCri({ endpoint: link.cri(), host: name });
-  const signal = AbortSignal.timeout(2 * HOST_MS);
-  const prefix = `${node}/${name}`;
-  try {
-    const started = systemClock.monotonic();
-    const { runtime_name: runtime, runtime_version: found } = await cri.version({}, { timeoutMs: HOST_MS });
-    const ms = Math.round(systemClock.monotonic() - started);
-    const status = await cri.status({}, { timeoutMs: ANSWER_MS });
-    const conditions = (status.status?.conditions ?? [])
-      .filter(({ type }) => type === 'RuntimeReady' || type === 'NetworkReady')
-      .map(({ type, status: good, message }): Row => ({
-        what: `${prefix} ${type}`,
-        ok: good,
-        found: good ? 'true' : message,
-      }));
-    const probe = `${rootDir}/.check`;
-    const files = await attempt(`${prefix} files`, async () => {
-      await link.files.apply(
-        [
-          { op: 'mkdir', path: probe, mode: 0o700 },
-          { op: 'remove', path: probe },
-        ],
-        { signal },
-      );
-      return `${rootDir} is writable`;
-    });
-    return [
-      { what: `${prefix} runtime`, ok: true, found: `${runtime} ${found}, ${String(ms)} ms` },
-      ...conditions,
-      files,
-      ...(cgroups === undefined
-        ? []
-        : [
-            await attempt(`${prefix} cgroups`, () =>
-              checkCgroups({ cri, files: link.files, ...cgroups }, signal),
-            ),
-          ]),
-      await checkDial(link, prefix, signal),
-    ];
-  } catch (error) {
-    return [
-      {
-        what: `${prefix} runtime`,
-        ok: false,
-        found: `${endpoint}: ${link.fault?.() ?? `${messageOf(error)}; is the runtime running, and may farlet open its socket?`}`,
-      },
-    ];
-  } finally {
-    cri.close();
-    await link.close();
-  }
-}
-
-/** Makes a cgroup as for a pod, and takes it away. */
-async function checkCgroups(
-  of: { cri: CriClient; files: HostFiles; root: string; driver: CgroupDriver },
-  signal: AbortSignal,
-): Promise<string> {
-  const { cri, files, root } = of;
-  const [layout, driver] = await Promise.all([
-    readCgroupLayout(files, { signal }),
-    runtimeCgroupDriver(cri, of.driver, { signal }),
-  ]);
-  const place = { layout, driver, hugePageSizes: [] };
-  const name = [...nodeCgroup(root), 'check'];
-  try {
-    await files.apply(createCgroup(name, { cpuShares: 2 }, place), { signal });
-    await files.apply(removeCgroup(name, place), { signal });
-  } catch (error) {
-    throw new Error(`${messageOf(error)}; let farlet write /sys/fs/cgroup, or set cgroupsPerQOS: false`, {
-      cause: error,
-    });
-  }
-  return `v${String(layout.version)}, driver ${driver}`;
-}
-
-/** The table tells what there is to tell. */
-const silent: Log = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  child: () => silent,
-};
-
-/** A port that nobody listens on shows as well as any that the host can be dialed from. */
-async function checkDial(link: HostLink, prefix: string, signal: AbortSignal): Promise<Row> {
-  const what = `${prefix} dial`;
-  try {
-    (await link.dial({ host: '127.0.0.1', port: 1 }, { signal })).destroy();
-  } catch (error) {
-    const refused = kindOf(error) === 'unavailable' && /refused/i.test(messageOf(error));
-    if (!refused) return { what, ok: false, found: messageOf(error) };
-  }
-  return { what, ok: true, found: 'connections can be made from the host' };
+/** In the order of the configuration; a host that can't be reached keeps no other waiting. */
+async function checkHosts(config: Config): Promise<Row[]> {
+  const hosts = config.nodes.flatMap((node) =>
+    node.hosts.map((host): CheckedHost => ({
+      ...host,
+      node: node.name,
+      rootDir: node.rootDir,
+      podLogsDir: config.podLogsDir,
+      cgroupDriver: config.cgroupDriver,
+      cgroupRoot: config.cgroupsPerQOS ? (node.cgroupRoot ?? config.cgroupRoot) : undefined,
+      sandboxedHandlers: config.sandboxedRuntimeHandlers,
+    })),
+  );
+  const rows: Row[][] = hosts.map(() => []);
+  const left = [...hosts.entries()];
+  const work = async (): Promise<void> => {
+    for (let next = left.shift(); next !== undefined; next = left.shift())
+      rows[next[0]] = await checkHost(next[1]);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return rows.flat();
 }
 
 const permissions = [
@@ -224,7 +124,7 @@ async function checkCluster(
     });
     return `${kube.server}, Kubernetes ${gitVersion}`;
   });
-  if (!reached.ok) {
+  if (reached.state === 'fail') {
     await kube.close();
     return [reached];
   }
@@ -246,8 +146,8 @@ async function checkCluster(
 
 async function attempt(what: string, work: () => Promise<string> | string): Promise<Row> {
   try {
-    return { what, ok: true, found: await work() };
+    return { what, state: 'ok', found: await work() };
   } catch (error) {
-    return { what, ok: false, found: messageOf(error) };
+    return { what, state: 'fail', found: messageOf(error) };
   }
 }

@@ -108,10 +108,63 @@ describe('farlet check', () => {
     const { stdout, code } = await check(world.farlet.configFile);
     assert.equal(code, 0, stdout);
     for (const node of world.nodes)
-      for (const what of ['runtime', 'files', 'dial'])
+      for (const what of [
+        'link',
+        'runtime',
+        'latency',
+        'handlers',
+        'RuntimeReady',
+        'NetworkReady',
+        'sandbox',
+        'streaming',
+      ])
+        assert.match(stdout, new RegExp(`^ok +${node}/box ${what}`, 'm'));
+    for (const node of world.nodes)
+      for (const what of ['files', 'logs', 'tmpfs', 'rights', 'clock', 'cgroups', 'dial'])
         assert.match(stdout, new RegExp(`^ok +${node}/box ${what}`, 'm'));
     const ofCheck = ['containers', 'ls', '-q', 'labels."farlet.dev/helper-cluster"==farlet-check'];
-    for (const node of world.nodes) assert.equal((await world.remote(node).ctr(ofCheck)).trim(), '');
+    for (const node of world.nodes) {
+      assert.equal((await world.remote(node).ctr(ofCheck)).trim(), '');
+      const left = await world
+        .remote(node)
+        .inside(['find', '/var/lib/farlet', '/var/log', '-name', '.check*']);
+      assert.equal(left.stdout, '');
+    }
+  });
+
+  it('says within its deadline that a host is silent, and what to do', async () => {
+    const [silent] = world.nodes.map((node) => world.remote(node));
+    assert.ok(silent);
+    await silent.cutLink();
+    try {
+      const began = performance.now();
+      const { stdout, code } = await check(world.farlet.configFile);
+      assert.ok(performance.now() - began < 90_000);
+      assert.equal(code, 1);
+      assert.match(
+        stdout,
+        new RegExp(`^FAIL +${silent.name}/box link +ssh:.*\\n +-> no packet comes back: `, 'm'),
+      );
+      for (const node of world.nodes.slice(1))
+        assert.match(stdout, new RegExp(`^ok +${node}/box streaming`, 'm'));
+    } finally {
+      await silent.mendLink();
+    }
+  });
+
+  it('tells a host without sshd', async () => {
+    const ssh = world.remote('ssh-2');
+    await ssh.stopSshd();
+    try {
+      const { stdout, code } = await check(world.farlet.configFile);
+      assert.equal(code, 1);
+      assert.match(
+        stdout,
+        /^FAIL +ssh-2\/box link +ssh:.*ECONNREFUSED.*\n +-> nothing listens there: is sshd running/m,
+      );
+    } finally {
+      await ssh.startSshd();
+    }
   });
 
   it('shows the fingerprint of a host whose key is not known, and what to do', async () => {

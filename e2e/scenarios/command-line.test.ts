@@ -145,12 +145,33 @@ describe('farlet check', () => {
     assert.equal(code, 0, stdout);
     const rows = stdout.trimEnd().split('\n');
     assert.ok(rows.every((row) => row.startsWith('ok    ')));
+    const columns = new Set(rows.map((row) => /^ok {4}\S+(?: \S+)* {2,}/.exec(row)?.[0].length));
+    assert.equal(columns.size, 1, `columns that line up: ${stdout}`);
+    for (const name of world.nodes) {
+      const host = world.host(name);
+      assert.deepEqual(await host.containers(), [], 'nothing is left in the runtime');
+      const { stdout: left } = await host.inside(['find', `${host.folder}/farlet`, '-name', '.check*']);
+      assert.equal(left, '', 'nothing is left on the disk');
+    }
     for (const pattern of [
       /^ok {4}configuration +2 node\(s\)$/m,
       /^ok {4}node-1-6\/box runtime +containerd v?1\.6\.\S+, \d+ ms$/m,
       /^ok {4}node-2\/box runtime +containerd v?2\.\S+, \d+ ms$/m,
       /^ok {4}node-2\/box RuntimeReady +true$/m,
+      /^ok {4}node-2\/box link +unix:\/\/\S+$/m,
+      /^ok {4}node-2\/box latency +\d+\.\d ms a round trip$/m,
+      /^ok {4}node-1-6\/box handlers +runc$/m,
+      /^ok {4}node-2\/box handlers +runc$/m,
+      /^ok {4}node-2\/box NetworkReady +true$/m,
+      /^ok {4}node-1-6\/box sandbox +one was made in \d+ ms, with an address by CNI$/m,
+      /^ok {4}node-1-6\/box streaming +the runtime serves streams at 127\.0\.0\.1:\d+$/m,
+      /^ok {4}node-2\/box streaming +the runtime serves streams at 127\.0\.0\.1:\d+$/m,
       /^ok {4}node-2\/box files +\S+ is writable$/m,
+      /^ok {4}node-2\/box logs +\S+ is writable$/m,
+      /^ok {4}node-2\/box tmpfs +Secrets and tokens can be kept in memory$/m,
+      /^ok {4}node-2\/box rights +root, with all that files and mounts need$/m,
+      /^ok {4}node-2\/box clock +as farlet's$/m,
+      /^ok {4}node-2\/box cgroups +v\d, driver cgroupfs$/m,
       /^ok {4}API server +https:\/\/127\.0\.0\.1:\d+, Kubernetes v1\.\d+\.\d+$/m,
       /^ok {4}may patch pods\/status +yes$/m,
     ])
@@ -174,9 +195,78 @@ describe('farlet check', () => {
     assert.equal(code, 1);
     assert.match(
       stdout,
-      /^FAIL {2}a\/box runtime +unix:\/\/\/nowhere\/containerd\.sock: .*ENOENT.*; is the runtime running/m,
+      /^FAIL {2}a\/box link +unix:\/\/\/nowhere\/containerd\.sock: .*ENOENT.*\n +-> is the runtime running, and is this its socket\?/m,
     );
     assert.match(stdout, /^FAIL {2}API server +.*127\.0\.0\.1:1 can't be reached: .*ECONNREFUSED/m);
+  });
+
+  it('a runtime that takes the connection and never answers: told within its deadline, other hosts as ever', async () => {
+    const path = `${world.folder}/hung.sock`;
+    const hung = createServer(() => undefined);
+    await new Promise<void>((resolve) => hung.listen(path, resolve));
+    try {
+      const { endpoint, cgroupRoot, folder } = world.host('node-2');
+      const file = config({
+        podLogsDir: `${world.folder}/farlet/logs/pods`,
+        nodes: [
+          node('hangs', 1, { hosts: [{ name: 'box', endpoint: `unix://${path}` }] }),
+          node('well', 2, {
+            rootDir: `${folder}/farlet`,
+            cgroupRoot,
+            hosts: [{ name: 'box', endpoint }],
+          }),
+        ],
+      });
+      const began = performance.now();
+      const { code, stdout } = await farlet(
+        'check',
+        '--config',
+        file,
+        '--kubeconfig',
+        world.plane.kubeconfig,
+      );
+      assert.ok(performance.now() - began < 45_000);
+      assert.equal(code, 1);
+      assert.match(
+        stdout,
+        /^FAIL {2}hangs\/box runtime +unix:\S+: .*\n +-> it takes the connection and does not answer/m,
+      );
+      assert.match(stdout, /^ok {4}well\/box streaming/m);
+    } finally {
+      hung.close();
+    }
+  });
+
+  it('a host without a network, and folders that can not be written: each told, with what to do', async () => {
+    const bare = await world.startHost({ name: 'bare', version: '2' });
+    const sealed = `${bare.folder}/sealed`;
+    await bare.inside([
+      'sh',
+      '-c',
+      `rm ${bare.folder}/cni/*; mkdir ${sealed} && mount -t tmpfs -o ro tmpfs ${sealed}`,
+    ]);
+    await bare.kill();
+    await bare.start();
+    const file = config({
+      podLogsDir: `${sealed}/logs`,
+      nodes: [
+        node('bare', 1, {
+          rootDir: `${sealed}/farlet`,
+          cgroupRoot: bare.cgroupRoot,
+          hosts: [{ name: 'box', endpoint: bare.endpoint }],
+        }),
+      ],
+    });
+    const { code, stdout } = await farlet('check', '--config', file, '--kubeconfig', world.plane.kubeconfig);
+    assert.equal(code, 1);
+    for (const pattern of [
+      /^FAIL {2}bare\/box NetworkReady +Network plugin returns error: cni plugin not initialized\n +-> .*\/etc\/cni\/net\.d/m,
+      /^ok {4}bare\/box sandbox +one was made in \d+ ms, with the host's network$/m,
+      /^ok {4}bare\/box streaming/m,
+      /^FAIL {2}bare\/box files +.*sealed\/farlet.*\n +-> pods need this folder, rootDir of the node/m,
+    ])
+      assert.match(stdout, pattern);
+    assert.deepEqual(await bare.containers(), []);
   });
 
   it('an account without rights: each missing permission by name, exit 1', async () => {

@@ -217,7 +217,7 @@ describe('a new pod', () => {
   });
 
   it('has a user namespace of its own where the runtime can: the sandbox, its containers and their mounts', async () => {
-    const handlers = [{ name: '', recursiveReadOnlyMounts: true, userNamespaces: true }];
+    const handlers = [{ name: '', recursiveReadOnlyMounts: true, userNamespaces: true, ownKernel: false }];
     const info = { name: 'containerd', version: '2', handlers, supplementalGroupsPolicy: true };
     const cri = new FakeCri();
     const host = { ...fakeHost(cri, new FakeFiles()), runtime: () => info };

@@ -32,7 +32,7 @@ function setUp(held: Readonly<Record<string, string>> = {}): {
       if (op.op === 'write') show(op.path.split('/').at(-2) ?? '', op.data.toString());
     return Promise.resolve();
   };
-  const handlers = [{ name: '', recursiveReadOnlyMounts: true, userNamespaces: true }];
+  const handlers = [{ name: '', recursiveReadOnlyMounts: true, userNamespaces: true, ownKernel: false }];
   return {
     files,
     namespaces: new UserNamespaces({ files: files.files, paths, runtime: () => ({ handlers }) }),
