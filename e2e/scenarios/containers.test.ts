@@ -266,6 +266,29 @@ describe('containers', { concurrency: true }, () => {
         assert.equal(seen.condition('gated', gate)?.status, 'False');
       });
 
+      it('has a user namespace of its own where the runtime can, and is told no where it can not', async () => {
+        const status = JSON.parse(
+          await world.plane.kubectl(['get', 'node', node, '-o', 'jsonpath={.status}']),
+        ) as { runtimeHandlers?: readonly { name: string; features: { userNamespaces?: boolean } }[] };
+        await space.createPod('apart', { hostUsers: false });
+        const can = status.runtimeHandlers?.find(({ name }) => name === '')?.features.userNamespaces === true;
+        if (can) {
+          await running('apart');
+          assert.match(
+            await space.kubectl(['exec', 'apart', '--', 'cat', '/proc/self/uid_map']),
+            /^ *0 +[1-9]\d* +65536$/m,
+          );
+          return;
+        }
+        await seen.untilEvent(
+          'apart',
+          'FailedCreatePodSandBox',
+          /^Failed to create pod sandbox: can't set `spec\.hostUsers: false`, runtime does not support user namespaces$/,
+        );
+        assert.deepEqual(state('apart'), { waiting: { reason: 'ContainerCreating' } });
+        assert.equal(seen.pod('apart').status.phase, 'Pending');
+      });
+
       it('tells addresses of the pod and of its host', async () => {
         await space.createPod('addressed');
         await space.createPod('on-host', { hostNetwork: true });

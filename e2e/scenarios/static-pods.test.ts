@@ -184,6 +184,13 @@ for (const node of world.nodes) {
       );
       assert.equal(await world.plane.kubectl(['logs', `web-${node}`]), 'again\n');
       assert.equal(await world.plane.kubectl(['exec', `web-${node}`, '--', 'hostname']), `web-${node}\n`);
+      // paths with a UID mean the same pod, whichever of its two they have
+      for (const uid of [shown.metadata.uid, alone.metadata.uid])
+        assert.equal(
+          await kubelet(`/run/default/web-${node}/${uid}/c?cmd=hostname`, 'POST'),
+          `web-${node}\n`,
+        );
+      assert.match(await kubelet(`/run/default/web-${node}/other/c?cmd=hostname`, 'POST'), /not found/);
     });
 
     it('makes a deleted mirror anew and does not touch the pod', async () => {
