@@ -17,8 +17,8 @@ export interface LinkTraffic {
   readonly messages: number;
 }
 
-/** Pieces of one message follow each other; a message of its own comes later. */
-const MESSAGE_MS = 50;
+/** Pieces of one message, and what acknowledges the answer to it, follow within this. */
+const MESSAGE_MS = 500;
 
 export async function startDelayProxy(to: {
   readonly host: string;
@@ -66,7 +66,7 @@ function pass(from: Socket, to: Socket, delayMs: () => number): void {
   let last = 0;
   const later = (deliver: () => void): void => {
     last = Math.max(last, performance.now() + delayMs());
-    setTimeout(deliver, last - performance.now());
+    setTimeout(deliver, Math.max(0, last - performance.now()));
   };
   from.on('data', (chunk: Buffer) => {
     later(() => {

@@ -101,6 +101,7 @@ describe('a host', () => {
     reconnect();
     await clock.advance(5_000);
     assert.equal(host.localTime(3_600_000), 0);
+    assert.equal(host.hostTime(0), 3_600_000);
     life.abort();
   });
 

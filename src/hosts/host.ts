@@ -84,6 +84,11 @@ export class Host implements RuntimeHost {
     return at - this.#clockOffset;
   }
 
+  /** A time of our clock (ms since the epoch) by the host's: for what is compared with times that lie there, as logs' do. */
+  hostTime(at: number): number {
+    return at + this.#clockOffset;
+  }
+
   /** Looks at the runtime until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {

@@ -38,7 +38,7 @@ describe('the silence of a host', () => {
     const { clock, socket, seen } = setUp();
     socket.bytesWritten += 10;
     await clock.advance(8_000);
-    assert.deepEqual(seen, ['ping 7.5']);
+    assert.deepEqual(seen, ['ping 5']);
     socket.bytesWritten += 10;
     socket.bytesRead += 10;
     await clock.advance(600_000);
@@ -50,7 +50,7 @@ describe('the silence of a host', () => {
     await clock.advance(10_000);
     socket.bytesWritten += 10;
     await clock.advance(600_000);
-    assert.deepEqual(seen, ['ping 17.5', 'gone 27.5']);
+    assert.deepEqual(seen, ['ping 15', 'gone 23']);
     assert.equal(clock.timers, 0);
   });
 });

@@ -11,10 +11,10 @@ export interface Silence {
   readonly since: number | undefined;
 }
 
-const LOOK_MS = 2_500;
-const PING_AFTER_MS = 5_000;
-/** As long as three pings that come every five seconds. */
-const GONE_AFTER_MS = 15_000;
+const LOOK_MS = 1_000;
+const PING_AFTER_MS = 4_000;
+/** So that the reason is known before a host counts as lost, 30 s after its last answer, with a question every ten seconds. */
+const GONE_AFTER_MS = 12_000;
 
 /** What is read answers all that was sent before: it was seen no later than the look. */
 export function nextSilence(

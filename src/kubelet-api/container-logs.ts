@@ -41,11 +41,13 @@ export function containerLogs(
     return said(
       `unable to retrieve container logs for ${app.host.runtime()?.name ?? 'unknown'}://${containerId}`,
     );
+  const { since } = parsed.query;
   return readContainerLog(
     {
       files: app.host.link.files,
       path: container.logPath,
-      options: parsed.query,
+      // lines are dated by the host
+      options: { ...parsed.query, since: since === undefined ? undefined : app.host.hostTime(since) },
       isRunning: () => seen()?.state === 'running',
     },
     { signal },
