@@ -15,13 +15,15 @@ import { outcome, run, start, tail } from '../harness/processes.ts';
 import { useWorld } from '../harness/world.ts';
 
 const node = 'sandboxed';
-const world = useWorld({ hosts: [{ name: node, version: '2', link: 'ssh', gvisor: true }] });
+const world = useWorld({
+  hosts: [{ name: node, version: '2', link: 'ssh', gvisor: true }],
+  farlet: { node: () => ({ labels: { 'katacontainers.io/kata-runtime': 'true' } }) },
+});
 const GVISOR_KERNEL = '4.19.0-gvisor';
 const WEB = 'mkdir /w && echo hello from inside >/w/index.html && exec httpd -f -p 8080 -h /w';
 const classes: readonly { name: string; handler: string; overhead?: Record<string, string> }[] = [
   { name: 'gvisor', handler: 'gvisor', overhead: { cpu: '50m', memory: '64Mi' } },
   { name: 'huge', handler: 'gvisor', overhead: { memory: '100Ti' } },
-  { name: 'kata', handler: 'kata' },
   { name: 'nowhere', handler: 'nope' },
 ];
 
@@ -36,6 +38,8 @@ describe('pods with a kernel of their own', () => {
         handler,
         ...(overhead === undefined ? {} : { overhead: { podFixed: overhead } }),
       });
+    // the class kata, and a pod of it
+    await e2e.kubectl(['apply', '-f', 'examples/kata.yaml']);
   });
 
   /** The reason and message of a pod that was not taken. */
@@ -79,6 +83,18 @@ describe('pods with a kernel of their own', () => {
         'jsonpath={.status.runtimeHandlers[*].name}',
       ]);
       assert.deepEqual(text.trim().split(' ').sort(), ['gvisor', 'kata', 'runc']);
+    });
+
+    it('is explained by farlet check', async () => {
+      const { stdout, code } = await outcome([
+        ...[process.execPath, 'dist/main.js', 'check', '--config', world.farlet.configFile],
+        ...['--kubeconfig', world.plane.kubeconfig],
+      ]);
+      assert.equal(code, 0, stdout);
+      assert.match(
+        stdout,
+        /^ok +sandboxed\/box handlers +gvisor \(own kernel\), kata \(own kernel\), runc$/m,
+      );
     });
 
     it('runs a pod on a kernel of its own, by its RuntimeClass, and one of runc beside it', async () => {
@@ -302,9 +318,12 @@ describe('pods with a kernel of their own', () => {
       );
     });
 
-    it('and what the runtime refuses is told', async () => {
-      await e2e.createPod('vm', { runtimeClassName: 'kata' });
-      await e2e.waitEvent('vm', 'FailedCreatePodSandBox', /containerd-shim-kata-v2/);
+    it('and what the runtime refuses is told, of the pod in the documentation', async () => {
+      await e2e.waitEvent('in-a-vm', 'FailedCreatePodSandBox', /containerd-shim-kata-v2/);
+      const { spec } = JSON.parse(await e2e.kubectl(['get', 'pod', 'in-a-vm', '-o', 'json'])) as {
+        spec: { nodeName: string; overhead: Record<string, string> };
+      };
+      assert.deepEqual([spec.nodeName, spec.overhead], [node, { cpu: '250m', memory: '160Mi' }]);
     });
   });
 });

@@ -20,7 +20,7 @@ export function unreachable(
       what: 'runtime',
       state: 'fail',
       found: `${endpoint}: ${error}`,
-      advice: `it has no CRI v1: take cri out of disabled_plugins in its configuration (containerd.io packages put it there), or use containerd 1.6 or newer`,
+      advice: `it serves no CRI v1: its log tells if the plugin failed to load (journalctl -u containerd); take cri out of disabled_plugins in its configuration (containerd.io packages put it there); use containerd 1.6 or newer`,
     };
   if (fault === undefined && kind === 'deadline-exceeded')
     return {
