@@ -24,6 +24,7 @@ export interface ContainerStatusJson {
   ready: boolean;
   state: ContainerStateJson;
   lastState?: ContainerStateJson;
+  resources?: { requests?: Record<string, string>; limits?: Record<string, string> };
 }
 
 export interface ContainerStateJson {
