@@ -147,6 +147,7 @@ export function buildManagers(options: NodeManagersOptions): NodeManagers {
         .all()
         .filter(({ metadata: { uid } }) => workers.state(uid)?.at === 'syncing' && !table.isRejected(uid)),
     kill: workers.kill.bind(workers),
+    isStopped: (uid) => isOver(uid) || workers.state(uid)?.at === 'finishing',
     isOver,
     reclaim: {
       containers: (rest) => collect((uid) => isUnknown(uid) || workers.state(uid)?.at === 'finished', rest),

@@ -289,6 +289,36 @@ describe('containers', { concurrency: true }, () => {
         assert.equal(seen.pod('apart').status.phase, 'Pending');
       });
 
+      it('gets from scheduler and admission what it declares to be able to', async () => {
+        const rules = [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [42] } }];
+        await space.createPod('scheduled', {
+          nodeName: undefined,
+          nodeSelector: { 'kubernetes.io/hostname': node },
+          tolerations: [{ operator: 'Exists' }],
+          containers: [shell(SLEEP, { restartPolicy: 'Never', restartPolicyRules: rules })],
+        });
+        await running('scheduled');
+        const resources = (cpu: string): object => ({ requests: { cpu }, limits: { cpu: '500m' } });
+        await space.createPod('resized', {
+          initContainers: [
+            named('first', 'until [ -e /tmp/go ]; do sleep 1; done', { resources: resources('10m') }),
+          ],
+        });
+        await running('resized', 'first');
+        const patch = { spec: { initContainers: [{ name: 'first', resources: resources('20m') }] } };
+        await space.kubectl(['patch', 'pod', 'resized', '--subresource=resize', '-p', JSON.stringify(patch)]);
+        await seen.until(
+          'the new request',
+          () => seen.container('resized', 'first')?.resources?.requests?.cpu === '20m',
+        );
+        assert.partialDeepStrictEqual(seen.container('resized', 'first'), {
+          restartCount: 0,
+          allocatedResources: { cpu: '20m' },
+        });
+        await space.kubectl(['exec', 'resized', '-c', 'first', '--', 'touch', '/tmp/go']);
+        await running('resized', 'c');
+      });
+
       it('tells addresses of the pod and of its host', async () => {
         await space.createPod('addressed');
         await space.createPod('on-host', { hostNetwork: true });

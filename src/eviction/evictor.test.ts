@@ -51,6 +51,7 @@ function setUp(options: { hard?: Record<string, string>; soft?: Record<string, s
     kill: (uid, order) => {
       killed.set(uid, order);
     },
+    isStopped: (uid) => killed.has(uid),
     isOver: (uid) => killed.has(uid),
     reclaim: {
       containers: () => {

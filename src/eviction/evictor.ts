@@ -18,6 +18,7 @@ import type { NodePressure } from '../model/node-pressure.ts';
 import { podReference } from '../model/pod-ref.ts';
 import type { KillOrder } from '../model/pod-update.ts';
 import type { Clock } from '../util/clock.ts';
+import { awaitEvicted } from './await-evicted.ts';
 import { calm, decideEviction, thresholdsMet, withContainerFs, type EvictionState } from './decide.ts';
 import { evictionOrder } from './eviction-order.ts';
 import { exceededLimit, hasStorageLimit } from './local-storage.ts';
@@ -29,8 +30,6 @@ import type { PodUse } from './usage.ts';
 
 const CHECK_MS = 10_000;
 const IMMEDIATE_SECONDS = 1;
-const CLEANUP_MS = 30_000;
-const CLEANUP_POLL_MS = 1_000;
 /** Walking through volumes may take long: it takes at most a hundredth of the time. */
 const MEASURING_SHARE = 100;
 const DEFAULT_GRACE_SECONDS = 30;
@@ -52,7 +51,9 @@ export interface EvictorOptions {
   /** pods that run or are about to */
   readonly activePods: () => readonly Pod[];
   readonly kill: (uid: string, order: KillOrder) => void;
-  /** nothing of the pod is left to stop */
+  /** none of its containers runs any more */
+  readonly isStopped: (uid: string) => boolean;
+  /** nothing of the pod is left to stop or to clean up */
   readonly isOver: (uid: string) => boolean;
   readonly reclaim: {
     /** what is dead of any pod that has ended */
@@ -92,12 +93,12 @@ export class Evictor implements HostWatcher {
 
   /** One check, and further ones as long as they evict. */
   async take(answers: readonly HostAnswer[], { signal }: Look): Promise<void> {
-    const { files, layout } = this.#options;
+    const { files, layout, maxPodGraceSeconds } = this.#options;
     const disks = await layout({ signal });
     for (let seen = answers; ;) {
       const evicted = await this.#check(signalsFrom(seen, disks), disks, signal);
       if (evicted.length === 0) return;
-      await this.#untilOver(evicted, signal);
+      await awaitEvicted(evicted, { ...this.#options, graceSeconds: maxPodGraceSeconds }, { signal });
       seen = await files.look(signalQueries(disks), { signal });
     }
   }
@@ -233,17 +234,5 @@ export class Evictor implements HostWatcher {
     log.warn({ pod: name, namespace, uid, message }, 'pod evicted');
     kill(uid, order);
     return true;
-  }
-
-  async #untilOver(pods: readonly Pod[], signal: AbortSignal): Promise<void> {
-    const { clock, isOver, log, maxPodGraceSeconds } = this.#options;
-    const end = clock.monotonic() + CLEANUP_MS + maxPodGraceSeconds * 1000;
-    while (!pods.every(({ metadata }) => isOver(metadata.uid))) {
-      if (clock.monotonic() >= end) {
-        log.warn({ pods: pods.map(({ metadata }) => metadata.name) }, 'evicted pods are not gone yet');
-        return;
-      }
-      await clock.sleep(CLEANUP_POLL_MS, { signal });
-    }
   }
 }

@@ -3,6 +3,7 @@ import { request, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { DialTarget } from './link.ts';
+import { hostPort } from './net-errors.ts';
 
 /** What to dial for a URL: its host without brackets, its port or the scheme's own. */
 export function urlTarget(url: URL): DialTarget {
@@ -10,6 +11,17 @@ export function urlTarget(url: URL): DialTarget {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
   };
+}
+
+/** host:port of a URL; the port is there although it is the scheme's own, as Go has it in headers and errors. */
+export function authorityOf(url: URL): string {
+  const { host, port } = urlTarget(url);
+  return hostPort(host, port);
+}
+
+/** The URL as Go's errors show it. */
+export function urlText(url: URL): string {
+  return `${url.protocol}//${authorityOf(url)}${url.pathname}${url.search}${url.hash}`;
 }
 
 /**

@@ -7,7 +7,7 @@ import { kindOf, messageOf } from '../model/errors.ts';
 import type { HostApp } from '../host-app.ts';
 import type { Pod } from '../model/kube.ts';
 import type { ObservedSandbox } from '../model/runtime-state.ts';
-import { dialError, hostPort } from '../probes/net-errors.ts';
+import { dialError, hostPort } from '../hosts/net-errors.ts';
 import type { Stream, StreamRequest, Target } from '../server/backend.ts';
 import { HttpFault } from '../server/http-fault.ts';
 import type { ForwardTarget } from '../server/port-forward/forwarded-port.ts';

@@ -5,7 +5,7 @@
 import { connect, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import type { DialTarget } from '../hosts/link.ts';
 import { messageOf } from '../model/errors.ts';
-import { hostPort } from './net-errors.ts';
+import { hostPort } from '../hosts/net-errors.ts';
 import { goSeconds, type ProbeOutcome } from './probe.ts';
 import { USER_AGENT } from './http.ts';
 import type { Dial } from './tcp.ts';

@@ -1,10 +1,10 @@
 /** HTTP GET probes (pkg/probe/http), sent from the host so that pod addresses are routable. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { securedFor, sendGet, urlTarget } from '../hosts/http.ts';
+import { authorityOf, securedFor, sendGet, urlTarget, urlText } from '../hosts/http.ts';
 import type { HTTPGetAction } from '../model/kube.ts';
 import { messageOf } from '../model/errors.ts';
-import { dialError, hostPort } from './net-errors.ts';
+import { answerError, dialError, hostPort } from '../hosts/net-errors.ts';
 import { MAX_OUTPUT_BYTES, type ProbeOutcome } from './probe.ts';
 import type { Dial } from './tcp.ts';
 
@@ -34,7 +34,7 @@ export function probeHeaders(target: HttpTarget): Record<string, string | string
   const headers: Record<string, string | string[]> = {
     'user-agent': USER_AGENT,
     accept: '*/*',
-    host: target.url.host,
+    host: authorityOf(target.url),
     connection: 'close',
   };
   const own = new Map<string, string[]>();
@@ -62,7 +62,7 @@ export async function probeHttp(
     } catch (error) {
       return {
         kind: 'failure',
-        output: `Get "${url.href}": ${signal.aborted ? timeoutText : messageOf(error)}`,
+        output: `Get "${urlText(url)}": ${signal.aborted ? timeoutText : messageOf(error)}`,
       };
     }
     const { status, location, body } = answer;
@@ -74,7 +74,7 @@ export async function probeHttp(
       return { kind: 'warning', output: `Probe terminated redirects, Response body: ${body}` };
     }
     if (redirects >= MAX_REDIRECTS - 1)
-      return { kind: 'failure', output: `Get "${next.href}": stopped after 10 redirects` };
+      return { kind: 'failure', output: `Get "${urlText(next)}": stopped after 10 redirects` };
     url = next;
   }
 }
@@ -108,7 +108,7 @@ async function open(dial: Dial, url: URL, signal: AbortSignal): Promise<Duplex> 
   try {
     return securedFor(url, await dial(target, { signal }));
   } catch (error) {
-    throw new Error(dialError(hostPort(target.host, target.port), error), { cause: error });
+    throw new Error(dialError(authorityOf(url), error), { cause: error });
   }
 }
 
@@ -116,13 +116,8 @@ async function exchange(socket: Duplex, target: HttpTarget, signal: AbortSignal)
   try {
     return await sendGet(socket, { url: target.url, headers: probeHeaders(target) }, { signal });
   } catch (error) {
-    throw errorText(error);
+    throw new Error(answerError(error), { cause: error });
   }
-}
-
-function errorText(error: unknown): unknown {
-  const hungUp = error instanceof Error && 'code' in error && error.code === 'ECONNRESET';
-  return hungUp ? new Error('EOF', { cause: error }) : error;
 }
 
 async function readBody(response: IncomingMessage): Promise<string> {

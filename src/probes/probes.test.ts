@@ -124,6 +124,17 @@ describe('http probe', () => {
     assert.equal('accept' in probeHeaders(target), false);
     assert.equal(target.url.href, 'http://[::1]:1/');
   });
+
+  it("name the port in headers and errors, also where it is the scheme's own", async () => {
+    const refuse = (): Promise<never> =>
+      Promise.reject(Object.assign(new Error('no'), { code: 'ECONNREFUSED' }));
+    const target = httpTarget({ path: '/a?b=c', port: 80 }, '10.0.0.9', 80);
+    assert.equal(probeHeaders(target).host, '10.0.0.9:80');
+    assert.deepEqual(await probeHttp(refuse, target, { signal }), {
+      kind: 'failure',
+      output: 'Get "http://10.0.0.9:80/a?b=c": dial tcp 10.0.0.9:80: connect: connection refused',
+    });
+  });
 });
 
 describe('grpc probe', () => {

@@ -1,6 +1,6 @@
 import type { DialTarget } from '../hosts/link.ts';
 import type { Duplex } from 'node:stream';
-import { dialError, hostPort } from './net-errors.ts';
+import { dialError, hostPort } from '../hosts/net-errors.ts';
 import type { ProbeOutcome } from './probe.ts';
 
 export type Dial = (target: DialTarget, options: { signal: AbortSignal }) => Promise<Duplex>;

@@ -1,8 +1,10 @@
 /** The request of an httpGet lifecycle hook, sent from the pod's host. */
 import type { IncomingMessage } from 'node:http';
-import { securedFor, sendGet, urlTarget } from '../hosts/http.ts';
+import type { Duplex } from 'node:stream';
+import { authorityOf, securedFor, sendGet, urlTarget, urlText } from '../hosts/http.ts';
 import type { HostLink } from '../hosts/link.ts';
-import { FarletError } from '../model/errors.ts';
+import { answerError, dialError, hostPort } from '../hosts/net-errors.ts';
+import { FarletError, kindOf } from '../model/errors.ts';
 import { goQuote } from '../model/go-quote.ts';
 import type { Container, HTTPGetAction } from '../model/kube.ts';
 
@@ -28,7 +30,7 @@ export function hookRequest(action: HTTPGetAction, container: Container, podIP: 
   const headers: Record<string, string | string[]> = {
     'user-agent': userAgent,
     accept: '*/*',
-    host: url.host,
+    host: authorityOf(url),
   };
   const own = Map.groupBy(action.httpHeaders ?? [], ({ name }) => name.toLowerCase());
   for (const [name, entries] of own) headers[name] = entries.map(({ value }) => value);
@@ -63,7 +65,7 @@ async function exchange(
   hook: HookRequest,
   signal: AbortSignal,
 ): Promise<URL | undefined> {
-  const socket = securedFor(hook.url, await dial(urlTarget(hook.url), { signal }));
+  const socket = await open(dial, hook.url, signal);
   try {
     const response = await sendGet(
       socket,
@@ -76,9 +78,25 @@ async function exchange(
     return redirected && location !== undefined
       ? (URL.parse(location, hook.url.href) ?? undefined)
       : undefined;
+  } catch (error) {
+    throw failed(hook.url, answerError(error), error);
   } finally {
     socket.destroy();
   }
+}
+
+async function open(dial: HostLink['dial'], url: URL, signal: AbortSignal): Promise<Duplex> {
+  const target = urlTarget(url);
+  try {
+    return securedFor(url, await dial(target, { signal }));
+  } catch (error) {
+    throw failed(url, dialError(hostPort(target.host, target.port), error), error);
+  }
+}
+
+/** In the words of Go's net/http. */
+function failed(url: URL, why: string, cause: unknown): FarletError {
+  return new FarletError(kindOf(cause), `Get ${goQuote(urlText(url))}: ${why}`, { cause });
 }
 
 async function drain(response: IncomingMessage): Promise<void> {

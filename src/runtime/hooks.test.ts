@@ -125,7 +125,13 @@ describe('http hooks', () => {
     const { port: closed } = silent.address() as AddressInfo;
     await assert.rejects(
       run({ httpGet: { port: closed, path: '/x' } }),
-      /^FarletError: HTTP lifecycle hook \(\/x\) for Container "c"/,
+      new RegExp(
+        `^FarletError: HTTP lifecycle hook \\(/x\\) for Container "c" .* failed - error: Get "http://127\\.0\\.0\\.1:${String(closed)}/x": EOF$`,
+      ),
+    );
+    await assert.rejects(
+      run({ httpGet: { port: 1, path: '/x' } }),
+      /error: Get "http:\/\/127\.0\.0\.1:1\/x": dial tcp 127\.0\.0\.1:1: connect: connection refused$/,
     );
     await assert.rejects(run({ httpGet: { port: 1 } }, []), /the pod has no address/);
   });

@@ -1,5 +1,6 @@
 /** Lifecycle hooks: pkg/kubelet/lifecycle/handlers.go. Commands are not expanded and have no limit of their own. */
 import type { CriClient } from '../cri/calls.ts';
+import { authorityOf } from '../hosts/http.ts';
 import type { HostLink } from '../hosts/link.ts';
 import { FarletError, messageOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
@@ -99,7 +100,7 @@ export class HookRunner {
         podReference(target.pod),
         'Warning',
         'LifecycleHTTPFallback',
-        `request to HTTPS lifecycle hook ${hook.url.host} got HTTP response, retry with HTTP succeeded`,
+        `request to HTTPS lifecycle hook ${authorityOf(hook.url)} got HTTP response, retry with HTTP succeeded`,
       );
     }
   }
