@@ -25,7 +25,7 @@ test: verify build ## everything, scenarios on real parts included
 
 test-remote: build ## the scenarios on hosts over ssh and tcp: the contract of links, the main job, links that fail
 	@FARLET_E2E_LINK=ssh node --test --test-timeout=900000 'e2e/remote/*.test.ts' e2e/scenarios/main-job.test.ts
-	@FARLET_E2E_LINK=tcp node --test --test-timeout=900000 e2e/scenarios/main-job.test.ts
+	@FARLET_E2E_LINK=tcp node --test --test-timeout=900000 e2e/scenarios/main-job.test.ts e2e/scenarios/pool.test.ts
 
 test-disruptive: build ## farlet killed at many points of many pods' lives
 	@node --test --test-timeout=900000 'e2e/disruptive/*.test.ts'
