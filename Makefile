@@ -26,6 +26,7 @@ test: verify build ## everything, scenarios on real parts included
 test-remote: build ## the scenarios on hosts over ssh and tcp: links and their faults, sandboxed runtimes, the main job, parity
 	@scripts/setup-remote.sh
 	@node --test --test-timeout=900000 'e2e/remote/*.test.ts'
+	@FARLET_E2E_LINK=tcp node --test --test-timeout=900000 e2e/scenarios/pool.test.ts
 	@for link in ssh tcp; do echo "── over $$link"; FARLET_E2E_LINK=$$link node --test --test-timeout=900000 e2e/scenarios/{main-job,parity}.test.ts || exit 1; done
 
 test-disruptive: build ## farlet killed at many points of many pods' lives
