@@ -1,7 +1,7 @@
 /** What round trips are measured on: a control plane, a host over ssh whose packets come later, farlet. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { startControlPlane, type ControlPlane } from '../e2e/harness/control-plane.ts';
-import { startDelayProxy, type DelayProxy } from '../e2e/harness/delay-proxy.ts';
+import { startDelayProxy, type DelayProxy } from './delay-proxy.ts';
 import { startFarlet } from '../e2e/harness/farlet.ts';
 import { eventually } from '../e2e/harness/processes.ts';
 import { startRemoteHost } from '../e2e/harness/remote-host.ts';

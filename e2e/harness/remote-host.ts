@@ -201,7 +201,11 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     trustRegistry: async (registry) => {
       const at = `${disk}/etc/containerd/certs.d/${registry}`;
       mkdirSync(at, { recursive: true });
-      writeFileSync(`${at}/hosts.toml`, `server = "http://${registry}"\n`);
+      // 1.6 goes by the table, 2 by either
+      writeFileSync(
+        `${at}/hosts.toml`,
+        `server = "http://${registry}"\n[host."http://${registry}"]\n  capabilities = ["pull", "resolve"]\n`,
+      );
       return Promise.resolve();
     },
     stopSshd: () => halt('sshd'),

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { FakeClock } from '../testing/fixtures.ts';
 import { watchSilence } from './ssh-silence.ts';
 
-function setUp() {
+function setUp(onPing: () => void = () => undefined) {
   const clock = new FakeClock();
   const socket = { bytesRead: 100, bytesWritten: 100 };
   const seen: string[] = [];
@@ -11,7 +11,15 @@ function setUp() {
   const note = (what: string) => () => {
     seen.push(`${what} ${String((clock.monotonic() - start) / 1000)}`);
   };
-  const stop = watchSilence({ socket, clock, ping: note('ping'), onGone: note('gone') });
+  const stop = watchSilence({
+    socket,
+    clock,
+    ping: () => {
+      note('ping')();
+      onPing();
+    },
+    onGone: note('gone'),
+  });
   return { clock, socket, seen, stop };
 }
 
@@ -39,10 +47,19 @@ describe('the silence of a host', () => {
     socket.bytesWritten += 10;
     await clock.advance(8_000);
     assert.deepEqual(seen, ['ping 5']);
-    socket.bytesWritten += 10;
     socket.bytesRead += 10;
     await clock.advance(600_000);
     assert.equal(seen.length, 1);
+  });
+
+  it('is asked about, though later, where an answer and a question came so close that either may have been last', async () => {
+    const { clock, socket, seen } = setUp(() => {
+      socket.bytesWritten += 1;
+    });
+    socket.bytesWritten += 10;
+    socket.bytesRead += 10;
+    await clock.advance(600_000);
+    assert.deepEqual(seen, ['ping 12', 'ping 17', 'gone 25']);
   });
 
   it('is the end when nothing at all is answered', async () => {

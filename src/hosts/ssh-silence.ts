@@ -9,25 +9,31 @@ export interface Silence {
   readonly read: number;
   readonly written: number;
   readonly since: number | undefined;
+  /** nothing was read after it was sent; otherwise it may as well be what acknowledges an answer, which nobody answers */
+  readonly isSure: boolean;
 }
 
 const LOOK_MS = 1_000;
 const PING_AFTER_MS = 4_000;
+/** Longer than the time between two looks at an idle host, whose answers come before. */
+const PING_UNSURE_AFTER_MS = 11_000;
 /** So that the reason is known before a host counts as lost, 30 s after its last answer, with a question every ten seconds. */
 const GONE_AFTER_MS = 12_000;
 
-/** What is read answers all that was sent before: it was seen no later than the look. */
 export function nextSilence(
   before: Silence,
   { read, written, now }: { read: number; written: number; now: number },
 ): Silence {
-  if (read !== before.read) return { read, written, since: undefined };
-  return { read, written, since: before.since ?? (written === before.written ? undefined : now) };
+  const sent = written !== before.written;
+  if (read !== before.read) return { read, written, since: sent ? now : undefined, isSure: false };
+  if (!sent || (before.since !== undefined && before.isSure)) return { ...before, read, written };
+  return { read, written, since: now, isSure: true };
 }
 
-export function silenceVerdict({ since }: Silence, now: number): 'quiet' | 'ping' | 'gone' {
-  if (since === undefined || now - since < PING_AFTER_MS) return 'quiet';
-  return now - since < GONE_AFTER_MS ? 'ping' : 'gone';
+export function silenceVerdict({ since, isSure }: Silence, now: number): 'quiet' | 'ping' | 'gone' {
+  const silentMs = since === undefined ? 0 : now - since;
+  if (isSure && silentMs >= GONE_AFTER_MS) return 'gone';
+  return silentMs >= (isSure ? PING_AFTER_MS : PING_UNSURE_AFTER_MS) ? 'ping' : 'quiet';
 }
 
 /** Looks until it is stopped, or has found that nobody is there. */
@@ -39,7 +45,12 @@ export function watchSilence(options: {
   readonly onGone: () => void;
 }): () => void {
   const { socket, clock, ping, onGone } = options;
-  let silence: Silence = { read: socket.bytesRead, written: socket.bytesWritten, since: undefined };
+  let silence: Silence = {
+    read: socket.bytesRead,
+    written: socket.bytesWritten,
+    since: undefined,
+    isSure: false,
+  };
   let pinged = false;
   let cancel = (): void => undefined;
   const look = (): void => {
