@@ -198,7 +198,7 @@ function cut({ node: name, seconds: length, graceSeconds, how }: Cut): void {
 /** Every number once, in order, from the first. */
 function assertCounts(log: string): void {
   const lines = log.trimEnd().split('\n');
-  assert.ok(lines.length > 10);
+  assert.ok(lines.length > 1);
   assert.deepEqual(
     lines,
     lines.map((_, index) => String(index)),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { after, describe, it } from 'node:test';
+import type { HostFiles } from '../hosts/link.ts';
 import { LocalFiles } from '../hosts/local-files.ts';
 import { readContainerLog } from './logs.ts';
 
@@ -45,5 +46,35 @@ describe('following a log through its rotation', () => {
       writeFileSync(path, line('four'));
     }
     assert.deepEqual(seen, ['one', 'two', 'three', 'four']);
+  });
+
+  it('ends its watch, however it ends itself', async () => {
+    const path = `${folder}/watched.log`;
+    writeFileSync(path, line('one'));
+    let watching = 0;
+    const watched = {
+      open: files.open.bind(files),
+      async *changes() {
+        watching += 1;
+        try {
+          for (;;) {
+            await Promise.resolve();
+            appendFileSync(path, line('more'));
+            yield;
+          }
+        } finally {
+          watching -= 1;
+        }
+      },
+    } as unknown as HostFiles;
+    const seen: string[] = [];
+    for await (const piece of readContainerLog(
+      { files: watched, path, options, isRunning: () => true },
+      { signal },
+    )) {
+      seen.push(piece.toString().trim());
+      if (seen.length === 3) break;
+    }
+    assert.deepEqual([seen, watching], [['one', 'more', 'more'], 0]);
   });
 });

@@ -25,10 +25,11 @@ export async function* readContainerLog(
   const writer = new LogWriter(options);
   let file = await files.open(path, { signal });
   let next: HostFile | undefined;
+  let changes: AsyncIterator<void> | undefined;
   try {
     let position = options.tailLines === undefined ? 0 : await tailStart(file, options.tailLines);
     let rest: Buffer = Buffer.alloc(0);
-    const changes = options.follow
+    changes = options.follow
       ? files.changes(path.slice(0, path.lastIndexOf('/')), { signal })[Symbol.asyncIterator]()
       : undefined;
     let drained = false;
@@ -69,7 +70,8 @@ export async function* readContainerLog(
       if ((await changes.next()).done === true) return;
     }
   } finally {
-    await Promise.all([file.close(), next?.close()]);
+    // a watch that nobody ends is asked of the host for ever
+    await Promise.all([file.close(), next?.close(), changes?.return?.()]);
   }
 }
 
