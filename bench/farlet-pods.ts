@@ -2,7 +2,7 @@
 import type { KubeConnection } from '../src/kube/connect.ts';
 import { paths } from '../src/kube/paths.ts';
 import { watchObjects, type WatchEvent } from '../src/kube/watch.ts';
-import type { Log } from '../src/model/log.ts';
+import { silentLog } from '../src/model/log.ts';
 import type { Pod } from '../src/model/kube.ts';
 import { withDeadline } from '../src/util/abort.ts';
 import { systemClock } from '../src/util/clock.ts';
@@ -36,13 +36,6 @@ export interface StartedPod {
 }
 
 const WAIT_MS = 120_000;
-const silent: Log = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  child: () => silent,
-};
 
 export class FarletPods {
   readonly #options: FarletPodsOptions;
@@ -58,7 +51,7 @@ export class FarletPods {
         fieldSelector: `spec.nodeName=${node}`,
         what: 'pods',
         clock: systemClock,
-        log: silent,
+        log: silentLog,
         onEvent: (event) => {
           this.#take(event);
         },

@@ -1,7 +1,7 @@
 /** What a node's pods hold of their host: admission, cgroups, CPUs, resizes. Composition only. */
 import { PodCgroups } from './cgroups/pod-cgroups.ts';
 import { hugePageAmounts, sharesOf, type CgroupLimits } from './cgroups/pod-limits.ts';
-import { runtimeCgroupDriver } from './cgroups/runtime-driver.ts';
+import { runtimeCgroupDriver } from './cri/cgroup-driver.ts';
 import { reservations } from './config/reservations.ts';
 import type { Config, NodeConfig } from './config/schema.ts';
 import { CpuAssignments } from './cpus/cpu-assignments.ts';

@@ -60,6 +60,18 @@ describe('a node of several hosts', { concurrency: 1 }, () => {
     (await node()).status.conditions.find((each) => each.type === type);
   const isReady = ({ status }: PodJson): boolean =>
     status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;
+  /** all four of the Deployment are ready on this host */
+  const waitMoved = (host: string): Promise<unknown> =>
+    pods.wait(
+      'the pods to have moved',
+      async () => {
+        const now = await listed('app=moves');
+        return (
+          now.length === 4 && now.every((each) => each.metadata.annotations?.[HOST] === host && isReady(each))
+        );
+      },
+      60_000,
+    );
   /** ids of sandboxes and containers that a host has of a pod */
   const onHost = async (host: string, uid: string): Promise<string[]> =>
     (await world.host(host).ctr(['containers', 'ls', '-q', `labels."io.kubernetes.pod.uid"==${uid}`]))
@@ -452,17 +464,7 @@ describe('a node of several hosts', { concurrency: 1 }, () => {
   it('drains a host that an annotation names, and fills it again when that goes', async () => {
     await pods.kubectl(['delete', 'pod', 'daemon']);
     await pods.kubectl(['annotate', 'node', NODE, 'farlet.dev/drain=near']);
-    await pods.wait(
-      'the pods to have moved',
-      async () => {
-        const now = await listed('app=moves');
-        return (
-          now.length === 4 &&
-          now.every((each) => each.metadata.annotations?.[HOST] === 'far' && isReady(each))
-        );
-      },
-      60_000,
-    );
+    await waitMoved('far');
     await pods.wait(
       'a pod that nothing replaces to be gone',
       async () => (await pods.tryKubectl(['get', 'pod', 'early'])).code !== 0,
@@ -511,17 +513,7 @@ describe('a node of several hosts', { concurrency: 1 }, () => {
     );
     assert.deepEqual(await identities(await listed('app=moves')), before);
     await pods.kubectl(['delete', 'pdb', 'keep']);
-    await pods.wait(
-      'the pods to have moved',
-      async () => {
-        const now = await listed('app=moves');
-        return (
-          now.length === 4 &&
-          now.every((each) => each.metadata.annotations?.[HOST] === 'near' && isReady(each))
-        );
-      },
-      60_000,
-    );
+    await waitMoved('near');
     await pods.kubectl(['delete', 'pod', 'avoids']);
   });
 

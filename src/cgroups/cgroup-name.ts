@@ -2,10 +2,9 @@
  * Names of control groups as paths from the root of the hierarchy (pkg/kubelet/cm/cgroup_manager_linux.go,
  * pod_container_manager_linux.go). Pure.
  */
+import type { CgroupDriver } from '../cri/cgroup-driver.ts';
 import type { Pod } from '../model/kube.ts';
 import { podQosClass, type QosClass } from '../model/pod-qos.ts';
-
-export type CgroupDriver = 'cgroupfs' | 'systemd';
 
 /** The parts of a name, from the top: ["kubepods", "burstable", "pod1234"]. */
 export type CgroupName = readonly string[];

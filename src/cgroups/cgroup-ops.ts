@@ -3,9 +3,10 @@
  *
  * cpuset groups of v1 are left to the runtime, which fills them from their parents.
  */
+import type { CgroupDriver } from '../cri/cgroup-driver.ts';
 import type { FileOp } from '../hosts/link.ts';
 import { cgroupMount, type CgroupLayout } from './cgroup-layout.ts';
-import { cgroupPath, type CgroupDriver, type CgroupName } from './cgroup-name.ts';
+import { cgroupPath, type CgroupName } from './cgroup-name.ts';
 import { cpuWeight } from './cpu-weight.ts';
 import type { CgroupLimits } from './pod-limits.ts';
 import { sliceOps } from './slice-unit.ts';

@@ -10,7 +10,7 @@ import { createCgroup, removeCgroup, updateCgroup, type CgroupPlace } from './cg
 import { cpuWeight, sharesOfWeight } from './cpu-weight.ts';
 import { PodCgroups } from './pod-cgroups.ts';
 import { podLimits } from './pod-limits.ts';
-import { runtimeCgroupDriver } from './runtime-driver.ts';
+import { runtimeCgroupDriver } from '../cri/cgroup-driver.ts';
 
 type Quantities = Record<string, string>;
 

@@ -7,6 +7,7 @@
  * I2. A group is removed only when it is empty, and an unknown one only after it was seen in two rounds: another
  *     node may just be making it.
  */
+import type { CgroupDriver } from '../cri/cgroup-driver.ts';
 import type { FileOp, HostFiles } from '../hosts/link.ts';
 import { kindOf, messageOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
@@ -23,7 +24,6 @@ import {
   podCgroupPart,
   podOfFolder,
   qosCgroup,
-  type CgroupDriver,
   type CgroupName,
 } from './cgroup-name.ts';
 import { createCgroup, removeCgroup, updateCgroup, type CgroupPlace } from './cgroup-ops.ts';

@@ -1,17 +1,17 @@
 /** One host, as `farlet check` looks at it. Every step has a deadline; what it makes it takes away again. */
 import { randomUUID } from 'node:crypto';
 import { readCgroupLayout } from '../cgroups/cgroup-layout.ts';
-import { nodeCgroup, type CgroupDriver } from '../cgroups/cgroup-name.ts';
+import { nodeCgroup } from '../cgroups/cgroup-name.ts';
 import { createCgroup, removeCgroup } from '../cgroups/cgroup-ops.ts';
-import { runtimeCgroupDriver } from '../cgroups/runtime-driver.ts';
 import type { CriClient } from '../cri/calls.ts';
+import { runtimeCgroupDriver, type CgroupDriver } from '../cri/cgroup-driver.ts';
 import { connectCri } from '../cri/connect.ts';
 import type { StatusResponse__Output } from '../cri/generated/runtime/v1/StatusResponse.ts';
 import type { HostLink } from '../hosts/link.ts';
 import { openLink, type HostAddress } from '../hosts/open-link.ts';
 import { handlerSettings, runtimeHandlers } from '../hosts/runtime-handlers.ts';
 import { kindOf, messageOf, type ErrorKind } from '../model/errors.ts';
-import type { Log } from '../model/log.ts';
+import { silentLog } from '../model/log.ts';
 import { withDeadline } from '../util/abort.ts';
 import { systemClock } from '../util/clock.ts';
 import type { Row } from './table.ts';
@@ -62,7 +62,7 @@ async function look(host: CheckedHost): Promise<Row[]> {
   const stop = new AbortController();
   let link: HostLink;
   try {
-    link = openLink(host, { clock: systemClock, log: silent, owner, cgroupDriver, temporary: true });
+    link = openLink(host, { clock: systemClock, log: silentLog, owner, cgroupDriver, temporary: true });
   } catch (error) {
     return [{ what: 'link', state: 'fail', found: messageOf(error) }];
   }
@@ -264,12 +264,3 @@ async function tryDial(link: HostLink, signal: AbortSignal): Promise<Found> {
   }
   return { state: 'ok', found: 'connections can be made from the host' };
 }
-
-/** The table tells what there is to tell. */
-const silent: Log = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  child: () => silent,
-};

@@ -1,4 +1,5 @@
 /** Makes a sandbox for a moment: whether the host can make any, and whether its streams can be reached. */
+import type { CgroupDriver } from '../cri/cgroup-driver.ts';
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { CriClient } from '../cri/calls.ts';
@@ -16,7 +17,7 @@ export interface TrialOptions {
   readonly clock: Pick<Clock, 'monotonic'>;
   /** on a network of its own, made by CNI; else on the host's */
   readonly withNetwork: boolean;
-  readonly cgroupDriver: 'cgroupfs' | 'systemd';
+  readonly cgroupDriver: CgroupDriver;
   readonly signal: AbortSignal;
 }
 

@@ -1,6 +1,7 @@
-import type { CriClient } from '../cri/calls.ts';
 import { kindOf } from '../model/errors.ts';
-import type { CgroupDriver } from './cgroup-name.ts';
+import type { CriClient } from './calls.ts';
+
+export type CgroupDriver = 'cgroupfs' | 'systemd';
 
 /**
  * The cgroup driver that the runtime says it uses; `configured` where it can't say (KEP-4033, pkg/kubelet

@@ -3,7 +3,7 @@
  * v4.channel.k8s.io (k8s.io/cri-streaming remotecommand, apimachinery util/httpstream/wsstream). Each message begins with
  * the number of its channel. That subprotocol can't close standard input alone: who needs that says it in the input.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { request, type IncomingMessage } from 'node:http';
 import { Duplex, Readable } from 'node:stream';
 import { HostError, messageOf } from '../model/errors.ts';
@@ -11,7 +11,7 @@ import type { Clock } from '../util/clock.ts';
 import { withDeadline } from '../util/abort.ts';
 import { execStatus, type ExecStatus } from './exec-status.ts';
 import type { ShellChannel } from './remote-agent.ts';
-import { encodeFrame, FrameReader, type FrameKind } from '../util/websocket-frames.ts';
+import { encodeFrame, FrameReader, webSocketAccept, type FrameKind } from '../util/websocket-frames.ts';
 
 export interface ExecStream extends ShellChannel {
   /** how the process ended; what is not told within the stream is a failure */
@@ -38,8 +38,6 @@ const STDERR = 2;
 const STATUS = 3;
 const PIECE_BYTES = 64 * 1024;
 const MAX_STDERR_BYTES = 64 * 1024;
-/** RFC 6455, section 1.3 */
-const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** Upgrades the connection. Rejects with HostError, or the signal's reason; the socket is then destroyed. */
 export async function openExecStream(
@@ -64,9 +62,6 @@ export async function openExecStream(
 
 function upgrade({ host, url, socket }: ExecStreamOptions, signal: AbortSignal): Promise<Buffer> {
   const key = randomBytes(16).toString('base64');
-  const accept = createHash('sha1')
-    .update(key + WEBSOCKET_GUID)
-    .digest('base64');
   return new Promise((resolve, reject) => {
     const outgoing = request({
       method: 'GET',
@@ -92,7 +87,7 @@ function upgrade({ host, url, socket }: ExecStreamOptions, signal: AbortSignal):
     });
     outgoing.once('upgrade', (answer: IncomingMessage, _: unknown, head: Buffer) => {
       outgoing.off('error', reject);
-      if (answer.headers['sec-websocket-accept'] === accept) resolve(head);
+      if (answer.headers['sec-websocket-accept'] === webSocketAccept(key)) resolve(head);
       else reject(new HostError('unavailable', host, `${host}: the streaming server speaks no WebSocket`));
     });
     outgoing.end();

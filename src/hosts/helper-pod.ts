@@ -6,6 +6,7 @@
  * I3. It is usable only once a command of the host has run by way of it.
  */
 import type { CriClient } from '../cri/calls.ts';
+import { runtimeCgroupDriver, type CgroupDriver } from '../cri/cgroup-driver.ts';
 import { HostError, kindOf, messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { orAbort } from '../util/abort.ts';
@@ -25,7 +26,7 @@ export interface HelperPodOptions {
   readonly owner: HelperOwner;
   readonly image: string;
   /** counts only where the runtime can't tell */
-  readonly cgroupDriver: 'cgroupfs' | 'systemd';
+  readonly cgroupDriver: CgroupDriver;
   readonly cri: HelperCri;
   readonly clock: Clock;
   readonly log: Log;
@@ -200,8 +201,11 @@ export class HelperPod {
   }
 
   async #start(attempt: number, signal: AbortSignal): Promise<string> {
-    const { cri, owner, image } = this.#options;
-    const [imageId, driver] = await Promise.all([this.#image(signal), this.#driver(signal)]);
+    const { cri, owner, image, cgroupDriver } = this.#options;
+    const [imageId, driver] = await Promise.all([
+      this.#image(signal),
+      runtimeCgroupDriver(cri, cgroupDriver, { signal }),
+    ]);
     const sandbox = helperSandbox({ owner, image, attempt, driver });
     const { pod_sandbox_id: id } = await cri.runPodSandbox({ config: sandbox }, { signal });
     try {
@@ -233,17 +237,6 @@ export class HelperPod {
         `image ${image} is not there and could not be pulled: ${messageOf(error)}; bring it there (ctr -n k8s.io images pull or import), or name another in helperImage`,
         { cause: error },
       );
-    }
-  }
-
-  async #driver(signal: AbortSignal): Promise<'cgroupfs' | 'systemd'> {
-    const { cri, cgroupDriver } = this.#options;
-    try {
-      const { linux } = await cri.runtimeConfig({}, { signal });
-      return linux === null ? cgroupDriver : linux.cgroup_driver === 'SYSTEMD' ? 'systemd' : 'cgroupfs';
-    } catch (error) {
-      if (kindOf(error) === 'unimplemented') return cgroupDriver;
-      throw error;
     }
   }
 

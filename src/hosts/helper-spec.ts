@@ -2,6 +2,7 @@
  * The helper: a pod that farlet keeps on a host whose CRI socket is all that can be reached of it. It has the host's
  * network and processes and is privileged, so that a command in it can step into the host's mount namespace. Pure.
  */
+import type { CgroupDriver } from '../cri/cgroup-driver.ts';
 import { createHash } from 'node:crypto';
 import type { ContainerConfig } from '../cri/generated/runtime/v1/ContainerConfig.ts';
 import type { NamespaceOption } from '../cri/generated/runtime/v1/NamespaceOption.ts';
@@ -45,7 +46,7 @@ export function helperSandbox(of: {
   owner: HelperOwner;
   image: string;
   attempt: number;
-  driver: 'cgroupfs' | 'systemd';
+  driver: CgroupDriver;
 }): PodSandboxConfig {
   const { owner, image, attempt, driver } = of;
   return {

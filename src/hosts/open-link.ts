@@ -1,4 +1,5 @@
 /** The link that an endpoint asks for. */
+import type { CgroupDriver } from '../cri/cgroup-driver.ts';
 import { HostError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Clock } from '../util/clock.ts';
@@ -28,7 +29,7 @@ export interface OpenLinkOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly owner: HelperOwner;
-  readonly cgroupDriver: 'cgroupfs' | 'systemd';
+  readonly cgroupDriver: CgroupDriver;
   /** what the link needs on the host goes with it */
   readonly temporary?: boolean;
 }

@@ -2,6 +2,7 @@
  * The link to a host whose runtime listens on TCP with mutual TLS, and of which nothing else can be reached: files, mounts
  * and dials go by way of a helper pod.
  */
+import type { CgroupDriver } from '../cri/cgroup-driver.ts';
 import type { Duplex } from 'node:stream';
 import { connectCri } from '../cri/connect.ts';
 import { HostError, messageOf } from '../model/errors.ts';
@@ -27,7 +28,7 @@ export interface TcpLinkOptions {
   readonly tls: TlsFiles;
   readonly helperImage: string;
   readonly owner: HelperOwner;
-  readonly cgroupDriver: 'cgroupfs' | 'systemd';
+  readonly cgroupDriver: CgroupDriver;
   /** takes the helper off the host when the link is closed, instead of leaving it for the next start */
   readonly temporary: boolean;
   readonly clock: Clock;

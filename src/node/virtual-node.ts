@@ -138,34 +138,29 @@ export class VirtualNode {
 
   /** What the hosts are like; tried until it can be told of one. */
   async #learn(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#options;
-    for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
-      try {
-        await this.#look(signal);
-        break;
-      } catch (error) {
-        signal.throwIfAborted();
-        if (wait === FIRST_RETRY_MS || wait === MAX_RETRY_MS)
-          log.warn({ err: error }, 'the host could not be looked at: trying again');
-      }
-      await clock.sleep(wait, { signal });
-    }
+    await this.#untilSeen(() => this.#look(signal), {}, signal);
     this.#known.resolve(undefined);
   }
 
   /** A host of a pool that was not there when the node came to be is looked at as soon as it is. */
   async #learnHost(host: NodeHost, signal: AbortSignal): Promise<void> {
+    if (host.facts() !== undefined) return;
+    await this.#untilSeen(() => host.lookAgain(signal), { host: host.name }, signal);
+    this.statusSoon();
+  }
+
+  async #untilSeen(look: () => Promise<unknown>, fields: object, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
-    for (let wait = FIRST_RETRY_MS; host.facts() === undefined; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
+    for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
       try {
-        await host.lookAgain(signal);
-        this.statusSoon();
+        await look();
+        return;
       } catch (error) {
         signal.throwIfAborted();
         if (wait === FIRST_RETRY_MS || wait === MAX_RETRY_MS)
-          log.warn({ err: error, host: host.name }, 'the host could not be looked at: trying again');
-        await clock.sleep(wait, { signal });
+          log.warn({ err: error, ...fields }, 'the host could not be looked at: trying again');
       }
+      await clock.sleep(wait, { signal });
     }
   }
 

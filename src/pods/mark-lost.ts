@@ -4,6 +4,7 @@
  */
 import type { EventRecorder } from '../model/events.ts';
 import type { Pod, PodStatus } from '../model/kube.ts';
+import { notReadyStatus } from '../model/not-ready.ts';
 import { isTerminalPhase } from '../model/phase.ts';
 import { podReference } from '../model/pod-ref.ts';
 
@@ -34,10 +35,5 @@ export function lostStatus(status: PodStatus, now: string): PodStatus | undefine
   const { conditions = [] } = status;
   const isReady = conditions.some((each) => each.type === 'Ready' && each.status === 'True');
   if (!isReady || isTerminalPhase(status.phase)) return undefined;
-  return {
-    ...status,
-    conditions: conditions.map((each) =>
-      each.type === 'Ready' ? { ...each, status: 'False', lastTransitionTime: now } : each,
-    ),
-  };
+  return notReadyStatus(status, { now });
 }

@@ -2,23 +2,15 @@
  * What becomes of pods whose host of a pool does not answer: what the node controller does to those of a node that
  * does not (pkg/controller/nodelifecycle MarkPodsNotReady, pkg/controller/tainteviction). Pure.
  */
-import type { Pod, PodCondition, PodStatus } from '../model/kube.ts';
+import type { Pod, PodStatus } from '../model/kube.ts';
+import { notReadyStatus } from '../model/not-ready.ts';
 import { isTerminalPhase } from '../model/phase.ts';
 
 const unreachable = 'node.kubernetes.io/unreachable';
 
 /** The status that says nobody knows how the pod is: all as it was, but not ready. */
-export function lostStatus(status: PodStatus, { message, now }: { message: string; now: string }): PodStatus {
-  return {
-    ...status,
-    conditions: (status.conditions ?? []).map((condition) => notReady(condition, { message, now })),
-  };
-}
-
-function notReady(condition: PodCondition, { message, now }: { message: string; now: string }): PodCondition {
-  if (condition.type !== 'Ready') return condition;
-  const lastTransitionTime = condition.status === 'False' ? (condition.lastTransitionTime ?? now) : now;
-  return { ...condition, status: 'False', reason: 'HostLost', message, lastTransitionTime };
+export function lostStatus(status: PodStatus, of: { message: string; now: string }): PodStatus {
+  return notReadyStatus(status, { reason: 'HostLost', ...of });
 }
 
 /** Whether a pod of a lost host is to be marked: one that is over stays so. */

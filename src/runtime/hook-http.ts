@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { authorityOf, securedFor, sendGet, urlTarget, urlText } from '../hosts/http.ts';
 import type { HostLink } from '../hosts/link.ts';
-import { answerError, dialError, hostPort } from '../hosts/net-errors.ts';
+import { answerError, dialError } from '../hosts/net-errors.ts';
 import { FarletError, kindOf } from '../model/errors.ts';
 import { goQuote } from '../model/go-quote.ts';
 import type { Container, HTTPGetAction } from '../model/kube.ts';
@@ -86,11 +86,10 @@ async function exchange(
 }
 
 async function open(dial: HostLink['dial'], url: URL, signal: AbortSignal): Promise<Duplex> {
-  const target = urlTarget(url);
   try {
-    return securedFor(url, await dial(target, { signal }));
+    return securedFor(url, await dial(urlTarget(url), { signal }));
   } catch (error) {
-    throw failed(url, dialError(hostPort(target.host, target.port), error), error);
+    throw failed(url, dialError(authorityOf(url), error), error);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Shared by unit tests: a base pod to change, a clock that tests move, a log that keeps quiet. */
-import type { Log } from '../model/log.ts';
+import { silentLog, type Log } from '../model/log.ts';
 import type { Pod } from '../model/kube.ts';
 import type { ObservedContainer, ObservedSandbox } from '../model/runtime-state.ts';
 import type { Clock } from '../util/clock.ts';
@@ -75,13 +75,7 @@ export function container(change: Partial<ObservedContainer> = {}): ObservedCont
   };
 }
 
-export const quietLog: Log = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  child: () => quietLog,
-};
+export const quietLog: Log = silentLog;
 
 /** A clock that stands still until a test moves it. */
 export class FakeClock implements Clock {

@@ -1,4 +1,15 @@
 /** WebSocket's frames (RFC 6455, section 5), as either end writes and reads them. Pure. */
+import { createHash } from 'node:crypto';
+
+/** RFC 6455, section 1.3 */
+const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
+/** What a server answers to a client's Sec-WebSocket-Key (RFC 6455, section 4.2.2). */
+export function webSocketAccept(key: string): string {
+  return createHash('sha1')
+    .update(key + WEBSOCKET_GUID)
+    .digest('base64');
+}
 
 export type FrameKind = 'text' | 'binary' | 'close' | 'ping' | 'pong';
 

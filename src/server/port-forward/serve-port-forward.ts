@@ -1,9 +1,9 @@
-/** Port-forward that farlet serves itself, for pods whose loopback their host's network does not show (ADR 12). */
-import { createHash } from 'node:crypto';
+/** Port-forward that farlet serves itself, for pods whose loopback their host's network does not show (ADR 14). */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Log } from '../../model/log.ts';
 import type { Clock } from '../../util/clock.ts';
+import { webSocketAccept } from '../../util/websocket-frames.ts';
 import { HttpFault } from '../http-fault.ts';
 import { queryOf } from '../request-target.ts';
 import { forwardedPorts } from '../stream-options.ts';
@@ -14,8 +14,6 @@ import { WebSocketForwarding } from './websocket-forwarding.ts';
 const SPDY_PROTOCOL = 'portforward.k8s.io';
 const BINARY = 'v4.channel.k8s.io';
 const BASE64 = 'v4.base64.channel.k8s.io';
-/** RFC 6455, section 1.3 */
-const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 /** No byte in either direction for so long ends a connection (the kubelet's streamingConnectionIdleTimeout). */
 const IDLE_MS = 4 * 3_600_000;
 
@@ -81,15 +79,12 @@ function webSocketHandshake({ headers }: IncomingMessage): Agreed {
       403,
       `unable to upgrade websocket connection: client supports [${offered.join(' ')}], server accepts [${BINARY} ${BASE64}]`,
     );
-  const accept = createHash('sha1')
-    .update(key + WEBSOCKET_GUID)
-    .digest('base64');
   return {
     protocol,
     lines: [
       'Connection: Upgrade',
       'Upgrade: websocket',
-      `Sec-WebSocket-Accept: ${accept}`,
+      `Sec-WebSocket-Accept: ${webSocketAccept(key)}`,
       ...(protocol === '' ? [] : [`Sec-WebSocket-Protocol: ${protocol}`]),
     ],
   };
