@@ -20,9 +20,13 @@ type Answer = (timeoutMs: number) => Promise<object>;
 function setUp() {
   const clock = new FakeClock();
   let connections = 1;
+  const asked: string[] = [];
   let answer: Answer = () => Promise.resolve(status);
   const cri = new FakeCri({
-    version: () => version,
+    version: () => {
+      asked.push('version');
+      return version;
+    },
     status: (_request: unknown, options?: object) => answer((options as { timeoutMs: number }).timeoutMs),
   });
   const texts: Record<string, string> = {
@@ -45,6 +49,7 @@ function setUp() {
     clock,
     host,
     told,
+    asked,
     life,
     texts,
     reconnect: () => (connections += 1),
@@ -90,6 +95,27 @@ describe('a host', () => {
     await clock.advance(1);
     assert.deepEqual(told, ['ready', 'lost']);
     assert.equal(host.runtime()?.name, 'containerd');
+    life.abort();
+  });
+
+  it('asks for the version once a minute, and when the runtime or its host may be another one', async () => {
+    const { clock, asked, answers, reconnect, life } = setUp();
+    await clock.advance(55_000);
+    assert.equal(asked.length, 1);
+    await clock.advance(10_000);
+    assert.equal(asked.length, 2);
+    reconnect();
+    await clock.advance(10_000);
+    assert.equal(asked.length, 3);
+    answers(() => Promise.reject(criFault('gone', 'unavailable')));
+    await clock.advance(10_500);
+    const whileAway = asked.length;
+    assert.ok(whileAway > 3);
+    answers(() => Promise.resolve(status));
+    await clock.advance(1_000);
+    assert.equal(asked.length, whileAway + 1);
+    await clock.advance(40_000);
+    assert.equal(asked.length, whileAway + 1);
     life.abort();
   });
 

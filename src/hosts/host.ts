@@ -1,5 +1,6 @@
 /** One host: its link, its runtime, and whether the runtime can be relied on (pkg/kubelet/kubelet.go updateRuntimeUp). */
-import type { CriClient } from '../cri/calls.ts';
+import type { CallOptions, CriClient } from '../cri/calls.ts';
+import type { VersionResponse__Output } from '../cri/generated/runtime/v1/VersionResponse.ts';
 import { kindOf, messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { untilBeat } from '../util/beat.ts';
@@ -26,6 +27,8 @@ const RETRY_MS = 1_000;
 const CLOCK_MS = 300_000;
 /** How often a runtime that answers is asked for its configuration too: it is read when the runtime starts. */
 const SETTINGS_MS = 300_000;
+/** How often a runtime that answers is asked for its version (pkg/kubelet/kuberuntime/kuberuntime_manager.go, versionCacheTTL). */
+const VERSION_MS = 60_000;
 
 export interface HostOptions {
   readonly link: HostLink;
@@ -45,6 +48,7 @@ export class Host implements RuntimeHost {
   readonly #listeners = new Set<(state: HostState) => void>();
   #state: HostState = { at: 'connecting', error: undefined };
   #runtime: RuntimeInfo | undefined;
+  #version: { readonly at: number; readonly answer: VersionResponse__Output } | undefined;
   #settings:
     { readonly at: number; readonly of: string; readonly handlers: HandlerSettings | undefined } | undefined;
   readonly #sandboxed: readonly string[];
@@ -112,9 +116,8 @@ export class Host implements RuntimeHost {
     };
     const verbose = this.#settings === undefined || now - this.#settings.at >= SETTINGS_MS;
     try {
-      // the version each time: it may have been upgraded between two looks
       const [version, status, problem] = await Promise.all([
-        this.cri.version({}, options),
+        this.#versionAt(now, options),
         this.cri.status({ verbose }, options),
         this.link.problem?.({ signal }),
       ]);
@@ -129,9 +132,20 @@ export class Host implements RuntimeHost {
       });
     } catch (error) {
       signal.throwIfAborted();
+      this.#version = undefined;
       this.#settings = undefined;
       return { ok: false, error: this.link.fault?.() ?? this.#reasonFor(error) };
     }
+  }
+
+  /** A runtime that was away, or whose host was, may have come back as another one. */
+  async #versionAt(now: number, options: CallOptions): Promise<VersionResponse__Output> {
+    const known = this.#version;
+    const isSameConnection = this.link.connections?.() === this.#connections;
+    if (known !== undefined && isSameConnection && now - known.at < VERSION_MS) return known.answer;
+    const answer = await this.cri.version({}, options);
+    this.#version = { at: now, answer };
+    return answer;
   }
 
   #take(seen: HostObservation): void {
