@@ -31,6 +31,8 @@ await build({
   minifyWhitespace: true,
   charset: 'ascii',
   lineLimit: 160,
+  // undici's word for a bundle: it leaves its second, experimental HTTP/1 parser out
+  define: { esbuildDetection: "'1'" },
   plugins: [slimDependencies, unusedModels],
   // ssh2 does without its native parts
   external: ['cpu-features', '*.node'],

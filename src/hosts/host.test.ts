@@ -109,7 +109,7 @@ describe('a host', () => {
     assert.equal(asked.length, 3);
     answers(() => Promise.reject(criFault('gone', 'unavailable')));
     await clock.advance(10_500);
-    const whileAway = asked.length;
+    const whileAway = Number(asked.length);
     assert.ok(whileAway > 3);
     answers(() => Promise.resolve(status));
     await clock.advance(1_000);

@@ -1,7 +1,7 @@
 /** One attempt to log in to a host: TCP, the host's key against known_hosts, the user's key. */
 import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
-import ssh2, { type Client, type ConnectConfig, type ServerHostKeyAlgorithm } from 'ssh2';
+import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
 import { HostError, messageOf } from '../model/errors.ts';
 import type { Clock } from '../util/clock.ts';
 import {
@@ -39,6 +39,9 @@ export interface SshClient {
 
 const ATTEMPT_MS = 15_000;
 
+/** Loaded with the first login: where no host is reached over ssh its megabytes are not needed. */
+const loadSsh = async () => (await import('ssh2')).default;
+
 /** Resolves with a client that is logged in. Rejects with HostError; `unauthenticated` is what time does not mend. */
 export async function logIn(login: SshLogin, { signal }: { signal: AbortSignal }): Promise<SshClient> {
   const { host, endpoint, credentials } = login;
@@ -47,7 +50,8 @@ export async function logIn(login: SshLogin, { signal }: { signal: AbortSignal }
   const keys = await userKeys(credentials, where, host);
   signal.throwIfAborted();
   const socket = await openSocket(login, where, signal);
-  const client = new ssh2.Client();
+  const { Client: SshClient } = await loadSsh();
+  const client = new SshClient();
   let verdict: HostError | undefined;
   const config: ConnectConfig = {
     sock: socket,
@@ -151,7 +155,8 @@ async function userKeys(
     throw new HostError('unauthenticated', host, `${where}: neither a private key nor an ssh agent is given`);
   }
   const text = await readOr(privateKeyFile, where, host);
-  const parsed = ssh2.utils.parseKey(text);
+  const { utils } = await loadSsh();
+  const parsed = utils.parseKey(text);
   if (parsed instanceof Error)
     throw new HostError(
       'unauthenticated',
