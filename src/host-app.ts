@@ -389,9 +389,14 @@ export function buildHost(options: HostAppOptions): HostApp {
     clock,
     log,
     signal,
-    runtimeHolds: (uid) =>
-      (cache.get(uid)?.containers ?? []).some(({ state }) => state === 'running') ||
-      (cache.get(uid)?.sandboxes ?? []).some(({ ready }) => ready),
+    runtimeHolds: (uid) => {
+      const { containers = [], sandboxes = [], fault } = cache.get(uid) ?? {};
+      return (
+        fault !== undefined ||
+        containers.some(({ state }) => state === 'running') ||
+        sandboxes.some(({ ready }) => ready)
+      );
+    },
     runtimeHoldsNamesake: ({ metadata: { uid, name, namespace } }) =>
       cache
         .states()

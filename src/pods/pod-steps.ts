@@ -104,6 +104,10 @@ export class PodSteps {
     const hostState = host.state();
     if (hostState.at !== 'ready') return { kind: 'paused' };
     const state = this.#state(pod);
+    if (state.fault !== undefined) {
+      this.#tellUnseen(pod, state.fault);
+      return { kind: 'failed', retryInMs: jittered(ERROR_RETRY_MS, JITTER) };
+    }
     await messages.read(state, { signal });
     this.#options.resizes.observe(pod, state);
     const current = this.#status(pod, state, { isTerminal: false });
@@ -180,12 +184,12 @@ export class PodSteps {
       signal,
     }: { graceSeconds: number; status: KillOrder['status'] | undefined; signal: AbortSignal },
   ): Promise<void> {
-    const { host, runtime, probes, status, observe, messages } = this.#options;
+    const { host, runtime, probes, status, events, messages } = this.#options;
     if (host.state().at !== 'ready')
       throw new FarletError('unavailable', 'the host is not ready: the pod is stopped when it is back');
     const { uid } = pod.metadata;
     probes.stopLivenessAndStartup(uid);
-    await observe.refresh(podRef(pod), { signal });
+    await this.#look(pod, signal);
     const before = this.#state(pod);
     await messages.read(before, { signal });
     // nothing is known yet of how its containers will end: that is told once they have
@@ -195,8 +199,10 @@ export class PodSteps {
     });
     const steps = await runtime.killPod({ pod, state: before, graceSeconds }, { signal });
     const failure = firstFailure(steps);
+    if (failure !== undefined)
+      events.event(podReference(pod), 'Warning', 'FailedKillPod', `error killing pod: ${failure.message}`);
     probes.remove(uid);
-    await observe.refresh(podRef(pod), { signal });
+    await this.#look(pod, signal);
     const after = this.#state(pod);
     const running = after.containers.filter(({ state }) => state === 'running').map(({ name }) => name);
     if (failure !== undefined || running.length > 0) {
@@ -213,8 +219,7 @@ export class PodSteps {
   }
 
   async finishPod(pod: Pod, { signal }: { signal: AbortSignal }): Promise<void> {
-    const { host, collector, objects, status, volumes, cgroups, observe, probes, cache, forgetPod } =
-      this.#options;
+    const { host, collector, objects, status, volumes, cgroups, probes, cache, forgetPod } = this.#options;
     if (host.state().at !== 'ready')
       throw new FarletError('unavailable', 'the host is not ready: the pod is cleaned up when it is back');
     const { uid } = pod.metadata;
@@ -230,7 +235,7 @@ export class PodSteps {
     const held = cache.get(uid);
     if (held !== undefined) {
       this.#tellRefused(pod, await collector.removePod(held, { signal }));
-      await observe.refresh(podRef(pod), { signal });
+      await this.#look(pod, signal);
     }
     await status.finish(pod, { signal });
     forgetPod(uid);
@@ -267,7 +272,7 @@ export class PodSteps {
     } catch (error) {
       signal.throwIfAborted();
       const why = `unable to ensure pod container exists: ${messageOf(error)}`;
-      events.event(podReference(pod), 'Warning', 'FailedToCreatePodContainer', why);
+      events.event(podReference(pod), 'Warning', 'FailedCreatePodContainer', why);
       throw new FarletError(
         kindOf(error),
         `failed to ensure that the pod: ${pod.metadata.uid} cgroups exist and are correctly applied: ${messageOf(error)}; set cgroupsPerQOS: false if farlet may not write the host's cgroups`,
@@ -277,11 +282,11 @@ export class PodSteps {
   }
 
   async #afterSync(pod: Pod, result: PodSyncResult, signal: AbortSignal): Promise<SyncOutcome> {
-    const { clock, log, observe, startErrors } = this.#options;
+    const { clock, log, startErrors } = this.#options;
     const { uid, name, namespace } = pod.metadata;
     startErrors.update(uid, result.steps);
     this.#options.resizes.tellFailure(pod, result.steps);
-    await observe.refresh(podRef(pod), { signal });
+    await this.#look(pod, signal);
     const failed = result.steps.filter(({ error }) => error !== undefined);
     if (result.error === undefined && failed.length === 0) return { kind: 'acted' };
     const state = this.#state(pod);
@@ -295,6 +300,26 @@ export class PodSteps {
       ? Math.min(Math.max(0, Math.min(...known) - clock.now()), MAX_RETRY_MS)
       : jittered(ERROR_RETRY_MS, JITTER);
     return { kind: 'failed', retryInMs: Math.max(wait, 10) };
+  }
+
+  /** Looks at the pod again. A runtime that does not tell of all it holds is told of (pod_workers.go podWorkerLoop). */
+  async #look(pod: Pod, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#options.observe.refresh(podRef(pod), { signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (kindOf(error) !== 'unavailable') this.#tellUnseen(pod, messageOf(error));
+      throw error;
+    }
+  }
+
+  #tellUnseen(pod: Pod, why: string): void {
+    this.#options.events.event(
+      podReference(pod),
+      'Warning',
+      'FailedSync',
+      `error determining status: ${why}`,
+    );
   }
 
   #tellRefused(pod: Pod, refused: readonly string[]): void {
