@@ -1,4 +1,5 @@
 /** Why a pod was evicted, in the kubelet's words (pkg/kubelet/eviction/helpers.go evictionMessage). Pure. */
+import { specContainers } from '../model/containers.ts';
 import { thresholdAmountOf, type EvictionThreshold } from '../model/eviction-thresholds.ts';
 import type { Pod } from '../model/kube.ts';
 import { quantityValue } from '../model/quantity.ts';
@@ -76,7 +77,7 @@ function podOffence(pod: Pod, { memoryBytes }: PodUse, resource: StarvedResource
 }
 
 function containerOffences(pod: Pod, { containers }: PodUse, resource: StarvedResource): Offence[] {
-  const specs = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
+  const specs = specContainers(pod.spec);
   return containers.flatMap((use) => {
     const spec = specs.find(({ name }) => name === use.name);
     const used = usedOf(use, resource);
