@@ -1,10 +1,10 @@
 /** One host of a virtual node, put together: its runtime, its pods' loop and workers, what keeps it in order. Composition only. */
 import type { ClusterAccess } from './cluster-access.ts';
 import type { Config, NodeConfig } from './config/schema.ts';
-import { readResolvConf, type ResolvConf } from './hosts/facts.ts';
+import { buildProber } from './host-prober.ts';
+import { buildRuntime } from './host-runtime.ts';
 import type { Host } from './hosts/host.ts';
 import type { KubeConnection } from './kube/connect.ts';
-import { findContainer } from './model/containers.ts';
 import type { EventRecorder } from './model/events.ts';
 import type { Pod } from './model/kube.ts';
 import { annotations, labels } from './model/labels.ts';
@@ -14,7 +14,6 @@ import { podReference } from './model/pod-ref.ts';
 import { isStaticPod, podFullName } from './model/pod-source.ts';
 import type { PodChange } from './model/pod-update.ts';
 import { quantityValue } from './model/quantity.ts';
-import type { ObservedContainer, PodRuntimeState } from './model/runtime-state.ts';
 import type { PlegHealth } from './node/conditions.ts';
 import type { NodeView } from './node/node-view.ts';
 import { buildManagers, type NodeManagers } from './node-managers.ts';
@@ -25,23 +24,15 @@ import { markLost } from './pods/mark-lost.ts';
 import { rejectedStatus } from './pods/merge-status.ts';
 import { PodSteps } from './pods/pod-steps.ts';
 import { TerminationMessages } from './pods/termination-messages.ts';
-import { Prober } from './probes/prober.ts';
+import type { Prober } from './probes/prober.ts';
 import { ContainerRemover } from './runtime/container-removal.ts';
-import { PodRuntime } from './runtime/execute.ts';
 import { GarbageCollector } from './runtime/garbage-collector.ts';
 import { HookRunner } from './runtime/hooks.ts';
-import { ImagePuller } from './runtime/images.ts';
 import { ContainerKiller } from './runtime/kill-container.ts';
 import { PullAccess } from './runtime/pull-access.ts';
-import { PullRate } from './runtime/pull-rate.ts';
-import { restartsAll } from './runtime/restart-all.ts';
-import { RestartBackoff } from './runtime/restart-backoff.ts';
-import { restartsAfter } from './runtime/restart-decision.ts';
 import { RuntimeCache } from './runtime/runtime-cache.ts';
 import type { LinuxHost } from './runtime/settings.ts';
 import { StartErrors } from './runtime/start-errors.ts';
-import { startWidth } from './runtime/start-pace.ts';
-import { StartPermits } from './runtime/start-permits.ts';
 import { Pleg } from './sources/pleg.ts';
 import { OrphanWatch } from './sync/housekeeping.ts';
 import { PodTable } from './sync/pod-table.ts';
@@ -51,7 +42,6 @@ import type { Metrics } from './telemetry/metrics.ts';
 import { orAbort } from './util/abort.ts';
 import { rfc3339, type Clock } from './util/clock.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
-import { SubPaths } from './volumes/sub-paths.ts';
 import { PodWorkers } from './workers/pod-workers.ts';
 import { buildVolumes } from './node-volumes.ts';
 
@@ -109,7 +99,7 @@ const HOUSEKEEPING_MS = 2_000;
 export function buildHost(options: HostAppOptions): HostApp {
   const { config, node, nodeIP, kube, host, view, sources, metrics, events, isUnsettled, clock, signal } =
     options;
-  const { objects, services, runtimeClasses, tokens, status, volumeObjects } = options.access;
+  const { objects, runtimeClasses, tokens, status, volumeObjects } = options.access;
   const isOnly = node.hosts.length === 1;
   const log = isOnly ? options.log : options.log.child({ host: host.name });
   const { link, cri } = host;
@@ -200,13 +190,6 @@ export function buildHost(options: HostAppOptions): HostApp {
       queue.due(uid);
     },
   });
-  let resolvConf: ResolvConf | undefined;
-  const hostDns = async (rest: { signal: AbortSignal }): Promise<ResolvConf | undefined> => {
-    if (config.resolvConf === '') return undefined;
-    // only what could be read is kept: a failure, or a sync that was called off, must not hold for later pods
-    resolvConf ??= await readResolvConf(link.files, config.resolvConf, rest);
-    return resolvConf;
-  };
   const pullAccess = new PullAccess({
     files: link.files,
     rootDir: node.rootDir,
@@ -217,102 +200,32 @@ export function buildHost(options: HostAppOptions): HostApp {
     clock,
     log,
   });
-  const runtime = new PodRuntime({
+  const runtime = buildRuntime({
+    config,
     host,
+    view,
     settings,
-    objects,
-    events,
-    clock,
-    log,
     linuxHost: () => linuxHost(view),
-    node: () => view.info(),
-    nodeReference: view.reference(),
-    cgroupParent: (pod) => resources.cgroups.parent(pod),
-    resizer: resources.resizer,
-    cpus: resources.cpus,
-    images: new ImagePuller({
-      cri,
-      events,
-      clock,
-      width:
-        (config.serializeImagePulls ?? (config.maxParallelImagePulls ?? 1) < 2)
-          ? 1
-          : (config.maxParallelImagePulls ?? Number.MAX_SAFE_INTEGER),
-      access: pullAccess,
-      rate: new PullRate({ perSecond: config.registryPullQPS, burst: config.registryBurst }),
-    }),
-    services: {
-      synced: () => services.isSynced,
-      services: (namespace) =>
-        services
-          .all()
-          .filter(({ metadata }) => metadata?.namespace === namespace || metadata?.namespace === 'default'),
-    },
-    hostDns,
-    subPaths: new SubPaths({ files: link.files, paths: hostPaths, log }),
-    restarts: new RestartBackoff({
-      maxMs: config.crashLoopBackOff.maxContainerRestartPeriod,
-      localTime: host.localTime.bind(host),
-    }),
-    starts: new StartPermits({ clock, width: () => startWidth(view.facts()?.cpus ?? 1) }),
-    metrics: {
-      podStarting: () => {
-        metrics.kubelet_started_pods_total.inc();
-      },
-      podStartFailed: () => {
-        metrics.kubelet_started_pods_errors_total.inc();
-      },
-      sandboxRun: ({ runtimeHandler, seconds, failed }) => {
-        metrics.kubelet_run_podsandbox_duration_seconds.observe({ runtime_handler: runtimeHandler }, seconds);
-        if (failed) metrics.kubelet_run_podsandbox_errors_total.inc({ runtime_handler: runtimeHandler });
-      },
-      containerStarting: (type) => {
-        metrics.kubelet_started_containers_total.inc({ container_type: type });
-      },
-      containerStartFailed: (type, code) => {
-        metrics.kubelet_started_containers_errors_total.inc({ container_type: type, code });
-      },
-    },
-  });
-  const prober: Prober = new Prober({
-    host,
+    resources,
+    pullAccess,
+    access: options.access,
+    metrics,
+    events,
     clock,
     log,
+  });
+  const prober: Prober = buildProber({
+    host,
+    nodeIP,
+    cache,
+    table,
+    queue,
+    workers: () => workers,
+    metrics,
     events,
+    clock,
+    log,
     signal,
-    look: (uid, name) => {
-      const state = cache.get(uid);
-      const container = state?.containers.find((each) => each.name === name);
-      const pod = table.get(uid);
-      // one that is only created has nothing to probe yet, and has not failed either
-      if (state === undefined || container === undefined || container.state === 'created') return undefined;
-      const podIp = pod?.spec.hostNetwork === true ? nodeIP : (state.ips[0] ?? '');
-      return {
-        id: container.id,
-        running: container.state === 'running',
-        startedAt: host.localTime(container.startedAt / 1e6),
-        podIp,
-        over: container.state === 'exited' && pod !== undefined && isOver(pod, state, container),
-      };
-    },
-    pod: (uid) => {
-      const state = workers.state(uid)?.at;
-      return state === 'syncing' || state === 'stopping' ? table.get(uid) : undefined;
-    },
-    onResult: (uid) => {
-      queue.probe(uid);
-    },
-    observe: ({ kind, pod, container, result, seconds }) => {
-      const series = probeSeries(pod, kind, container);
-      metrics.prober_probe_total.inc({ ...series, result, pod_uid: pod.metadata.uid });
-      if (result !== 'failed') metrics.prober_probe_duration_seconds.observe(series, seconds);
-    },
-    onEnd: ({ kind, pod, container }) => {
-      const series = probeSeries(pod, kind, container);
-      for (const result of ['successful', 'failed', 'unknown'])
-        metrics.prober_probe_total.remove({ ...series, result, pod_uid: pod.metadata.uid });
-      metrics.prober_probe_duration_seconds.remove(series);
-    },
   });
   const hooks = new HookRunner({
     cri,
@@ -389,9 +302,14 @@ export function buildHost(options: HostAppOptions): HostApp {
     clock,
     log,
     signal,
-    runtimeHolds: (uid) =>
-      (cache.get(uid)?.containers ?? []).some(({ state }) => state === 'running') ||
-      (cache.get(uid)?.sandboxes ?? []).some(({ ready }) => ready),
+    runtimeHolds: (uid) => {
+      const { containers = [], sandboxes = [], fault } = cache.get(uid) ?? {};
+      return (
+        fault !== undefined ||
+        containers.some(({ state }) => state === 'running') ||
+        sandboxes.some(({ ready }) => ready)
+      );
+    },
     runtimeHoldsNamesake: ({ metadata: { uid, name, namespace } }) =>
       cache
         .states()
@@ -577,17 +495,6 @@ function linuxHost(node: NodeView): LinuxHost {
     selinux,
     thermalThrottleCpus,
   };
-}
-
-/** Nothing will start the container again. */
-function isOver(pod: Pod, state: PodRuntimeState, { name, exitCode }: ObservedContainer): boolean {
-  const spec = findContainer(pod, name)?.spec;
-  return spec !== undefined && !restartsAfter(pod, spec, exitCode) && !restartsAll(pod, state);
-}
-
-function probeSeries(pod: Pod, kind: string, container: string): Record<string, string> {
-  const { name, namespace } = pod.metadata;
-  return { probe_type: kind, container, pod: name, namespace };
 }
 
 function serviceAddress(url: string | undefined): { host: string; port: number } | undefined {

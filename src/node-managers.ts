@@ -104,7 +104,9 @@ export function buildManagers(options: NodeManagersOptions): NodeManagers {
     forgettable: (uid: string) => boolean,
     rest: { signal: AbortSignal },
   ): Promise<void> => {
-    const gone = await collector.collect(cache.states(), forgettable, rest);
+    // what is not known of a pod may be what the known is needed for
+    const states = cache.states().filter(({ fault }) => fault === undefined);
+    const gone = await collector.collect(states, forgettable, rest);
     for (const { uid, id } of [...gone.containers, ...gone.sandboxes]) cache.removed(uid, id);
   };
 

@@ -40,6 +40,7 @@ export interface EventJson {
   reason: string;
   message: string;
   count?: number;
+  metadata: { annotations?: Record<string, string> };
   involvedObject: { kind: string; name: string };
 }
 

@@ -93,14 +93,17 @@ describe('under pressure', { concurrency: true }, () => {
           reason: 'KubeletHasInsufficientMemory',
           message: 'kubelet has insufficient memory available',
         });
-        await seen.untilEvent('big', 'Evicted');
+        const { metadata } = await seen.untilEvent('big', 'Evicted');
+        const { offending_containers_usage: used, ...annotations } = metadata.annotations ?? {};
+        assert.deepEqual(annotations, { offending_containers: 'c', starved_resource: 'memory' });
+        assert.match(used ?? '', /^\d+(Ki|Mi)?$/);
         assert.deepEqual(
           seen.events('small').filter(({ reason }) => reason === 'Evicted'),
           [],
         );
-        assert.match(
+        assert.equal(
           await evicted('big'),
-          /^The node was low on resource: memory\. Threshold quantity: 100Mi, available: 20Mi\. Container c was using \d+(Ki|Mi)?, request is 0, has larger consumption of memory\. $/,
+          `The node was low on resource: memory. Threshold quantity: 100Mi, available: 20Mi. Container c was using ${used ?? ''}, request is 0, has larger consumption of memory. `,
         );
         assert.partialDeepStrictEqual(seen.condition('big', 'DisruptionTarget'), {
           status: 'True',

@@ -1,4 +1,5 @@
 /** What a pod's control group is limited to (ResourceConfigForPod in pkg/kubelet/cm/helpers_linux.go). Pure. */
+import { specContainers } from '../model/containers.ts';
 import type { Pod } from '../model/kube.ts';
 import { podLimit } from '../model/pod-limit.ts';
 import { podQosClass } from '../model/pod-qos.ts';
@@ -59,9 +60,7 @@ function quotaOf(milliCpu: number, period: number): number {
 /** One container without a limit leaves the whole pod without, unless the pod has one of its own. */
 function isLimited(pod: Pod, resource: 'cpu' | 'memory'): boolean {
   if (quantityValue(pod.spec.resources?.limits?.[resource]) > 0) return true;
-  return [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].every(
-    ({ resources }) => quantityValue(resources?.limits?.[resource]) > 0,
-  );
+  return specContainers(pod.spec).every(({ resources }) => quantityValue(resources?.limits?.[resource]) > 0);
 }
 
 /** Amounts of `hugepages-2Mi` and the like by page size in bytes. */

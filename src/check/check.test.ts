@@ -136,8 +136,6 @@ describe('why a host can not be reached', () => {
 });
 
 describe('what a host answered', () => {
-  const now = 1_800_000_000_000;
-  const clock = (skewMs: number) => clockVerdict({ before: now - 20, after: now + 20, host: now + skewMs });
   const condition = (type: string, status: boolean, message = '') =>
     conditionVerdict({ type, status, reason: 'Reason', message });
   const handler = (name: string, ownKernel = false) => ({
@@ -169,13 +167,11 @@ describe('what a host answered', () => {
       ['ok', 'kata (own kernel), runc'],
     ],
     ['a runtime that tells no handlers', handlersVerdict([]), ['ok', /does not tell/]],
-    ['one clock', clock(0), ['ok', "as farlet's"]],
-    ['within the round trip', clock(19), ['ok', "as farlet's"]],
-    ['a second', clock(1_500), ['ok', "as farlet's"]],
-    ['ahead', clock(30_020), ['warn', "30 s ahead of farlet's", /NTP/]],
-    ['behind', clock(-240_020), ['warn', "4 min behind farlet's", /NTP/]],
-    ['an hour', clock(3_600_020), ['fail', "60 min ahead of farlet's", /certificates/]],
-    ['years', clock(-86_400_000), ['fail', "24 h behind farlet's", /certificates/]],
+    ['one clock', clockVerdict(0), ['ok', "as farlet's"]],
+    ['ahead', clockVerdict(30_000), ['warn', "30 s ahead of farlet's", /NTP/]],
+    ['behind', clockVerdict(-240_000), ['warn', "4 min behind farlet's", /NTP/]],
+    ['an hour', clockVerdict(3_600_000), ['fail', "60 min ahead of farlet's", /certificates/]],
+    ['years', clockVerdict(-86_400_000), ['fail', "24 h behind farlet's", /certificates/]],
     ['root', rightsVerdict(status(0, '000001ffffffffff')), ['ok', /^root, with all/]],
     [
       'root in a container',

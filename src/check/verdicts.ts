@@ -6,7 +6,6 @@ import type { Row } from './table.ts';
 type Verdict = Omit<Row, 'what'>;
 
 const SLOW_MS = 250;
-const SKEW_WARN_MS = 2_000;
 const SKEW_FAIL_MS = 300_000;
 
 /** Why a host can't be reached, or its runtime does not answer as one: which of the two, and what to do. */
@@ -146,22 +145,13 @@ export function handlersVerdict(handlers: readonly RuntimeHandlerInfo[]): Verdic
   };
 }
 
-/** A file was written between two moments of ours and has a time of the host's. */
-export function clockVerdict({
-  before,
-  after,
-  host,
-}: {
-  before: number;
-  after: number;
-  host: number;
-}): Verdict {
-  const skew = host < before ? host - before : host > after ? host - after : 0;
-  const size = Math.abs(skew);
-  if (size <= SKEW_WARN_MS) return { state: 'ok', found: "as farlet's" };
+/** `aheadMs`: of the host's clock; 0 as long as the two can't be told apart. */
+export function clockVerdict(aheadMs: number): Verdict {
+  if (aheadMs === 0) return { state: 'ok', found: "as farlet's" };
+  const size = Math.abs(aheadMs);
   return {
     state: size < SKEW_FAIL_MS ? 'warn' : 'fail',
-    found: `${duration(size)} ${skew < 0 ? 'behind' : 'ahead of'} farlet's`,
+    found: `${duration(size)} ${aheadMs < 0 ? 'behind' : 'ahead of'} farlet's`,
     advice: `set it by NTP, here or there (timedatectl set-ntp true): ages and logs are dated wrongly${size < SKEW_FAIL_MS ? '' : ', certificates and tokens seem not to be valid yet or any more'}`,
   };
 }

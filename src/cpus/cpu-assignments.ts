@@ -4,7 +4,7 @@
  * I1. No CPU is given twice, but for a pod's init containers, whose CPUs its later containers may have.
  * I2. A reserved CPU is given to nobody.
  */
-import { isSidecar } from '../model/containers.ts';
+import { isSidecar, specContainers } from '../model/containers.ts';
 import type { CpuSet } from '../model/cpu-set.ts';
 import type { Container, Pod } from '../model/kube.ts';
 import { cpusPerCore, type CpuTopology } from './cpu-topology.ts';
@@ -41,7 +41,7 @@ export class CpuAssignments {
     const given = new Map(before);
     this.#given.set(uid, given);
     let reusable: CpuSet = new Set();
-    for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) {
+    for (const container of specContainers(pod.spec)) {
       const count = exclusiveCpus(pod, container);
       if (count === 0) continue;
       const found = given.get(container.name) ?? this.#take(count, reusable);

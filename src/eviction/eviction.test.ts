@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { evictionThresholds, type EvictionThreshold } from '../model/eviction-thresholds.ts';
+import type { Pod } from '../model/kube.ts';
 import type { NodePressure } from '../model/node-pressure.ts';
 import { binaryText, canonicalText, decimalText } from '../model/quantity-text.ts';
 import { pod } from '../testing/fixtures.ts';
@@ -281,7 +282,7 @@ describe('messages', () => {
         ],
       },
     });
-    const text = evictionMessage(
+    const { message, annotations } = evictionMessage(
       evicted,
       use({
         containers: [
@@ -296,23 +297,68 @@ describe('messages', () => {
         observations: memory(50 * Mi + 512),
       },
     );
+    assert.deepEqual(annotations, {
+      offending_containers: 'c,d',
+      offending_containers_usage: '3Mi,5000',
+      starved_resource: 'memory',
+    });
     assert.equal(
-      text,
+      message,
       'The node was low on resource: memory. Threshold quantity: 100Mi, available: 52429312. Container c was using 3Mi, request is 1Mi, has larger consumption of memory. Container d was using 5000, request is 0, has larger consumption of memory. ',
     );
   });
 
   it('of disk count layer and logs; percentages become amounts', () => {
-    const text = evictionMessage(pod(), use({ container: { rootfs: fs(2 * Mi), logs: fs(1024) } }), {
-      resource: 'ephemeral-storage',
-      thresholds: thresholds({ 'nodefs.available': '50%' }),
-      observations: new Map([['nodefs.available', { available: Mi, capacity: 4 * Mi }]]),
+    const { message, annotations } = evictionMessage(
+      pod(),
+      use({ container: { rootfs: fs(2 * Mi), logs: fs(1024) } }),
+      {
+        resource: 'ephemeral-storage',
+        thresholds: thresholds({ 'nodefs.available': '50%' }),
+        observations: new Map([['nodefs.available', { available: Mi, capacity: 4 * Mi }]]),
+      },
+    );
+    assert.deepEqual(annotations, {
+      offending_containers: 'c',
+      offending_containers_usage: '2049Ki',
+      starved_resource: 'ephemeral-storage',
     });
     assert.equal(
-      text,
+      message,
       'The node was low on resource: ephemeral-storage. Threshold quantity: 2Mi, available: 1Mi. Container c was using 2049Ki, request is 0, has larger consumption of ephemeral-storage. ',
     );
   });
+
+  const annotated: { name: string; spec: Partial<Pod['spec']>; use: PodUse | undefined; expect: object }[] = [
+    { name: 'no use is known', spec: {}, use: undefined, expect: {} },
+    {
+      name: 'nobody has more than it asked for',
+      spec: { containers: [{ name: 'c', image: 'x', resources: { requests: { memory: '10Mi' } } }] },
+      use: use({ container: { memoryBytes: 10 * Mi } }),
+      expect: { offending_containers: '', offending_containers_usage: '', starved_resource: 'memory' },
+    },
+    {
+      name: 'the pod asks as a whole',
+      spec: { resources: { requests: { memory: '1Gi' } } },
+      use: use({ memoryBytes: 2 * Mi, container: { memoryBytes: Mi } }),
+      expect: {
+        offending_pod: 'web',
+        offending_pod_usage: '2Mi',
+        offending_containers: 'c',
+        offending_containers_usage: '1Mi',
+        starved_resource: 'memory',
+      },
+    },
+  ];
+  for (const row of annotated)
+    it(`annotations, if ${row.name}`, () => {
+      const { annotations } = evictionMessage(pod({ metadata: { name: 'web' }, spec: row.spec }), row.use, {
+        resource: 'memory',
+        thresholds: thresholds({ 'memory.available': '100Mi' }),
+        observations: memory(50 * Mi),
+      });
+      assert.deepEqual(annotations, row.expect);
+    });
 
   it('quantities are in their canonical form', () => {
     assert.deepEqual(['1024Mi', '0.5Gi', '1G', '1000', '100Mi', '0'].map(canonicalText), [

@@ -116,7 +116,7 @@ describe('the evictor', () => {
       one('b', { priority: 5 }),
       one('c', { priority: 9 }),
     ];
-    const { check, set, killed, told } = setUp({ hard: { 'nodefs.available': '10%' }, pods });
+    const { check, set, killed, told, events } = setUp({ hard: { 'nodefs.available': '10%' }, pods });
     set('/r', 50);
     const after = killed.set.bind(killed);
     killed.set = (uid, order) => {
@@ -130,6 +130,10 @@ describe('the evictor', () => {
     assert.equal(graceSeconds, 1);
     assert.deepEqual([status?.phase, status?.reason], ['Failed', 'Evicted']);
     assert.equal(status?.conditions?.[0]?.reason, 'TerminationByKubelet');
+    assert.deepEqual(
+      events.annotations.map((each) => each.starved_resource),
+      ['ephemeral-storage', 'ephemeral-storage'],
+    );
   });
 
   it('gives pods their grace, up to the most allowed, under a soft threshold', async () => {
@@ -149,10 +153,11 @@ describe('the evictor', () => {
 
   it('evicts who breaks a limit of its own, without naming a disruption', async () => {
     const volumes = [{ name: 'v', emptyDir: { sizeLimit: '99' } }];
-    const { check, killed, told } = setUp({ pods: [one('a', { volumes }), one('b')] });
+    const { check, killed, told, events } = setUp({ pods: [one('a', { volumes }), one('b')] });
     await check();
     assert.deepEqual([...killed.keys()], ['a']);
     assert.deepEqual(told, ['emptydirfs.limit']);
+    assert.deepEqual(events.annotations, []);
     assert.deepEqual(killed.get('a')?.status, {
       phase: 'Failed',
       reason: 'Evicted',

@@ -176,10 +176,10 @@ export class Evictor implements HostWatcher {
     const useOf = (uid: string): PodUse | undefined => uses.get(uid);
     for (const pod of rankPods(pods, useOf, { signal: first.signal, layout: disks })) {
       const use = useOf(pod.metadata.uid);
-      const message = evictionMessage(pod, use, { resource, thresholds: act, observations });
+      const { message, annotations } = evictionMessage(pod, use, { resource, thresholds: act, observations });
       const graceSeconds = first.graceMs === 0 ? IMMEDIATE_SECONDS : this.#softGrace(pod);
       const order = evictionOrder(pod, message, { graceSeconds, disrupts: true, now: clock.now() });
-      if (!this.#evict(pod, order)) continue;
+      if (!this.#evict(pod, order, annotations)) continue;
       onEvicted(first.signal);
       return [pod];
     }
@@ -222,7 +222,7 @@ export class Evictor implements HostWatcher {
   }
 
   /** false: a critical pod is not evicted. */
-  #evict(pod: Pod, order: KillOrder): boolean {
+  #evict(pod: Pod, order: KillOrder, annotations?: Readonly<Record<string, string>>): boolean {
     const { events, kill, log } = this.#options;
     const { name, namespace, uid } = pod.metadata;
     if (isCritical(pod)) {
@@ -230,7 +230,7 @@ export class Evictor implements HostWatcher {
       return false;
     }
     const message = order.status?.message ?? '';
-    events.event(podReference(pod), 'Warning', 'Evicted', message);
+    events.event(podReference(pod), 'Warning', 'Evicted', message, annotations);
     log.warn({ pod: name, namespace, uid, message }, 'pod evicted');
     kill(uid, order);
     return true;

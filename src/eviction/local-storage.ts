@@ -1,6 +1,6 @@
 /** Pods that use more of the host's disk than they are allowed (eviction_manager.go localStorageEviction). Pure. */
 import type { Pod } from '../model/kube.ts';
-import { isSidecar } from '../model/containers.ts';
+import { isSidecar, specContainers } from '../model/containers.ts';
 import { goQuote } from '../model/go-quote.ts';
 import { quantityValue } from '../model/quantity.ts';
 import { binaryText, canonicalText, decimalText } from '../model/quantity-text.ts';
@@ -16,9 +16,7 @@ export interface LimitExceeded {
 export function hasStorageLimit({ spec }: Pod): boolean {
   return (
     (spec.volumes ?? []).some(({ emptyDir }) => quantityValue(emptyDir?.sizeLimit) > 0) ||
-    [...spec.containers, ...(spec.initContainers ?? [])].some(
-      ({ resources }) => resources?.limits?.['ephemeral-storage'] !== undefined,
-    )
+    specContainers(spec).some(({ resources }) => resources?.limits?.['ephemeral-storage'] !== undefined)
   );
 }
 

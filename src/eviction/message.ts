@@ -1,10 +1,18 @@
 /** Why a pod was evicted, in the kubelet's words (pkg/kubelet/eviction/helpers.go evictionMessage). Pure. */
+import { specContainers } from '../model/containers.ts';
 import { thresholdAmountOf, type EvictionThreshold } from '../model/eviction-thresholds.ts';
 import type { Pod } from '../model/kube.ts';
 import { quantityValue } from '../model/quantity.ts';
 import { binaryText, canonicalText, decimalText } from '../model/quantity-text.ts';
 import { resourceOf, type Observations, type StarvedResource } from './signals.ts';
 import type { ContainerUse, PodUse } from './usage.ts';
+
+export interface EvictionMessage {
+  /** of the event, of the pod's status and of its condition */
+  readonly message: string;
+  /** of the event */
+  readonly annotations: Readonly<Record<string, string>>;
+}
 
 export function evictionMessage(
   pod: Pod,
@@ -14,11 +22,26 @@ export function evictionMessage(
     readonly thresholds: readonly EvictionThreshold[];
     readonly observations: Observations;
   },
-): string {
+): EvictionMessage {
   const { resource } = of;
-  const parts = [`The node was low on resource: ${resource}. `, thresholdText(of)];
-  if (use !== undefined) parts.push(podText(pod, use, resource), ...containerTexts(pod, use, resource));
-  return parts.join('');
+  const node = `The node was low on resource: ${resource}. ${thresholdText(of)}`;
+  if (use === undefined) return { message: node, annotations: {} };
+  const offendingPod = podOffence(pod, use, resource);
+  const containers = containerOffences(pod, use, resource);
+  return {
+    message: node + [...offendingPod, ...containers].map(({ text }) => text).join(''),
+    annotations: {
+      ...Object.fromEntries(
+        offendingPod.flatMap(({ name, used }) => [
+          ['offending_pod', name],
+          ['offending_pod_usage', used],
+        ]),
+      ),
+      offending_containers: containers.map(({ name }) => name).join(),
+      offending_containers_usage: containers.map(({ used }) => used).join(),
+      starved_resource: resource,
+    },
+  };
 }
 
 function thresholdText({
@@ -39,20 +62,28 @@ function thresholdText({
   return '';
 }
 
-function podText(pod: Pod, { memoryBytes }: PodUse, resource: StarvedResource): string {
-  const request = pod.spec.resources?.requests?.memory;
-  if (resource !== 'memory' || request === undefined || memoryBytes === undefined) return '';
-  return larger('Pod', pod.metadata.name, { used: memoryBytes, request, resource });
+/** Somebody who uses more than was asked for, how much that is, and the words for it. */
+interface Offence {
+  readonly name: string;
+  readonly used: string;
+  readonly text: string;
 }
 
-function containerTexts(pod: Pod, { containers }: PodUse, resource: StarvedResource): string[] {
-  const specs = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
-  return containers.map((use) => {
+/** None or one: a pod that asks for memory as a whole is always named with what it uses. */
+function podOffence(pod: Pod, { memoryBytes }: PodUse, resource: StarvedResource): Offence[] {
+  const request = pod.spec.resources?.requests?.memory;
+  if (resource !== 'memory' || request === undefined || memoryBytes === undefined) return [];
+  return [offence('Pod', pod.metadata.name, { used: memoryBytes, request, resource })];
+}
+
+function containerOffences(pod: Pod, { containers }: PodUse, resource: StarvedResource): Offence[] {
+  const specs = specContainers(pod.spec);
+  return containers.flatMap((use) => {
     const spec = specs.find(({ name }) => name === use.name);
     const used = usedOf(use, resource);
-    if (spec === undefined || used === undefined) return '';
+    if (spec === undefined || used === undefined) return [];
     const request = spec.resources?.requests?.[resource] ?? '0';
-    return used > quantityValue(request) ? larger('Container', use.name, { used, request, resource }) : '';
+    return used > quantityValue(request) ? [offence('Container', use.name, { used, request, resource })] : [];
   });
 }
 
@@ -62,10 +93,12 @@ function usedOf({ memoryBytes, rootfs, logs }: ContainerUse, resource: StarvedRe
   return rootfs.bytes + logs.bytes;
 }
 
-function larger(
+function offence(
   what: 'Pod' | 'Container',
   name: string,
   { used, request, resource }: { used: number; request: string; resource: StarvedResource },
-): string {
-  return `${what} ${name} was using ${binaryText(used)}, request is ${canonicalText(request)}, has larger consumption of ${resource}. `;
+): Offence {
+  const amount = binaryText(used);
+  const text = `${what} ${name} was using ${amount}, request is ${canonicalText(request)}, has larger consumption of ${resource}. `;
+  return { name, used: amount, text };
 }

@@ -1,4 +1,5 @@
 /** Reads what pods use: memory and writable layers from the runtime, logs and volumes from the host's disk, all at once. */
+import { specContainers } from '../model/containers.ts';
 import type { CriClient } from '../cri/calls.ts';
 import type { ContainerStats__Output } from '../cri/generated/runtime/v1/ContainerStats.ts';
 import type { PodSandboxStats__Output } from '../cri/generated/runtime/v1/PodSandboxStats.ts';
@@ -137,5 +138,5 @@ function layerUse({ writable_layer: layer }: ContainerStats__Output): FsUse | un
 }
 
 function containerNames({ spec }: Pod): string[] {
-  return [...spec.containers, ...(spec.initContainers ?? [])].map(({ name }) => name);
+  return specContainers(spec).map(({ name }) => name);
 }

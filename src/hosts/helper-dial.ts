@@ -8,6 +8,7 @@ import { HostError } from '../model/errors.ts';
 import { orAbort } from '../util/abort.ts';
 import type { ExecStream } from './exec-stream.ts';
 import type { DialTarget } from './link.ts';
+import { spokenError } from './net-errors.ts';
 
 /**
  * nc does not tell when it is connected, so its socket is looked up in the kernel's table until its state is another than
@@ -62,14 +63,6 @@ export function feedFrames(data: Buffer): Buffer[] {
   return frames;
 }
 
-/** The system error codes that nc's words stand for: what probes and events go by. */
-const codes: readonly (readonly [RegExp, string])[] = [
-  [/Connection refused/i, 'ECONNREFUSED'],
-  [/No route to host/i, 'EHOSTUNREACH'],
-  [/Network is unreachable/i, 'ENETUNREACH'],
-  [/timed out/i, 'ETIMEDOUT'],
-];
-
 /** Resolves once nc is connected. Rejects with HostError, or the signal's reason; nothing then goes on at the host. */
 export async function dialThrough(
   exec: ExecStream,
@@ -107,9 +100,7 @@ function opened({ stream, stderr, ended }: ExecStream, host: string, target: Dia
 }
 
 function dialError(text: string, host: string, target: DialTarget): HostError {
-  const cause = new Error(text);
-  const code = codes.find(([pattern]) => pattern.test(text))?.[1];
-  if (code !== undefined) Object.assign(cause, { code });
+  const cause = spokenError(text);
   return new HostError('unavailable', host, `${host}: dial ${target.host}:${String(target.port)}: ${text}`, {
     cause,
   });

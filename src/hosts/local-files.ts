@@ -1,33 +1,14 @@
 /** The files of the machine that farlet itself runs on: what the unix link's hosts have. */
-import { constants, watch, type Stats } from 'node:fs';
-import {
-  chmod,
-  lchown,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  readlink,
-  realpath,
-  rename,
-  rm,
-  rmdir,
-  stat,
-  statfs,
-  symlink,
-  unlink,
-} from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { watch } from 'node:fs';
+import { lstat, open, readdir, readlink, realpath, stat, statfs } from 'node:fs/promises';
 import { HostError, type ErrorKind } from '../model/errors.ts';
 import { orAbort } from '../util/abort.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
-import { gzipFile } from './gzip-file.ts';
-import { removeCgroup } from './remove-cgroup.ts';
+import { fileInfo, fileType, ignore } from './file-info.ts';
 import type {
   DirEntry,
   FileInfo,
   FileOp,
-  FileType,
   FsUsage,
   HostAnswer,
   HostFile,
@@ -36,12 +17,12 @@ import type {
   MountEntry,
 } from './link.ts';
 import { LocalMounts } from './local-mounts.ts';
+import { LocalOps } from './local-ops.ts';
 import { treeUsage } from './tree-usage.ts';
 
 const POLL_MS = 1_000;
 const MAX_LOOK_TEXT = 65_536;
 const FIRST_READ = 4_096;
-const FALLBACK_MODE = 0o755;
 
 const kinds: Record<string, ErrorKind> = {
   ENOENT: 'not-found',
@@ -59,18 +40,20 @@ export class LocalFiles implements HostFiles {
   readonly #host: string;
   readonly #clock: Clock;
   readonly #mounts: LocalMounts;
+  readonly #ops: LocalOps;
 
   constructor(options: { host: string; clock?: Clock }) {
     this.#host = options.host;
     this.#mounts = new LocalMounts(options);
     this.#clock = options.clock ?? systemClock;
+    this.#ops = new LocalOps({ host: this.#host, clock: this.#clock, mounts: this.#mounts });
   }
 
   async apply(ops: readonly FileOp[], { signal }: { signal: AbortSignal }): Promise<void> {
     for (const op of ops) {
       signal.throwIfAborted();
       await this.#named(`${op.op} ${op.op === 'rename' ? op.from : op.path}`, () =>
-        this.#perform(op, signal),
+        this.#ops.perform(op, signal),
       );
     }
   }
@@ -227,78 +210,6 @@ export class LocalFiles implements HostFiles {
     }
   }
 
-  async #perform(op: FileOp, signal: AbortSignal): Promise<void> {
-    switch (op.op) {
-      case 'mkdir':
-        await makeFolder(op);
-        return;
-      case 'mkdir-within':
-        await this.#mounts.mkdirWithin(op, signal);
-        return;
-      case 'touch':
-        await this.#mounts.touch(op);
-        return;
-      case 'write':
-        await writeInPlace(op);
-        return;
-      case 'symlink':
-        await unlink(op.path).catch(ignore('ENOENT'));
-        await symlink(op.target, op.path);
-        return;
-      case 'rename':
-        await rename(op.from, op.to);
-        return;
-      case 'chmod':
-        await chmod(op.path, op.mode);
-        return;
-      case 'lchown':
-        await lchown(op.path, op.uid, op.gid);
-        return;
-      case 'remove':
-        await remove(op.path);
-        return;
-      case 'remove-tree':
-        await this.#removeTree(op.path);
-        return;
-      case 'mount-tmpfs':
-        await this.#mounts.tmpfs(op, signal);
-        return;
-      case 'mount':
-        await this.#mounts.mount(op, signal);
-        return;
-      case 'bind':
-        await this.#mounts.bind(op, signal);
-        return;
-      case 'own-tree':
-        await this.#mounts.ownTree(op, signal);
-        return;
-      case 'unmount':
-        await this.#mounts.unmount(op.path, signal);
-        return;
-      case 'gzip':
-        await gzipFile(op.path, { signal });
-        return;
-      case 'set':
-        await setValue(op);
-        return;
-      case 'remove-cgroup':
-        await removeCgroup(op, { clock: this.#clock, signal });
-    }
-  }
-
-  /** Deletes the tree unless something is mounted in it: data under a mount is not ours to delete. */
-  async #removeTree(path: string): Promise<void> {
-    const mounts = await this.#mounts.below(path);
-    if (mounts.length > 0) {
-      throw new HostError(
-        'conflict',
-        this.#host,
-        `${path} is not deleted: ${mounts.join(', ')} still mounted; unmount it first`,
-      );
-    }
-    await rm(path, { recursive: true, force: true });
-  }
-
   async #unlessMissing<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await this.#named(what, work);
@@ -325,94 +236,4 @@ export class LocalFiles implements HostFiles {
 /** Read anew: the signal may have aborted during an await. */
 function isOver(signal: AbortSignal): boolean {
   return signal.aborted;
-}
-
-/** Of several who make it only the first sets mode and owner of a folder that is to be kept. */
-async function makeFolder(op: FileOp & { op: 'mkdir' }): Promise<void> {
-  const made = await makeWithParents(op.path);
-  if (!made && op.keep === true) return;
-  await own(op);
-  await chmod(op.path, op.mode);
-}
-
-/** Whether it was made: false if it was there. Parents are mostly there: only their absence is worth a look. */
-async function makeWithParents(path: string): Promise<boolean> {
-  const make = (): Promise<boolean> =>
-    mkdir(path).then(
-      () => true,
-      (error: unknown) => {
-        ignore('EEXIST')(error);
-        return false;
-      },
-    );
-  try {
-    return await make();
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    await mkdir(dirname(path), { recursive: true, mode: FALLBACK_MODE });
-    return make();
-  }
-}
-
-async function own(op: { path: string; uid?: number; gid?: number }): Promise<void> {
-  if (op.uid !== undefined || op.gid !== undefined) await lchown(op.path, op.uid ?? -1, op.gid ?? -1);
-}
-
-/** The same inode is kept: a container may have the file bind-mounted (its hosts file). */
-async function writeInPlace(op: FileOp & { op: 'write' }): Promise<void> {
-  await using file = await open(op.path, 'w', op.mode);
-  await file.writeFile(op.data);
-  await own(op);
-  await file.chmod(op.mode);
-}
-
-/** Never made: a control group's files come with it, and one that is missing means that the kernel can't do it. */
-async function setValue(op: FileOp & { op: 'set' }): Promise<void> {
-  await using file = await open(op.path, constants.O_WRONLY);
-  await file.write(op.value);
-}
-
-/** The files in it go with the folder; only folders are removed. */
-async function remove(path: string): Promise<void> {
-  const info = await lstat(path).catch(ignore('ENOENT'));
-  if (info === undefined) return;
-  await (info.isDirectory() ? rmdir(path) : unlink(path));
-}
-
-function ignore(code: string): (error: unknown) => undefined {
-  return (error) => {
-    if (error instanceof Error && 'code' in error && error.code === code) return undefined;
-    throw error;
-  };
-}
-
-interface Kind {
-  isFile(): boolean;
-  isDirectory(): boolean;
-  isSymbolicLink(): boolean;
-  isSocket(): boolean;
-  isCharacterDevice(): boolean;
-  isBlockDevice(): boolean;
-}
-
-function fileType(of: Kind): FileType {
-  if (of.isFile()) return 'file';
-  if (of.isDirectory()) return 'directory';
-  if (of.isSymbolicLink()) return 'symlink';
-  if (of.isSocket()) return 'socket';
-  if (of.isCharacterDevice()) return 'char-device';
-  return of.isBlockDevice() ? 'block-device' : 'fifo';
-}
-
-function fileInfo(stats: Stats): FileInfo {
-  return {
-    type: fileType(stats),
-    size: stats.size,
-    mode: stats.mode & 0o7777,
-    uid: stats.uid,
-    gid: stats.gid,
-    mtime: stats.mtimeMs,
-    inode: stats.ino,
-    device: stats.dev,
-  };
 }

@@ -8,6 +8,20 @@ const words: Record<string, string> = {
   EPIPE: 'write: broken pipe',
 };
 
+/** What sshd and nc say where a system call has a code: probes and events go by the codes. */
+const spoken: readonly (readonly [RegExp, string])[] = [
+  [/Connection refused/i, 'ECONNREFUSED'],
+  [/No route to host/i, 'EHOSTUNREACH'],
+  [/Network is unreachable/i, 'ENETUNREACH'],
+  [/timed out/i, 'ETIMEDOUT'],
+];
+
+/** What a program at the host said of a connection, as an error with the code that its words stand for. */
+export function spokenError(text: string, options?: ErrorOptions): Error {
+  const code = spoken.find(([pattern]) => pattern.test(text))?.[1];
+  return Object.assign(new Error(text, options), code === undefined ? {} : { code });
+}
+
 /** The system error code behind an error, however deep. */
 export function errorCode(error: unknown): string | undefined {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {

@@ -7,6 +7,7 @@ import type { Clock } from '../util/clock.ts';
 import { Lane } from '../util/lane.ts';
 import type { HostLink } from './link.ts';
 import type { ShellChannel } from './remote-agent.ts';
+import { spokenError } from './net-errors.ts';
 import { RemoteFiles } from './remote-files.ts';
 import { bridgeSocket } from './socket-bridge.ts';
 import { SshConnection } from './ssh-connection.ts';
@@ -218,19 +219,9 @@ function isConnectFailure(error: unknown): boolean {
   );
 }
 
-/** The system error codes that sshd's words stand for: what probes and events go by. */
-const codes: readonly (readonly [RegExp, string])[] = [
-  [/Connection refused/, 'ECONNREFUSED'],
-  [/No route to host/, 'EHOSTUNREACH'],
-  [/Network is unreachable/, 'ENETUNREACH'],
-  [/Connection timed out/, 'ETIMEDOUT'],
-];
-
 function channelError(error: unknown, host: string, what: string): HostError {
   const text = messageOf(error).replace(/^\(SSH\) Channel open failure: /, '');
-  const code = codes.find(([pattern]) => pattern.test(text))?.[1];
-  const cause = new Error(text, { cause: error });
-  if (code !== undefined) Object.assign(cause, { code });
+  const cause = spokenError(text, { cause: error });
   const advice = text.includes('prohibited')
     ? "; the host's sshd forbids it: set AllowTcpForwarding and AllowStreamLocalForwarding to yes (sshd_config)"
     : '';

@@ -45,6 +45,16 @@ describe('events', () => {
     assert.deepEqual(third.event, { ...first.event, count: 3, lastTimestamp: '2026-01-01T00:00:02Z' });
   });
 
+  it('have their annotations, and so does the whole of one that comes again', () => {
+    const next = setUp();
+    const annotations = { starved_resource: 'memory' };
+    const first = next({ annotations });
+    assert.deepEqual(first?.event.metadata.annotations, annotations);
+    const again = next({ annotations });
+    assert.ok(again?.kind === 'repeat');
+    assert.deepEqual(again.event.metadata.annotations, annotations);
+  });
+
   const others: [string, Partial<EventInput>][] = [
     ['reason', { reason: 'Created' }],
     ['message', { message: 'there' }],
@@ -65,9 +75,11 @@ describe('events', () => {
     const next = setUp();
     const told = Array.from({ length: 9 }, (_, index) => next({ message: `m${index}` })?.event.message);
     assert.equal(told[8], 'm8');
-    const tenth = next({ message: 'm9' });
+    const tenth = next({ message: 'm9', annotations: { of: 'm9' } });
     const eleventh = next({ message: 'm10', about: { ...about, fieldPath: 'spec.containers{c}' } }, 1_000);
     assert.ok(tenth?.kind === 'create' && eleventh?.kind === 'repeat');
+    // client-go's EventAggregate keeps none of an event that stands for several
+    assert.equal(tenth.event.metadata.annotations, undefined);
     assert.equal(tenth.event.message, '(combined from similar events): m9');
     assert.equal(eleventh.name, tenth.event.metadata.name);
     assert.equal(eleventh.event.message, '(combined from similar events): m10');

@@ -17,6 +17,7 @@ export interface EventInput {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly message: string;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
 export type EventWrite =
@@ -24,7 +25,6 @@ export type EventWrite =
   /** the same event again: only count, time and message are patched */
   | { readonly kind: 'repeat'; readonly namespace: string; readonly name: string; readonly event: CoreEvent };
 
-/** What is needed of an event to tell of it again; its key has the rest. Thousands are kept. */
 /** What is needed of an event to tell of it again; its key has the rest. Thousands are kept. */
 interface Seen {
   readonly name: string;
@@ -47,7 +47,7 @@ export class EventCorrelation {
 
   /** What to write for an event that happens now (ms since the epoch); undefined if it is one too many, which is counted all the same. */
   next(input: EventInput, now: number): EventWrite | undefined {
-    const { key, message } = this.#told(input, now);
+    const { key, message, annotations } = this.#told(input, now);
     const time = rfc3339(now);
     const before = this.#seen.get(key);
     const seen = before ?? { name: this.#newName(input.about, now), firstTimestamp: time, count: 0 };
@@ -59,7 +59,7 @@ export class EventCorrelation {
     const event: CoreEvent = {
       apiVersion: 'v1',
       kind: 'Event',
-      metadata: { namespace, name: seen.name },
+      metadata: { namespace, name: seen.name, ...(annotations === undefined ? {} : { annotations }) },
       involvedObject: about,
       type,
       reason,
@@ -76,9 +76,12 @@ export class EventCorrelation {
       : { kind: 'repeat', namespace, name: seen.name, event };
   }
 
-  /** As what it is told: as itself, or as one more of those that differ in their message only. */
-  #told(input: EventInput, now: number): { key: string; message: string } {
-    const { about, type, reason, message } = input;
+  /** As what it is told: as itself, or as one more of those that differ in their message only, which has no annotations. */
+  #told(
+    input: EventInput,
+    now: number,
+  ): { key: string; message: string; annotations?: EventInput['annotations'] } {
+    const { about, type, reason, message, annotations } = input;
     const kind = keyOf(about, type, reason);
     const last = this.#similar.get(kind);
     const group =
@@ -91,7 +94,7 @@ export class EventCorrelation {
         return { key: kind, message: `(combined from similar events): ${message}` };
       group.messages.add(told);
     }
-    return { key: keyOf(kind, about.fieldPath, message), message };
+    return { key: keyOf(kind, about.fieldPath, message), message, annotations };
   }
 
   #newName(about: ObjectReference, now: number): string {

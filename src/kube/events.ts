@@ -10,6 +10,8 @@ import { EventCorrelation, type EventWrite } from './event-correlation.ts';
 import { paths } from './paths.ts';
 
 const MAX_QUEUE = 1000;
+/** Characters: what an exec probe may print (10 KiB) fits, with the words around it. The API sets no limit. */
+const MAX_MESSAGE = 16_384;
 const MAX_TRIES = 12;
 const retry = { baseMs: 500, maxMs: 10_000, factor: 2, jitter: 0.5 };
 
@@ -35,14 +37,20 @@ export class Events implements EventRecorder {
     this.#correlation = new EventCorrelation({ component: 'kubelet', host: options.host });
   }
 
-  event(about: ObjectReference, type: 'Normal' | 'Warning', reason: string, message: string): void {
+  event(
+    about: ObjectReference,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+    annotations?: Readonly<Record<string, string>>,
+  ): void {
     const { clock, log, onDropped } = this.#options;
     log.debug(
       { about: `${about.kind ?? ''} ${about.namespace ?? ''}/${about.name ?? ''}`, type, reason, message },
       'event',
     );
     const write = this.#correlation.next(
-      { about, type, reason, message: message.slice(0, 1024) },
+      { about, type, reason, message: message.slice(0, MAX_MESSAGE), annotations },
       clock.now(),
     );
     if (write === undefined || this.#queue.length >= MAX_QUEUE) onDropped?.();

@@ -1,6 +1,6 @@
 /** /configz: the configuration in the form of KubeletConfiguration (kubelet.config.k8s.io/v1beta1). Pure. */
 import type { Config, NodeConfig } from '../config/schema.ts';
-import { goDuration } from '../runtime/go-duration.ts';
+import { goDuration } from '../model/go-duration.ts';
 
 /** farlet's own keys, which KubeletConfiguration has not. */
 const OWN = new Set([

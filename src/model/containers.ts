@@ -14,6 +14,17 @@ export function isSidecar(container: Container): boolean {
   return container.restartPolicy === 'Always';
 }
 
+/** The containers that a pod's resources and images are made of: init (in order), then regular. Ephemeral ones are guests. */
+export function specContainers<C>({
+  initContainers = [],
+  containers,
+}: {
+  readonly initContainers?: readonly C[];
+  readonly containers: readonly C[];
+}): C[] {
+  return [...initContainers, ...containers];
+}
+
 /** Every container of the pod: init (in order), regular, ephemeral. */
 export function podContainers(pod: Pod): PodContainer[] {
   return [

@@ -1,3 +1,4 @@
+import { specContainers } from './containers.ts';
 import type { Pod, ResourceRequirements } from './kube.ts';
 import { parseNano } from './quantity.ts';
 
@@ -11,7 +12,7 @@ export function podQosClass(pod: Pod): QosClass {
   if (known === 'Guaranteed' || known === 'Burstable' || known === 'BestEffort') return known;
   const all =
     pod.spec.resources === undefined
-      ? [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].map(({ resources }) => resources ?? {})
+      ? specContainers(pod.spec).map(({ resources }) => resources ?? {})
       : [pod.spec.resources];
   const requests = sum(all, 'requests');
   const limits = sum(all, 'limits');

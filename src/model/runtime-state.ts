@@ -15,6 +15,8 @@ export interface PodRuntimeState {
   readonly ips: readonly string[];
   /** ms on farlet's monotonic clock when the observation was asked for (never later than what it shows) */
   readonly observedAt: number;
+  /** why the runtime holds more of the pod than could be looked at; absent: this is all of it */
+  readonly fault?: string;
 }
 
 export interface ObservedSandbox {

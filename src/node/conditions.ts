@@ -1,5 +1,6 @@
 /** The node's conditions with the kubelet's reasons and messages (pkg/kubelet/nodestatus/setters.go). Pure. */
 import type { HostState } from '../hosts/runtime-host.ts';
+import { goDuration } from '../model/go-duration.ts';
 import type { NodeCondition } from '../model/kube.ts';
 import type { NodePressure } from '../model/node-pressure.ts';
 
@@ -29,7 +30,7 @@ export function readyProblems(host: HostState, pleg: PlegHealth): string[] {
   if (pleg.silentMs === undefined) problems.push('PLEG is not healthy: pleg has yet to be successful');
   else if (pleg.silentMs > pleg.thresholdMs) {
     problems.push(
-      `PLEG is not healthy: pleg was last seen active ${Math.round(pleg.silentMs / 1000)}s ago; threshold is ${Math.round(pleg.thresholdMs / 60_000)}m0s`,
+      `PLEG is not healthy: pleg was last seen active ${goDuration(pleg.silentMs)} ago; threshold is ${goDuration(pleg.thresholdMs)}`,
     );
   }
   return problems;

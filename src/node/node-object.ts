@@ -46,6 +46,15 @@ export function defaultLabels(identity: NodeIdentity, architecture: string): Rec
   };
 }
 
+/** What a node can't be without, where it is not as it should be: put back with the status (updateNode). */
+export function requiredLabels(
+  labels: Readonly<Record<string, string>> | undefined,
+  architecture: string,
+): Record<string, string> | undefined {
+  const required = { 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': architecture };
+  return Object.entries(required).every(([key, value]) => labels?.[key] === value) ? undefined : required;
+}
+
 export function newNode(identity: NodeIdentity, facts: HostFacts, status: NodeStatus): KubeNode {
   return {
     apiVersion: 'v1',

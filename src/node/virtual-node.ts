@@ -12,7 +12,8 @@ import type { Clock } from '../util/clock.ts';
 import { keepLease } from './lease.ts';
 import type { NodeHost } from './node-host.ts';
 import type { NodeHosts } from './node-hosts.ts';
-import { defaultLabels, newNode, type NodeIdentity } from './node-object.ts';
+import { conditionEvents, schedulableEvent } from './node-events.ts';
+import { defaultLabels, newNode, requiredLabels, type NodeIdentity } from './node-object.ts';
 import type { NodeView } from './node-view.ts';
 
 export interface VirtualNodeOptions {
@@ -31,7 +32,6 @@ export interface VirtualNodeOptions {
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 7_000;
 const JITTER = 0.04;
-
 export class VirtualNode {
   readonly #options: VirtualNodeOptions;
   readonly #known = Promise.withResolvers<undefined>();
@@ -40,6 +40,8 @@ export class VirtualNode {
   #local: KubeNode | undefined;
   #node: KubeNode | undefined;
   #reportedAt = -Infinity;
+  #reportAfterMs = 0;
+  #isUnschedulable = false;
   #wake: (() => void) | undefined;
 
   constructor(options: VirtualNodeOptions) {
@@ -272,18 +274,23 @@ export class VirtualNode {
       node: before,
       conditions: before.status?.conditions ?? [],
     });
+    this.#tellSchedulable(before.spec?.unschedulable === true);
+    const labels = requiredLabels(before.metadata.labels, facts.architecture);
     const changed =
+      labels !== undefined ||
       statusPatch(withoutHeartbeats(before.status ?? {}), withoutHeartbeats(status)) !== undefined;
-    if (!changed && clock.monotonic() - this.#reportedAt < reportMs) return;
+    if (!changed && clock.monotonic() - this.#reportedAt < this.#reportAfterMs) return;
     const patch = statusPatch(before.status ?? {}, status);
     if (patch === undefined) return;
     this.#node = await client.patch<KubeNode>(
       paths.nodeStatus(identity.name),
       'strategic',
-      { status: patch },
+      { ...(labels === undefined ? {} : { metadata: { labels } }), status: patch },
       { signal },
     );
     this.#reportedAt = clock.monotonic();
+    // nodes that had news at the same time are not to report at the same time ever after: ×0.5 to ×1.5 (calculateDelay)
+    this.#reportAfterMs = changed ? jittered(reportMs / 2, 2) : reportMs;
     this.#tellTransition(before.status ?? {}, status);
     log.debug({ changed }, 'node status reported');
   }
@@ -302,9 +309,20 @@ export class VirtualNode {
       after.conditions?.find((each) => each.type === type)?.message;
     if (of(before, hostsReady) !== of(after, hostsReady) && of(after, hostsReady) === 'False')
       events.event(this.reference(), 'Warning', 'HostNotReady', messageOf(hostsReady) ?? '');
-    if (of(before, 'Ready') === of(after, 'Ready')) return;
-    const reason = of(after, 'Ready') === 'True' ? 'NodeReady' : 'NodeNotReady';
-    log.info({ reason, message: messageOf('Ready') }, 'node condition changed');
+    for (const { type, reason } of conditionEvents(before, after)) {
+      log.info({ reason, message: messageOf(type) }, 'node condition changed');
+      this.#tellStatus(reason);
+    }
+  }
+
+  #tellSchedulable(isUnschedulable: boolean): void {
+    if (isUnschedulable === this.#isUnschedulable) return;
+    this.#isUnschedulable = isUnschedulable;
+    this.#tellStatus(schedulableEvent(isUnschedulable));
+  }
+
+  #tellStatus(reason: string): void {
+    const { events, identity } = this.#options;
     events.event(this.reference(), 'Normal', reason, `Node ${identity.name} status is now: ${reason}`);
   }
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Container, ContainerStatus } from '../model/kube.ts';
+import type { Container, ContainerStatus, PodStatus } from '../model/kube.ts';
+import { podRef } from '../model/pod-ref.ts';
+import { emptyRuntimeState } from '../model/runtime-state.ts';
 import { container, pod, sandbox } from '../testing/fixtures.ts';
 import { podStatus, type StatusInput } from './status.ts';
 
@@ -98,5 +100,32 @@ describe('started and ready of a running container', () => {
       });
       const [status] = containerStatuses ?? [];
       assert.deepEqual({ started: status?.started, ready: status?.ready }, expected);
+    });
+});
+
+describe('reason and message of a status', () => {
+  const told = { reason: 'OfOthers', message: 'they said so' };
+  const own = { reason: 'Own', message: 'we said so' };
+  const rows: [string, PodStatus, PodStatus, object][] = [
+    ['are kept with the phase', { phase: 'Running', ...own }, { phase: 'Running', ...told }, own],
+    ['are taken from others who told them', { phase: 'Running' }, { phase: 'Running', ...told }, told],
+    ['go with the phase', { phase: 'Pending', ...own }, { phase: 'Pending', ...told }, {}],
+  ];
+  for (const [name, previous, shown, expect] of rows)
+    it(name, () => {
+      const { reason, message } = podStatus({
+        pod: pod({ status: shown }),
+        state: { ...emptyRuntimeState(podRef(pod()), 0), sandboxes: [sandbox()], containers: [container()] },
+        previous,
+        failure: () => undefined,
+        probes: { startup: () => undefined, readiness: () => undefined },
+        terminationMessage: () => undefined,
+        nodeIPs: ['192.0.2.1'],
+        runtimeName: 'containerd',
+        isTerminal: false,
+        isComplete: true,
+        now: 0,
+      });
+      assert.deepEqual({ reason, message }, { reason: undefined, message: undefined, ...expect });
     });
 });

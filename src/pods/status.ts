@@ -76,7 +76,7 @@ export function podStatus(input: StatusInput): PodStatus {
   const limited = (list: ContainerStatus[]): ContainerStatus[] =>
     list.map((status) => withShortMessages(status, cut));
   return {
-    ...kept(previous, phase),
+    ...kept(previous, pod.status ?? {}, phase),
     ...(pod.metadata.generation === undefined
       ? {}
       : { observedGeneration: Math.max(pod.metadata.generation, previous.observedGeneration ?? 0) }),
@@ -186,11 +186,13 @@ function settledPhase(
   return phase;
 }
 
-function kept(previous: PodStatus, phase: string): Pick<PodStatus, 'reason' | 'message'> {
+/** What goes with the phase goes on with it, also where somebody else has told it. */
+function kept(previous: PodStatus, shown: PodStatus, phase: string): Pick<PodStatus, 'reason' | 'message'> {
   if (previous.phase !== phase) return {};
+  const [reason, message] = [previous.reason ?? shown.reason, previous.message ?? shown.message];
   return {
-    ...(previous.reason === undefined ? {} : { reason: previous.reason }),
-    ...(previous.message === undefined ? {} : { message: previous.message }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message }),
   };
 }
 

@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { HostFiles } from '../hosts/link.ts';
 import { annotations } from '../model/labels.ts';
-import { messageOf } from '../model/errors.ts';
+import { isNotFound, kindOf, messageOf } from '../model/errors.ts';
 import type { ObservedContainer, PodRuntimeState } from '../model/runtime-state.ts';
 
 const MAX_BYTES = 4096;
@@ -11,10 +11,10 @@ const LOG_LINES = 80;
 const ENTRIES = 4096;
 
 export class TerminationMessages {
-  readonly #files: HostFiles;
+  readonly #files: Pick<HostFiles, 'readTail'>;
   readonly #messages = new LRUCache<string, string>({ max: ENTRIES });
 
-  constructor(options: { files: HostFiles }) {
+  constructor(options: { files: Pick<HostFiles, 'readTail'> }) {
     this.#files = options.files;
   }
 
@@ -37,27 +37,37 @@ export class TerminationMessages {
   async #message(container: ObservedContainer, signal: AbortSignal): Promise<string> {
     const path = container.annotations[annotations.terminationMessagePath];
     const file = container.mounts.find((mount) => mount.containerPath === path)?.hostPath;
+    let text = '';
     try {
-      const text =
-        file === undefined
-          ? ''
-          : (await this.#files.readTail(file, { signal, maxBytes: MAX_BYTES })).toString();
-      const fromLog = container.annotations[annotations.terminationMessagePolicy] === 'FallbackToLogsOnError';
-      if (text !== '' || !fromLog || container.exitCode === 0 || container.reason === 'ContainerCannotRun')
-        return text;
-      return lastLines(
-        (await this.#files.readTail(container.logPath, { signal, maxBytes: 4 * LOG_BYTES })).toString(),
-      );
+      text = file === undefined ? '' : await this.#tail(file, MAX_BYTES, signal);
     } catch (error) {
-      signal.throwIfAborted();
-      return `Error on reading termination message from logs: ${messageOf(error)}`;
+      if (!isNotFound(error)) return this.#failure(`termination log ${file ?? ''}`, error, signal);
     }
+    const fromLog = container.annotations[annotations.terminationMessagePolicy] === 'FallbackToLogsOnError';
+    if (text !== '' || !fromLog || container.exitCode === 0 || container.reason === 'ContainerCannotRun')
+      return text;
+    try {
+      return lastLines(await this.#tail(container.logPath, 4 * LOG_BYTES, signal));
+    } catch (error) {
+      return this.#failure('termination message from logs', error, signal);
+    }
+  }
+
+  async #tail(path: string, maxBytes: number, signal: AbortSignal): Promise<string> {
+    return (await this.#files.readTail(path, { signal, maxBytes })).toString();
+  }
+
+  /** What is said in the message's place. While the host can't be asked nothing is said: it is read later. */
+  #failure(what: string, error: unknown, signal: AbortSignal): string {
+    signal.throwIfAborted();
+    if (['unavailable', 'deadline-exceeded', 'cancelled'].includes(kindOf(error))) throw error;
+    return `Error on reading ${what}: ${messageOf(error)}`;
   }
 }
 
 /** The text of the last lines of a CRI log, without times and tags. */
 export function lastLines(log: string): string {
-  const lines = log.trimEnd().split('\n').slice(-LOG_LINES);
+  const lines = log.replace(/\n$/, '').split('\n').slice(-LOG_LINES);
   const text = lines
     .map((line) => /^\S+ (?:stdout|stderr) (\S+) (.*)$/s.exec(line))
     .map((match) => (match === null ? '' : `${match[2] ?? ''}${match[1] === 'F' ? '\n' : ''}`));

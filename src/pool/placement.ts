@@ -2,6 +2,7 @@
  * Which host of a pool a pod goes to. The scheduler has chosen the node and sees the sum of its hosts; whether one host
  * alone can take the pod is decided here, by the same admission that a node of one host has. Pure.
  */
+import { specContainers } from '../model/containers.ts';
 import { heldRequest } from '../model/held-request.ts';
 import type { Pod } from '../model/kube.ts';
 import { podRequest } from '../model/pod-requests.ts';
@@ -108,8 +109,7 @@ function ownerOf({ metadata }: Pod): string | undefined {
 }
 
 function missingImages({ spec }: Pod, { images }: HostCandidate): number {
-  return [...spec.containers, ...(spec.initContainers ?? [])].filter(({ image }) => !images.has(image ?? ''))
-    .length;
+  return specContainers(spec).filter(({ image }) => !images.has(image ?? '')).length;
 }
 
 /** The fuller of cpu and memory once the pod is there: 0 empty, 1 full. */

@@ -1,6 +1,7 @@
 /**
  * What a pod was granted, which may be less or more than what its spec asks for by now (pkg/kubelet/allocation). Pure.
  */
+import { specContainers } from '../model/containers.ts';
 import type { Container, Pod, ResourceRequirements } from '../model/kube.ts';
 import { parseNano } from '../model/quantity.ts';
 
@@ -15,7 +16,7 @@ const resizable = ['cpu', 'memory'] as const;
 export function allocationOf(pod: Pod): Allocation {
   return {
     pod: pod.spec.resources,
-    containers: new Map(resizableContainers(pod).map(({ name, resources }) => [name, resources ?? {}])),
+    containers: new Map(specContainers(pod.spec).map(({ name, resources }) => [name, resources ?? {}])),
   };
 }
 
@@ -43,7 +44,7 @@ export function allocatedPod(pod: Pod, allocation: Allocation): Pod {
 export function isGranted(pod: Pod, allocation: Allocation): boolean {
   return (
     sameResources(pod.spec.resources, allocation.pod) &&
-    resizableContainers(pod).every(({ name, resources }) => {
+    specContainers(pod.spec).every(({ name, resources }) => {
       const granted = allocation.containers.get(name);
       return granted === undefined || sameResources(resources, granted);
     })
@@ -63,7 +64,7 @@ export function recoveredAllocation(pod: Pod): Allocation {
         ? pod.spec.resources
         : recovered(pod.spec.resources, allocatedResources, ofPod?.limits),
     containers: new Map(
-      resizableContainers(pod).map(({ name, resources = {} }) => {
+      specContainers(pod.spec).map(({ name, resources = {} }) => {
         const status = statuses.find((each) => each.name === name);
         return [name, recovered(resources, status?.allocatedResources, status?.resources?.limits)];
       }),
@@ -94,11 +95,6 @@ function recovered(
       : { requests: told(wanted.requests, requests) }),
     ...(wanted.limits === undefined && limits === undefined ? {} : { limits: told(wanted.limits, limits) }),
   };
-}
-
-/** Init containers that end too, while they run or wait (InPlacePodVerticalScalingInitContainers). */
-function resizableContainers(pod: Pod): Container[] {
-  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
 }
 
 function sameResources(a: ResourceRequirements | undefined, b: ResourceRequirements | undefined): boolean {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { pod } from '../testing/fixtures.ts';
 import { containerHash } from './container-hash.ts';
 import { expand } from './expansion.ts';
-import { goDuration } from './go-duration.ts';
+import { goDuration } from '../model/go-duration.ts';
 import { kernelHostname, podHostname } from './hostname.ts';
 import { hostNetworkHostsFile, managedHostsFile } from './hosts-file.ts';
 import { parseImageName, withDefaultTag } from './image-reference.ts';

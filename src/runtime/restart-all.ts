@@ -2,6 +2,7 @@
  * RestartAllContainers: a container that exits as its rule says has the whole pod begin anew in its sandbox (KEP 5532;
  * pkg/kubelet/container/helpers.go ShouldAllContainersRestart, kuberuntime_manager.go getContainersToReset). Pure.
  */
+import { specContainers } from '../model/containers.ts';
 import type { Container, Pod, PodStatus } from '../model/kube.ts';
 import type { ContainerReset } from '../model/pod-actions.ts';
 import type { ObservedContainer, PodRuntimeState } from '../model/runtime-state.ts';
@@ -14,7 +15,7 @@ const action = 'RestartAllContainers';
 
 /** Whether some container of the pod may ever ask for it. */
 export function couldRestartAll(pod: Pod): boolean {
-  return mainContainers(pod).some(({ restartPolicyRules }) =>
+  return specContainers(pod.spec).some(({ restartPolicyRules }) =>
     (restartPolicyRules ?? []).some((rule) => rule.action === action),
   );
 }
@@ -22,7 +23,7 @@ export function couldRestartAll(pod: Pod): boolean {
 /** Whether a container has asked for it: as the runtime shows it, or else as the status last told. */
 export function restartsAll(pod: Pod, state: PodRuntimeState, status?: PodStatus): boolean {
   const told = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
-  return mainContainers(pod).some((spec) => {
+  return specContainers(pod.spec).some((spec) => {
     const observed = state.containers.find(({ name }) => name === spec.name);
     if (observed !== undefined) return asks(spec, observed);
     const exitCode = told.find(({ name }) => name === spec.name)?.state?.terminated?.exitCode;
@@ -32,7 +33,7 @@ export function restartsAll(pod: Pod, state: PodRuntimeState, status?: PodStatus
 
 /** Whether the pod's containers are to be taken away now: asked for, and some of them are still there. */
 export function mustReset(pod: Pod, state: PodRuntimeState, status?: PodStatus): boolean {
-  return restartsAll(pod, state, status) && mainContainers(pod).some(({ name }) => has(state, name));
+  return restartsAll(pod, state, status) && specContainers(pod.spec).some(({ name }) => has(state, name));
 }
 
 /**
@@ -62,8 +63,4 @@ function asks(spec: Container, { state, exitCode }: ObservedContainer): boolean 
 
 function has(state: PodRuntimeState, name: string): boolean {
   return state.containers.some((container) => container.name === name);
-}
-
-function mainContainers({ spec }: Pod): Container[] {
-  return [...(spec.initContainers ?? []), ...spec.containers];
 }

@@ -6,6 +6,7 @@
  *     takes the furthest and a late event can undo nothing.
  * I2. An id leaves when a removal of it is seen, or when a list asked for after its last sighting lacks it.
  * I3. Only a successful list makes ids leave: a failed one changes nothing.
+ * I4. A pod of which something listed could not be looked at is marked: what is held of it is not all there is.
  */
 import type { Clock } from '../util/clock.ts';
 import type { PodRef } from '../model/pod-ref.ts';
@@ -35,6 +36,7 @@ interface Entry {
   readonly containers: Map<string, Held<ObservedContainer>>;
   ips: readonly string[];
   observedAt: number;
+  fault: string | undefined;
 }
 
 const rank: Record<ObservedContainerState, number> = { created: 0, running: 1, unknown: 2, exited: 3 };
@@ -115,13 +117,22 @@ export class RuntimeCache {
     return gone.flatMap((id) => this.removed(uid, id));
   }
 
+  /** Why not all that the runtime holds of the pod could be looked at; undefined: it could. */
+  setFault(pod: PodRef, fault: string | undefined): void {
+    if (fault !== undefined) this.#entry(pod).fault = fault;
+    const entry = this.#pods.get(pod.uid);
+    if (entry === undefined || fault !== undefined) return;
+    entry.fault = undefined;
+    this.#forgetEmpty(entry);
+  }
+
   /** A container or sandbox is no more. */
   removed(uid: string, id: string): PodLifecycleEvent[] {
     const entry = this.#pods.get(uid);
     if (entry === undefined) return [];
     const wasSandbox = entry.sandboxes.delete(id);
     const wasContainer = entry.containers.delete(id);
-    if (entry.sandboxes.size === 0 && entry.containers.size === 0) this.#pods.delete(uid);
+    this.#forgetEmpty(entry);
     if (wasSandbox) return [{ pod: entry.pod, id, kind: 'sandbox-changed' }];
     return wasContainer ? [{ pod: entry.pod, id, kind: 'container-removed' }] : [];
   }
@@ -134,10 +145,21 @@ export class RuntimeCache {
     return undefined;
   }
 
+  #forgetEmpty({ pod, sandboxes, containers, fault }: Entry): void {
+    if (sandboxes.size === 0 && containers.size === 0 && fault === undefined) this.#pods.delete(pod.uid);
+  }
+
   #entry(pod: PodRef): Entry {
     const existing = this.#pods.get(pod.uid);
     if (existing !== undefined) return existing;
-    const entry: Entry = { pod, sandboxes: new Map(), containers: new Map(), ips: [], observedAt: 0 };
+    const entry: Entry = {
+      pod,
+      sandboxes: new Map(),
+      containers: new Map(),
+      ips: [],
+      observedAt: 0,
+      fault: undefined,
+    };
     this.#pods.set(pod.uid, entry);
     return entry;
   }
@@ -164,5 +186,6 @@ function snapshot(entry: Entry): PodRuntimeState {
     containers: [...entry.containers.values()].map((held) => held.value).sort(byCreation),
     ips: entry.ips,
     observedAt: entry.observedAt,
+    ...(entry.fault === undefined ? {} : { fault: entry.fault }),
   };
 }

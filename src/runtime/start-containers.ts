@@ -5,7 +5,7 @@ import type { Pod } from '../model/kube.ts';
 import { etcHostsPath } from '../model/paths.ts';
 import type { PodActions } from '../model/pod-actions.ts';
 import { formatPod, podRef, podReference } from '../model/pod-ref.ts';
-import { goDuration } from './go-duration.ts';
+import { goDuration } from '../model/go-duration.ts';
 import { podHostname } from './hostname.ts';
 import { managedHostsFile } from './hosts-file.ts';
 import { canMountImages } from './image-volume-support.ts';

@@ -2,8 +2,9 @@
  * What makes a manifest unusable (pkg/apis/core/validation ValidatePodCreate, as far as anything here depends on
  * it; pkg/api/pod HasAPIObjectReference). Pure. A pod from the API server was checked there.
  */
+import { specContainers } from '../model/containers.ts';
 import type { Container, EnvVar, Volume } from '../model/kube.ts';
-import { manifestContainers, type ManifestPod } from './manifest-defaults.ts';
+import type { ManifestPod } from './manifest-defaults.ts';
 
 const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -14,7 +15,7 @@ export function checkManifest(pod: ManifestPod): string[] {
   const { metadata, spec } = pod;
   const shape = badShape(pod);
   if (shape.length > 0) return shape;
-  const names = manifestContainers(pod).map(({ name }) => name);
+  const names = specContainers(pod.spec).map(({ name }) => name);
   const volumes = (spec.volumes ?? []).map(({ name }) => name);
   return [
     ...must(text(metadata.name) && subdomain.test(metadata.name), 'metadata.name: a DNS-1123 name is needed'),
@@ -38,7 +39,7 @@ export function checkManifest(pod: ManifestPod): string[] {
     ...volumes
       .filter((name) => !label.test(name))
       .map((name) => `spec.volumes: ${name} is no DNS-1123 label`),
-    ...manifestContainers(pod).flatMap((container) => badContainer(container, volumes)),
+    ...specContainers(pod.spec).flatMap((container) => badContainer(container, volumes)),
     ...apiReference(pod).map((resource) => `static pods may not reference ${resource}`),
   ];
 }
@@ -81,7 +82,7 @@ function badContainer(container: Container, volumes: readonly string[]): string[
 /** The first thing it needs the API server for, in the kubelet's words; static pods must run without. */
 function apiReference(pod: ManifestPod): string[] {
   const { spec } = pod;
-  const containers = manifestContainers(pod);
+  const containers = specContainers(pod.spec);
   const variables = containers.flatMap(({ env }): EnvVar[] => env ?? []);
   const from = containers.flatMap(({ envFrom }) => envFrom ?? []);
   const serviceAccount = spec.serviceAccountName ?? spec.serviceAccount ?? '';

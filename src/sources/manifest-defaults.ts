@@ -1,5 +1,5 @@
 /** What the API server sets where a pod says nothing, for pods that never pass it (pkg/apis/core/v1/defaults.go). Pure. */
-import type { Container, ObjectMeta, Pod, PodSpec, Probe, Volume } from '../model/kube.ts';
+import type { Container, ObjectMeta, PodSpec, Probe, Volume } from '../model/kube.ts';
 
 /** A pod as somebody wrote it. */
 export interface ManifestPod {
@@ -118,9 +118,4 @@ function volumeDefaults(volume: Volume): Volume {
     ...(projected === undefined ? {} : { projected: { defaultMode: FILE_MODE, ...projected } }),
     ...(Object.keys(volume).length === 1 ? { emptyDir: {} } : {}),
   };
-}
-
-/** The parts of a spec that name containers, whatever their list. */
-export function manifestContainers({ spec }: Pick<ManifestPod, 'spec'>): Pod['spec']['containers'] {
-  return [...(spec.initContainers ?? []), ...spec.containers];
 }

@@ -4,13 +4,14 @@
  *
  * Where the runtime streams container events they are the source and the relist only a safety net; on runtimes
  * without them (containerd 1.6) the relist is all there is and runs every second. A failed relist is unknown,
- * never empty: it changes nothing but the health.
+ * never empty: it changes nothing but the health. What is listed and can't be looked at concerns its own pod alone, which
+ * waits until it can.
  */
 import type { CriClient } from '../cri/calls.ts';
 import type { Container__Output } from '../cri/generated/runtime/v1/Container.ts';
 import type { ContainerEventResponse__Output } from '../cri/generated/runtime/v1/ContainerEventResponse.ts';
 import type { PodSandbox__Output } from '../cri/generated/runtime/v1/PodSandbox.ts';
-import { isNotFound, kindOf } from '../model/errors.ts';
+import { FarletError, isNotFound, kindOf, messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { labels } from '../model/labels.ts';
 import type { PodRef } from '../model/pod-ref.ts';
@@ -49,6 +50,10 @@ export interface PlegOptions {
   readonly observer?: PlegObserver;
 }
 
+interface Labelled {
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 interface Listed {
   readonly sandboxes: readonly PodSandbox__Output[];
   readonly containers: readonly Container__Output[];
@@ -62,6 +67,8 @@ export class Pleg {
   #synced = false;
   #wake: (() => void) | undefined;
   #soon = false;
+  /** something could not be looked at */
+  #isPartial = false;
   #waiters: (() => void)[] = [];
 
   constructor(options: PlegOptions) {
@@ -101,6 +108,8 @@ export class Pleg {
   async refresh(pod: PodRef, { signal }: { signal: AbortSignal }): Promise<void> {
     const listed = await this.#list({ ...this.#options.owner, [labels.podUid]: pod.uid }, signal);
     await this.#apply(listed, [pod], signal);
+    const fault = this.#options.cache.get(pod.uid)?.fault;
+    if (fault !== undefined) throw new FarletError('internal', fault);
   }
 
   async #relistLoop(signal: AbortSignal): Promise<void> {
@@ -118,7 +127,8 @@ export class Pleg {
           log.warn({ err: error }, 'relist failed: the pods of this host are unknown until it succeeds');
         failures += 1;
       }
-      await this.#pause(this.#events && failures === 0 ? RELIST_WITH_EVENTS_MS : RELIST_MS, signal);
+      const isWell = failures === 0 && !this.#isPartial;
+      await this.#pause(this.#events && isWell ? RELIST_WITH_EVENTS_MS : RELIST_MS, signal);
     }
   }
 
@@ -143,7 +153,7 @@ export class Pleg {
     const waiters = this.#waiters.splice(0);
     try {
       const listed = await this.#list(this.#options.owner, signal);
-      await this.#apply(listed, cache.pods(), signal);
+      this.#isPartial = await this.#apply(listed, cache.pods(), signal);
     } catch (error) {
       this.#waiters.unshift(...waiters);
       throw error;
@@ -171,9 +181,24 @@ export class Pleg {
     };
   }
 
-  /** Looks closer at what differs from the cache, merges it, and drops what is gone from `pods`. */
-  async #apply(listed: Listed, pods: readonly PodRef[], signal: AbortSignal): Promise<void> {
+  /**
+   * Looks closer at what differs from the cache, merges it, and drops what is gone from `pods`. Resolves with whether
+   * something could not be looked at. Rejects if the host could not be asked.
+   */
+  async #apply(listed: Listed, pods: readonly PodRef[], signal: AbortSignal): Promise<boolean> {
     const { cache } = this.#options;
+    const faults = new Map<string, { pod: PodRef; fault: string }>();
+    const unlessFaulty = async <T>(of: Labelled, look: () => Promise<T>): Promise<T | undefined> => {
+      try {
+        return await look();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (isOfHost(error)) throw error;
+        const pod = podOfLabels(of.labels);
+        if (pod !== undefined) faults.set(pod.uid, { pod, fault: messageOf(error) });
+        return undefined;
+      }
+    };
     const changedSandboxes = listed.sandboxes.filter((sandbox) => {
       const pod = podOfLabels(sandbox.labels);
       const state = sandbox.state === 'SANDBOX_READY' ? 'ready' : 'not-ready';
@@ -184,9 +209,11 @@ export class Pleg {
       return pod !== undefined && cache.known(pod.uid, container.id) !== containerState(container.state);
     });
     const [sandboxes, containers] = await Promise.all([
-      inBatches(changedSandboxes, (sandbox) => this.#sandbox(sandbox.id, signal)),
+      inBatches(changedSandboxes, (sandbox) =>
+        unlessFaulty(sandbox, () => this.#sandbox(sandbox.id, signal)),
+      ),
       inBatches(changedContainers, (container) =>
-        this.#container(container.id, container.pod_sandbox_id, signal),
+        unlessFaulty(container, () => this.#container(container.id, container.pod_sandbox_id, signal)),
       ),
     ]);
     const changes: PodLifecycleEvent[] = [];
@@ -202,7 +229,23 @@ export class Pleg {
     }
     const ids = new Set([...listed.sandboxes.map(({ id }) => id), ...listed.containers.map(({ id }) => id)]);
     for (const pod of pods) changes.push(...cache.reconcile(pod.uid, ids, listed.askedAt));
+    this.#mark(pods, [...faults.values()]);
     this.#emit(changes);
+    return faults.size > 0;
+  }
+
+  #mark(pods: readonly PodRef[], faults: readonly { pod: PodRef; fault: string }[]): void {
+    const { cache, log } = this.#options;
+    const faulty = new Set(faults.map(({ pod }) => pod.uid));
+    for (const pod of pods) if (!faulty.has(pod.uid)) cache.setFault(pod, undefined);
+    for (const { pod, fault } of faults) {
+      if (cache.get(pod.uid)?.fault === undefined)
+        log.warn(
+          { ...pod, reason: fault },
+          'a pod waits: the runtime does not tell of all that it holds of it',
+        );
+      cache.setFault(pod, fault);
+    }
   }
 
   async #sandbox(id: string, signal: AbortSignal): Promise<ObservedSandbox | undefined> {
@@ -264,6 +307,11 @@ export class Pleg {
   #emit(changes: readonly PodLifecycleEvent[]): void {
     if (changes.length > 0) this.#options.onChanges(changes);
   }
+}
+
+/** The host could not be asked: that says nothing of the pod. */
+function isOfHost(error: unknown): boolean {
+  return ['unavailable', 'cancelled', 'unauthenticated'].includes(kindOf(error));
 }
 
 function carries(of: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {

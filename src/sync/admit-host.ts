@@ -1,5 +1,5 @@
 /** What a pod asks of its host's system and runtime beyond resources (pkg/kubelet/lifecycle, security/apparmor). Pure. */
-import { podContainers } from '../model/containers.ts';
+import { podContainers, specContainers } from '../model/containers.ts';
 import type { Pod, RuntimeClass } from '../model/kube.ts';
 import { handlerRefusal, type PodHandler } from '../model/runtime-handler.ts';
 import { refused, type Refusal } from './refusal.ts';
@@ -77,7 +77,7 @@ export function refusedFeature(pod: Pod): Refusal | undefined {
       'PodFeatureUnsupported',
       'Pod requires node features that are not available: UserNamespacesHostNetworkSupport',
     );
-  const all = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+  const all = specContainers(pod.spec);
   const claims = [pod.spec.resourceClaims, ...all.map(({ resources }) => resources?.claims)];
   return claims.some((list) => (list ?? []).length > 0)
     ? refused('PodFeatureUnsupported', 'farlet does not support resource claims')

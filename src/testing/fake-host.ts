@@ -135,8 +135,17 @@ export function fakeHost(cri: FakeCri, files: FakeFiles): PodHost {
 /** Events as `type reason fieldPath: message`. */
 export class FakeEvents implements EventRecorder {
   readonly seen: string[] = [];
+  /** of the events that have any */
+  readonly annotations: Readonly<Record<string, string>>[] = [];
 
-  event(about: { fieldPath?: string }, type: string, reason: string, message: string): void {
+  event(
+    about: { fieldPath?: string },
+    type: string,
+    reason: string,
+    message: string,
+    annotations?: Readonly<Record<string, string>>,
+  ): void {
+    if (annotations !== undefined) this.annotations.push(annotations);
     this.seen.push(
       `${type} ${reason}${about.fieldPath === undefined ? '' : ` ${about.fieldPath}`}: ${message}`,
     );

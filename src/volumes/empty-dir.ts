@@ -1,4 +1,5 @@
 /** emptyDir volumes: pkg/volume/emptydir/empty_dir.go. Pure. */
+import { specContainers } from '../model/containers.ts';
 import type { FileOp } from '../hosts/link.ts';
 import { FarletError } from '../model/errors.ts';
 import type { Pod } from '../model/kube.ts';
@@ -69,7 +70,7 @@ export function memorySize(pod: Pod, sizeLimit: string | undefined, nodeMemoryBy
 
 /** 0 unless every container is limited, or the pod as a whole (ResourceConfigForPod). */
 function podMemoryLimit(pod: Pod): number {
-  const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+  const containers = specContainers(pod.spec);
   const limited =
     pod.spec.resources?.limits?.memory !== undefined ||
     containers.every(({ resources }) => quantityValue(resources?.limits?.memory) > 0);
@@ -82,9 +83,7 @@ function pageSizeOption(medium: string, pod: Pod): string {
   const wanted = medium === 'HugePages' ? undefined : medium.slice('HugePages-'.length);
   const requests = [
     pod.spec.resources?.requests,
-    ...[...pod.spec.containers, ...(pod.spec.initContainers ?? [])].map(
-      ({ resources }) => resources?.requests,
-    ),
+    ...specContainers(pod.spec).map(({ resources }) => resources?.requests),
   ];
   let found: string | undefined;
   for (const name of requests.flatMap((list) => Object.keys(list ?? {}))) {

@@ -1,0 +1,106 @@
+/** What starts and stops the pods of one host, put together. Composition only. */
+import type { ClusterAccess } from './cluster-access.ts';
+import type { Config } from './config/schema.ts';
+import { readResolvConf, type ResolvConf } from './hosts/facts.ts';
+import type { Host } from './hosts/host.ts';
+import type { EventRecorder } from './model/events.ts';
+import type { Log } from './model/log.ts';
+import type { NodeView } from './node/node-view.ts';
+import type { NodeResources } from './node-resources.ts';
+import { PodRuntime } from './runtime/execute.ts';
+import { ImagePuller } from './runtime/images.ts';
+import type { PullAccess } from './runtime/pull-access.ts';
+import { PullRate } from './runtime/pull-rate.ts';
+import { RestartBackoff } from './runtime/restart-backoff.ts';
+import type { LinuxHost, RuntimeSettings } from './runtime/settings.ts';
+import { startWidth } from './runtime/start-pace.ts';
+import { StartPermits } from './runtime/start-permits.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import type { Clock } from './util/clock.ts';
+import { SubPaths } from './volumes/sub-paths.ts';
+
+export interface HostRuntimeOptions {
+  readonly config: Config;
+  readonly host: Host;
+  readonly view: NodeView;
+  readonly settings: RuntimeSettings;
+  readonly linuxHost: () => LinuxHost;
+  readonly resources: Pick<NodeResources, 'cgroups' | 'resizer' | 'cpus'>;
+  readonly pullAccess: PullAccess;
+  readonly access: Pick<ClusterAccess, 'objects' | 'services'>;
+  readonly metrics: Metrics;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export function buildRuntime(options: HostRuntimeOptions): PodRuntime {
+  const { config, host, view, settings, linuxHost, resources, pullAccess, metrics, events, clock, log } =
+    options;
+  const { objects, services } = options.access;
+  const { cri, link } = host;
+  let resolvConf: ResolvConf | undefined;
+  const hostDns = async (rest: { signal: AbortSignal }): Promise<ResolvConf | undefined> => {
+    if (config.resolvConf === '') return undefined;
+    // only what could be read is kept: a failure, or a sync that was called off, must not hold for later pods
+    resolvConf ??= await readResolvConf(link.files, config.resolvConf, rest);
+    return resolvConf;
+  };
+  return new PodRuntime({
+    host,
+    settings,
+    objects,
+    events,
+    clock,
+    log,
+    linuxHost,
+    node: () => view.info(),
+    nodeReference: view.reference(),
+    cgroupParent: (pod) => resources.cgroups.parent(pod),
+    resizer: resources.resizer,
+    cpus: resources.cpus,
+    images: new ImagePuller({
+      cri,
+      events,
+      clock,
+      width:
+        (config.serializeImagePulls ?? (config.maxParallelImagePulls ?? 1) < 2)
+          ? 1
+          : (config.maxParallelImagePulls ?? Number.MAX_SAFE_INTEGER),
+      access: pullAccess,
+      rate: new PullRate({ perSecond: config.registryPullQPS, burst: config.registryBurst }),
+    }),
+    services: {
+      synced: () => services.isSynced,
+      services: (namespace) =>
+        services
+          .all()
+          .filter(({ metadata }) => metadata?.namespace === namespace || metadata?.namespace === 'default'),
+    },
+    hostDns,
+    subPaths: new SubPaths({ files: link.files, paths: settings.paths, log }),
+    restarts: new RestartBackoff({
+      maxMs: config.crashLoopBackOff.maxContainerRestartPeriod,
+      localTime: host.localTime.bind(host),
+    }),
+    starts: new StartPermits({ clock, width: () => startWidth(view.facts()?.cpus ?? 1) }),
+    metrics: {
+      podStarting: () => {
+        metrics.kubelet_started_pods_total.inc();
+      },
+      podStartFailed: () => {
+        metrics.kubelet_started_pods_errors_total.inc();
+      },
+      sandboxRun: ({ runtimeHandler, seconds, failed }) => {
+        metrics.kubelet_run_podsandbox_duration_seconds.observe({ runtime_handler: runtimeHandler }, seconds);
+        if (failed) metrics.kubelet_run_podsandbox_errors_total.inc({ runtime_handler: runtimeHandler });
+      },
+      containerStarting: (type) => {
+        metrics.kubelet_started_containers_total.inc({ container_type: type });
+      },
+      containerStartFailed: (type, code) => {
+        metrics.kubelet_started_containers_errors_total.inc({ container_type: type, code });
+      },
+    },
+  });
+}

@@ -1,0 +1,106 @@
+/** A pod as its steps see it: what the runtime holds of it, and the status that this makes. */
+import type { HostState, RuntimeInfo } from '../hosts/runtime-host.ts';
+import { kindOf, messageOf } from '../model/errors.ts';
+import type { EventRecorder } from '../model/events.ts';
+import type { Pod, PodStatus, RuntimeClass } from '../model/kube.ts';
+import { podRef, podReference, type PodRef } from '../model/pod-ref.ts';
+import { emptyRuntimeState, type PodRuntimeState } from '../model/runtime-state.ts';
+import type { ProbeResults } from '../runtime/init-actions.ts';
+import type { StartErrors } from '../runtime/start-errors.ts';
+import type { Clock } from '../util/clock.ts';
+import type { PodResizes } from './pod-resizes.ts';
+import { podStatus } from './status.ts';
+import type { TerminationMessages } from './termination-messages.ts';
+
+export interface PodViewOptions {
+  readonly clock: Clock;
+  readonly events: EventRecorder;
+  readonly host: {
+    readonly name: string;
+    state(): HostState;
+    runtime(): Pick<RuntimeInfo, 'name' | 'handlers'> | undefined;
+  };
+  readonly cache: { get(uid: string): PodRuntimeState | undefined };
+  /** looks at the runtime again; answers are newer than the question */
+  readonly observe: {
+    refresh(pod: PodRef, options: { signal: AbortSignal }): Promise<void>;
+  };
+  readonly startErrors: StartErrors;
+  readonly resizes: PodResizes;
+  readonly runtimeClass: (name: string) => RuntimeClass | undefined;
+  readonly probes: ProbeResults & { readonly readiness: ProbeResults['liveness'] };
+  readonly messages: TerminationMessages;
+  readonly status: { current(uid: string): PodStatus | undefined };
+  readonly nodeIPs: () => readonly string[];
+}
+
+export class PodView {
+  readonly #options: PodViewOptions;
+
+  constructor(options: PodViewOptions) {
+    this.#options = options;
+  }
+
+  state(pod: Pod): PodRuntimeState {
+    return (
+      this.#options.cache.get(pod.metadata.uid) ??
+      emptyRuntimeState(podRef(pod), this.#options.clock.monotonic())
+    );
+  }
+
+  /** Does not wait, and tells nobody. */
+  status(pod: Pod, state: PodRuntimeState, { isTerminal: terminal }: { isTerminal: boolean }): PodStatus {
+    const { startErrors, probes, messages, resizes, nodeIPs, host, clock, status } = this.#options;
+    const { uid } = pod.metadata;
+    return podStatus({
+      pod,
+      state,
+      previous: status.current(uid) ?? pod.status ?? {},
+      failure: (container) => {
+        const error = startErrors.get(uid, container);
+        return error === undefined ? undefined : { reason: error.code, message: error.message };
+      },
+      probes,
+      terminationMessage: (id) => messages.get(id),
+      resize: resizes,
+      nodeIPs: nodeIPs(),
+      runtimeName: host.runtime()?.name ?? 'unknown',
+      recursiveReadOnly: this.#recursiveReadOnly(pod),
+      isTerminal: terminal,
+      isComplete: true,
+      now: clock.now(),
+    });
+  }
+
+  /** Looks at the pod again. A runtime that does not tell of all it holds is told of (pod_workers.go podWorkerLoop). */
+  async look(pod: Pod, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#options.observe.refresh(podRef(pod), { signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (kindOf(error) !== 'unavailable') this.tellUnseen(pod, messageOf(error));
+      throw error;
+    }
+  }
+
+  tellUnseen(pod: Pod, why: string): void {
+    this.#options.events.event(
+      podReference(pod),
+      'Warning',
+      'FailedSync',
+      `error determining status: ${why}`,
+    );
+  }
+
+  #recursiveReadOnly({ spec: { runtimeClassName = '' } }: Pod): boolean {
+    const { host, runtimeClass } = this.#options;
+    const handler = runtimeClassName === '' ? '' : runtimeClass(runtimeClassName)?.handler;
+    return (
+      host
+        .runtime()
+        ?.handlers.some(
+          ({ name, recursiveReadOnlyMounts }) => name === handler && recursiveReadOnlyMounts,
+        ) === true
+    );
+  }
+}

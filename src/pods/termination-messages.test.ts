@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { FarletError, HostError } from '../model/errors.ts';
+import { annotations } from '../model/labels.ts';
+import { emptyRuntimeState, type ObservedContainer } from '../model/runtime-state.ts';
+import { container } from '../testing/fixtures.ts';
+import { lastLines, TerminationMessages } from './termination-messages.ts';
+
+const { signal } = new AbortController();
+const FILE = '/host/message';
+const LOG = '/host/0.log';
+const nothing = emptyRuntimeState({ uid: 'u', name: 'web', namespace: 'shop' }, 0);
+
+/** By path: a text, or what reading it throws. */
+function setUp(files: Record<string, string | Error>) {
+  return new TerminationMessages({
+    files: {
+      readTail: (path, { maxBytes }) => {
+        const found = files[path] ?? new HostError('not-found', 'box', `box: read ${path}: no such file`);
+        return typeof found === 'string'
+          ? Promise.resolve(Buffer.from(found).subarray(-maxBytes))
+          : Promise.reject(found);
+      },
+    },
+  });
+}
+
+function exited(change: Partial<ObservedContainer> & { policy?: string } = {}): ObservedContainer {
+  const { policy = 'FallbackToLogsOnError', ...rest } = change;
+  return container({
+    id: 'one',
+    state: 'exited',
+    exitCode: 1,
+    reason: 'Error',
+    logPath: LOG,
+    annotations: {
+      [annotations.terminationMessagePath]: '/dev/termination-log',
+      [annotations.terminationMessagePolicy]: policy,
+    },
+    mounts: [{ containerPath: '/dev/termination-log', hostPath: FILE }],
+    ...rest,
+  });
+}
+
+const line = (text: string, tag = 'F'): string => `2026-01-01T00:00:00.000000000Z stdout ${tag} ${text}\n`;
+const broken = new HostError('internal', 'box', 'box: read it: input/output error');
+
+describe('termination messages', () => {
+  const rows: [string, Record<string, string | Error>, ObservedContainer, string][] = [
+    ['the file', { [FILE]: 'done', [LOG]: line('log') }, exited(), 'done'],
+    ['the log where the file is empty', { [FILE]: '', [LOG]: line('log') }, exited(), 'log\n'],
+    ['the log where the file is gone', { [LOG]: line('log') }, exited(), 'log\n'],
+    ['no log without the policy', { [FILE]: '', [LOG]: line('log') }, exited({ policy: 'File' }), ''],
+    ['no log of a success', { [FILE]: '', [LOG]: line('log') }, exited({ exitCode: 0 }), ''],
+    [
+      'no log of what never ran',
+      { [FILE]: '', [LOG]: line('log') },
+      exited({ reason: 'ContainerCannotRun' }),
+      '',
+    ],
+    [
+      'a file that can not be read',
+      { [FILE]: broken, [LOG]: line('log') },
+      exited(),
+      `Error on reading termination log ${FILE}: box: read it: input/output error`,
+    ],
+    [
+      'a log that can not be read',
+      { [FILE]: '', [LOG]: broken },
+      exited(),
+      'Error on reading termination message from logs: box: read it: input/output error',
+    ],
+  ];
+  for (const [name, files, of, expect] of rows)
+    it(name, async () => {
+      const messages = setUp(files);
+      await messages.read({ ...nothing, containers: [of] }, { signal });
+      assert.equal(messages.get('one'), expect);
+    });
+
+  it('are not made up while the host can not be asked', async () => {
+    const files: Record<string, string | Error> = { [FILE]: new FarletError('unavailable', 'no link') };
+    const messages = setUp(files);
+    const state = { ...nothing, containers: [exited()] };
+    await assert.rejects(messages.read(state, { signal }), /no link/);
+    assert.equal(messages.get('one'), undefined);
+    files[FILE] = 'done';
+    await messages.read(state, { signal });
+    assert.equal(messages.get('one'), 'done');
+  });
+
+  const logs: [string, string, string][] = [
+    ['parts of a line are one', line('a', 'P') + line('b'), 'ab\n'],
+    ['an empty line counts', line('a') + line(''), 'a\n\n'],
+    ['the last eighty', Array.from({ length: 90 }, (_, index) => line(`${index}`)).join(''), ''],
+  ];
+  for (const [name, log, expect] of logs)
+    it(`of logs: ${name}`, () => {
+      const text = lastLines(log);
+      if (expect === '') assert.equal(text.split('\n')[0], '10');
+      else assert.equal(text, expect);
+    });
+});
