@@ -14,7 +14,7 @@ import type {
 } from './link.ts';
 import { mountsAtOrBelow, parseMountinfo } from './mountinfo.ts';
 import { RemoteAgents, type OpenShell } from './remote-agents.ts';
-import { mountinfoPath, type RemoteAnswer, type RemoteStep } from './remote-encoding.ts';
+import { MOUNT_FAILED, mountinfoPath, type RemoteAnswer, type RemoteStep } from './remote-encoding.ts';
 import { opSteps } from './remote-ops.ts';
 import { parseList, parseLook, parseStat, parseUsage } from './remote-queries.ts';
 import { RemoteWatch } from './remote-watch.ts';
@@ -186,7 +186,8 @@ export class RemoteFiles implements HostFiles {
   }
 
   #error({ kind, text }: Extract<RemoteAnswer, { ok: false }>, what: string): HostError {
-    return new HostError(kind, this.#host, `${this.#host}: ${what}: ${text}`);
+    const whole = text.startsWith(MOUNT_FAILED) ? text : `${this.#host}: ${what}: ${text}`;
+    return new HostError(kind, this.#host, whole);
   }
 }
 
