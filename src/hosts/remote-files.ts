@@ -53,7 +53,10 @@ export class RemoteFiles implements HostFiles {
     signal.throwIfAborted();
     if (ops.length === 0) return;
     const steps = ops.map((op) => opSteps(this.#checked(op)));
-    const answer = await this.#agents.ask(steps.flat(), { signal, slow: true });
+    const answer = await this.#agents.ask(steps.flat(), {
+      signal,
+      pace: ops.some(mayHang) ? 'hangs' : 'slow',
+    });
     if (answer.ok) return;
     let left = answer.step;
     const failed = steps.findIndex(({ length }) => (left -= length) < 0);
@@ -151,7 +154,7 @@ export class RemoteFiles implements HostFiles {
     const steps = queries.map(({ look, path }) => ({ verb: `look_${look}`, args: [path] }));
     const answer = await this.#agents.ask(steps, {
       signal,
-      slow: queries.some(({ look }) => look === 'tree'),
+      pace: queries.some(({ look }) => look === 'tree') ? 'slow' : 'quick',
     });
     if (answer.ok) return parseLook(queries, answer.payload);
     throw this.#error(answer, `look at ${queries[answer.step]?.path ?? ''}`);
@@ -168,7 +171,7 @@ export class RemoteFiles implements HostFiles {
   async #ask(what: string, verb: string, args: RemoteStep['args'], signal: AbortSignal): Promise<Answered> {
     const [path] = args;
     if (typeof path === 'string' && !isUsable(path)) throw this.#unusable(what, path);
-    const answer = await this.#agents.ask([{ verb, args }], { signal, slow: false });
+    const answer = await this.#agents.ask([{ verb, args }], { signal, pace: 'quick' });
     if (answer.ok) return answer;
     throw this.#error(answer, what);
   }
@@ -189,6 +192,11 @@ export class RemoteFiles implements HostFiles {
     const whole = text.startsWith(MOUNT_FAILED) ? text : `${this.#host}: ${what}: ${text}`;
     return new HostError(kind, this.#host, whole);
   }
+}
+
+/** For as long as a server does not answer, or as a volume has files. */
+function mayHang(op: FileOp): boolean {
+  return (op.op === 'mount' && op.type === 'nfs') || op.op === 'own-tree';
 }
 
 /** The absolute ones. */
