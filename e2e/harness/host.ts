@@ -44,6 +44,15 @@ export interface HostOptions {
   /** 0–255: tells hosts of one machine apart in bridge name and subnet; default: one that nobody uses */
   readonly number?: number;
   readonly detached?: boolean;
+  readonly disks?: HostDisks;
+}
+
+/** File systems of their own (tmpfs), of these sizes: what fills up there is nobody else's. */
+export interface HostDisks {
+  /** farlet's root folder */
+  readonly farlet?: string;
+  /** containerd's root: images and containers */
+  readonly containerd?: string;
 }
 
 export async function startHost(options: HostOptions): Promise<TestHost> {
@@ -53,6 +62,8 @@ export async function startHost(options: HostOptions): Promise<TestHost> {
   const address = `10.213.${number}.1`;
   await bringUp(bridge, `${address}/24`);
   for (const each of ['cni', 'root', 'state', 'logs']) mkdirSync(`${folder}/${each}`, { recursive: true });
+  const mounts = mountDisks(options.disks, { farlet: `${folder}/farlet`, containerd: `${folder}/root` });
+  for (const mount of mounts) await run(mount);
   writeFileSync(`${folder}/config.toml`, version === '2' ? configV2(folder) : configV16(folder));
   writeFileSync(
     `${folder}/cni/10-farlet.conflist`,
@@ -103,6 +114,18 @@ export async function startHost(options: HostOptions): Promise<TestHost> {
     throw error;
   }
   return host;
+}
+
+/** The commands that mount a host's disks. */
+export function mountDisks(
+  disks: HostDisks = {},
+  at: Readonly<Required<HostDisks>>,
+): readonly (readonly string[])[] {
+  return (['farlet', 'containerd'] as const).flatMap((name) => {
+    const size = disks[name];
+    const options = `X-mount.mkdir,size=${size ?? ''}`;
+    return size === undefined ? [] : [['mount', '-t', 'tmpfs', '-o', options, 'tmpfs', at[name]]];
+  });
 }
 
 /** Making the bridge is what claims its number: the kernel lets only one succeed. */
@@ -162,10 +185,15 @@ export async function sweep(folder: string, bridge: string): Promise<void> {
   const unmount = `for round in 1 2 3; do awk '{print $5}' /proc/self/mountinfo | grep '^${folder}/' | sort -r | xargs -r umount -l; done`;
   await outcome(['sh', '-c', unmount]);
   await outcome(['ip', 'link', 'delete', bridge]);
-  const root = `/sys/fs/cgroup/*/${bridge}`;
+  await removeCgroups(bridge);
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Those below the root of a host's pods, in every hierarchy. */
+export async function removeCgroups(name: string): Promise<void> {
+  const root = `/sys/fs/cgroup/*/${name}`;
   const below = ['(', '-path', root, '-o', '-path', `${root}/*`, ')'];
   await outcome(['find', '/sys/fs/cgroup', '-depth', '-type', 'd', ...below, '-exec', 'rmdir', '{}', ';']);
-  rmSync(folder, { recursive: true, force: true });
 }
 
 function configV2(folder: string): string {

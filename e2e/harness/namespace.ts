@@ -26,6 +26,7 @@ export interface ContainerStatusJson {
   state: ContainerStateJson;
   lastState?: ContainerStateJson;
   volumeMounts?: Readonly<Record<string, unknown>>[];
+  allocatedResources?: Record<string, string>;
   resources?: { requests?: Record<string, string>; limits?: Record<string, string> };
 }
 

@@ -1,4 +1,4 @@
-/** Debian's docker-registry on loopback, which asks for a name and a password. */
+/** Debian's docker-registry, which asks for a name and a password. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { eventually, freePorts, run, start, tail } from './processes.ts';
 
@@ -12,11 +12,13 @@ export async function startRegistry(options: {
   folder: string;
   user: string;
   password: string;
+  /** where it listens; default: loopback */
+  ip?: string;
 }): Promise<Registry> {
-  const { folder, user, password } = options;
+  const { folder, user, password, ip = '127.0.0.1' } = options;
   mkdirSync(folder, { recursive: true });
   const [port = 0] = await freePorts(1);
-  const address = `127.0.0.1:${port}`;
+  const address = `${ip}:${port}`;
   // perl's crypt is the system's, which knows bcrypt, all that the registry takes
   const hash = await run(['perl', '-e', 'print crypt($ARGV[0], q($2y$05$abcdefghijklmnopqrstuu))', password]);
   writeFileSync(`${folder}/htpasswd`, `${user}:${hash}\n`);

@@ -5,7 +5,7 @@
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { containerd2, gvisor, imageArchive } from './cache.ts';
 import { gvisorConfig, gvisorShimConfig, mapUsers } from './gvisor.ts';
-import { cniConfig, type TestHost } from './host.ts';
+import { cniConfig, mountDisks, removeCgroups, type HostDisks, type TestHost } from './host.ts';
 import { Authority } from './pki.ts';
 import { eventually, outcome, run, start, tail, type Outcome, type Running } from './processes.ts';
 
@@ -51,10 +51,10 @@ export interface RemoteHostOptions {
   readonly sshd?: readonly string[];
   /** lines at its end, as Match blocks */
   readonly sshdEnd?: readonly string[];
-  /** farlet's folder is a disk of its own, of this size (tmpfs) */
-  readonly diskSize?: string;
+  readonly disks?: HostDisks;
 }
 
+const DISKS = { farlet: '/var/lib/farlet', containerd: '/var/lib/containerd' };
 const SOCKET = '/run/containerd/containerd.sock';
 /** as pkill finds it */
 const CONTAINERD = '/containerd -c';
@@ -138,10 +138,7 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   const boot = async (): Promise<void> => {
     boots += 1;
     init = await startInit(folder, { holder: holder.pid, boot: boots, inUserNamespace: withGvisor });
-    if (options.diskSize !== undefined) {
-      const mount = `mkdir -p /var/lib/farlet && mount -t tmpfs -o size=${options.diskSize} tmpfs /var/lib/farlet`;
-      await run(enter(['sh', '-c', mount]));
-    }
+    for (const mount of mountDisks(options.disks, DISKS)) await run(enter(mount));
     await startContainerd();
     if (link === 'ssh') await startSshd();
   };
@@ -211,15 +208,15 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     stopSshd: () => halt('sshd'),
     startSshd,
     reboot: async () => {
-      await init?.stop('SIGKILL');
+      await powerOff(init);
       await Promise.all([...running.values()].map((each) => each.stop('SIGKILL')));
       await boot();
     },
     stop: async () => {
-      // the first process of a pid namespace takes all others with it
-      await init?.stop('SIGKILL');
+      await powerOff(init);
       await Promise.all([...running.values()].map((each) => each.stop('SIGKILL')));
       await holder.stop('SIGKILL');
+      await removeCgroups(`farletv${number}`);
       await outcome(['ip', 'link', 'delete', `farletv${number}`]);
       rmSync(folder, { recursive: true, force: true });
     },
@@ -321,6 +318,13 @@ while :; do sleep 1000 & wait $!; done
     { describe: () => Promise.resolve(tail(`${folder}/init.log`)) },
   );
   return init;
+}
+
+/** The first process of a pid namespace takes all others with it, and ends after them. */
+async function powerOff(init: Running | undefined): Promise<void> {
+  if (init === undefined || init.exited()) return;
+  await outcome(['kill', '-9', String(initPid(init))]);
+  await eventually('processes of the host to end', () => init.exited());
 }
 
 /** unshare -f waits for the first process of the namespace, which is its only child. */

@@ -8,6 +8,7 @@ import { paths } from '../../src/kube/paths.ts';
 import type { KubeNode } from '../../src/model/kube.ts';
 import { kubernetes } from '../harness/cache.ts';
 import { farNode, pause, type FarNode } from '../harness/far-node.ts';
+import type { HostDisks } from '../harness/host.ts';
 import { useNamespace, type Namespace } from '../harness/namespace.ts';
 import { deployment, shell } from '../harness/pods.ts';
 import { start, tail } from '../harness/processes.ts';
@@ -17,7 +18,7 @@ import { startSlowRegistry, type SlowRegistry } from '../harness/slow-registry.t
 import { useWorld, type WorldHost } from '../harness/world.ts';
 
 const link = process.env.FARLET_E2E_LINK === 'tcp' ? 'tcp' : 'ssh';
-const far = (name: string, version: '1.6' | '2', more: { diskSize?: string } = {}): WorldHost => ({
+const far = (name: string, version: '1.6' | '2', more: { disks?: HostDisks } = {}): WorldHost => ({
   name,
   version,
   link,
@@ -31,7 +32,7 @@ const world = useWorld({
     far('cut-600', '2'),
     far('boots', '2'),
     far('hangs', '1.6'),
-    far('fills', '2', { diskSize: '16m' }),
+    far('fills', '2', { disks: { farlet: '16m' } }),
     far('skewed', '2'),
   ],
   farlet: false,

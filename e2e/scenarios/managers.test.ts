@@ -1,32 +1,52 @@
-/** What keeps a host in order beside its pods: logs, images, pull credentials, evictions; on both containerds (root, Linux). */
+/**
+ * What keeps a host in order beside its pods: logs, images, pull credentials, evictions; on both containerds, here
+ * (`make test`) or over ssh or tcp (`make test-remote`).
+ */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { after, before, describe, it } from 'node:test';
-import { startControlPlane, type ControlPlane } from '../harness/control-plane.ts';
-import { startFarlet, type Farlet } from '../harness/farlet.ts';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
 import { writeFillerImage } from '../harness/filler-image.ts';
-import { startHost, type TestHost } from '../harness/host.ts';
-import { eventually, run } from '../harness/processes.ts';
+import type { TestHost } from '../harness/host.ts';
+import { link, linkHosts } from '../harness/link-hosts.ts';
+import { useNamespace } from '../harness/namespace.ts';
+import { shell, SLEEP } from '../harness/pods.ts';
+import { eventually } from '../harness/processes.ts';
 import { startRegistry, type Registry } from '../harness/registry.ts';
+import { useWorld } from '../harness/world.ts';
 
-const folder = mkdtempSync('/tmp/farlet-e2e-');
 const registryUser = { user: 'farlet', password: 'right' };
-let plane: ControlPlane;
-let farlet: Farlet;
-let registry: Registry;
-const hosts = new Map<string, TestHost>();
+/** by node: each host has its own address for this machine */
+const registries = new Map<string, Registry>();
 
-/** Small file systems of their own: what fills up there is nobody else's. */
-async function mountSmall(path: string, size: string): Promise<void> {
-  mkdirSync(path, { recursive: true });
-  await run(['mount', '-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', path]);
-}
+const world = useWorld({
+  hosts: linkHosts.map((host) => ({ ...host, disks: { farlet: '64m', containerd: '400m' } })),
+  farlet: {
+    config: {
+      containerLogMaxSize: '20Ki',
+      containerLogMaxFiles: 3,
+      containerLogMonitorInterval: '3s',
+      evictionHard: { 'nodefs.available': '40%' },
+      evictionPressureTransitionPeriod: '5s',
+      imageGCHighThresholdPercent: 100,
+    },
+  },
+  onUp: async (up) => {
+    for (const node of up.nodes) {
+      const ip = up.host(node).outside;
+      const registry = await startRegistry({ ...registryUser, folder: `${up.folder}/registry-${node}`, ip });
+      up.onEnd(() => registry.stop());
+      registries.set(node, registry);
+      // what is on loopback is trusted anyway
+      if (link !== 'unix') await up.remote(node).trustRegistry(registry.address);
+    }
+  },
+});
 
 async function reconfigure(changes: Record<string, unknown>): Promise<void> {
-  const file = `${folder}/farlet/farlet.yaml`;
-  const config = JSON.parse(readFileSync(file, 'utf8')) as object;
+  const { farlet } = world;
+  const config = JSON.parse(readFileSync(farlet.configFile, 'utf8')) as object;
   await farlet.stop();
-  writeFileSync(file, JSON.stringify({ ...config, ...changes }));
+  writeFileSync(farlet.configFile, JSON.stringify({ ...config, ...changes }));
   farlet.start();
   await eventually('farlet to be healthy', async () => (await fetch(farlet.healthUrl)).ok, {
     timeoutMs: 60_000,
@@ -34,93 +54,36 @@ async function reconfigure(changes: Record<string, unknown>): Promise<void> {
   });
 }
 
-before(async () => {
-  [plane, registry] = await Promise.all([
-    startControlPlane({ folder: `${folder}/plane` }),
-    startRegistry({ folder: `${folder}/registry`, ...registryUser }),
-    ...(['1.6', '2'] as const).map(async (version) => {
-      const name = `upkeep-${version.replace('.', '-')}`;
-      await mountSmall(`${folder}/${name}/root`, '400m');
-      await mountSmall(`${folder}/${name}/farlet`, '64m');
-      hosts.set(name, await startHost({ name, version, folder: `${folder}/${name}` }));
-    }),
-  ]);
-  farlet = await startFarlet({ folder: `${folder}/farlet`, plane, hosts: [...hosts.values()] });
-  await reconfigure({
-    containerLogMaxSize: '20Ki',
-    containerLogMaxFiles: 3,
-    containerLogMonitorInterval: '3s',
-    evictionHard: { 'nodefs.available': '40%' },
-    evictionPressureTransitionPeriod: '5s',
-    imageGCHighThresholdPercent: 100,
-  });
-});
-after(async () => {
-  await farlet.stop();
-  await Promise.all([...hosts.values()].map((host) => host.stop()));
-  await registry.stop();
-  await plane.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-interface PodJson {
-  metadata: { uid: string };
-  status: {
-    phase: string;
-    reason?: string;
-    message?: string;
-    conditions?: { type: string; status: string; reason?: string }[];
-    containerStatuses?: { state: Record<string, { reason?: string; message?: string }> }[];
-  };
-}
-
-for (const node of ['upkeep-1-6', 'upkeep-2']) {
+for (const node of world.nodes) {
   describe(`on ${node}`, () => {
-    const namespace = `e2e-${node}`;
-    const kubectl = (args: readonly string[], input?: string): Promise<string> =>
-      plane.kubectl(['-n', namespace, ...args], input);
-    const getPod = async (name: string): Promise<PodJson> =>
-      JSON.parse(await kubectl(['get', 'pod', name, '-o', 'json'])) as PodJson;
-    const report = async (): Promise<string> =>
-      `${await kubectl(['get', 'pods,events'])}\n${await plane.kubectl(['describe', 'node', node])}\n${farlet.log()}`;
-    const wait = <T>(
-      what: string,
-      check: () => Promise<T | undefined | false>,
-      timeoutMs = 60_000,
-    ): Promise<T> => eventually(what, check, { timeoutMs, everyMs: 500, describe: report });
+    const pods = useNamespace(world, { name: `managers-${node}`, node });
+    const { kubectl, pod: getPod, deletePods } = pods;
+    const host = (): TestHost => world.host(node);
+    /** a path on the host, as it is reached from here */
+    const at = (path: string): string => `${host().root()}${path}`;
+    const wait = <T>(what: string, check: () => Promise<T | undefined | false>): Promise<T> =>
+      pods.wait(what, check, 60_000);
     const phase = (name: string, wanted: string): Promise<unknown> =>
       wait(`${name} to be ${wanted}`, async () => (await getPod(name)).status.phase === wanted);
-    const create = async (
+    const create = (
       name: string,
       command: string,
-      spec: Record<string, unknown> = {},
-      container: Record<string, unknown> = {},
-    ): Promise<void> => {
-      const pod = {
-        apiVersion: 'v1',
-        kind: 'Pod',
-        metadata: { name },
-        spec: {
-          nodeName: node,
-          restartPolicy: 'Never',
-          terminationGracePeriodSeconds: 2,
-          tolerations: [{ operator: 'Exists' }],
-          containers: [
-            { name: 'c', image: 'localhost/busybox:1', command: ['sh', '-c', command], ...container },
-          ],
-          ...spec,
-        },
-      };
-      await kubectl(['create', '-f', '-'], JSON.stringify(pod));
-    };
-    const stay = 'trap "exit 0" TERM; sleep 10000 & wait';
+      spec: object = {},
+      container: object = {},
+    ): Promise<void> =>
+      pods.createPod(name, {
+        restartPolicy: 'Never',
+        tolerations: [{ operator: 'Exists' }],
+        containers: [shell(command, container)],
+        ...spec,
+      });
     const scratch = (emptyDir: object): [Record<string, unknown>, Record<string, unknown>] => [
       { volumes: [{ name: 'scratch', emptyDir }] },
       { volumeMounts: [{ name: 'scratch', mountPath: '/scratch' }] },
     ];
     const isUnderDiskPressure = async (): Promise<boolean> =>
       (
-        await plane.kubectl([
+        await world.plane.kubectl([
           'get',
           'node',
           node,
@@ -129,20 +92,8 @@ for (const node of ['upkeep-1-6', 'upkeep-2']) {
         ])
       ).trim() === 'True';
     const metric = async (line: RegExp): Promise<boolean> =>
-      line.test(await (await fetch(farlet.metricsUrl)).text());
-    const imageIds = async (): Promise<string> =>
-      await (hosts.get(node) ?? assert.fail()).ctr(['images', 'ls', '-q']);
-
-    before(async () => {
-      await plane.kubectl(['create', 'namespace', namespace]);
-      await wait(
-        'the default service account',
-        async () => (await plane.tryKubectl(['-n', namespace, 'get', 'sa', 'default'])).code === 0,
-      );
-      await wait('the node to be Ready', async () =>
-        (await plane.tryKubectl(['get', 'node', node])).stdout.includes(' Ready '),
-      );
-    });
+      line.test(await (await fetch(world.farlet.metricsUrl)).text());
+    const imageIds = (): Promise<string> => host().ctr(['images', 'ls', '-q']);
 
     it('rotates logs, and whoever follows one gets every line once', async () => {
       await create(
@@ -153,9 +104,9 @@ for (const node of ['upkeep-1-6', 'upkeep-2']) {
       const followed = kubectl(['logs', '-f', 'talks']);
       await kubectl(['exec', 'talks', '--', 'touch', '/tmp/go']);
       const { uid } = (await getPod('talks')).metadata;
-      const logs = `${folder}/farlet/logs/pods/${namespace}_talks_${uid}/c`;
+      const podLogs = at(`${world.farlet.folder}/logs/pods`);
       const files = await wait('a compressed log', () => {
-        const names = readdirSync(logs);
+        const names = readdirSync(`${podLogs}/${pods.name}_talks_${uid}/c`);
         return Promise.resolve(names.some((name) => name.endsWith('.gz')) ? names : undefined);
       });
       assert.ok(files.length <= 4, files.join());
@@ -168,16 +119,16 @@ for (const node of ['upkeep-1-6', 'upkeep-2']) {
         Array.from({ length: 3000 - first }, (_, index) => `line ${first + index}`),
       );
       await phase('talks', 'Succeeded');
-      await kubectl(['delete', 'pod', 'talks']);
+      await deletePods('talks');
       await wait('its logs to go', () =>
-        Promise.resolve(!readdirSync(`${folder}/farlet/logs/pods`).some((name) => name.includes(uid))),
+        Promise.resolve(!readdirSync(podLogs).some((name) => name.includes(uid))),
       );
     });
 
     it('evicts a pod whose volume outgrows its limit', async () => {
       await create(
         'outgrows',
-        `dd if=/dev/zero of=/scratch/f bs=1M count=3; ${stay}`,
+        `dd if=/dev/zero of=/scratch/f bs=1M count=3; ${SLEEP}`,
         ...scratch({ sizeLimit: '1Mi' }),
       );
       await phase('outgrows', 'Failed');
@@ -189,9 +140,9 @@ for (const node of ['upkeep-1-6', 'upkeep-2']) {
     });
 
     it('reports disk pressure, evicts who fills the disk, and takes pods again afterwards', async () => {
-      await create('modest', stay);
+      await create('modest', SLEEP);
       await phase('modest', 'Running');
-      await create('fills', `dd if=/dev/zero of=/scratch/f bs=1M count=45; ${stay}`, ...scratch({}));
+      await create('fills', `dd if=/dev/zero of=/scratch/f bs=1M count=45; ${SLEEP}`, ...scratch({}));
       await wait('DiskPressure', isUnderDiskPressure);
       await phase('fills', 'Failed');
       const { status } = await getPod('fills');
@@ -207,7 +158,7 @@ for (const node of ['upkeep-1-6', 'upkeep-2']) {
         [['True', 'TerminationByKubelet']],
       );
       assert.ok(await metric(/kubelet_evictions\{.*eviction_signal="nodefs\.available".*\} [1-9]/));
-      await create('late', stay);
+      await create('late', SLEEP);
       await phase('late', 'Failed');
       const late = (await getPod('late')).status;
       assert.deepEqual(
@@ -215,15 +166,15 @@ for (const node of ['upkeep-1-6', 'upkeep-2']) {
         ['Evicted', 'Pod was rejected: The node had condition: [DiskPressure]. '],
       );
       await wait('the pressure to be over', async () => !(await isUnderDiskPressure()));
-      await create('again', stay);
+      await create('again', SLEEP);
       await phase('again', 'Running');
       assert.equal((await getPod('modest')).status.phase, 'Running');
     });
 
     it('removes unused images when their file system is full, and no others', async () => {
-      const host = hosts.get(node) ?? assert.fail();
-      await writeFillerImage(`${folder}/filler.tar`, 'localhost/filler:1', 100 * 1024 * 1024);
-      await host.ctr(['images', 'import', `${folder}/filler.tar`]);
+      const archive = `${host().folder}/filler.tar`;
+      await writeFillerImage(at(archive), 'localhost/filler:1', 100 * 1024 * 1024);
+      await host().ctr(['images', 'import', archive]);
       assert.match(await imageIds(), /localhost\/filler:1/);
       await reconfigure({
         imageGCHighThresholdPercent: 50,
@@ -238,7 +189,7 @@ for (const node of ['upkeep-1-6', 'upkeep-2']) {
         await wait('the count', () =>
           metric(/kubelet_image_garbage_collected_total\{.*reason="space".*\} [1-9]/),
         );
-        await create('anew', stay);
+        await create('anew', SLEEP);
         await phase('anew', 'Running');
       } finally {
         await reconfigure({
@@ -251,12 +202,12 @@ for (const node of ['upkeep-1-6', 'upkeep-2']) {
 
     // last: the pushed image has busybox's id, which from then on is one that was pulled with a Secret
     it('lets only pods with the right Secret use an image that was pulled with one', async () => {
-      const host = hosts.get(node) ?? assert.fail();
-      const image = `${registry.address}/private/${node}:1`;
+      const registry = registries.get(node)?.address ?? assert.fail();
+      const image = `${registry}/private/${node}:1`;
       const login = `${registryUser.user}:${registryUser.password}`;
-      await host.ctr(['images', 'tag', 'localhost/busybox:1', image]);
-      await host.ctr(['images', 'push', '--plain-http', '--user', login, image]);
-      await host.ctr(['images', 'rm', image]);
+      await host().ctr(['images', 'tag', 'localhost/busybox:1', image]);
+      await host().ctr(['images', 'push', '--plain-http', '--user', login, image]);
+      await host().ctr(['images', 'rm', image]);
       for (const [name, password] of [
         ['right', registryUser.password],
         ['wrong', 'wrong'],
@@ -266,7 +217,7 @@ for (const node of ['upkeep-1-6', 'upkeep-2']) {
           'secret',
           'docker-registry',
           name,
-          `--docker-server=${registry.address}`,
+          `--docker-server=${registry}`,
           `--docker-username=${registryUser.user}`,
           `--docker-password=${password}`,
         ]);
@@ -279,29 +230,28 @@ for (const node of ['upkeep-1-6', 'upkeep-2']) {
             (await getPod(name)).status.containerStatuses?.[0]?.state.waiting?.reason ?? '',
           ),
         );
-      await create('wrong', stay, withSecret('wrong'), { image });
+      await create('wrong', SLEEP, withSecret('wrong'), { image });
       await refused('wrong');
-      await create('right', stay, withSecret('wrong', 'right'), { image });
+      await create('right', SLEEP, withSecret('wrong', 'right'), { image });
       await phase('right', 'Running');
-      await create('without', stay, {}, { image });
+      await create('without', SLEEP, {}, { image });
       await refused('without');
-      await create('never', stay, {}, { image, imagePullPolicy: 'Never' });
+      await create('never', SLEEP, {}, { image, imagePullPolicy: 'Never' });
       await wait(
         'never to be refused',
         async () =>
           (await getPod('never')).status.containerStatuses?.[0]?.state.waiting?.reason ===
           'ErrImageNeverPull',
       );
-      await create('alike', stay, withSecret('right'), { image, imagePullPolicy: 'Never' });
+      await create('alike', SLEEP, withSecret('right'), { image, imagePullPolicy: 'Never' });
       await phase('alike', 'Running');
-      await kubectl(['delete', 'pod', 'wrong', 'without', 'never', 'right', 'alike']);
+      await deletePods('wrong', 'without', 'never', 'right', 'alike');
     });
 
     it('leaves nothing behind when its pods are deleted', async () => {
-      await plane.kubectl(['delete', 'namespace', namespace, '--timeout=90s'], undefined);
-      const host = hosts.get(node) ?? assert.fail();
-      assert.deepEqual(await host.containers(), []);
-      assert.deepEqual(readdirSync(`${host.folder}/farlet/pods`), []);
+      await world.plane.kubectl(['delete', 'namespace', pods.name, '--timeout=90s']);
+      assert.deepEqual(await host().containers(), []);
+      assert.deepEqual(readdirSync(at(`${host().folder}/farlet/pods`)), []);
     });
   });
 }

@@ -1,123 +1,49 @@
-/** Cgroups, resizes and CPUs of pods, seen in the host's own cgroups, on both containerds (root, Linux). */
+/** Cgroups, resizes and CPUs of pods, seen in the host's own cgroups, on both containerds, here (`make test`) or over ssh or tcp (`make test-remote`). */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { existsSync, readFileSync } from 'node:fs';
+import { afterEach, describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { startControlPlane, type ControlPlane } from '../harness/control-plane.ts';
-import { startFarlet, type Farlet } from '../harness/farlet.ts';
-import { startHost, type TestHost } from '../harness/host.ts';
-import { eventually } from '../harness/processes.ts';
+import { linkHosts } from '../harness/link-hosts.ts';
+import type { TestHost } from '../harness/host.ts';
+import { useNamespace, type PodJson } from '../harness/namespace.ts';
+import { shell, SLEEP } from '../harness/pods.ts';
+import { useWorld } from '../harness/world.ts';
 
-const folder = mkdtempSync('/tmp/farlet-e2e-');
-let plane: ControlPlane;
-let farlet: Farlet;
-const hosts = new Map<string, TestHost>();
-const unified = existsSync('/sys/fs/cgroup/cgroup.controllers');
-
-before(async () => {
-  [plane] = await Promise.all([
-    startControlPlane({ folder: `${folder}/plane` }),
-    ...(['1.6', '2'] as const).map(async (version) => {
-      const name = `node-${version.replace('.', '-')}`;
-      hosts.set(name, await startHost({ name, version, folder: `${folder}/${name}` }));
-    }),
-  ]);
-  farlet = await startFarlet({
-    folder: `${folder}/farlet`,
-    plane,
-    hosts: [...hosts.values()],
+const world = useWorld({
+  hosts: linkHosts,
+  farlet: {
     config: { systemReserved: { cpu: '1', memory: '64Mi' }, cpuManagerPolicy: 'static', podPidsLimit: 200 },
-  });
+  },
 });
-
-after(async () => {
-  await farlet.stop();
-  await Promise.all([...hosts.values()].map((host) => host.stop()));
-  await plane.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-interface PodJson {
-  metadata: { uid: string; generation: number };
-  status: {
-    phase: string;
-    reason?: string;
-    qosClass?: string;
-    conditions?: {
-      type: string;
-      status: string;
-      reason?: string;
-      message?: string;
-      observedGeneration?: number;
-    }[];
-    containerStatuses?: {
-      containerID?: string;
-      restartCount: number;
-      resources?: object;
-      allocatedResources?: object;
-    }[];
-  };
-}
+const unified = existsSync('/sys/fs/cgroup/cgroup.controllers');
 
 type Resources = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-for (const node of ['node-1-6', 'node-2']) {
+for (const node of world.nodes) {
   describe(`on ${node}`, () => {
-    const namespace = `resources-${node}`;
-    const kubectl = (args: readonly string[], input?: string): Promise<string> =>
-      plane.kubectl(['-n', namespace, ...args], input);
-    const getPod = async (name: string): Promise<PodJson> =>
-      JSON.parse(await kubectl(['get', 'pod', name, '-o', 'json'])) as PodJson;
-    const report = async (): Promise<string> =>
-      `${await kubectl(['get', 'pods,events', '-o', 'wide'])}\n${farlet.log()}`;
+    const pods = useNamespace(world, { name: `resources-${node}`, node });
+    const { kubectl, createPod, pod: getPod, waitReady, isReady } = pods;
     const wait = <T>(what: string, check: () => Promise<T | undefined | false>): Promise<T> =>
-      eventually(what, check, { timeoutMs: 40_000, describe: report });
-    const isReady = async (name: string): Promise<boolean> =>
-      (await getPod(name)).status.conditions?.some(
-        ({ type, status }) => type === 'Ready' && status === 'True',
-      ) === true;
-    const container = (resources: Resources, more: object = {}): object => ({
-      name: 'c',
-      image: 'localhost/busybox:1',
-      command: ['sh', '-c', 'trap "exit 0" TERM; sleep 10000 & wait'],
-      resources,
-      ...more,
-    });
-    const create = (name: string, spec: Record<string, unknown>): Promise<string> =>
-      kubectl(
-        ['create', '-f', '-'],
-        JSON.stringify({
-          apiVersion: 'v1',
-          kind: 'Pod',
-          metadata: { name },
-          spec: { nodeName: node, terminationGracePeriodSeconds: 1, ...spec },
-        }),
-      );
+      pods.wait(what, check, 40_000);
+    const container = (resources: Resources, more: object = {}): object =>
+      shell(SLEEP, { resources, ...more });
     const run = async (name: string, resources: Resources, more: object = {}): Promise<string> => {
-      await create(name, { containers: [container(resources, more)] });
-      await wait(`${name} to be Ready`, () => isReady(name));
+      await createPod(name, { containers: [container(resources, more)] });
+      await waitReady(name, 40_000);
       return (await getPod(name)).metadata.uid;
     };
-    const remove = (name: string): Promise<string> => kubectl(['delete', 'pod', name, '--wait=true']);
     const resize = (name: string, patch: object): Promise<string> =>
       kubectl(['patch', 'pod', name, '--subresource', 'resize', '-p', JSON.stringify(patch)]);
-    const events = async (name: string): Promise<{ reason: string; message: string }[]> =>
-      (
-        JSON.parse(
-          await kubectl(['get', 'events', '--field-selector', `involvedObject.name=${name}`, '-o', 'json']),
-        ) as { items: { reason: string; message: string }[] }
-      ).items;
     const event = (name: string, reason: string): Promise<{ message: string }> =>
-      wait(`event ${reason} of ${name}`, async () =>
-        (await events(name)).find((each) => each.reason === reason),
-      );
+      pods.waitEvent(name, reason, '', 40_000);
     const condition = async (
       name: string,
       type: string,
     ): Promise<{ status: string; reason?: string; message?: string } | undefined> =>
       (await getPod(name)).status.conditions?.find((each) => each.type === type);
+    const host = (): TestHost => world.host(node);
     const groupOf = (path: string, controller: string): string =>
-      `/sys/fs/cgroup${unified ? '' : `/${controller}`}${hosts.get(node)?.cgroupRoot ?? ''}/kubepods${path}`;
+      `${host().root()}/sys/fs/cgroup${unified ? '' : `/${controller}`}${host().cgroupRoot}/kubepods${path}`;
     const value = (path: string, controller: string, file: { v1: string; v2: string }): string =>
       readFileSync(`${groupOf(path, controller)}/${unified ? file.v2 : file.v1}`, 'utf8').trim();
     const memoryMax = (path: string): string =>
@@ -130,17 +56,6 @@ for (const node of ['node-1-6', 'node-2']) {
     const asQuota = (micros: number): string => (unified ? `${micros} 100000` : String(micros));
     const ownId = (pod: PodJson): string =>
       pod.status.containerStatuses?.[0]?.containerID?.split('//')[1] ?? '';
-
-    before(async () => {
-      await plane.kubectl(['create', 'namespace', namespace]);
-      await wait(
-        'the default service account',
-        async () => (await plane.tryKubectl(['-n', namespace, 'get', 'sa', 'default'])).code === 0,
-      );
-      await wait('the node to be Ready', async () =>
-        (await plane.tryKubectl(['get', 'node', node])).stdout.includes(' Ready '),
-      );
-    });
 
     afterEach(async () => {
       await kubectl(['delete', 'pods', '--all', '--grace-period=1', '--wait=true']);
@@ -167,7 +82,7 @@ for (const node of ['node-1-6', 'node-2']) {
       );
       const id = ownId(await getPod('guaranteed'));
       assert.ok(existsSync(`${groupOf(`/pod${uids.guaranteed}`, 'memory')}/${id}`), 'the container is in it');
-      await Promise.all(['guaranteed', 'burstable', 'besteffort'].map(remove));
+      await pods.deletePods('guaranteed', 'burstable', 'besteffort');
       await wait('the cgroups to be gone', async () =>
         Promise.resolve(
           !existsSync(groupOf(`/pod${uids.guaranteed}`, 'memory')) &&
@@ -222,7 +137,7 @@ for (const node of ['node-1-6', 'node-2']) {
         assert.equal(quota(path), asQuota(30_000), path);
         assert.equal(shares(path), asShares(153), path);
       }
-      await remove('resize');
+      await pods.deletePods('resize');
     });
 
     it('restarts a container whose resize policy asks for it', async () => {
@@ -240,7 +155,7 @@ for (const node of ['node-1-6', 'node-2']) {
       });
       assert.equal(memoryMax(`/burstable/pod${uid}`), String(80 * 2 ** 20));
       assert.equal((await event('restarted', 'Killing')).message, 'Container c resize requires restart');
-      await remove('restarted');
+      await pods.deletePods('restarted');
     });
 
     it('defers a resize for which there is no room, and grants it once there is, across a restart', async () => {
@@ -257,28 +172,29 @@ for (const node of ['node-1-6', 'node-2']) {
       );
       assert.match((await event('small', 'ResizeDeferred')).message, /^Pod resize OutOfcpu: \{/);
       const before = await getPod('small');
-      await farlet.stop();
-      farlet.start();
+      await world.farlet.stop();
+      world.farlet.start();
       await wait(
         'the node to be looked after again',
         async () =>
-          (await plane.tryKubectl(['get', '--raw', '/api/v1/nodes'])).code === 0 && (await isReady('small')),
+          (await world.plane.tryKubectl(['get', '--raw', '/api/v1/nodes'])).code === 0 &&
+          (await isReady('small')),
       );
       const since = await getPod('small');
       assert.equal(ownId(since), ownId(before), 'the restart changed nothing');
       assert.equal(since.status.containerStatuses?.[0]?.restartCount, 0);
       assert.deepEqual(since.status.containerStatuses[0].allocatedResources, { cpu: '300m' });
       assert.equal((await condition('small', 'PodResizePending'))?.reason, 'Deferred');
-      await remove('other');
+      await pods.deletePods('other');
       await event('small', 'ResizeCompleted');
       assert.deepEqual((await getPod('small')).status.containerStatuses?.[0]?.allocatedResources, {
         cpu: '800m',
       });
-      await remove('small');
+      await pods.deletePods('small');
     });
 
     it('does not shrink memory below what is used', async () => {
-      await create('hungry', {
+      await createPod('hungry', {
         volumes: [{ name: 'm', emptyDir: { medium: 'Memory' } }],
         containers: [
           container(
@@ -295,7 +211,7 @@ for (const node of ['node-1-6', 'node-2']) {
           ),
         ],
       });
-      await wait('hungry to be Ready', () => isReady('hungry'));
+      await waitReady('hungry', 40_000);
       await resize('hungry', {
         spec: { containers: [{ name: 'c', resources: { limits: { memory: '24Mi' } } }] },
       });
@@ -305,7 +221,7 @@ for (const node of ['node-1-6', 'node-2']) {
       });
       assert.match(failed.message ?? '', /^cannot decrease memory limits: .*below current usage/);
       assert.match((await event('hungry', 'ResizeError')).message, /^Pod resize error: /);
-      await remove('hungry');
+      await pods.deletePods('hungry');
     });
 
     it('gives a guaranteed pod CPUs of its own and leaves the rest to the others', async () => {
@@ -325,16 +241,16 @@ for (const node of ['node-1-6', 'node-2']) {
         async () => !(await cpus('shared')).split(/[-,]/).includes(own),
       );
       assert.equal(quota(`/pod${uid}`), unified ? 'max 100000' : '-1');
-      await create('second', { containers: [container({ requests: whole, limits: whole })] });
+      await createPod('second', { containers: [container({ requests: whole, limits: whole })] });
       await wait('the second to be refused', async () => (await getPod('second')).status.phase === 'Failed');
-      await farlet.stop();
-      farlet.start();
+      await world.farlet.stop();
+      world.farlet.start();
       await run('later', {});
       assert.ok(!(await cpus('later')).split(/[-,]/).includes(own), 'known after a restart');
       assert.equal(await cpus('exclusive'), own);
-      await remove('exclusive');
+      await pods.deletePods('exclusive');
       await wait('the CPU to be shared again', async () => (await cpus('shared')) === shared);
-      await Promise.all(['shared', 'second', 'later'].map(remove));
+      await pods.deletePods('shared', 'second', 'later');
     });
   });
 }

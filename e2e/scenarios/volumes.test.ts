@@ -1,4 +1,4 @@
-/** Volumes of every kind on a real control plane and both containerds: run with `make test` (root, Linux). */
+/** Volumes of every kind on a real control plane and both containerds, here (`make test`) or over ssh or tcp (`make test-remote`). */
 import assert from 'node:assert/strict';
 import {
   chmodSync,
@@ -10,29 +10,37 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
+import { linkHosts } from '../harness/link-hosts.ts';
 import { useNamespace } from '../harness/namespace.ts';
 import { shell, SLEEP } from '../harness/pods.ts';
-import { outcome, run } from '../harness/processes.ts';
 import { useWorld } from '../harness/world.ts';
 
-const world = useWorld();
+const world = useWorld({ hosts: linkHosts });
 
-const mountsAt = async (path: string): Promise<string[]> =>
-  (await outcome(['awk', '{print $5}', '/proc/self/mountinfo'])).stdout
-    .split('\n')
-    .filter((point) => point === path || point.startsWith(`${path}/`));
-
-for (const node of world.nodes) {
+for (const { name: node, version } of linkHosts) {
   describe(`volumes on ${node}`, () => {
-    const data = `${world.folder}/data-${node}`;
+    /** a folder on the host; known once it has started */
+    let data = '';
+    /** a path on the host, as it is reached from here */
+    const at = (path: string): string => `${world.host(node).root()}${path}`;
+    /** what a command printed that was run on the host */
+    const inside = async (...command: readonly string[]): Promise<string> => {
+      const { code, stdout, stderr } = await world.host(node).inside(command);
+      assert.equal(code, 0, `${command.join(' ')}: ${stderr}`);
+      return stdout;
+    };
+    const mountsAt = async (path: string): Promise<string[]> =>
+      (await inside('awk', '{print $5}', '/proc/self/mountinfo'))
+        .split('\n')
+        .filter((point) => point === path || point.startsWith(`${path}/`));
     const pods = useNamespace(world, { name: `volumes-${node}`, node });
     const { kubectl, create, createPod, pod: getPod, waitReady: ready, sh, wait, deletePods } = pods;
     const told = (pod: string, text: string): Promise<unknown> =>
       wait(`an event of ${pod} that says ${text}`, async () =>
         (await pods.events(pod)).some(({ message }) => message.includes(text)),
       );
-    const podDir = (uid: string): string => `${world.folder}/${node}/farlet/pods/${uid}`;
+    const podDir = (uid: string): string => `${world.host(node).folder}/farlet/pods/${uid}`;
     const uidOf = async (name: string): Promise<string> => (await getPod(name)).metadata.uid;
     const with1 = (volume: object, mount: object = {}, more: object = {}): Record<string, unknown> => ({
       volumes: [{ name: 'v', ...volume }],
@@ -74,10 +82,8 @@ for (const node of world.nodes) {
     });
 
     before(() => {
-      mkdirSync(data, { recursive: true });
-    });
-    after(async () => {
-      for (const point of (await mountsAt(data)).reverse()) await outcome(['umount', point]);
+      data = `${world.host(node).folder}/data`;
+      mkdirSync(at(data));
     });
 
     it('keeps emptyDirs over container restarts and restarts of farlet, whatever their mode', async () => {
@@ -128,7 +134,7 @@ for (const node of world.nodes) {
     });
 
     it('checks the type of a hostPath', async () => {
-      writeFileSync(`${data}/file`, 'kept');
+      writeFileSync(at(`${data}/file`), 'kept');
       await createPod('types', {
         volumes: [
           { name: 'dir', hostPath: { path: `${data}/made/deep`, type: 'DirectoryOrCreate' } },
@@ -151,7 +157,7 @@ for (const node of world.nodes) {
         await sh('types', 'cat /old; test -d /dir; test -f /new; test -c /char; cat /any/file'),
         'keptkept',
       );
-      assert.equal((statSync(`${data}/made/deep`).mode & 0o7777).toString(8), '755');
+      assert.equal((statSync(at(`${data}/made/deep`)).mode & 0o7777).toString(8), '755');
       for (const [type, what] of [
         ['Directory', 'directory'],
         ['Socket', 'socket file'],
@@ -260,8 +266,8 @@ for (const node of world.nodes) {
 
     it('mounts parts of volumes of every kind', async () => {
       await kubectl(['create', 'configmap', 'parts', '--from-literal=k=one']);
-      mkdirSync(`${data}/parts`);
-      writeFileSync(`${data}/parts/there`, 'there');
+      mkdirSync(at(`${data}/parts`));
+      writeFileSync(at(`${data}/parts/there`), 'there');
       const part = (name: string, subPath: string, mountPath: string): object => ({
         name,
         subPath,
@@ -319,13 +325,13 @@ for (const node of world.nodes) {
       assert.equal((await mountsAt(`${podDir(uid)}/volume-subpaths`)).length, 6);
       await deletePods('parts');
       assert.deepEqual(await mountsAt(podDir(uid)), []);
-      assert.equal(existsSync(podDir(uid)), false);
-      assert.equal(readFileSync(`${data}/parts/made/f`, 'utf8'), 'kept\n');
+      assert.equal(existsSync(at(podDir(uid))), false);
+      assert.equal(readFileSync(at(`${data}/parts/made/f`), 'utf8'), 'kept\n');
     });
 
     it('lets no part of a volume lead out of it', async () => {
-      mkdirSync(`${data}/outside`);
-      writeFileSync(`${data}/outside/secret`, 'secret');
+      mkdirSync(at(`${data}/outside`));
+      writeFileSync(at(`${data}/outside/secret`), 'secret');
       await createPod('escapes', {
         volumes: [{ name: 'v', emptyDir: {} }],
         initContainers: [
@@ -368,20 +374,20 @@ for (const node of world.nodes) {
           (await getPod('escapes')).status.containerStatuses?.find(({ name }) => name === 'fine')?.state
             .running !== undefined,
       );
-      assert.deepEqual(readdirSync(`${data}/outside`), ['secret']);
+      assert.deepEqual(readdirSync(at(`${data}/outside`)), ['secret']);
       const uid = await uidOf('escapes');
       assert.deepEqual(await mountsAt(`${podDir(uid)}/volume-subpaths`), [
         `${podDir(uid)}/volume-subpaths/v/fine/0`,
       ]);
       await deletePods('escapes');
-      assert.equal(existsSync(podDir(uid)), false);
-      assert.equal(readFileSync(`${data}/outside/secret`, 'utf8'), 'secret');
+      assert.equal(existsSync(at(podDir(uid))), false);
+      assert.equal(readFileSync(at(`${data}/outside/secret`), 'utf8'), 'secret');
     });
 
     it('uses PersistentVolumes of folders of the host, and never deletes what is in them', async () => {
-      for (const name of ['local', 'hostpath']) mkdirSync(`${data}/${name}`);
-      writeFileSync(`${data}/local/old`, 'old', { mode: 0o600 });
-      symlinkSync('/etc/passwd', `${data}/local/link`);
+      for (const name of ['local', 'hostpath']) mkdirSync(at(`${data}/${name}`));
+      writeFileSync(at(`${data}/local/old`), 'old', { mode: 0o600 });
+      symlinkSync('/etc/passwd', at(`${data}/local/link`));
       await persistent(
         'local',
         { local: { path: `${data}/local` }, ...affinity(node) },
@@ -415,13 +421,13 @@ for (const node of world.nodes) {
         ),
         'old2775 2345\n660 2345\n2775 2345\n0 2345 4567\nRead-only\n',
       );
-      assert.equal((statSync('/etc/passwd').mode & 0o777).toString(8), '644');
-      assert.equal(statSync('/etc/passwd').gid, 0);
+      assert.equal((statSync(at('/etc/passwd')).mode & 0o777).toString(8), '644');
+      assert.equal(statSync(at('/etc/passwd')).gid, 0);
       const uid = await uidOf('claims');
       assert.deepEqual(await mountsAt(`${podDir(uid)}/volumes/kubernetes.io~local-volume`), [
         `${podDir(uid)}/volumes/kubernetes.io~local-volume/local-${node}`,
       ]);
-      chmodSync(`${data}/local/old`, 0o600);
+      chmodSync(at(`${data}/local/old`), 0o600);
       await createPod('again', {
         securityContext: { fsGroup: 2345, fsGroupChangePolicy: 'OnRootMismatch' },
         ...with1({ persistentVolumeClaim: { claimName: 'local' } }),
@@ -437,12 +443,12 @@ for (const node of world.nodes) {
       assert.equal(await sh('other-group', 'stat -c "%a %g" /v/old'), '660 2346\n');
       await deletePods('other-group');
       assert.deepEqual(await mountsAt(podDir(uid)), []);
-      assert.deepEqual(readdirSync(`${data}/local`).sort(), ['link', 'old', 'sub']);
-      assert.equal(readFileSync(`${data}/local/sub/f`, 'utf8'), 'new\n');
+      assert.deepEqual(readdirSync(at(`${data}/local`)).sort(), ['link', 'old', 'sub']);
+      assert.equal(readFileSync(at(`${data}/local/sub/f`), 'utf8'), 'new\n');
     });
 
     it('cleans up after pods that went while farlet was away, without deleting what is mounted', async () => {
-      mkdirSync(`${data}/away`);
+      mkdirSync(at(`${data}/away`));
       await persistent('away', { local: { path: `${data}/away` }, ...affinity(node) });
       await createPod('away', {
         volumes: [
@@ -464,13 +470,13 @@ for (const node of world.nodes) {
       await world.farlet.stop('SIGKILL');
       await kubectl(['delete', 'pod', 'away', '--force', '--grace-period=0']);
       world.farlet.start();
-      await wait('the folder to go', () => Promise.resolve(!existsSync(podDir(uid))), 90_000);
+      await wait('the folder to go', () => Promise.resolve(!existsSync(at(podDir(uid)))), 90_000);
       assert.deepEqual(await mountsAt(podDir(uid)), []);
-      assert.equal(readFileSync(`${data}/away/f`, 'utf8'), 'kept\n');
+      assert.equal(readFileSync(at(`${data}/away/f`), 'utf8'), 'kept\n');
     });
 
     it('schedules pods to where their volumes are, and mounts none elsewhere', async () => {
-      mkdirSync(`${data}/there`);
+      mkdirSync(at(`${data}/there`));
       await persistent('there', { local: { path: `${data}/there` }, ...affinity(node) });
       await createPod('placed', {
         nodeName: undefined,
@@ -534,8 +540,8 @@ for (const node of world.nodes) {
     });
 
     it('hands block volumes to containers as devices', async () => {
-      writeFileSync(`${data}/disk.img`, Buffer.alloc(1 << 20));
-      const device = (await run(['losetup', '--find', '--show', `${data}/disk.img`])).trim();
+      writeFileSync(at(`${data}/disk.img`), Buffer.alloc(1 << 20));
+      const device = (await inside('losetup', '--find', '--show', `${data}/disk.img`)).trim();
       try {
         await persistent(
           'block',
@@ -548,21 +554,21 @@ for (const node of world.nodes) {
         });
         await ready('block');
         await sh('block', 'printf hello | dd of=/dev/xvda conv=notrunc,fsync 2>/dev/null');
-        assert.equal(await run(['dd', `if=${device}`, 'bs=5', 'count=1', 'status=none']), 'hello');
+        assert.equal(await inside('dd', `if=${device}`, 'bs=5', 'count=1', 'status=none'), 'hello');
         await createPod('wrong-mode', with1({ persistentVolumeClaim: { claimName: 'block' } }));
         await told('wrong-mode', 'volume v has volumeMode Block, but is specified in volumeMounts');
         await deletePods('block', 'wrong-mode');
       } finally {
-        await outcome(['losetup', '--detach', device]);
+        await world.host(node).inside(['losetup', '--detach', device]);
       }
     });
 
     it('propagates mounts as asked', async () => {
       const shared = `${data}/shared`;
-      mkdirSync(shared);
-      await run(['mount', '-t', 'tmpfs', 'tmpfs', shared]);
-      await run(['mount', '--make-shared', shared]);
-      mkdirSync(`${shared}/sub`);
+      mkdirSync(at(shared));
+      await inside('mount', '-t', 'tmpfs', 'tmpfs', shared);
+      await inside('mount', '--make-shared', shared);
+      mkdirSync(at(`${shared}/sub`));
       const mount = (name: string, mountPropagation: string, more: object = {}): object =>
         shell(SLEEP, { name, volumeMounts: [{ name: 'v', mountPath: '/v', mountPropagation }], ...more });
       await createPod('propagation', {
@@ -574,8 +580,8 @@ for (const node of world.nodes) {
         ],
       });
       await ready('propagation');
-      await run(['mount', '-t', 'tmpfs', 'tmpfs', `${shared}/sub`]);
-      writeFileSync(`${shared}/sub/host`, '');
+      await inside('mount', '-t', 'tmpfs', 'tmpfs', `${shared}/sub`);
+      writeFileSync(at(`${shared}/sub/host`), '');
       assert.equal(await sh('propagation', 'ls /v/sub', 'none'), '');
       assert.equal(await sh('propagation', 'ls /v/sub', 'in'), 'host\n');
       await sh(
@@ -583,7 +589,7 @@ for (const node of world.nodes) {
         'mkdir /v/own && mount -t tmpfs tmpfs /v/own && touch /v/own/container',
         'both',
       );
-      assert.deepEqual(readdirSync(`${shared}/own`), ['container']);
+      assert.deepEqual(readdirSync(at(`${shared}/own`)), ['container']);
       const refused = await pods.tryKubectl(
         ['create', '-f', '-'],
         JSON.stringify({
@@ -613,8 +619,8 @@ for (const node of world.nodes) {
         ({ name = '', features }) => name === '' && features?.recursiveReadOnlyMounts === true,
       );
       const tree = `${data}/recursive`;
-      mkdirSync(`${tree}/below`, { recursive: true });
-      await run(['mount', '-t', 'tmpfs', 'tmpfs', `${tree}/below`]);
+      mkdirSync(at(`${tree}/below`), { recursive: true });
+      await inside('mount', '-t', 'tmpfs', 'tmpfs', `${tree}/below`);
       const volume = { hostPath: { path: tree } };
       await createPod('if-possible', with1(volume, { readOnly: true, recursiveReadOnly: 'IfPossible' }));
       await ready('if-possible');
@@ -643,7 +649,7 @@ for (const node of world.nodes) {
       const image = { image: { reference: 'localhost/busybox:1', pullPolicy: 'Never' } };
       await createPod('image', with1(image));
       await createPod('image-part', with1(image, { subPath: 'etc' }));
-      if (node === 'node-2') {
+      if (version === '2') {
         await ready('image');
         assert.equal(
           await sh('image', 'ls /v/etc; touch /v/x 2>&1 | grep -o Read-only'),
@@ -689,8 +695,9 @@ for (const node of world.nodes) {
 
     it('leaves nothing behind', async () => {
       await world.plane.kubectl(['delete', 'namespace', pods.name, '--timeout=120s']);
-      assert.deepEqual(readdirSync(`${world.folder}/${node}/farlet/pods`), []);
-      assert.deepEqual(await mountsAt(`${world.folder}/${node}/farlet`), []);
+      const { folder } = world.host(node);
+      assert.deepEqual(readdirSync(at(`${folder}/farlet/pods`)), []);
+      assert.deepEqual(await mountsAt(`${folder}/farlet`), []);
     });
   });
 }

@@ -3,17 +3,17 @@ import { Duplex, PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
 import { FakeClock } from '../testing/fixtures.ts';
 import type { ShellChannel } from './remote-agent.ts';
-import { RemoteAgents } from './remote-agents.ts';
+import { RemoteAgents, type Pace } from './remote-agents.ts';
 import { remoteProgram } from './remote-program.ts';
 
-const step = { verb: 'sync', args: [] };
 const { signal } = new AbortController();
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** A shell that greets and answers every request at once, or says what it should not have said behind its greeting. */
+/** A shell that greets and answers every request at once but those that hang, or says what it should not have said behind its greeting. */
 function shell(afterGreeting = ''): ShellChannel {
   let key: string | undefined;
   let seen = '';
+  let hangs = false;
   const stream = new Duplex({
     read: () => undefined,
     write: (chunk: Buffer, _encoding, done) => {
@@ -23,7 +23,8 @@ function shell(afterGreeting = ''): ShellChannel {
         stream.push(`farlet ${key} ready\n${afterGreeting}`);
       }
       const sequence = new RegExp(`^${String(key)} end (\\d+)\n$`).exec(chunk.toString())?.[1];
-      if (sequence !== undefined) stream.push(`\n${String(key)} ${sequence} ok \n`);
+      hangs ||= chunk.includes(' hang ');
+      if (sequence !== undefined && !hangs) stream.push(`\n${String(key)} ${sequence} ok \n`);
       done();
     },
   });
@@ -44,8 +45,8 @@ function setUp(...opens: (() => Promise<ShellChannel> | ShellChannel)[]) {
       throw new Error('opened more often than expected');
     },
   });
-  const ask = (): Promise<string> =>
-    agents.ask([step], { signal, slow: true }).then(
+  const ask = (pace: Pace = 'slow', verb = 'sync'): Promise<string> =>
+    agents.ask([{ verb, args: [] }], { signal, pace }).then(
       ({ ok }) => (ok ? 'done' : 'error'),
       (error: unknown) => (error as Error).message,
     );
@@ -73,6 +74,26 @@ describe('the agents of a host', () => {
     const { ask, state, agents } = setUp(down, shell);
     assert.deepEqual(await Promise.all([ask(), ask()]), ['done', 'done']);
     assert.equal(state.opened, 2);
+    agents.close();
+  });
+
+  for (const [pace, others] of [
+    ['hangs', ['slow', 'quick']],
+    ['slow', ['quick']],
+  ] as const)
+    it(`are left for what is ${others.join(' or ')} by what ${pace === 'slow' ? 'is slow' : pace}`, async () => {
+      const { ask, agents, state } = setUp(...Array<() => ShellChannel>(6).fill(shell));
+      const hanging = Array.from({ length: 10 }, () => ask(pace, 'hang'));
+      for (const other of others)
+        assert.deepEqual(await Promise.all([ask(other), ask(other)]), ['done', 'done']);
+      assert.ok(state.opened <= 6);
+      agents.close();
+      assert.equal((await Promise.all(hanging)).length, 10);
+    });
+
+  it('do what may hang too, where there is but one', async () => {
+    const { ask, agents } = setUp(shell, down, down);
+    assert.deepEqual(await Promise.all([ask('hangs'), ask('slow'), ask('quick')]), ['done', 'done', 'done']);
     agents.close();
   });
 

@@ -1,6 +1,7 @@
 /**
  * The agents of one host. An sshd allows ten sessions a connection by default, so there are few agents: quick requests
- * share one, back to back; one that may take long has an agent to itself; beyond that requests wait in a queue.
+ * share one, back to back; one that may take long has an agent to itself; beyond that requests wait in a queue. One agent
+ * is left for quick requests, and what may hang never has more than a third of them: it holds up only its like.
  */
 import { HostError } from '../model/errors.ts';
 import type { Clock } from '../util/clock.ts';
@@ -20,9 +21,12 @@ export interface RemoteAgentsOptions {
   readonly clock: Clock;
 }
 
+/** What a request may cost: `slow` changes things or takes its time; what `hangs` does so for as long as somebody else likes. */
+export type Pace = 'quick' | 'slow' | 'hangs';
+
 interface Pending {
   readonly steps: readonly RemoteStep[];
-  readonly slow: boolean;
+  readonly pace: Pace;
   readonly give: (answer: RemoteAnswer) => void;
   readonly fail: (error: unknown) => void;
   readonly started: () => void;
@@ -30,7 +34,8 @@ interface Pending {
 
 interface Entry {
   readonly agent: RemoteAgent;
-  slow: boolean;
+  /** of what it does; quick when it does nothing */
+  pace: Pace;
 }
 
 const MAX_AGENTS = 6;
@@ -56,13 +61,10 @@ export class RemoteAgents {
     this.#options = options;
   }
 
-  /**
-   * One request. `slow` says that it changes things or may take long: an abort then waits for its end for a while, so
-   * that what the caller does next comes after it.
-   */
+  /** One request. An abort of one that is not quick waits for its end for a while, so that what the caller does next comes after it. */
   ask(
     steps: readonly RemoteStep[],
-    { signal, slow }: { signal: AbortSignal; slow: boolean },
+    { signal, pace }: { signal: AbortSignal; pace: Pace },
   ): Promise<RemoteAnswer> {
     const { host, clock } = this.#options;
     return new Promise((resolve, reject) => {
@@ -82,7 +84,7 @@ export class RemoteAgents {
       };
       const pending: Pending = {
         steps,
-        slow,
+        pace,
         started: () => (sent = true),
         give: (answer) => {
           done();
@@ -97,7 +99,7 @@ export class RemoteAgents {
       const abort = (): void => {
         const at = this.#queue.indexOf(pending);
         if (at >= 0) this.#queue.splice(at, 1);
-        if (sent && slow)
+        if (sent && pace !== 'quick')
           cancelTimer = clock.after(SETTLE_MS, () => {
             reject(reasonOf(signal));
           });
@@ -123,36 +125,50 @@ export class RemoteAgents {
   }
 
   #dispatch(): void {
+    // how many would be sent if there were an agent for them
+    let ready = 0;
     for (let at = 0; at < this.#queue.length;) {
       const pending = this.#queue[at];
-      const entry = pending === undefined ? undefined : this.#placeFor(pending);
-      if (pending === undefined || entry === undefined) {
+      const held = pending === undefined || this.#isHeld(pending);
+      const entry = held ? undefined : this.#placeFor(pending);
+      if (held || entry === undefined) {
+        ready += held ? 0 : 1;
         at += 1;
         continue;
       }
       this.#queue.splice(at, 1);
       this.#send(entry, pending);
     }
-    if (this.#queue.length > this.#opening && this.#mayOpen()) void this.#openOne();
+    if (ready > this.#opening && this.#mayOpen()) void this.#openOne();
   }
 
-  #placeFor({ slow }: Pending): Entry | undefined {
+  #placeFor({ pace }: Pending): Entry | undefined {
     const entries = [...this.#entries];
     const quick = entries
-      .filter((entry) => !entry.slow && entry.agent.load > 0 && entry.agent.load < MAX_IN_FLIGHT)
+      .filter((entry) => entry.pace === 'quick' && entry.agent.load > 0 && entry.agent.load < MAX_IN_FLIGHT)
       .sort((a, b) => a.agent.load - b.agent.load)[0];
     const idle = entries.find(({ agent }) => agent.load === 0);
-    return slow ? idle : (quick ?? idle);
+    return pace === 'quick' ? (quick ?? idle) : idle;
   }
 
-  #send(entry: Entry, { steps, slow, give, fail, started }: Pending): void {
-    entry.slow = slow;
+  /** It waits for its like to end, whether or not an agent is idle. */
+  #isHeld({ pace }: Pending): boolean {
+    if (pace === 'quick') return false;
+    const most = this.#mayOpen() ? MAX_AGENTS : this.#entries.size + this.#opening;
+    const busy = [...this.#entries].map((entry) => entry.pace).filter((each) => each !== 'quick');
+    if (busy.length >= Math.max(1, most - 1)) return true;
+    const hanging = busy.filter((each) => each === 'hangs').length;
+    return pace === 'hangs' && hanging >= Math.max(1, Math.floor(most / 3));
+  }
+
+  #send(entry: Entry, { steps, pace, give, fail, started }: Pending): void {
+    entry.pace = pace;
     started();
     entry.agent
-      .ask(steps, slow ? SLOW_MS : QUICK_MS)
+      .ask(steps, pace === 'quick' ? QUICK_MS : SLOW_MS)
       .then(give, fail)
       .finally(() => {
-        if (entry.agent.load === 0) entry.slow = false;
+        if (entry.agent.load === 0) entry.pace = 'quick';
         this.#dispatch();
       });
   }
@@ -179,7 +195,7 @@ export class RemoteAgents {
           this.#entries.delete(entry);
         },
       });
-      const entry: Entry = { agent, slow: false };
+      const entry: Entry = { agent, pace: 'quick' };
       await agent.ready;
       // it may have ended in the same turn as it greeted: nothing would ever take it out again
       if (agent.over) throw new HostError('unavailable', host, `${host}: the remote shell ended`);

@@ -55,6 +55,9 @@ export type RemoteAnswer =
       readonly text: string;
     };
 
+/** Begins what is said of a mount that failed: the kubelet's text (k8s.io/mount-utils mount_linux.go doMount), whole. */
+export const MOUNT_FAILED = 'mount failed: ';
+
 /** Stands for a line break in an error's text, which is one line. */
 const LINE_BREAK = '\x1f';
 /** Kinds that the program states itself. */

@@ -14,7 +14,7 @@ import type {
 } from './link.ts';
 import { mountsAtOrBelow, parseMountinfo } from './mountinfo.ts';
 import { RemoteAgents, type OpenShell } from './remote-agents.ts';
-import { mountinfoPath, type RemoteAnswer, type RemoteStep } from './remote-encoding.ts';
+import { MOUNT_FAILED, mountinfoPath, type RemoteAnswer, type RemoteStep } from './remote-encoding.ts';
 import { opSteps } from './remote-ops.ts';
 import { parseList, parseLook, parseStat, parseUsage } from './remote-queries.ts';
 import { RemoteWatch } from './remote-watch.ts';
@@ -53,7 +53,10 @@ export class RemoteFiles implements HostFiles {
     signal.throwIfAborted();
     if (ops.length === 0) return;
     const steps = ops.map((op) => opSteps(this.#checked(op)));
-    const answer = await this.#agents.ask(steps.flat(), { signal, slow: true });
+    const answer = await this.#agents.ask(steps.flat(), {
+      signal,
+      pace: ops.some(mayHang) ? 'hangs' : 'slow',
+    });
     if (answer.ok) return;
     let left = answer.step;
     const failed = steps.findIndex(({ length }) => (left -= length) < 0);
@@ -151,7 +154,7 @@ export class RemoteFiles implements HostFiles {
     const steps = queries.map(({ look, path }) => ({ verb: `look_${look}`, args: [path] }));
     const answer = await this.#agents.ask(steps, {
       signal,
-      slow: queries.some(({ look }) => look === 'tree'),
+      pace: queries.some(({ look }) => look === 'tree') ? 'slow' : 'quick',
     });
     if (answer.ok) return parseLook(queries, answer.payload);
     throw this.#error(answer, `look at ${queries[answer.step]?.path ?? ''}`);
@@ -168,7 +171,7 @@ export class RemoteFiles implements HostFiles {
   async #ask(what: string, verb: string, args: RemoteStep['args'], signal: AbortSignal): Promise<Answered> {
     const [path] = args;
     if (typeof path === 'string' && !isUsable(path)) throw this.#unusable(what, path);
-    const answer = await this.#agents.ask([{ verb, args }], { signal, slow: false });
+    const answer = await this.#agents.ask([{ verb, args }], { signal, pace: 'quick' });
     if (answer.ok) return answer;
     throw this.#error(answer, what);
   }
@@ -186,8 +189,14 @@ export class RemoteFiles implements HostFiles {
   }
 
   #error({ kind, text }: Extract<RemoteAnswer, { ok: false }>, what: string): HostError {
-    return new HostError(kind, this.#host, `${this.#host}: ${what}: ${text}`);
+    const whole = text.startsWith(MOUNT_FAILED) ? text : `${this.#host}: ${what}: ${text}`;
+    return new HostError(kind, this.#host, whole);
   }
+}
+
+/** For as long as a server does not answer, or as a volume has files. */
+function mayHang(op: FileOp): boolean {
+  return (op.op === 'mount' && op.type === 'nfs') || op.op === 'own-tree';
 }
 
 /** The absolute ones. */

@@ -113,7 +113,7 @@ if [ -n "$m" ]; then fail conflict "$m still mounted; unmount it first"; else ru
       // a kernel that does not know noswap is not asked again
       mount_tmpfs: `mounted "$2" && return 0
 [ -z "$NOSWAP" ] || ! mount -t tmpfs -o "$3$NOSWAP" tmpfs "$1" 2>/dev/null || { run chmod "$4" "$1"; return; }
-run mount -t tmpfs -o "$3" tmpfs "$1" && { NOSWAP=; run chmod "$4" "$1"; }`,
+attach tmpfs "$1" -t tmpfs -o "$3" && { NOSWAP=; run chmod "$4" "$1"; }`,
     },
   },
   mount: {
@@ -125,9 +125,7 @@ run mount -t tmpfs -o "$3" tmpfs "$1" && { NOSWAP=; run chmod "$4" "$1"; }`,
     ],
     shell: {
       mount: `mounted "$2" && return 0
-p=$1; s=$5; t=$3
-if [ "$4" = - ]; then set -- -t "$t"; else set -- -t "$t" -o "$4"; fi
-e=$(mount "$@" -- "$s" "$p" 2>&1) || fail - "mount failed: exit status $?$NL""Mounting command: mount$NL""Mounting arguments: $* $s $p$NL""Output: $e"`,
+if [ "$4" = - ]; then attach "$5" "$1" -t "$3"; else attach "$5" "$1" -t "$3" -o "$4"; fi`,
     },
   },
   bind: {
@@ -150,7 +148,7 @@ else
   if [ -d "$2" ] && ! [ -L "$2" ]; then run rmdir "$2" || return; fi
   if ! [ -e "$2" ]; then e=$( (set -C; umask 137; : >"$2") 2>&1) || { fail - "$e"; return; }; fi
 fi
-run mount $RAW -o bind "$1" "$2" || return
+attach "$1" "$2" $RAW -o bind || return
 [ "$4" = - ] || run mount -o "remount,bind,$4" "$2" || { umount "$2"; return 1; }`,
     },
   },

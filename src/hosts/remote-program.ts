@@ -9,6 +9,7 @@
  *   request  KEY VERB BYTES WORD… \n DATA  (once or more)  KEY end SEQUENCE \n
  *   answer   PAYLOAD \n KEY SEQUENCE ok|error … \n
  */
+import { MOUNT_FAILED } from './remote-encoding.ts';
 import { remoteOps } from './remote-ops.ts';
 import { remoteQueries, STAT_FORMAT } from './remote-queries.ts';
 
@@ -32,6 +33,7 @@ own() { case "$2:$3" in -:-) return 0 ;; -:*) o=":$3" ;; *:-) o=$2 ;; *) o="$2:$
 mounts_below() { P=$1 awk "ENVIRON[\\"P\\"] == \\"/\\" || \\$5 == ENVIRON[\\"P\\"] || index(\\$5, ENVIRON[\\"P\\"] \\"/\\") == 1" /proc/self/mountinfo; }
 mounted() { P=$1 awk "\\$5 == ENVIRON[\\"P\\"] { f = 1 } END { exit !f }" /proc/self/mountinfo; }
 network() { P=$1 awk "\\$5 == ENVIRON[\\"P\\"] { for (i = 6; i < NF; i++) if (\\$i == \\"-\\") t = \\$(i + 1) } END { exit t !~ /^nfs4?$/ }" /proc/self/mountinfo; }
+attach() { s=$1; p=$2; shift 2; e=$(mount "$@" -- "$s" "$p" 2>&1) || fail - "${MOUNT_FAILED}exit status $?$NL""Mounting command: mount$NL""Mounting arguments: $* $s $p$NL""Output: $e"; }
 put() { printf "%s\\n%s" "\${#1}" "$1"; }
 same() { [ "$(stat -L -c "%i %d" /proc/self/fd/4)" = "$2 $3" ] && say dd bs="$5" count=1 skip="$4" iflag=skip_bytes,fullblock status=none <&4; }
 ${Object.entries(functions)
