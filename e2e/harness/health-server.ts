@@ -1,4 +1,4 @@
-/** grpc.health.v1 as a server would have it, on loopback. */
+/** grpc.health.v1 as a server would have it, on every address of this machine. */
 import { Server, ServerCredentials, status, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
 
 export interface HealthServer {
@@ -42,7 +42,7 @@ export async function startHealthServer(): Promise<HealthServer> {
     },
   );
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync('0.0.0.0:0', ServerCredentials.createInsecure(), (error, bound) => {
       if (error === null) resolve(bound);
       else reject(error);
     });

@@ -1,4 +1,5 @@
 /** The hosts of scenarios that run over every link: those of `FARLET_E2E_LINK`, which is unix, ssh or tcp. */
+import type { TestHost } from './host.ts';
 import type { WorldHost } from './world.ts';
 
 export type Link = 'unix' | 'ssh' | 'tcp';
@@ -7,6 +8,11 @@ export const link = linkOf(process.env.FARLET_E2E_LINK ?? 'unix');
 
 /** One of each containerd. */
 export const linkHosts: readonly WorldHost[] = hostsOver(link);
+
+/** An address of this machine that the host, its pods and the API server's proxy may all be sent to: not loopback. */
+export function nearAddress({ address, outside }: Pick<TestHost, 'address' | 'outside'>): string {
+  return link === 'unix' ? address : outside;
+}
 
 function linkOf(text: string): Link {
   if (text === 'unix' || text === 'ssh' || text === 'tcp') return text;

@@ -1,7 +1,9 @@
-/** Every answer of the kubelet API that was recorded on a real kubelet, who may call it, and what kubectl does over it. */
+/** Every answer of the kubelet API that was recorded on a real kubelet, who may call it, and what kubectl does over it: here (`make test`) or over ssh or tcp (`make test-remote`). */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
 import { askKubelet, type KubeletAnswer } from '../harness/kubelet-client.ts';
+import { link, linkHosts, nearAddress } from '../harness/link-hosts.ts';
 import { useNamespace } from '../harness/namespace.ts';
 import { Authority } from '../harness/pki.ts';
 import { shell } from '../harness/pods.ts';
@@ -9,7 +11,8 @@ import { recordedRoutes, type RouteRow } from '../harness/routes.ts';
 import { useWorld } from '../harness/world.ts';
 
 const world = useWorld({
-  farlet: { config: { address: '0.0.0.0' }, node: ({ address }) => ({ nodeIP: address }) },
+  hosts: linkHosts,
+  farlet: { config: { address: '0.0.0.0' }, node: ({ name }) => ({ nodeIP: nearAddress(world.host(name)) }) },
 });
 const PROBE = 'echo one; echo two >&2; i=0; while true; do echo line $i; i=$((i+1)); sleep 1; done';
 
@@ -51,6 +54,8 @@ for (const node of world.nodes) {
       });
 
     before(async () => {
+      // a far host's /var/log is its own, and nobody else writes there
+      if (link !== 'unix') writeFileSync(`${world.host(node).root()}/var/log/boot.log`, 'here it began\n');
       await api.createPod('api-probe', { containers: [shell(PROBE)] });
       await api.createPod('api-crash', { containers: [shell('echo attempt; exit 1')] });
       await api.createPod('api-wait', { containers: [{ name: 'c', image: '127.0.0.1:1/none:1' }] });
@@ -129,6 +134,15 @@ for (const node of world.nodes) {
         const metrics = await ask('/metrics');
         assert.match(metrics.body, /^kubelet_running_pods\{?.* \d+$/m);
       });
+
+      it(
+        'logs of the host',
+        { skip: link === 'unix' && 'the host is this machine, and its /var/log is no business of tests' },
+        async () => {
+          assert.match((await ask('/logs/')).body, /^<a href="boot\.log">boot\.log<\/a>$/m);
+          assert.equal((await ask('/logs/boot.log')).body, 'here it began\n');
+        },
+      );
 
       it('the API server proxies to it', async () => {
         const proxied = (path: string): Promise<string> =>

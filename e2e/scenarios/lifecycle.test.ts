@@ -1,12 +1,13 @@
-/** How pods restart, are probed and end, on both containerds (root, Linux). */
+/** How pods restart, are probed and end, on both containerds (root, Linux), here (`make test`) or over ssh or tcp (`make test-remote`). */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { linkHosts } from '../harness/link-hosts.ts';
 import { useNamespace } from '../harness/namespace.ts';
 import { IMAGE, shell as c, SLEEP } from '../harness/pods.ts';
 import { useWorld } from '../harness/world.ts';
 
-const world = useWorld();
+const world = useWorld({ hosts: linkHosts });
 
 const shell = (name: string, command: string, more: object = {}): object => c(command, { name, ...more });
 
@@ -117,9 +118,9 @@ for (const node of world.nodes) {
 
     it('ends sidecars after those they serve, in reverse order', async () => {
       const says = 'trap "echo $0 >> /v/order; exit 0" TERM; sleep 10000 & wait';
-      const volumes = [
-        { name: 'v', hostPath: { path: `${world.folder}/${node}-order`, type: 'DirectoryOrCreate' } },
-      ];
+      const host = world.host(node);
+      const path = `${host.folder}/order`;
+      const volumes = [{ name: 'v', hostPath: { path, type: 'DirectoryOrCreate' } }];
       const one = (name: string, more: object = {}): object => ({
         name,
         image: IMAGE,
@@ -136,7 +137,7 @@ for (const node of world.nodes) {
       });
       await wait('all to run', async () => (await space.container('order', 'main'))?.state.running);
       await space.kubectl(['delete', 'pod', 'order', '--timeout=40s']);
-      assert.equal(readFileSync(`${world.folder}/${node}-order/order`, 'utf8'), 'main\nsecond\nfirst\n');
+      assert.equal(readFileSync(`${host.root()}${path}/order`, 'utf8'), 'main\nsecond\nfirst\n');
     });
   });
 }

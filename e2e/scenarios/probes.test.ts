@@ -1,4 +1,4 @@
-/** Probes of every kind, their thresholds and what is told of them, and that a restart of farlet changes nothing. */
+/** Probes of every kind, their thresholds and what is told of them, and that a restart of farlet changes nothing: here (`make test`) or over ssh or tcp (`make test-remote`). */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
@@ -6,13 +6,18 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { before, describe, it } from 'node:test';
 import { startHealthServer, type HealthServer } from '../harness/health-server.ts';
+import { linkHosts, nearAddress } from '../harness/link-hosts.ts';
 import { useNamespace, type Namespace } from '../harness/namespace.ts';
 import { Authority } from '../harness/pki.ts';
 import { shell, SLEEP } from '../harness/pods.ts';
 import { useWatched, type Watched } from '../harness/watched.ts';
 import { useWorld } from '../harness/world.ts';
 
-const world = useWorld();
+// a gRPC probe of a pod on the host's network goes to the node's address: there the health server is
+const world = useWorld({
+  hosts: linkHosts,
+  farlet: { config: { address: '0.0.0.0' }, node: ({ name }) => ({ nodeIP: nearAddress(world.host(name)) }) },
+});
 /** with time enough on a machine that does much else */
 const often = { periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 10 };
 const named = (name: string, more: object = {}, command: string = SLEEP): object =>
@@ -77,7 +82,7 @@ describe('probes', { concurrency: true }, () => {
         await seen.untilEvent(
           'grpc',
           'Unhealthy',
-          /^Liveness probe failed: timeout: failed to connect service "127\.0\.0\.1:1" within 1s: context deadline exceeded$/,
+          `Liveness probe failed: timeout: failed to connect service "${nearAddress(world.host(node))}:1" within 1s: context deadline exceeded`,
         );
         await seen.untilEvent('grpc', 'Killing', 'Container nobody failed liveness probe, will be restarted');
         health.services.set(service, 'SERVING');
@@ -86,7 +91,7 @@ describe('probes', { concurrency: true }, () => {
 
       it('over HTTP follow redirects on the same host, send what they are to, and look at no certificate', async () => {
         const asked = new Map<string, IncomingHttpHeaders>();
-        const { address } = world.host(node);
+        const address = nearAddress(world.host(node));
         const answer: RequestListener = ({ url = '', headers }, response) => {
           asked.set(url, headers);
           const location = { '/moved': '/there', '/away': 'http://elsewhere.example/' }[url];
