@@ -2,7 +2,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 unexport KUBECONFIG
 
-.PHONY: help setup build verify test test-remote test-disruptive demo down clean
+.PHONY: help setup build verify test test-remote demo down clean
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
@@ -23,14 +23,14 @@ verify: setup ## format, lint, types, generated files, dead code, unit tests
 test: verify build ## everything, scenarios on real parts included
 	@echo '── scenarios: a real control plane, containerd 1.6 and 2'; node --test --test-timeout=900000 'e2e/scenarios/*.test.ts'
 
-test-remote: build ## the scenarios on hosts over ssh and tcp: links and their faults, sandboxed runtimes, the main job, parity
+# whose hosts FARLET_E2E_LINK puts behind a link
+LINKED := main-job parity lifecycle containers probes volumes resources managers admission kubelet-api
+
+test-remote: build ## scenarios on hosts over ssh and tcp: links, their faults, sandboxed runtimes, most of 'make test' again
 	@scripts/setup-remote.sh
 	@node --test --test-timeout=900000 'e2e/remote/*.test.ts'
-	@FARLET_E2E_LINK=tcp node --test --test-timeout=900000 e2e/scenarios/pool.test.ts
-	@for link in ssh tcp; do echo "── over $$link"; FARLET_E2E_LINK=$$link node --test --test-timeout=900000 e2e/scenarios/{main-job,parity}.test.ts || exit 1; done
-
-test-disruptive: build ## farlet killed at many points of many pods' lives
-	@node --test --test-timeout=900000 'e2e/disruptive/*.test.ts'
+	@echo '── faults and pools over tcp'; FARLET_E2E_LINK=tcp node --test --test-timeout=900000 e2e/remote/link-faults.test.ts e2e/scenarios/pool.test.ts
+	@for link in ssh tcp; do echo "── over $$link"; FARLET_E2E_LINK=$$link node --test --test-timeout=900000 $(LINKED:%=e2e/scenarios/%.test.ts) || exit 1; done
 
 demo: build ## a cluster, a host, farlet and a Deployment; KUBECONFIG=file uses that cluster
 	@node e2e/demo.ts up $(if $(filter command line,$(origin KUBECONFIG)),$(KUBECONFIG))
