@@ -60,6 +60,14 @@ describe('under pressure', { concurrency: true }, () => {
           },
           60_000,
         );
+      const nodeEvent = (reason: string): Promise<unknown> => {
+        const fields = `involvedObject.name=${node},reason=${reason}`;
+        const query = ['get', 'events', '-n', 'default', '--field-selector', fields, '-o', 'name'];
+        return space.wait(
+          `the event ${reason} of the node`,
+          async () => (await world.plane.kubectl(query)) !== '',
+        );
+      };
       const running = (pod: string): Promise<unknown> =>
         seen.until(`${pod} to run`, () => seen.container(pod)?.state.running);
       const evicted = async (pod: string): Promise<string> => {
@@ -93,6 +101,7 @@ describe('under pressure', { concurrency: true }, () => {
           reason: 'KubeletHasInsufficientMemory',
           message: 'kubelet has insufficient memory available',
         });
+        await nodeEvent('NodeHasInsufficientMemory');
         const { metadata } = await seen.untilEvent('big', 'Evicted');
         const { offending_containers_usage: used, ...annotations } = metadata.annotations ?? {};
         assert.deepEqual(annotations, { offending_containers: 'c', starved_resource: 'memory' });

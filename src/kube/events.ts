@@ -3,6 +3,7 @@ import { isNotFound, kindOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { CoreEvent, ObjectReference } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
+import { Arrival } from '../util/arrival.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import type { KubeClient } from './client.ts';
@@ -28,8 +29,7 @@ export class Events implements EventRecorder {
   readonly #options: EventsOptions;
   readonly #correlation: EventCorrelation;
   readonly #queue: EventWrite[] = [];
-  #wake: (() => void) | undefined;
-  #heeded: AbortSignal | undefined;
+  readonly #arrival = new Arrival();
   #idle = Promise.resolve();
 
   constructor(options: EventsOptions) {
@@ -55,14 +55,14 @@ export class Events implements EventRecorder {
     );
     if (write === undefined || this.#queue.length >= MAX_QUEUE) onDropped?.();
     else this.#queue.push(write);
-    this.#wake?.();
+    this.#arrival.announce();
   }
 
   /** Sends until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const next = this.#queue.shift();
-      if (next === undefined) await this.#arrival(signal);
+      if (next === undefined) await this.#arrival.next(signal);
       else {
         this.#idle = this.#send(next, signal);
         await this.#idle;
@@ -75,20 +75,6 @@ export class Events implements EventRecorder {
     await this.#idle;
     for (let next = this.#queue.shift(); next !== undefined && !signal.aborted; next = this.#queue.shift())
       await this.#send(next, signal, 1);
-  }
-
-  #arrival(signal: AbortSignal): Promise<void> {
-    // one listener for all waits: many others listen to the same signal, and to leave again is to search among them
-    if (this.#heeded !== signal) {
-      this.#heeded = signal;
-      signal.addEventListener('abort', () => this.#wake?.(), { once: true });
-    }
-    return new Promise((resolve) => {
-      this.#wake = () => {
-        this.#wake = undefined;
-        resolve();
-      };
-    });
   }
 
   async #send(write: EventWrite, signal: AbortSignal, tries = MAX_TRIES): Promise<void> {

@@ -3,6 +3,7 @@
  * Entries about one pod merge, so the queue is never longer than there are pods.
  */
 import type { PodChange, PodLifecycleEvent } from '../model/pod-update.ts';
+import { Arrival } from '../util/arrival.ts';
 
 /** What drives the SyncLoop, as the kubelet's syncLoopIteration names it. */
 export type SyncEventKind = 'config' | 'pleg' | 'sync' | 'probe' | 'host' | 'housekeeping';
@@ -27,40 +28,39 @@ export class SyncQueue {
   #probe = new Set<string>();
   #host = false;
   #housekeeping = false;
-  #wake: (() => void) | undefined;
-  #heeded: AbortSignal | undefined;
+  readonly #arrival = new Arrival();
 
   config(changes: readonly PodChange[]): void {
     for (const change of changes) {
       const uid = change.pod.metadata.uid;
       this.#config.set(uid, mergeChanges(this.#config.get(uid) ?? [], change));
     }
-    this.#signal();
+    this.#arrival.announce();
   }
 
   pleg(changes: readonly PodLifecycleEvent[]): void {
     for (const { pod } of changes) this.#pleg.add(pod.uid);
-    this.#signal();
+    this.#arrival.announce();
   }
 
   due(uid: string): void {
     this.#sync.add(uid);
-    this.#signal();
+    this.#arrival.announce();
   }
 
   probe(uid: string): void {
     this.#probe.add(uid);
-    this.#signal();
+    this.#arrival.announce();
   }
 
   hostChanged(): void {
     this.#host = true;
-    this.#signal();
+    this.#arrival.announce();
   }
 
   housekeeping(): void {
     this.#housekeeping = true;
-    this.#signal();
+    this.#arrival.announce();
   }
 
   /** How many entries wait, by kind: for the queue depth metric. */
@@ -78,7 +78,7 @@ export class SyncQueue {
     while (!signal.aborted) {
       const batch = this.#drain();
       if (batch !== undefined) return batch;
-      await this.#arrival(signal);
+      await this.#arrival.next(signal);
     }
     return undefined;
   }
@@ -101,24 +101,6 @@ export class SyncQueue {
     this.#host = false;
     this.#housekeeping = false;
     return batch;
-  }
-
-  #arrival(signal: AbortSignal): Promise<void> {
-    // one listener for all waits: many others listen to the same signal, and to leave again is to search among them
-    if (this.#heeded !== signal) {
-      this.#heeded = signal;
-      signal.addEventListener('abort', () => this.#wake?.(), { once: true });
-    }
-    return new Promise((resolve) => {
-      this.#wake = () => {
-        this.#wake = undefined;
-        resolve();
-      };
-    });
-  }
-
-  #signal(): void {
-    this.#wake?.();
   }
 }
 
