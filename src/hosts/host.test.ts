@@ -17,7 +17,7 @@ const status = {
 
 type Answer = (timeoutMs: number) => Promise<object>;
 
-function setUp() {
+function setUp(more: Partial<HostLink> = {}) {
   const clock = new FakeClock();
   let connections = 1;
   const asked: string[] = [];
@@ -39,6 +39,7 @@ function setUp() {
     endpoint: 'ssh://box',
     connections: () => connections,
     files,
+    ...more,
   } as unknown as HostLink;
   const host = new Host({ link, cri: cri.client, clock, log: quietLog, sandboxedHandlers: [] });
   const told: string[] = [];
@@ -118,6 +119,34 @@ describe('a host', () => {
     assert.equal(asked.length, whileAway + 1);
     life.abort();
   });
+
+  const fault = (): undefined => undefined;
+  const silences: { what: string; link: Partial<HostLink>; message: string }[] = [
+    {
+      what: 'on this machine',
+      link: { cri: () => ({ target: '' }) },
+      message: 'box: the runtime accepts connections and nothing answers',
+    },
+    {
+      what: 'over a connection that is watched',
+      link: { fault, cri: () => ({ target: '', watched: true }) },
+      message: 'box: the runtime accepts connections and nothing answers',
+    },
+    {
+      what: 'over a connection that may be cut',
+      link: { fault, cri: () => ({ target: '' }) },
+      message: 'box: the runtime was connected and nothing answers: it hangs, or the way to the host is cut',
+    },
+  ];
+  for (const { what, link, message } of silences)
+    it(`says no more than is known of a runtime that is silent ${what}`, async () => {
+      const { clock, answers, host, life } = setUp(link);
+      answers(() => Promise.reject(criFault('no answer', 'deadline-exceeded')));
+      await clock.advance(40_000);
+      const state = host.state();
+      assert.equal(state.at === 'ready' ? undefined : state.error, message);
+      life.abort();
+    });
 
   it('tells times by our clock, which is compared when the host is reached anew', async () => {
     const { clock, host, texts, reconnect, life } = setUp();

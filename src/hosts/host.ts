@@ -215,8 +215,11 @@ export class Host implements RuntimeHost {
 
   /** gRPC's own words for a runtime that is silent tell of its inner parts. */
   #reasonFor(error: unknown): string {
-    return kindOf(error) === 'deadline-exceeded'
-      ? `${this.name}: the runtime accepts connections and nothing answers`
-      : messageOf(error);
+    if (kindOf(error) !== 'deadline-exceeded') return messageOf(error);
+    // a connection over a network that nobody watches looks the same when it is cut
+    const mayBeCut = this.link.fault !== undefined && this.link.cri().watched !== true;
+    return mayBeCut
+      ? `${this.name}: the runtime was connected and nothing answers: it hangs, or the way to the host is cut`
+      : `${this.name}: the runtime accepts connections and nothing answers`;
   }
 }

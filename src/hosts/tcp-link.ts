@@ -16,6 +16,7 @@ import { HelperPod } from './helper-pod.ts';
 import { helperTrial, onTheHost, type HelperOwner } from './helper-spec.ts';
 import type { DialTarget, HostLink } from './link.ts';
 import { RemoteFiles } from './remote-files.ts';
+import { endWhenCut } from './silent-cut.ts';
 import { bridgeSocket } from './socket-bridge.ts';
 import { streamTarget } from './stream-target.ts';
 import { connectTls, tlsWhere } from './tls-connect.ts';
@@ -105,7 +106,11 @@ export function tcpLink(options: TcpLinkOptions): HostLink {
     connections: () => connections.made,
     problem: (o) => helper.problem(o),
     dial: (to, { signal }) => dialOne({ name, dials, run }, to, signal),
-    dialStream: (url, o) => connections.toStream(url, o),
+    dialStream: async (url, o) => {
+      const stream = await connections.toStream(url, o);
+      endWhenCut(stream, { host: name, target: connections.streamsAt(url), clock });
+      return stream;
+    },
     files,
     close: async () => {
       files.close();
@@ -153,9 +158,14 @@ class TlsConnections {
     }
   }
 
+  /** Where the runtime's streaming server is, by a URL that it gave out. */
+  streamsAt(url: URL): DialTarget {
+    return streamTarget(url, { name: this.#options.name, host: this.#endpoint.host });
+  }
+
   async toStream(url: URL, { signal }: { signal: AbortSignal }): Promise<Duplex> {
     const { name: host, tls: files, clock } = this.#options;
-    const target = streamTarget(url, { name: host, host: this.#endpoint.host });
+    const target = this.streamsAt(url);
     try {
       return await connectTls({ host, files, clock, target, protocol: 'http/1.1' }, { signal });
     } catch (error) {
