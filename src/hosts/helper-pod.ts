@@ -66,6 +66,8 @@ interface Failure {
 const MAKE_MS = 300_000;
 const CLEAN_MS = 20_000;
 const SHORT_WAIT_MS = 4_000;
+/** Where the runtime could not be reached at all, there is nothing to spare: the host's looks at it set the pace. */
+const UNREACHED_MS = 500;
 const retry = { baseMs: 1_000, maxMs: 30_000, factor: 2, jitter: 0.2 };
 
 export class HelperPod {
@@ -145,14 +147,16 @@ export class HelperPod {
         return container;
       },
       (cause: unknown) => {
-        const count = (before?.count ?? 0) + 1;
+        const unreached = this.#isUnreached(cause);
+        const count = (before?.count ?? 0) + (unreached ? 0 : 1);
         const error = this.#failure(cause);
         const told = error.message === before?.error.message || error.message === this.#options.fault();
         if (!told && !this.#life.signal.aborted)
           this.#log.warn({ error: error.message }, 'the helper pod could not be started: trying on');
+        const waitMs = unreached ? UNREACHED_MS : backoffMs(retry, count);
         this.#state = {
           at: 'failed',
-          failure: { error, count, retryAt: clock.monotonic() + backoffMs(retry, count) },
+          failure: { error, count, retryAt: clock.monotonic() + waitMs },
         };
         throw error;
       },
@@ -248,6 +252,12 @@ export class HelperPod {
         await cri.removePodSandbox({ pod_sandbox_id: id }, { signal });
       }),
     );
+  }
+
+  /** That says nothing of the helper. */
+  #isUnreached(cause: unknown): boolean {
+    const kind = kindOf(cause);
+    return kind === 'deadline-exceeded' || (kind === 'unavailable' && this.#options.fault() !== undefined);
   }
 
   #failure(cause: unknown): HostError {

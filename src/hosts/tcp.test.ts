@@ -75,6 +75,7 @@ describe('what a TLS failure means', () => {
     ['ERR_SSL_WRONG_VERSION_NUMBER', /does not speak TLS/, 'unauthenticated'],
     ['ERR_OSSL_X509_KEY_VALUES_MISMATCH', /\/cert and keyFile \/key do not go together/, 'unauthenticated'],
     ['ECONNREFUSED', /nothing listens there/, 'unavailable'],
+    ['ETIMEDOUT', /nothing answers there/, 'unavailable'],
     ['ECONNRESET', /^box: tls far:1: broken$/, 'unavailable'],
   ];
   for (const [code, expect, kind] of rows)

@@ -48,6 +48,11 @@ const meanings: readonly Meaning[] = [
     kind: 'unavailable',
     text: () => 'nothing listens there: is containerd running, with that address in its configuration?',
   },
+  {
+    codes: /^ETIMEDOUT$/,
+    kind: 'unavailable',
+    text: () => 'nothing answers there: is the host up, and the way to it open?',
+  },
 ];
 
 /** `where` names host and address. */
