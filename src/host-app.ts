@@ -7,11 +7,11 @@ import type { Host } from './hosts/host.ts';
 import type { KubeConnection } from './kube/connect.ts';
 import type { EventRecorder } from './model/events.ts';
 import type { Pod } from './model/kube.ts';
-import { annotations, labels } from './model/labels.ts';
+import { labels } from './model/labels.ts';
 import type { Log } from './model/log.ts';
 import type { NodePressure } from './model/node-pressure.ts';
 import { podReference } from './model/pod-ref.ts';
-import { isStaticPod, podFullName } from './model/pod-source.ts';
+import { firstSeen, isStaticPod, podFullName } from './model/pod-source.ts';
 import type { PodChange } from './model/pod-update.ts';
 import { quantityValue } from './model/quantity.ts';
 import type { PlegHealth } from './node/conditions.ts';
@@ -22,6 +22,7 @@ import { NodeResources } from './node-resources.ts';
 import type { NodeSources } from './node-sources.ts';
 import { markLost } from './pods/mark-lost.ts';
 import { rejectedStatus } from './pods/merge-status.ts';
+import type { PodStartup } from './pods/pod-startup.ts';
 import { PodSteps } from './pods/pod-steps.ts';
 import { TerminationMessages } from './pods/termination-messages.ts';
 import type { Prober } from './probes/prober.ts';
@@ -57,6 +58,7 @@ export interface HostAppOptions {
   /** false: there is no API server */
   readonly hasCluster: boolean;
   readonly metrics: Metrics;
+  readonly startup: PodStartup;
   readonly events: EventRecorder;
   /** Whether the node has yet to find out if the pod is this host's: until then it is nobody's orphan. */
   readonly isUnsettled: (uid: string) => boolean;
@@ -97,8 +99,21 @@ export interface HostApp {
 const HOUSEKEEPING_MS = 2_000;
 
 export function buildHost(options: HostAppOptions): HostApp {
-  const { config, node, nodeIP, kube, host, view, sources, metrics, events, isUnsettled, clock, signal } =
-    options;
+  const {
+    config,
+    node,
+    nodeIP,
+    kube,
+    host,
+    view,
+    sources,
+    metrics,
+    startup,
+    events,
+    isUnsettled,
+    clock,
+    signal,
+  } = options;
   const { objects, runtimeClasses, tokens, status, volumeObjects } = options.access;
   const isOnly = node.hosts.length === 1;
   const log = isOnly ? options.log : options.log.child({ host: host.name });
@@ -125,6 +140,12 @@ export function buildHost(options: HostAppOptions): HostApp {
     observer: {
       relisted: (seconds) => {
         metrics.kubelet_pleg_relist_duration_seconds.observe(seconds);
+      },
+      interval: (seconds) => {
+        metrics.kubelet_pleg_relist_interval_seconds.observe(seconds);
+      },
+      podRelisted: (seconds) => {
+        metrics.kubelet_pleg_pod_relist_duration_seconds.observe(seconds);
       },
       lastSeen: (at) => {
         metrics.kubelet_pleg_last_seen_seconds.set(at / 1000);
@@ -210,6 +231,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     pullAccess,
     access: options.access,
     metrics,
+    startup,
     events,
     clock,
     log,
@@ -240,7 +262,10 @@ export function buildHost(options: HostAppOptions): HostApp {
     log,
   });
   const startErrors = new StartErrors();
-  const running = new Set<string>();
+  const observeSinceSeen = (pod: Pod, histogram: { observe(seconds: number): void }): void => {
+    const at = firstSeen(pod);
+    if (at !== undefined) histogram.observe(Math.max(0, clock.now() - at) / 1000);
+  };
   const steps = new PodSteps({
     clock,
     log,
@@ -273,16 +298,9 @@ export function buildHost(options: HostAppOptions): HostApp {
       tokens.forget(uid);
     },
     nodeIPs: () => [nodeIP],
-    onRunning: ({ metadata }) => {
-      if (running.has(metadata.uid)) return;
-      running.add(metadata.uid);
-      metrics.kubelet_pod_start_duration_seconds.observe(
-        Math.max(
-          0,
-          clock.now() -
-            Date.parse(metadata.creationTimestamp ?? metadata.annotations?.[annotations.configSeen] ?? ''),
-        ) / 1000,
-      );
+    onLook: startup.looked.bind(startup),
+    onRunning: (pod) => {
+      observeSinceSeen(pod, metrics.kubelet_pod_start_duration_seconds);
     },
   });
   const mirrors = new NodeMirrors({
@@ -321,6 +339,9 @@ export function buildHost(options: HostAppOptions): HostApp {
             table.get(other.uid) === undefined &&
             other.containers.some(({ state }) => state === 'running'),
         ),
+    onStarted: (pod) => {
+      observeSinceSeen(pod, metrics.kubelet_pod_worker_start_duration_seconds);
+    },
     onForgotten: (uid) => {
       status.forget(uid);
     },
@@ -385,7 +406,6 @@ export function buildHost(options: HostAppOptions): HostApp {
     onRemoved: ({ metadata }) => {
       status.forget(metadata.uid);
       resources.forget(metadata.uid);
-      running.delete(metadata.uid);
     },
     housekeeping: () => {
       resources.retryResizes();

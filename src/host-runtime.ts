@@ -7,6 +7,7 @@ import type { EventRecorder } from './model/events.ts';
 import type { Log } from './model/log.ts';
 import type { NodeView } from './node/node-view.ts';
 import type { NodeResources } from './node-resources.ts';
+import type { PodStartup } from './pods/pod-startup.ts';
 import { PodRuntime } from './runtime/execute.ts';
 import { ImagePuller } from './runtime/images.ts';
 import type { PullAccess } from './runtime/pull-access.ts';
@@ -29,14 +30,27 @@ export interface HostRuntimeOptions {
   readonly pullAccess: PullAccess;
   readonly access: Pick<ClusterAccess, 'objects' | 'services'>;
   readonly metrics: Metrics;
+  readonly startup: Pick<PodStartup, 'pulling' | 'pulled'>;
   readonly events: EventRecorder;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 export function buildRuntime(options: HostRuntimeOptions): PodRuntime {
-  const { config, host, view, settings, linuxHost, resources, pullAccess, metrics, events, clock, log } =
-    options;
+  const {
+    config,
+    host,
+    view,
+    settings,
+    linuxHost,
+    resources,
+    pullAccess,
+    metrics,
+    startup,
+    events,
+    clock,
+    log,
+  } = options;
   const { objects, services } = options.access;
   const { cri, link } = host;
   let resolvConf: ResolvConf | undefined;
@@ -69,6 +83,10 @@ export function buildRuntime(options: HostRuntimeOptions): PodRuntime {
           : (config.maxParallelImagePulls ?? Number.MAX_SAFE_INTEGER),
       access: pullAccess,
       rate: new PullRate({ perSecond: config.registryPullQPS, burst: config.registryBurst }),
+      onPulling: startup.pulling.bind(startup),
+      onPulled: ({ podUid }) => {
+        startup.pulled(podUid);
+      },
     }),
     services: {
       synced: () => services.isSynced,

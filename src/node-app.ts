@@ -15,6 +15,7 @@ import { NodeHost } from './node/node-host.ts';
 import { NodeHosts } from './node/node-hosts.ts';
 import { VirtualNode } from './node/virtual-node.ts';
 import { effectiveEvictionHard } from './node-managers.ts';
+import { PodStartup } from './pods/pod-startup.ts';
 import { buildPool, type NodePool } from './node-pool.ts';
 import { NodeSources } from './node-sources.ts';
 import { showVolumeTotals } from './node-volumes.ts';
@@ -74,12 +75,25 @@ export function buildNode(options: NodeAppOptions): NodeApp {
           },
         });
   const events = recorder ?? loggedEvents(log);
+  const startup = new PodStartup({
+    now: clock.now.bind(clock),
+    onStarted: ({ totalSeconds, sliSeconds, isFirstNetworkPod }) => {
+      metrics.kubelet_pod_start_total_duration_seconds.observe(totalSeconds);
+      if (sliSeconds === undefined) return;
+      metrics.kubelet_pod_start_sli_duration_seconds.observe(sliSeconds);
+      if (isFirstNetworkPod) metrics.kubelet_first_network_pod_start_sli_duration_seconds.set(sliSeconds);
+    },
+  });
   const sources = new NodeSources({
     config,
     node,
     client: kube,
     cluster,
     onChanges: (changes) => {
+      for (const { kind, pod } of changes) {
+        if (kind === 'remove') startup.forget(pod.metadata.uid);
+        else if (!isStaticPod(pod)) startup.observed(pod);
+      }
       pool.router.apply(changes);
     },
     clock,
@@ -89,6 +103,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   const access = buildClusterAccess({
     kube,
     metrics,
+    startup,
     clock,
     log,
     signal,
@@ -138,6 +153,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     sources,
     access,
     metrics,
+    startup,
     events,
     hasCluster: cluster !== undefined,
     isUnsettled: (uid: string) => pool.router.isUnsettled(uid),

@@ -39,8 +39,8 @@ export interface StatusWriterOptions {
   readonly merge: (api: PodStatus, desired: PodStatus, options: { mayRun: boolean }) => PodStatus;
   /** why a status must not follow another; undefined: it may */
   readonly illegal?: (pod: Pod, from: PodStatus, to: PodStatus) => string | undefined;
-  /** seconds from the first wish for a change to its being written */
-  readonly onWritten?: (seconds: number) => void;
+  /** the object with the status as written, and the seconds from the first wish for the change */
+  readonly onWritten?: (pod: Pod, seconds: number) => void;
 }
 
 interface Entry {
@@ -240,7 +240,7 @@ export class StatusWriter {
             status: written.status ?? {},
             metadata: { ...entry.pod.metadata, ...versionOf(written) },
           };
-        onWritten?.((clock.monotonic() - (entry.wishedAt ?? clock.monotonic())) / 1000);
+        onWritten?.(entry.pod, (clock.monotonic() - (entry.wishedAt ?? clock.monotonic())) / 1000);
         entry.wishedAt = undefined;
         entry.inVain = undefined;
         if (entry.pod.metadata.uid === uid && isDeepStrictEqual(this.#patch(entry), patch))

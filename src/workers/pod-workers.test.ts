@@ -46,12 +46,14 @@ function setUp(): {
   clock: FakeClock;
   due: string[];
   kinds: string[];
+  started: string[];
   stop: AbortController;
 } {
   const syncer = new ScriptedSyncer();
   const clock = new FakeClock();
   const due: string[] = [];
   const kinds: string[] = [];
+  const started: string[] = [];
   const stop = new AbortController();
   const workers = new PodWorkers({
     syncer,
@@ -64,8 +66,9 @@ function setUp(): {
       workers.wake(uid);
     },
     onStep: (kind) => kinds.push(kind),
+    onStarted: ({ metadata }) => started.push(metadata.uid),
   });
-  return { workers, syncer, clock, due, kinds, stop };
+  return { workers, syncer, clock, due, kinds, started, stop };
 }
 
 const gone = pod({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 4 } });
@@ -90,6 +93,15 @@ describe('pod workers', () => {
     assert.deepEqual(due, []);
     await clock.advance(31_000);
     assert.deepEqual(due, ['uid-web']);
+  });
+
+  it('tells once of each pod that is to run', async () => {
+    const { workers, started } = setUp();
+    workers.update(pod());
+    workers.update(pod({ metadata: { labels: { a: 'b' } } }));
+    workers.update({ ...gone, metadata: { ...gone.metadata, uid: 'leaving' } });
+    await settle();
+    assert.deepEqual(started, ['uid-web']);
   });
 
   it('lets a deletion overtake a sync that hangs', async () => {

@@ -19,6 +19,8 @@ export interface PodWorkersOptions {
   readonly runtimeHoldsNamesake?: (pod: Pod) => boolean;
   readonly onDue: (uid: string) => void;
   readonly onStep: (kind: StepKind, seconds: number) => void;
+  /** a pod that is to run has its worker */
+  readonly onStarted?: (pod: Pod) => void;
   /** a pod whose object is gone is done with */
   readonly onForgotten?: (uid: string) => void;
 }
@@ -58,6 +60,7 @@ export class PodWorkers {
       this.#waiting.delete(uid);
       const started = this.#start(pod);
       this.#workers.set(uid, started);
+      if (started.state.at === 'syncing') this.#options.onStarted?.(pod);
       started.wake();
     }
   }
