@@ -10,6 +10,7 @@ import type { RuntimeClass, Service } from './model/kube.ts';
 import type { Log } from './model/log.ts';
 import { illegalTransition } from './pods/illegal-transition.ts';
 import { mergePodStatus } from './pods/merge-status.ts';
+import { newlyTerminated } from './pods/terminated-containers.ts';
 import type { PodStartup } from './pods/pod-startup.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { Clock } from './util/clock.ts';
@@ -56,6 +57,14 @@ export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess
       signal,
       merge: mergePodStatus,
       illegal: illegalTransition,
+      onStatus: (before, after) => {
+        for (const { type, exitCode, reason } of newlyTerminated(before, after))
+          metrics.kubelet_terminated_containers_total.inc({
+            container_type: type,
+            exit_code: String(exitCode),
+            reason,
+          });
+      },
       onWritten: (pod, seconds) => {
         startup.written(pod);
         metrics.kubelet_pod_status_sync_duration_seconds.observe(seconds);

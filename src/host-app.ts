@@ -32,6 +32,7 @@ import { HookRunner } from './runtime/hooks.ts';
 import { ContainerKiller } from './runtime/kill-container.ts';
 import { PullAccess } from './runtime/pull-access.ts';
 import { RuntimeCache } from './runtime/runtime-cache.ts';
+import { runtimeMetrics } from './runtime-metrics.ts';
 import type { LinuxHost } from './runtime/settings.ts';
 import { StartErrors } from './runtime/start-errors.ts';
 import { Pleg } from './sources/pleg.ts';
@@ -44,6 +45,7 @@ import { orAbort } from './util/abort.ts';
 import { rfc3339, type Clock } from './util/clock.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
 import { PodWorkers } from './workers/pod-workers.ts';
+import type { WorkingPod } from './workers/working-pods.ts';
 import { buildVolumes } from './node-volumes.ts';
 
 export interface HostAppOptions {
@@ -84,6 +86,10 @@ export interface HostApp {
   deliver(changes: readonly PodChange[]): void;
   /** An object that these pods refer to came, changed or went. */
   objectsChanged(uids: readonly string[]): void;
+  /** pods that hold resources of the host */
+  activePods(): Pod[];
+  workingPods(): WorkingPod[];
+  cgroupVersion(): number | undefined;
   volumeTotals(): ReturnType<PodVolumes['totals']>;
   mirrorPods(): number;
   /** the mirror of a static pod on the API server */
@@ -207,6 +213,12 @@ export function buildHost(options: HostAppOptions): HostApp {
     signal,
     runtimeClass: (name) => runtimeClasses.get(name),
     workers: () => workers,
+    onPreempted: (shortOf) => {
+      metrics.kubelet_preemptions.inc({ preemption_signal: shortOf });
+    },
+    onCgroups: (operation, seconds) => {
+      metrics.kubelet_cgroup_manager_duration_seconds.observe({ operation_type: operation }, seconds);
+    },
     onDue: (uid) => {
       queue.due(uid);
     },
@@ -253,6 +265,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     cri,
     clock,
     events,
+    metrics: runtimeMetrics(metrics),
     dial: link.dial.bind(link),
   });
   const collector = new GarbageCollector({
@@ -341,6 +354,10 @@ export function buildHost(options: HostAppOptions): HostApp {
         ),
     onStarted: (pod) => {
       observeSinceSeen(pod, metrics.kubelet_pod_worker_start_duration_seconds);
+      metrics.kubelet_containers_per_pod_count.observe(pod.spec.containers.length);
+    },
+    onRestarted: (pod) => {
+      metrics.kubelet_restarted_pods_total.inc({ static: isStaticPod(pod) ? 'true' : '' });
     },
     onForgotten: (uid) => {
       status.forget(uid);
@@ -416,6 +433,9 @@ export function buildHost(options: HostAppOptions): HostApp {
       for (const orphan of orphans.next(
         cache.pods(),
         (uid) => table.get(uid) !== undefined || workers.state(uid) !== undefined || isUnsettled(uid),
+        () => {
+          metrics.kubelet_orphaned_runtime_pods_total.inc();
+        },
       ))
         workers.stopOrphan(orphan);
     },
@@ -477,6 +497,13 @@ export function buildHost(options: HostAppOptions): HostApp {
         queue.due(uid);
       }
     },
+    activePods: () =>
+      table.all().filter(({ metadata: { uid } }) => {
+        const at = workers.state(uid)?.at;
+        return !table.isRejected(uid) && (at === 'syncing' || at === 'stopping');
+      }),
+    workingPods: () => workers.working(),
+    cgroupVersion: () => view.facts()?.cgroupVersion,
     volumeTotals: () => volumes.totals(),
     mirrorPods: () => mirrors.size,
     mirrorOf: (pod) => mirrors.get(podFullName(pod)),

@@ -16,6 +16,8 @@ import { RestartBackoff } from './runtime/restart-backoff.ts';
 import type { LinuxHost, RuntimeSettings } from './runtime/settings.ts';
 import { startWidth } from './runtime/start-pace.ts';
 import { StartPermits } from './runtime/start-permits.ts';
+import { runtimeMetrics } from './runtime-metrics.ts';
+import { imageSizeLabel } from './telemetry/image-size-label.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { Clock } from './util/clock.ts';
 import { SubPaths } from './volumes/sub-paths.ts';
@@ -84,8 +86,12 @@ export function buildRuntime(options: HostRuntimeOptions): PodRuntime {
       access: pullAccess,
       rate: new PullRate({ perSecond: config.registryPullQPS, burst: config.registryBurst }),
       onPulling: startup.pulling.bind(startup),
-      onPulled: ({ podUid }) => {
+      onPulled: ({ podUid, seconds, sizeBytes }) => {
         startup.pulled(podUid);
+        metrics.kubelet_image_pull_duration_seconds.observe(
+          { image_size_in_bytes: imageSizeLabel(sizeBytes) },
+          seconds,
+        );
       },
     }),
     services: {
@@ -102,23 +108,6 @@ export function buildRuntime(options: HostRuntimeOptions): PodRuntime {
       localTime: host.localTime.bind(host),
     }),
     starts: new StartPermits({ clock, width: () => startWidth(view.facts()?.cpus ?? 1) }),
-    metrics: {
-      podStarting: () => {
-        metrics.kubelet_started_pods_total.inc();
-      },
-      podStartFailed: () => {
-        metrics.kubelet_started_pods_errors_total.inc();
-      },
-      sandboxRun: ({ runtimeHandler, seconds, failed }) => {
-        metrics.kubelet_run_podsandbox_duration_seconds.observe({ runtime_handler: runtimeHandler }, seconds);
-        if (failed) metrics.kubelet_run_podsandbox_errors_total.inc({ runtime_handler: runtimeHandler });
-      },
-      containerStarting: (type) => {
-        metrics.kubelet_started_containers_total.inc({ container_type: type });
-      },
-      containerStartFailed: (type, code) => {
-        metrics.kubelet_started_containers_errors_total.inc({ container_type: type, code });
-      },
-    },
+    metrics: runtimeMetrics(metrics),
   });
 }

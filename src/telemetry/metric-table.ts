@@ -31,6 +31,25 @@ export const table = {
     help: 'The number of pods the kubelet is being instructed to run',
     labels: ['static'],
   },
+  kubelet_active_pods: {
+    kind: 'gauge',
+    help: 'Pods that hold resources of the node, which is what admission counts',
+    labels: ['static'],
+  },
+  kubelet_working_pods: {
+    kind: 'gauge',
+    help: 'Pods that are worked for, by what is done and by who told of them',
+    labels: ['lifecycle', 'config', 'static'],
+  },
+  kubelet_orphaned_runtime_pods_total: {
+    kind: 'counter',
+    help: 'Pods that the runtime had and no source told of',
+  },
+  kubelet_restarted_pods_total: {
+    kind: 'counter',
+    help: 'Pods that were removed and came again with the same UID before they were over',
+    labels: ['static'],
+  },
   kubelet_mirror_pods: {
     kind: 'gauge',
     help: 'The number of mirror pods the kubelet will try to create (one per admitted static pod)',
@@ -135,6 +154,42 @@ export const table = {
     help: 'Cumulative number of errors when starting containers',
     labels: ['container_type', 'code'],
   },
+  kubelet_terminated_containers_total: {
+    kind: 'counter',
+    help: 'Containers that ended',
+    labels: ['container_type', 'exit_code', 'reason'],
+  },
+  kubelet_containers_per_pod_count: {
+    kind: 'histogram',
+    help: 'Containers of each pod that is to run, init containers left out',
+    buckets: [1, 2, 4, 8, 16],
+  },
+  kubelet_image_pull_duration_seconds: {
+    kind: 'histogram',
+    help: "Seconds of each image pull that succeeded, with waiting, by the image's size",
+    labels: ['image_size_in_bytes'],
+    buckets: [1, 5, 10, 20, 30, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600],
+  },
+  kubelet_lifecycle_handler_http_fallbacks_total: {
+    kind: 'counter',
+    help: 'Hooks over HTTPS that got an answer in plain HTTP, and succeeded with that',
+  },
+  kubelet_sleep_action_terminated_early_total: {
+    kind: 'counter',
+    help: 'Sleeps of hooks that were cut short',
+  },
+  kubelet_cgroup_manager_duration_seconds: {
+    kind: 'histogram',
+    help: 'Seconds that changes of cgroups on the host took',
+    labels: ['operation_type'],
+    buckets: standard,
+  },
+  kubelet_cgroup_version: { kind: 'gauge', help: 'Version of cgroups on the host, the lowest of several' },
+  kubelet_preemptions: {
+    kind: 'counter',
+    help: 'Pods that made room for a critical one, by what was short',
+    labels: ['preemption_signal'],
+  },
   kubelet_admission_rejections_total: {
     kind: 'counter',
     help: 'Cumulative number of pod admission rejections',
@@ -182,6 +237,27 @@ export const table = {
     kind: 'counter',
     help: 'Number of HTTP requests, partitioned by status code, method, and host',
     labels: ['code', 'method', 'host'],
+  },
+  rest_client_request_duration_seconds: {
+    kind: 'histogram',
+    help: 'Seconds until the API server had answered a request, watches left out',
+    labels: ['verb', 'host'],
+    buckets: [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60],
+  },
+  kubernetes_build_info: {
+    kind: 'gauge',
+    help: 'Always 1; its labels name the kubelet whose behaviour farlet has, and what farlet runs on',
+    labels: [
+      'major',
+      'minor',
+      'git_version',
+      'git_commit',
+      'git_tree_state',
+      'build_date',
+      'go_version',
+      'compiler',
+      'platform',
+    ],
   },
   farlet_sync_loop_events_total: {
     kind: 'counter',

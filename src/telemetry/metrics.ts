@@ -17,7 +17,11 @@ export type Metrics = {
 };
 
 /** One set for one virtual node: a kubelet's metrics carry no node label, so nodes don't share them. */
-export function createMetrics(options: { node: string; refresh: () => void }): Metrics {
+export function createMetrics(options: {
+  node: string;
+  kubeletVersion: string;
+  refresh: () => void;
+}): Metrics {
   const registry = new Registry();
   const made = Object.fromEntries(
     Object.entries(table).map(([name, row]: [string, Row]) => {
@@ -28,6 +32,8 @@ export function createMetrics(options: { node: string; refresh: () => void }): M
     }),
   ) as unknown as Metrics;
   made.kubelet_node_name.set({ node: options.node }, 1);
+  made.kubernetes_build_info.set(buildInfo(options.kubeletVersion), 1);
+  for (const isStatic of ['', 'true']) made.kubelet_restarted_pods_total.inc({ static: isStatic }, 0);
   made.process_start_time_seconds.set(Math.floor(performance.timeOrigin / 1000));
   let cpu = 0;
   return {
@@ -54,4 +60,12 @@ function openFiles(): number {
   } catch {
     return NaN;
   }
+}
+
+/** What farlet can't say of itself stays empty, which Prometheus takes as not there. */
+function buildInfo(version: string): Record<string, string> {
+  const [, major = '', minor = ''] = /^v(\d+)\.(\d+)/.exec(version) ?? [];
+  const unknown = { git_commit: '', git_tree_state: '', build_date: '', go_version: '', compiler: '' };
+  const platform = `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`;
+  return { major, minor, git_version: version, platform, ...unknown };
 }

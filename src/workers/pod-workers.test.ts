@@ -67,6 +67,7 @@ function setUp(): {
     },
     onStep: (kind) => kinds.push(kind),
     onStarted: ({ metadata }) => started.push(metadata.uid),
+    onRestarted: ({ metadata }) => started.push(`${metadata.uid} again`),
   });
   return { workers, syncer, clock, due, kinds, started, stop };
 }
@@ -172,6 +173,11 @@ describe('pod workers', () => {
     workers.stopOrphan({ uid: 'uid-web', name: 'web', namespace: 'default' });
     workers.stopOrphan({ uid: 'lost', name: 'lost', namespace: 'default' });
     workers.stopOrphan({ uid: 'lost', name: 'lost', namespace: 'default' });
+    assert.deepEqual(workers.working().at(-1), {
+      lifecycle: 'terminating',
+      config: 'runtime_only',
+      static: 'unknown',
+    });
     await settle();
     assert.deepEqual(
       syncer.steps.filter((step) => step.startsWith('orphan')),
@@ -207,14 +213,18 @@ describe('pod workers', () => {
   });
 
   it('starts a UID again that was removed and came back while it was stopping', async () => {
-    const { workers, syncer } = setUp();
+    const { workers, syncer, started } = setUp();
     workers.update(pod());
     await settle();
     workers.remove('uid-web');
+    assert.deepEqual(workers.working(), [{ lifecycle: 'terminating', config: 'orphan', static: '' }]);
+    workers.update(pod());
     workers.update(pod());
     await settle();
     assert.deepEqual(syncer.steps, ['sync', 'stop 30', 'finish', 'sync']);
     assert.equal(workers.state('uid-web')?.at, 'syncing');
+    assert.deepEqual(started, ['uid-web', 'uid-web again', 'uid-web']);
+    assert.deepEqual(workers.working(), [{ lifecycle: 'sync', config: 'desired', static: '' }]);
   });
 
   it('forgets a waiting pod that was removed before its turn', async () => {
