@@ -53,7 +53,6 @@ function showPods(
 /** Of several hosts the lowest: the one to be looked at. Not told before a host was seen. */
 function showCgroupVersion({ kubelet_cgroup_version }: Metrics, apps: readonly HostApp[]): void {
   const versions = apps.map((app) => app.cgroupVersion()).filter((version) => version !== undefined);
-  kubelet_cgroup_version.reset();
   if (versions.length === 0) kubelet_cgroup_version.remove();
   else kubelet_cgroup_version.set(Math.min(...versions));
 }

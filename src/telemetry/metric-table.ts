@@ -10,6 +10,8 @@ const operations = Array.from({ length: 13 }).reduce<number[]>(
   [0.005],
 );
 
+const httpLabels = ['method', 'path', 'server_type', 'long_running'] as const;
+
 export type Kind = 'counter' | 'gauge' | 'histogram';
 export interface Row {
   readonly kind: Kind;
@@ -204,6 +206,30 @@ export const table = {
     kind: 'counter',
     help: 'Total number of images garbage collected by the kubelet, whether through disk usage or image age.',
     labels: ['reason'],
+  },
+  kubelet_http_requests_total: {
+    kind: 'counter',
+    help: 'Requests to the kubelet API',
+    labels: httpLabels,
+  },
+  kubelet_http_requests_duration_seconds: {
+    kind: 'histogram',
+    help: 'Seconds that requests to the kubelet API lasted, streams as long as they were open',
+    labels: httpLabels,
+    buckets: standard,
+  },
+  kubelet_http_inflight_requests: {
+    kind: 'gauge',
+    help: 'Requests to the kubelet API that are under way',
+    labels: httpLabels,
+  },
+  kubelet_certificate_manager_server_ttl_seconds: {
+    kind: 'gauge',
+    help: "Seconds that the kubelet API's certificate is valid for, negative once it has expired",
+  },
+  kubelet_certificate_manager_client_ttl_seconds: {
+    kind: 'gauge',
+    help: 'The same for the certificate that farlet shows the API server; +Inf where it uses none',
   },
   storage_operation_duration_seconds: {
     kind: 'histogram',

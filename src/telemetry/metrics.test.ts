@@ -46,3 +46,17 @@ describe("a metric under a kubelet's name is as the kubelet's", () => {
       if (row.kind === 'histogram') assert.deepEqual(row.buckets, family.buckets);
     });
 });
+
+describe('docs/metrics.md', () => {
+  const text = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+  const rows = text.split('\n').filter((line) => line.startsWith('| `'));
+  it('has a row for each metric, in their order', () => {
+    assert.deepEqual(
+      rows,
+      Object.entries<Row>(table).map(([name, { kind, labels = [], help }]) => {
+        const named = labels.map((label) => `\`${label}\``).join(' ');
+        return `| \`${name}\` | ${kind} | ${named} | ${help} |`;
+      }),
+    );
+  });
+});

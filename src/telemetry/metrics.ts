@@ -11,7 +11,9 @@ export type Metrics = {
       ? Gauge
       : Histogram;
 } & {
-  /** the Prometheus text of all of them; `before` is called to bring gauges up to date */
+  /** brings more gauges up to date each time before the text is made */
+  beforeText(call: () => void): void;
+  /** the Prometheus text of all of them */
   text(): Promise<string>;
   readonly contentType: string;
 };
@@ -35,12 +37,16 @@ export function createMetrics(options: {
   made.kubernetes_build_info.set(buildInfo(options.kubeletVersion), 1);
   for (const isStatic of ['', 'true']) made.kubelet_restarted_pods_total.inc({ static: isStatic }, 0);
   made.process_start_time_seconds.set(Math.floor(performance.timeOrigin / 1000));
+  const refreshing = [options.refresh];
   let cpu = 0;
   return {
     ...made,
     contentType: registry.contentType,
+    beforeText: (call) => {
+      refreshing.push(call);
+    },
     text: () => {
-      options.refresh();
+      for (const refresh of refreshing) refresh();
       const { user, system } = process.cpuUsage();
       made.process_cpu_seconds_total.inc((user + system) / 1e6 - cpu);
       cpu = (user + system) / 1e6;
