@@ -39,8 +39,11 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
     : connectKube({
         userAgent: `farlet/${version}`,
         clock,
-        onRequest: ({ code, method, host }) => {
-          for (const { metrics } of nodes) metrics.rest_client_requests_total.inc({ code, method, host });
+        onRequest: ({ code, method, host, seconds }) => {
+          for (const { metrics } of nodes) {
+            metrics.rest_client_requests_total.inc({ code, method, host });
+            metrics.rest_client_request_duration_seconds.observe({ verb: method, host }, seconds);
+          }
         },
         ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
       });

@@ -10,12 +10,15 @@ import type { RuntimeClass, Service } from './model/kube.ts';
 import type { Log } from './model/log.ts';
 import { illegalTransition } from './pods/illegal-transition.ts';
 import { mergePodStatus } from './pods/merge-status.ts';
+import { newlyTerminated } from './pods/terminated-containers.ts';
+import type { PodStartup } from './pods/pod-startup.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { Clock } from './util/clock.ts';
 
 export interface ClusterAccessOptions {
   readonly kube: KubeConnection;
   readonly metrics: Metrics;
+  readonly startup: Pick<PodStartup, 'written'>;
   /** a ConfigMap or Secret came, changed or went; the pods that refer to it */
   readonly onObject: (podUids: readonly string[]) => void;
   readonly clock: Clock;
@@ -33,7 +36,7 @@ export interface ClusterAccess {
 }
 
 export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess {
-  const { kube, metrics, onObject, clock, log, signal } = options;
+  const { kube, metrics, startup, onObject, clock, log, signal } = options;
   const shared = { client: kube, clock, log };
   return {
     objects: new PodObjects({ ...shared, signal, onChange: onObject }),
@@ -54,7 +57,16 @@ export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess
       signal,
       merge: mergePodStatus,
       illegal: illegalTransition,
-      onWritten: (seconds) => {
+      onStatus: (before, after) => {
+        for (const { type, exitCode, reason } of newlyTerminated(before, after))
+          metrics.kubelet_terminated_containers_total.inc({
+            container_type: type,
+            exit_code: String(exitCode),
+            reason,
+          });
+      },
+      onWritten: (pod, seconds) => {
+        startup.written(pod);
         metrics.kubelet_pod_status_sync_duration_seconds.observe(seconds);
       },
     }),

@@ -7,11 +7,11 @@ import type { Host } from './hosts/host.ts';
 import type { KubeConnection } from './kube/connect.ts';
 import type { EventRecorder } from './model/events.ts';
 import type { Pod } from './model/kube.ts';
-import { annotations, labels } from './model/labels.ts';
+import { labels } from './model/labels.ts';
 import type { Log } from './model/log.ts';
 import type { NodePressure } from './model/node-pressure.ts';
 import { podReference } from './model/pod-ref.ts';
-import { isStaticPod, podFullName } from './model/pod-source.ts';
+import { firstSeen, isStaticPod, podFullName } from './model/pod-source.ts';
 import type { PodChange } from './model/pod-update.ts';
 import { quantityValue } from './model/quantity.ts';
 import type { PlegHealth } from './node/conditions.ts';
@@ -22,6 +22,7 @@ import { NodeResources } from './node-resources.ts';
 import type { NodeSources } from './node-sources.ts';
 import { markLost } from './pods/mark-lost.ts';
 import { rejectedStatus } from './pods/merge-status.ts';
+import type { PodStartup } from './pods/pod-startup.ts';
 import { PodSteps } from './pods/pod-steps.ts';
 import { TerminationMessages } from './pods/termination-messages.ts';
 import type { Prober } from './probes/prober.ts';
@@ -31,6 +32,7 @@ import { HookRunner } from './runtime/hooks.ts';
 import { ContainerKiller } from './runtime/kill-container.ts';
 import { PullAccess } from './runtime/pull-access.ts';
 import { RuntimeCache } from './runtime/runtime-cache.ts';
+import { runtimeMetrics } from './runtime-metrics.ts';
 import type { LinuxHost } from './runtime/settings.ts';
 import { StartErrors } from './runtime/start-errors.ts';
 import { Pleg } from './sources/pleg.ts';
@@ -43,6 +45,7 @@ import { orAbort } from './util/abort.ts';
 import { rfc3339, type Clock } from './util/clock.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
 import { PodWorkers } from './workers/pod-workers.ts';
+import type { WorkingPod } from './workers/working-pods.ts';
 import { buildVolumes } from './node-volumes.ts';
 
 export interface HostAppOptions {
@@ -57,6 +60,7 @@ export interface HostAppOptions {
   /** false: there is no API server */
   readonly hasCluster: boolean;
   readonly metrics: Metrics;
+  readonly startup: PodStartup;
   readonly events: EventRecorder;
   /** Whether the node has yet to find out if the pod is this host's: until then it is nobody's orphan. */
   readonly isUnsettled: (uid: string) => boolean;
@@ -82,6 +86,10 @@ export interface HostApp {
   deliver(changes: readonly PodChange[]): void;
   /** An object that these pods refer to came, changed or went. */
   objectsChanged(uids: readonly string[]): void;
+  /** pods that hold resources of the host */
+  activePods(): Pod[];
+  workingPods(): WorkingPod[];
+  cgroupVersion(): number | undefined;
   volumeTotals(): ReturnType<PodVolumes['totals']>;
   mirrorPods(): number;
   /** the mirror of a static pod on the API server */
@@ -97,8 +105,21 @@ export interface HostApp {
 const HOUSEKEEPING_MS = 2_000;
 
 export function buildHost(options: HostAppOptions): HostApp {
-  const { config, node, nodeIP, kube, host, view, sources, metrics, events, isUnsettled, clock, signal } =
-    options;
+  const {
+    config,
+    node,
+    nodeIP,
+    kube,
+    host,
+    view,
+    sources,
+    metrics,
+    startup,
+    events,
+    isUnsettled,
+    clock,
+    signal,
+  } = options;
   const { objects, runtimeClasses, tokens, status, volumeObjects } = options.access;
   const isOnly = node.hosts.length === 1;
   const log = isOnly ? options.log : options.log.child({ host: host.name });
@@ -125,6 +146,12 @@ export function buildHost(options: HostAppOptions): HostApp {
     observer: {
       relisted: (seconds) => {
         metrics.kubelet_pleg_relist_duration_seconds.observe(seconds);
+      },
+      interval: (seconds) => {
+        metrics.kubelet_pleg_relist_interval_seconds.observe(seconds);
+      },
+      podRelisted: (seconds) => {
+        metrics.kubelet_pleg_pod_relist_duration_seconds.observe(seconds);
       },
       lastSeen: (at) => {
         metrics.kubelet_pleg_last_seen_seconds.set(at / 1000);
@@ -186,6 +213,12 @@ export function buildHost(options: HostAppOptions): HostApp {
     signal,
     runtimeClass: (name) => runtimeClasses.get(name),
     workers: () => workers,
+    onPreempted: (shortOf) => {
+      metrics.kubelet_preemptions.inc({ preemption_signal: shortOf });
+    },
+    onCgroups: (operation, seconds) => {
+      metrics.kubelet_cgroup_manager_duration_seconds.observe({ operation_type: operation }, seconds);
+    },
     onDue: (uid) => {
       queue.due(uid);
     },
@@ -210,6 +243,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     pullAccess,
     access: options.access,
     metrics,
+    startup,
     events,
     clock,
     log,
@@ -231,6 +265,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     cri,
     clock,
     events,
+    metrics: runtimeMetrics(metrics),
     dial: link.dial.bind(link),
   });
   const collector = new GarbageCollector({
@@ -240,7 +275,10 @@ export function buildHost(options: HostAppOptions): HostApp {
     log,
   });
   const startErrors = new StartErrors();
-  const running = new Set<string>();
+  const observeSinceSeen = (pod: Pod, histogram: { observe(seconds: number): void }): void => {
+    const at = firstSeen(pod);
+    if (at !== undefined) histogram.observe(Math.max(0, clock.now() - at) / 1000);
+  };
   const steps = new PodSteps({
     clock,
     log,
@@ -273,16 +311,9 @@ export function buildHost(options: HostAppOptions): HostApp {
       tokens.forget(uid);
     },
     nodeIPs: () => [nodeIP],
-    onRunning: ({ metadata }) => {
-      if (running.has(metadata.uid)) return;
-      running.add(metadata.uid);
-      metrics.kubelet_pod_start_duration_seconds.observe(
-        Math.max(
-          0,
-          clock.now() -
-            Date.parse(metadata.creationTimestamp ?? metadata.annotations?.[annotations.configSeen] ?? ''),
-        ) / 1000,
-      );
+    onLook: startup.looked.bind(startup),
+    onRunning: (pod) => {
+      observeSinceSeen(pod, metrics.kubelet_pod_start_duration_seconds);
     },
   });
   const mirrors = new NodeMirrors({
@@ -321,6 +352,13 @@ export function buildHost(options: HostAppOptions): HostApp {
             table.get(other.uid) === undefined &&
             other.containers.some(({ state }) => state === 'running'),
         ),
+    onStarted: (pod) => {
+      observeSinceSeen(pod, metrics.kubelet_pod_worker_start_duration_seconds);
+      metrics.kubelet_containers_per_pod_count.observe(pod.spec.containers.length);
+    },
+    onRestarted: (pod) => {
+      metrics.kubelet_restarted_pods_total.inc({ static: isStaticPod(pod) ? 'true' : '' });
+    },
     onForgotten: (uid) => {
       status.forget(uid);
     },
@@ -385,7 +423,6 @@ export function buildHost(options: HostAppOptions): HostApp {
     onRemoved: ({ metadata }) => {
       status.forget(metadata.uid);
       resources.forget(metadata.uid);
-      running.delete(metadata.uid);
     },
     housekeeping: () => {
       resources.retryResizes();
@@ -396,6 +433,9 @@ export function buildHost(options: HostAppOptions): HostApp {
       for (const orphan of orphans.next(
         cache.pods(),
         (uid) => table.get(uid) !== undefined || workers.state(uid) !== undefined || isUnsettled(uid),
+        () => {
+          metrics.kubelet_orphaned_runtime_pods_total.inc();
+        },
       ))
         workers.stopOrphan(orphan);
     },
@@ -457,6 +497,13 @@ export function buildHost(options: HostAppOptions): HostApp {
         queue.due(uid);
       }
     },
+    activePods: () =>
+      table.all().filter(({ metadata: { uid } }) => {
+        const at = workers.state(uid)?.at;
+        return !table.isRejected(uid) && (at === 'syncing' || at === 'stopping');
+      }),
+    workingPods: () => workers.working(),
+    cgroupVersion: () => view.facts()?.cgroupVersion,
     volumeTotals: () => volumes.totals(),
     mirrorPods: () => mirrors.size,
     mirrorOf: (pod) => mirrors.get(podFullName(pod)),

@@ -7,6 +7,7 @@ import type { EventRecorder } from './model/events.ts';
 import type { Log } from './model/log.ts';
 import type { NodeView } from './node/node-view.ts';
 import type { NodeResources } from './node-resources.ts';
+import type { PodStartup } from './pods/pod-startup.ts';
 import { PodRuntime } from './runtime/execute.ts';
 import { ImagePuller } from './runtime/images.ts';
 import type { PullAccess } from './runtime/pull-access.ts';
@@ -15,6 +16,8 @@ import { RestartBackoff } from './runtime/restart-backoff.ts';
 import type { LinuxHost, RuntimeSettings } from './runtime/settings.ts';
 import { startWidth } from './runtime/start-pace.ts';
 import { StartPermits } from './runtime/start-permits.ts';
+import { runtimeMetrics } from './runtime-metrics.ts';
+import { imageSizeLabel } from './telemetry/image-size-label.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { Clock } from './util/clock.ts';
 import { SubPaths } from './volumes/sub-paths.ts';
@@ -29,14 +32,27 @@ export interface HostRuntimeOptions {
   readonly pullAccess: PullAccess;
   readonly access: Pick<ClusterAccess, 'objects' | 'services'>;
   readonly metrics: Metrics;
+  readonly startup: Pick<PodStartup, 'pulling' | 'pulled'>;
   readonly events: EventRecorder;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 export function buildRuntime(options: HostRuntimeOptions): PodRuntime {
-  const { config, host, view, settings, linuxHost, resources, pullAccess, metrics, events, clock, log } =
-    options;
+  const {
+    config,
+    host,
+    view,
+    settings,
+    linuxHost,
+    resources,
+    pullAccess,
+    metrics,
+    startup,
+    events,
+    clock,
+    log,
+  } = options;
   const { objects, services } = options.access;
   const { cri, link } = host;
   let resolvConf: ResolvConf | undefined;
@@ -69,6 +85,14 @@ export function buildRuntime(options: HostRuntimeOptions): PodRuntime {
           : (config.maxParallelImagePulls ?? Number.MAX_SAFE_INTEGER),
       access: pullAccess,
       rate: new PullRate({ perSecond: config.registryPullQPS, burst: config.registryBurst }),
+      onPulling: startup.pulling.bind(startup),
+      onPulled: ({ podUid, seconds, sizeBytes }) => {
+        startup.pulled(podUid);
+        metrics.kubelet_image_pull_duration_seconds.observe(
+          { image_size_in_bytes: imageSizeLabel(sizeBytes) },
+          seconds,
+        );
+      },
     }),
     services: {
       synced: () => services.isSynced,
@@ -84,23 +108,6 @@ export function buildRuntime(options: HostRuntimeOptions): PodRuntime {
       localTime: host.localTime.bind(host),
     }),
     starts: new StartPermits({ clock, width: () => startWidth(view.facts()?.cpus ?? 1) }),
-    metrics: {
-      podStarting: () => {
-        metrics.kubelet_started_pods_total.inc();
-      },
-      podStartFailed: () => {
-        metrics.kubelet_started_pods_errors_total.inc();
-      },
-      sandboxRun: ({ runtimeHandler, seconds, failed }) => {
-        metrics.kubelet_run_podsandbox_duration_seconds.observe({ runtime_handler: runtimeHandler }, seconds);
-        if (failed) metrics.kubelet_run_podsandbox_errors_total.inc({ runtime_handler: runtimeHandler });
-      },
-      containerStarting: (type) => {
-        metrics.kubelet_started_containers_total.inc({ container_type: type });
-      },
-      containerStartFailed: (type, code) => {
-        metrics.kubelet_started_containers_errors_total.inc({ container_type: type, code });
-      },
-    },
+    metrics: runtimeMetrics(metrics),
   });
 }

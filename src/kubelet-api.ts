@@ -1,5 +1,6 @@
 /** Wires one node's kubelet API to its pods and its host. Composition only. */
 import { readFileSync } from 'node:fs';
+import { showCertificates } from './certificate-gauges.ts';
 import type { Config, NodeConfig } from './config/schema.ts';
 import type { HostApp } from './host-app.ts';
 import type { Host } from './hosts/host.ts';
@@ -17,6 +18,7 @@ import type { NodeApp } from './node-app.ts';
 import type { Backend, Target } from './server/backend.ts';
 import { HttpFault } from './server/http-fault.ts';
 import { listenKubelet } from './server/kubelet-server.ts';
+import type { RequestObserver } from './server/observe-requests.ts';
 import { selfSignedCertificate } from './server/self-signed.ts';
 import { syncLoopsProblem } from './sync/sync-loop-health.ts';
 import type { Clock } from './util/clock.ts';
@@ -33,7 +35,8 @@ export interface KubeletApiOptions {
 }
 
 export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ close(): unknown }> {
-  const { config, node, nodeIP, clock, log } = options;
+  const { config, node, nodeIP, kube, clock, log } = options;
+  const { metrics } = options.app;
   const { tlsCertFile, tlsPrivateKeyFile, authentication } = config;
   const pair =
     tlsCertFile === undefined || tlsPrivateKeyFile === undefined
@@ -43,8 +46,19 @@ export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ cl
     authentication.x509.clientCAFile === undefined
       ? undefined
       : readFileSync(authentication.x509.clientCAFile);
+  showCertificates(metrics, { server: pair.cert, client: () => kube.clientCertificate(), clock });
+  const observer: RequestObserver = {
+    began: (labels) => {
+      metrics.kubelet_http_requests_total.inc({ ...labels });
+      metrics.kubelet_http_inflight_requests.inc({ ...labels });
+    },
+    ended: (labels, seconds) => {
+      metrics.kubelet_http_inflight_requests.dec({ ...labels });
+      metrics.kubelet_http_requests_duration_seconds.observe({ ...labels }, seconds);
+    },
+  };
   return listenKubelet(
-    { backend: backend(options), log, clock, tls: { ...pair, clientCa } },
+    { backend: backend(options), log, clock, observer, tls: { ...pair, clientCa } },
     { host: config.address, port: node.port },
   );
 }

@@ -11,13 +11,15 @@ import { Events } from './kube/events.ts';
 import type { Log } from './model/log.ts';
 import { isTerminalPhase } from './model/phase.ts';
 import { isStaticPod } from './model/pod-source.ts';
+import { kubeletVersion } from './node/node-object.ts';
 import { NodeHost } from './node/node-host.ts';
 import { NodeHosts } from './node/node-hosts.ts';
 import { VirtualNode } from './node/virtual-node.ts';
 import { effectiveEvictionHard } from './node-managers.ts';
+import { PodStartup } from './pods/pod-startup.ts';
+import { showState } from './node-gauges.ts';
 import { buildPool, type NodePool } from './node-pool.ts';
 import { NodeSources } from './node-sources.ts';
-import { showVolumeTotals } from './node-volumes.ts';
 import { hostLabels, poolLabels } from './model/host-labels.ts';
 import { staticOwner } from './sources/static-owner.ts';
 import { loggedEvents } from './telemetry/logged-events.ts';
@@ -57,6 +59,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   const log = options.log.child({ node: node.name });
   const metrics: Metrics = createMetrics({
     node: node.name,
+    kubeletVersion,
     refresh: () => {
       showState(metrics, apps);
     },
@@ -74,12 +77,25 @@ export function buildNode(options: NodeAppOptions): NodeApp {
           },
         });
   const events = recorder ?? loggedEvents(log);
+  const startup = new PodStartup({
+    now: clock.now.bind(clock),
+    onStarted: ({ totalSeconds, sliSeconds, isFirstNetworkPod }) => {
+      metrics.kubelet_pod_start_total_duration_seconds.observe(totalSeconds);
+      if (sliSeconds === undefined) return;
+      metrics.kubelet_pod_start_sli_duration_seconds.observe(sliSeconds);
+      if (isFirstNetworkPod) metrics.kubelet_first_network_pod_start_sli_duration_seconds.set(sliSeconds);
+    },
+  });
   const sources = new NodeSources({
     config,
     node,
     client: kube,
     cluster,
     onChanges: (changes) => {
+      for (const { kind, pod } of changes) {
+        if (kind === 'remove') startup.forget(pod.metadata.uid);
+        else if (!isStaticPod(pod)) startup.observed(pod);
+      }
       pool.router.apply(changes);
     },
     clock,
@@ -89,6 +105,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   const access = buildClusterAccess({
     kube,
     metrics,
+    startup,
     clock,
     log,
     signal,
@@ -138,6 +155,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     sources,
     access,
     metrics,
+    startup,
     events,
     hasCluster: cluster !== undefined,
     isUnsettled: (uid: string) => pool.router.isUnsettled(uid),
@@ -246,33 +264,4 @@ function openHost(
     metrics.farlet_host_up.set({ host: host.name }, at === 'ready' ? 1 : 0);
   });
   return host;
-}
-
-/** Brings gauges up to date that tell of what is, not of what happens. */
-function showState(metrics: Metrics, apps: readonly HostApp[]): void {
-  const states = apps.flatMap(({ cache }) => cache.states());
-  metrics.kubelet_running_pods.set(
-    states.filter(({ sandboxes }) => sandboxes.some(({ ready }) => ready)).length,
-  );
-  for (const state of ['created', 'running', 'exited', 'unknown'] as const) {
-    metrics.kubelet_running_containers.set(
-      { container_state: state },
-      states.flatMap(({ containers }) => containers).filter((each) => each.state === state).length,
-    );
-  }
-  const pods = apps.flatMap(({ table }) => table.all());
-  const staticPods = pods.filter(isStaticPod).length;
-  metrics.kubelet_desired_pods.set({ static: '' }, pods.length - staticPods);
-  metrics.kubelet_desired_pods.set({ static: 'true' }, staticPods);
-  metrics.kubelet_mirror_pods.set(apps.reduce((sum, app) => sum + app.mirrorPods(), 0));
-  showVolumeTotals(
-    metrics,
-    apps.flatMap((app) => app.volumeTotals()),
-  );
-  const depths = apps.flatMap(({ queue }) => Object.entries(queue.depth()));
-  for (const [name] of Object.entries(apps[0]?.queue.depth() ?? {}))
-    metrics.farlet_queue_depth.set(
-      { queue: name },
-      depths.reduce((sum, [other, depth]) => (other === name ? sum + depth : sum), 0),
-    );
 }

@@ -1,5 +1,5 @@
 /** What a node's pods hold of their host: admission, cgroups, CPUs, resizes. Composition only. */
-import { PodCgroups } from './cgroups/pod-cgroups.ts';
+import { PodCgroups, type CgroupOperation } from './cgroups/pod-cgroups.ts';
 import { hugePageAmounts, sharesOf, type CgroupLimits } from './cgroups/pod-limits.ts';
 import { runtimeCgroupDriver } from './cri/cgroup-driver.ts';
 import { reservations } from './config/reservations.ts';
@@ -45,6 +45,9 @@ export interface NodeResourcesOptions {
   readonly signal: AbortSignal;
   readonly runtimeClass: (name: string) => RuntimeClass | undefined;
   readonly workers: () => PodWorkers;
+  /** a pod makes room for a critical one; what was short */
+  readonly onPreempted: (shortOf: string) => void;
+  readonly onCgroups: (operation: CgroupOperation, seconds: number) => void;
   /** the pod is to be looked at by the loop */
   readonly onDue: (uid: string) => void;
 }
@@ -132,7 +135,7 @@ export class NodeResources {
   onPending(pod: Pod, verdict: PendingVerdict): void {
     const { view, onDue, log, signal } = this.#options;
     if (verdict.waitsFor === 'victims') {
-      for (const victim of verdict.victims) this.#preempt(victim);
+      for (const victim of verdict.victims) this.#preempt(victim, verdict.shortOf);
       return;
     }
     view
@@ -239,12 +242,12 @@ export class NodeResources {
     if (verdict.admitted === true) return undefined;
     if (verdict.admitted === false) return verdict;
     if (verdict.waitsFor === 'node') return verdict.otherwise;
-    for (const victim of verdict.victims) this.#preempt(victim);
+    for (const victim of verdict.victims) this.#preempt(victim, verdict.shortOf);
     return { reason: 'Deferred', message: 'waiting for pods that make room for this critical pod' };
   }
 
-  #preempt(victim: Pod): void {
-    const { workers, events, clock } = this.#options;
+  #preempt(victim: Pod, shortOf: string): void {
+    const { workers, events, onPreempted, clock } = this.#options;
     const { uid, generation } = victim.metadata;
     if (workers().state(uid)?.at !== 'syncing') return;
     events.event(podReference(victim), 'Warning', 'Preempting', preempted);
@@ -258,6 +261,7 @@ export class NodeResources {
     };
     const status = { phase: 'Failed', reason: 'Preempting', message: preempted, conditions: [disruption] };
     workers().kill(uid, { status });
+    onPreempted(shortOf);
   }
 
   #reconcileCpus(): void {
@@ -292,7 +296,7 @@ export class NodeResources {
   }
 
   #makeCgroups(): PodCgroups {
-    const { config, node, host, view, events, clock, log } = this.#options;
+    const { config, node, host, view, events, onCgroups, clock, log } = this.#options;
     return new PodCgroups({
       files: host.link.files,
       enabled: config.cgroupsPerQOS,
@@ -307,6 +311,7 @@ export class NodeResources {
       hostReady: this.#hostReady.bind(this),
       node: view.reference(),
       events,
+      onDone: onCgroups,
       clock,
       log,
     });

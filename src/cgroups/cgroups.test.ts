@@ -8,7 +8,7 @@ import type { Container, Pod } from '../model/kube.ts';
 import { cgroupPath, nodeCgroup, podCgroup, podOfFolder } from './cgroup-name.ts';
 import { createCgroup, removeCgroup, updateCgroup, type CgroupPlace } from './cgroup-ops.ts';
 import { cpuWeight, sharesOfWeight } from './cpu-weight.ts';
-import { PodCgroups } from './pod-cgroups.ts';
+import { PodCgroups, type CgroupOperation } from './pod-cgroups.ts';
 import { podLimits } from './pod-limits.ts';
 import { runtimeCgroupDriver } from '../cri/cgroup-driver.ts';
 
@@ -216,6 +216,7 @@ function bench(change: { active?: Pod[]; enabled?: boolean; folders?: Record<str
     stat: () => Promise.resolve(undefined),
     readFile: () => Promise.resolve(Buffer.from('')),
   };
+  const done: CgroupOperation[] = [];
   let came = 0;
   const cgroups = new PodCgroups({
     files: files as HostFiles,
@@ -234,17 +235,18 @@ function bench(change: { active?: Pod[]; enabled?: boolean; folders?: Record<str
         : new Promise(() => undefined),
     node: { kind: 'Node', name: 'edge-1' },
     events,
+    onDone: (operation) => done.push(operation),
     clock,
     log: quietLog,
   });
-  return { cgroups, batches, events, clock, state, folders };
+  return { cgroups, batches, done, events, clock, state, folders };
 }
 const signal = new AbortController().signal;
 
 describe("a node's cgroups", () => {
   it('are one batch a pod: its class with the sum of its pods, then its own', async () => {
     const burstable = of(c({ cpu: '100m' }, {}));
-    const { cgroups, batches } = bench({ active: [burstable, of(c({ cpu: '300m' }, {}))] });
+    const { cgroups, batches, done } = bench({ active: [burstable, of(c({ cpu: '300m' }, {}))] });
     assert.equal(cgroups.parent(burstable), undefined);
     await cgroups.prepare(burstable, { create: true, signal });
     assert.equal(cgroups.parent(burstable), '/kubepods/burstable/poduid-web');
@@ -257,6 +259,9 @@ describe("a node's cgroups", () => {
     ]);
     await cgroups.prepare(burstable, { create: false, signal });
     assert.equal(batches.length, 1, 'a sandbox that is there has its group');
+    await cgroups.update(burstable, { cpuShares: 2 }, { signal });
+    await cgroups.remove(burstable, { signal });
+    assert.deepEqual(done, ['create', 'update', 'destroy']);
   });
 
   it('are left alone where they are not wanted', async () => {

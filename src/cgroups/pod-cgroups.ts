@@ -30,6 +30,8 @@ import { createCgroup, removeCgroup, updateCgroup, type CgroupPlace } from './cg
 import { podLimits, sharesOf, type CgroupLimits, type CpuEnforcement } from './pod-limits.ts';
 import { readLimits, type CurrentLimits } from './read-limits.ts';
 
+export type CgroupOperation = 'create' | 'update' | 'destroy';
+
 export interface PodCgroupsOptions {
   readonly files: HostFiles;
   /** false: nothing is made, and the runtime places pods where it likes */
@@ -51,7 +53,9 @@ export interface PodCgroupsOptions {
   readonly hostReady: (options: { again: boolean; signal: AbortSignal }) => Promise<void>;
   readonly node: ObjectReference;
   readonly events: EventRecorder;
-  readonly clock: Pick<Clock, 'sleep'>;
+  /** one batch of changes has been sent, whether it succeeded or not */
+  readonly onDone?: (operation: CgroupOperation, seconds: number) => void;
+  readonly clock: Pick<Clock, 'sleep' | 'monotonic'>;
   readonly log: Log;
 }
 
@@ -109,12 +113,13 @@ export class PodCgroups {
     const place = await this.#where(signal);
     if (!create) return;
     const shares = this.#burstable();
-    await this.#options.files.apply(
+    await this.#apply(
+      'create',
       [
         ...this.#classOps(place, shares),
         ...createCgroup(podCgroup(this.#root, pod), this.#podLimits(pod), place),
       ],
-      { signal },
+      signal,
     );
     this.#burstableShares = shares;
   }
@@ -136,12 +141,13 @@ export class PodCgroups {
     if (!this.#options.enabled) return;
     const place = await this.#where(signal);
     const shares = this.#burstable();
-    await this.#options.files.apply(
+    await this.#apply(
+      'update',
       [
         ...(shares === this.#burstableShares ? [] : this.#burstableOps(place, shares)),
         ...updateCgroup(podCgroup(this.#root, pod), limits, place),
       ],
-      { signal },
+      signal,
     );
     this.#burstableShares = shares;
   }
@@ -150,14 +156,12 @@ export class PodCgroups {
   async remove(pod: Pod, { signal }: { signal: AbortSignal }): Promise<void> {
     if (!this.#options.enabled) return;
     const place = await this.#where(signal);
-    await this.#options.files.apply(removeCgroup(podCgroup(this.#root, pod), place, { kill: true }), {
-      signal,
-    });
+    await this.#apply('destroy', removeCgroup(podCgroup(this.#root, pod), place, { kill: true }), signal);
   }
 
   /** Removes what was left behind of pods that nobody knows. Costs one list a class. */
   async sweep(isForgettable: (uid: string) => boolean, { signal }: { signal: AbortSignal }): Promise<void> {
-    const { enabled, files, log } = this.#options;
+    const { enabled, log } = this.#options;
     if (!enabled) return;
     const place = await this.#where(signal);
     const found = await Promise.all(classes.map((qos) => this.#podsOf(qos, place, signal)));
@@ -165,7 +169,7 @@ export class PodCgroups {
     for (const { uid, qos } of orphans.filter((each) => this.#suspects.has(each.uid))) {
       const name = [...qosCgroup(this.#root, qos), podCgroupPart(uid)];
       try {
-        await files.apply(removeCgroup(name, place), { signal });
+        await this.#apply('destroy', removeCgroup(name, place), signal);
       } catch (error) {
         signal.throwIfAborted();
         // still in use: then it is not ours to take away
@@ -178,11 +182,22 @@ export class PodCgroups {
   async #makeNode(signal: AbortSignal): Promise<void> {
     const place = await this.#where(signal);
     const shares = this.#burstable();
-    await this.#options.files.apply(
+    await this.#apply(
+      'create',
       [...createCgroup(this.#root, this.#options.nodeLimits(), place), ...this.#classOps(place, shares)],
-      { signal },
+      signal,
     );
     this.#burstableShares = shares;
+  }
+
+  async #apply(operation: CgroupOperation, ops: readonly FileOp[], signal: AbortSignal): Promise<void> {
+    const { files, clock, onDone } = this.#options;
+    const began = clock.monotonic();
+    try {
+      await files.apply(ops, { signal });
+    } finally {
+      onDone?.(operation, (clock.monotonic() - began) / 1000);
+    }
   }
 
   #classOps(place: CgroupPlace, shares: number): FileOp[] {

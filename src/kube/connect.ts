@@ -33,6 +33,8 @@ export interface KubeStream {
 
 export interface KubeConnection extends KubeClient {
   readonly server: string;
+  /** PEM of the certificate that the API server was last shown; undefined: none */
+  clientCertificate(): string | Buffer | undefined;
   /** Opens a watch; rejects like a call if the server refuses it. The signal ends it. */
   stream(path: string, options: { query: RequestOptions['query']; signal: AbortSignal }): Promise<KubeStream>;
   close(): Promise<void>;
@@ -54,6 +56,7 @@ interface Access {
   readonly headers: Record<string, string>;
   readonly readAt: number;
   readonly identity: string;
+  readonly certificate: string | Buffer | undefined;
 }
 
 /** Whether anything says where the API server is: the file given, a pod's service account, or the usual places. */
@@ -119,6 +122,10 @@ class Connection implements KubeConnection {
     if (answer.statusCode !== 200)
       throw statusError(answer.statusCode, await answer.body.text(), answer.headers);
     return { body: answer.body as AsyncIterable<Buffer> };
+  }
+
+  clientCertificate(): string | Buffer | undefined {
+    return this.#current?.certificate;
   }
 
   async close(): Promise<void> {
@@ -219,7 +226,14 @@ class Connection implements KubeConnection {
     const headers = Object.fromEntries(
       Object.entries(options.headers ?? {}).map(([name, value]) => [name, String(value)]),
     );
-    this.#current = { dispatcher, headers, readAt: this.#clock.monotonic(), identity };
+    this.#current = {
+      dispatcher,
+      headers,
+      readAt: this.#clock.monotonic(),
+      identity,
+      // a certificate may be given as several; nobody here gives more than one
+      certificate: previous?.identity === identity ? previous.certificate : firstOf(cert),
+    };
     return this.#current;
   }
 
@@ -268,4 +282,8 @@ function loadConfig(file: string | undefined): KubeConfig {
     );
   }
   return config;
+}
+
+function firstOf(cert: HttpsOptions['cert']): string | Buffer | undefined {
+  return Array.isArray(cert) ? cert[0] : cert;
 }

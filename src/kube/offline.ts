@@ -12,6 +12,7 @@ export function offlineKube(): KubeConnection {
     );
   return {
     server: '',
+    clientCertificate: () => undefined,
     get: refuse,
     create: refuse,
     replace: refuse,

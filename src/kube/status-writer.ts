@@ -39,8 +39,10 @@ export interface StatusWriterOptions {
   readonly merge: (api: PodStatus, desired: PodStatus, options: { mayRun: boolean }) => PodStatus;
   /** why a status must not follow another; undefined: it may */
   readonly illegal?: (pod: Pod, from: PodStatus, to: PodStatus) => string | undefined;
-  /** seconds from the first wish for a change to its being written */
-  readonly onWritten?: (seconds: number) => void;
+  /** a newer status is wished for */
+  readonly onStatus?: (before: PodStatus, after: PodStatus) => void;
+  /** the object with the status as written, and the seconds from the first wish for the change */
+  readonly onWritten?: (pod: Pod, seconds: number) => void;
 }
 
 interface Entry {
@@ -117,14 +119,16 @@ export class StatusWriter {
   set(pod: Pod, desired: DesiredStatus): void {
     const entry = this.#entries.get(pod.metadata.uid) ?? newEntry(pod);
     this.#entries.set(pod.metadata.uid, entry);
-    const { illegal, log } = this.#options;
-    const fault = illegal?.(pod, entry.desired?.status ?? entry.pod.status ?? {}, desired.status);
+    const { illegal, onStatus, log } = this.#options;
+    const before = entry.desired?.status ?? entry.pod.status ?? {};
+    const fault = illegal?.(pod, before, desired.status);
     if (fault !== undefined) {
       const { name, namespace, uid } = pod.metadata;
       log.error({ pod: name, namespace, uid, fault }, 'status not taken: it can not follow the one before');
       return;
     }
     entry.desired = desired;
+    onStatus?.(before, desired.status);
     if (desired.lingerMs === undefined) this.#endLinger(entry);
     else
       entry.lingering ??= this.#options.clock.after(desired.lingerMs, () => {
@@ -240,7 +244,7 @@ export class StatusWriter {
             status: written.status ?? {},
             metadata: { ...entry.pod.metadata, ...versionOf(written) },
           };
-        onWritten?.((clock.monotonic() - (entry.wishedAt ?? clock.monotonic())) / 1000);
+        onWritten?.(entry.pod, (clock.monotonic() - (entry.wishedAt ?? clock.monotonic())) / 1000);
         entry.wishedAt = undefined;
         entry.inVain = undefined;
         if (entry.pod.metadata.uid === uid && isDeepStrictEqual(this.#patch(entry), patch))

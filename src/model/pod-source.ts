@@ -20,3 +20,9 @@ export function isMirrorPod(pod: Pod): boolean {
 export function podFullName({ metadata }: { metadata: { name?: string; namespace?: string } }): string {
   return `${metadata.name ?? ''}_${metadata.namespace ?? ''}`;
 }
+
+/** ms since the epoch of when the pod was first told of. */
+export function firstSeen(pod: Pod): number | undefined {
+  const at = Date.parse(pod.metadata.annotations?.[annotations.configSeen] ?? '');
+  return Number.isNaN(at) ? undefined : at;
+}

@@ -34,6 +34,9 @@ export interface PodSyncOptions extends PodViewOptions {
   readonly status: PodViewOptions['status'] & {
     set(pod: Pod, desired: { status: PodStatus; mayRun: boolean; lingerMs?: number }): void;
   };
+  /** what is found of a pod before anything is done for it */
+  readonly onLook: (pod: Pod, state: PodRuntimeState) => void;
+  /** a pod that was not known to run does */
   readonly onRunning: (pod: Pod) => void;
 }
 
@@ -54,7 +57,8 @@ export class PodSync {
   }
 
   async syncPod(pod: Pod, { signal }: { signal: AbortSignal }): Promise<SyncOutcome> {
-    const { clock, host, objects, probes, status, events, messages, volumes, onRunning } = this.#options;
+    const { clock, host, objects, probes, status, events, messages, volumes, onLook, onRunning } =
+      this.#options;
     const hostState = host.state();
     if (hostState.at !== 'ready') return { kind: 'paused' };
     const state = this.#view.state(pod);
@@ -62,6 +66,7 @@ export class PodSync {
       this.#view.tellUnseen(pod, state.fault);
       return { kind: 'failed', retryInMs: jittered(ERROR_RETRY_MS, JITTER) };
     }
+    onLook(pod, state);
     await messages.read(state, { signal });
     this.#options.resizes.observe(pod, state);
     const current = this.#view.status(pod, state, { isTerminal: false });
@@ -76,8 +81,10 @@ export class PodSync {
       status.set(pod, { status: { ...current, ...failed }, mayRun: true });
       return { kind: 'terminal', order: { status: failed } };
     }
+    const isNew =
+      current.phase === 'Running' && (status.current(pod.metadata.uid) ?? pod.status)?.phase !== 'Running';
     status.set(pod, { status: current, mayRun: true });
-    if (current.phase === 'Running') onRunning(pod);
+    if (isNew) onRunning(pod);
     if (!hostState.networkReady.status && pod.spec.hostNetwork !== true) {
       const { reason, message } = hostState.networkReady;
       events.event(

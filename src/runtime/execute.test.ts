@@ -80,6 +80,8 @@ function setUp(
       sandboxRun: ({ failed }) => counted.push(failed ? 'sandbox failed' : 'sandbox'),
       containerStarting: (type) => counted.push(type),
       containerStartFailed: (type, code) => counted.push(`${type} ${code}`),
+      hookFellBack: () => counted.push('hook fell back'),
+      sleepCut: () => counted.push('sleep cut'),
     },
     starts: new StartPermits({ clock, width: () => 2 }),
     clock,

@@ -15,6 +15,7 @@ function setUp(answers: ConstructorParameters<typeof FakeCri>[0] = {}) {
   const cri = new FakeCri(answers);
   const events = new FakeEvents();
   const clock = new FakeClock();
+  const counted: string[] = [];
   const runner = new HookRunner({
     cri: cri.client,
     dial: ({ host, port }) =>
@@ -26,11 +27,15 @@ function setUp(answers: ConstructorParameters<typeof FakeCri>[0] = {}) {
         socket.once('error', reject);
       }),
     events,
+    metrics: {
+      hookFellBack: () => counted.push('fallback'),
+      sleepCut: () => counted.push('sleep cut'),
+    },
     clock,
   });
-  const run = (handler: LifecycleHandler, podIPs = ['127.0.0.1']): Promise<void> =>
-    runner.run(handler, { pod: pod(), container, containerId: 'id', podIPs }, { signal });
-  return { cri, events, clock, run };
+  const run = (handler: LifecycleHandler, podIPs = ['127.0.0.1'], until = signal): Promise<void> =>
+    runner.run(handler, { pod: pod(), container, containerId: 'id', podIPs }, { signal: until });
+  return { cri, events, clock, counted, run };
 }
 
 describe('exec hooks', () => {
@@ -78,6 +83,15 @@ describe('other hooks', () => {
     await running;
   });
 
+  it('that sleep count what cuts them short', async () => {
+    const { counted, run } = setUp();
+    const stop = new AbortController();
+    const running = run({ sleep: { seconds: 5 } }, ['127.0.0.1'], stop.signal);
+    stop.abort(new Error('killed'));
+    await assert.rejects(running, /killed/);
+    assert.deepEqual(counted, ['sleep cut']);
+  });
+
   it('refuse what is none', async () => {
     const { run } = setUp();
     await assert.rejects(run({ tcpSocket: { port: 1 } }), { message: 'Cannot run handler: invalid handler' });
@@ -113,8 +127,9 @@ describe('http hooks', () => {
   });
 
   it('fall back from HTTPS to HTTP, and say so', async () => {
-    const { events, run } = setUp();
+    const { events, counted, run } = setUp();
     await run({ httpGet: { port: port(), path: '/x', scheme: 'HTTPS' } });
+    assert.deepEqual(counted, ['fallback']);
     assert.deepEqual(events.seen, [
       `Warning LifecycleHTTPFallback: request to HTTPS lifecycle hook 127.0.0.1:${String(port())} got HTTP response, retry with HTTP succeeded`,
     ]);

@@ -8,6 +8,7 @@ import { goQuote } from '../model/go-quote.ts';
 import type { Container, HTTPGetAction, LifecycleHandler, Pod } from '../model/kube.ts';
 import { formatPod, podRef, podReference } from '../model/pod-ref.ts';
 import type { Clock } from '../util/clock.ts';
+import type { RuntimeMetrics } from './providers.ts';
 import { hookRequest, isPlainHttpAnswer, sendHookRequest } from './hook-http.ts';
 
 const maxOutputBytes = 10 * 1024;
@@ -23,6 +24,7 @@ export interface HookOptions {
   readonly cri: Pick<CriClient, 'execSync'>;
   readonly dial: HostLink['dial'];
   readonly events: EventRecorder;
+  readonly metrics: Pick<RuntimeMetrics, 'hookFellBack' | 'sleepCut'>;
   readonly clock: Pick<Clock, 'sleep'>;
 }
 
@@ -48,8 +50,7 @@ export class HookRunner {
     if (handler.exec !== undefined) return this.#exec(handler.exec.command ?? [], { target, what, signal });
     try {
       if (handler.httpGet !== undefined) await this.#http(handler.httpGet, target, signal);
-      else if (handler.sleep !== undefined)
-        await this.#options.clock.sleep(handler.sleep.seconds * 1000, { signal });
+      else if (handler.sleep !== undefined) await this.#sleep(handler.sleep.seconds, signal);
       else throw new FarletError('invalid', 'invalid handler');
     } catch (error) {
       signal.throwIfAborted();
@@ -84,6 +85,16 @@ export class HookRunner {
     }
   }
 
+  async #sleep(seconds: number, signal: AbortSignal): Promise<void> {
+    const { clock, metrics } = this.#options;
+    try {
+      await clock.sleep(seconds * 1000, { signal });
+    } catch (error) {
+      metrics.sleepCut();
+      throw error;
+    }
+  }
+
   async #http(action: HTTPGetAction, target: HookTarget, signal: AbortSignal): Promise<void> {
     const ip = target.podIPs[0];
     if (ip === undefined && (action.host ?? '') === '')
@@ -96,6 +107,7 @@ export class HookRunner {
       const url = new URL(hook.url.href.replace(/^https:/, 'http:'));
       const { authorization: _, ...headers } = hook.headers;
       await sendHookRequest(this.#options.dial, { url, headers }, { signal });
+      this.#options.metrics.hookFellBack();
       this.#options.events.event(
         podReference(target.pod),
         'Warning',

@@ -140,7 +140,7 @@ describe('images', () => {
       'Normal Pulling spec.containers{c}: Pulling image "r.io/a"',
       'Normal Pulled spec.containers{c}: Successfully pulled image "r.io/a" in 0s (0s including waiting). Image size: 5 bytes.',
     ]);
-    assert.deepEqual(pulled, [{ seconds: 0, sizeBytes: 5 }]);
+    assert.deepEqual(pulled, [{ podUid: 'uid-web', seconds: 0, sizeBytes: 5 }]);
   });
 
   it('Always pulls although it is there; the user may be a name', async () => {

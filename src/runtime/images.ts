@@ -56,8 +56,10 @@ export interface ImagePullerOptions {
   readonly width: number;
   readonly rate: PullRate;
   readonly access: Pick<PullAccess, 'mayUse' | 'pulling' | 'pulled' | 'failed'>;
+  /** a pull begins, which may have to wait for others */
+  readonly onPulling?: (podUid: string) => void;
   /** a pull that succeeded: seconds with waiting, size in bytes */
-  readonly onPulled?: (pull: { seconds: number; sizeBytes: number }) => void;
+  readonly onPulled?: (pull: { podUid: string; seconds: number; sizeBytes: number }) => void;
 }
 
 type NamedImage = ImageSpec & { readonly image: string };
@@ -179,6 +181,7 @@ export class ImagePuller {
     const key = `${request.pod.metadata.uid}_${request.image}`;
     this.#holdBack(request, key);
     await this.#announce(request, signal);
+    this.#options.onPulling?.(request.pod.metadata.uid);
     this.#event(request, 'Normal', 'Pulling', `Pulling image ${goQuote(request.image)}`);
     const began = clock.monotonic();
     try {
@@ -192,7 +195,8 @@ export class ImagePuller {
         'Pulled',
         `Successfully pulled image ${goQuote(request.image)} in ${goDuration(pulled.ms)} (${goDuration(wholeMs)} including waiting). Image size: ${sizeBytes} bytes.`,
       );
-      this.#options.onPulled?.({ seconds: wholeMs / 1000, sizeBytes });
+      const podUid = request.pod.metadata.uid;
+      this.#options.onPulled?.({ podUid, seconds: wholeMs / 1000, sizeBytes });
       return pulled;
     } catch (error) {
       // what is called off may still arrive: its intent stays until a pull is seen to end

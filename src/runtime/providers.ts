@@ -61,4 +61,8 @@ export interface RuntimeMetrics {
   containerStarting(type: ContainerType): void;
   /** kubelet_started_containers_errors_total */
   containerStartFailed(type: ContainerType, code: string): void;
+  /** kubelet_lifecycle_handler_http_fallbacks_total */
+  hookFellBack(): void;
+  /** kubelet_sleep_action_terminated_early_total */
+  sleepCut(): void;
 }

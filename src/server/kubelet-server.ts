@@ -8,6 +8,7 @@ import type { Clock } from '../util/clock.ts';
 import type { Backend } from './backend.ts';
 import { denial } from './denial.ts';
 import { HttpFault } from './http-fault.ts';
+import { observeRequests, type RequestObserver } from './observe-requests.ts';
 import { servePortForward } from './port-forward/serve-port-forward.ts';
 import { pathOf, queryOf, streamTarget } from './request-target.ts';
 import { TEXT } from './rest-service.ts';
@@ -17,7 +18,8 @@ import { proxyUpgrade, refuseUpgrade } from './upgrade-proxy.ts';
 export interface KubeletServerOptions {
   readonly backend: Backend;
   readonly log: Log;
-  readonly clock: Pick<Clock, 'after'>;
+  readonly clock: Pick<Clock, 'after' | 'monotonic'>;
+  readonly observer: RequestObserver;
   readonly tls: {
     readonly cert: string | Buffer;
     readonly key: string | Buffer;
@@ -67,6 +69,7 @@ export async function listenKubelet(
   });
   server.setNotFoundHandler((_request, reply) => reply.code(404).type(TEXT).send('404 page not found\n'));
   addRoutes(server, backend);
+  observeRequests(server.server, options);
   server.server.on('upgrade', (request: IncomingMessage, client: Duplex, head: Buffer) => {
     client.on('error', () => client.destroy());
     upgrade(options, { request, client, head }).catch((error: unknown) => {

@@ -31,6 +31,10 @@ const STATUS_CALLS_AT_ONCE = 8;
 export interface PlegObserver {
   /** seconds a relist took */
   relisted?(seconds: number): void;
+  /** seconds from the start of the last relist that succeeded to the start of this one */
+  interval?(seconds: number): void;
+  /** seconds that looking at one pod took, whether it succeeded or not */
+  podRelisted?(seconds: number): void;
   /** ms since the epoch of the last relist that succeeded */
   lastSeen?(at: number): void;
 }
@@ -106,8 +110,14 @@ export class Pleg {
 
   /** Reads everything the runtime holds of one pod and merges it. Throws if the runtime can't say. */
   async refresh(pod: PodRef, { signal }: { signal: AbortSignal }): Promise<void> {
-    const listed = await this.#list({ ...this.#options.owner, [labels.podUid]: pod.uid }, signal);
-    await this.#apply(listed, [pod], signal);
+    const { clock, observer } = this.#options;
+    const started = clock.monotonic();
+    try {
+      const listed = await this.#list({ ...this.#options.owner, [labels.podUid]: pod.uid }, signal);
+      await this.#apply(listed, [pod], signal);
+    } finally {
+      observer?.podRelisted?.((clock.monotonic() - started) / 1000);
+    }
     const fault = this.#options.cache.get(pod.uid)?.fault;
     if (fault !== undefined) throw new FarletError('internal', fault);
   }
@@ -115,10 +125,13 @@ export class Pleg {
   async #relistLoop(signal: AbortSignal): Promise<void> {
     const { clock, log, observer } = this.#options;
     let failures = 0;
+    let last: number | undefined;
     while (!signal.aborted) {
       const started = clock.monotonic();
+      if (last !== undefined) observer?.interval?.((started - last) / 1000);
       try {
         await this.#relist(signal);
+        last = started;
         failures = 0;
         observer?.relisted?.((clock.monotonic() - started) / 1000);
       } catch (error) {

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Pod } from '../model/kube.ts';
 import { annotations } from '../model/labels.ts';
 import type { PodChange } from '../model/pod-update.ts';
-import { rfc3339 } from '../util/clock.ts';
+import { rfc3339Micro } from '../util/clock.ts';
 
 export type PodView =
   | { readonly type: 'reset'; readonly items: readonly Pod[] }
@@ -46,7 +46,7 @@ export class PodChanges {
     const stamped = stamp(pod, {
       [annotations.configSource]: this.#source,
       [annotations.configSeen]:
-        before?.metadata.annotations?.[annotations.configSeen] ?? rfc3339(this.#now()),
+        before?.metadata.annotations?.[annotations.configSeen] ?? rfc3339Micro(this.#now()),
     });
     this.#pods.set(pod.metadata.uid, stamped);
     if (before === undefined) return [{ kind: 'add', pod: stamped }];

@@ -347,7 +347,7 @@ const cases: Case[] = [
         asking({ cpu: '500m' }, { metadata: { name: 'burstable' } }),
       ],
     },
-    expect: 'in place of guaranteed',
+    expect: 'in place of guaranteed for cpu',
   },
   {
     what: 'a critical pod where one of two is enough',
@@ -358,7 +358,7 @@ const cases: Case[] = [
         asking({ cpu: '900m' }, { metadata: { name: 'larger' } }),
       ],
     },
-    expect: 'in place of large',
+    expect: 'in place of large for cpu',
   },
   {
     what: 'a critical pod that also does not match the node',
@@ -390,7 +390,7 @@ function shown(change: Case): string {
   if (verdict.admitted === false) return `${verdict.reason}: ${verdict.message}`;
   return verdict.waitsFor === 'node'
     ? `look again, else ${verdict.otherwise.reason}: ${verdict.otherwise.message}`
-    : `in place of ${verdict.victims.map(({ metadata }) => metadata.name).join(' and ')}`;
+    : `in place of ${verdict.victims.map(({ metadata }) => metadata.name).join(' and ')} for ${verdict.shortOf}`;
 }
 
 describe('admission', () => {

@@ -60,7 +60,13 @@ function generalVerdict(input: AdmissionInput): AdmissionVerdict {
   const other = otherFailures(input);
   if (short.length > 0 && other.length === 0 && isCritical(pod)) {
     const plan = podsToPreempt(pod, active, short);
-    if ('victims' in plan) return { admitted: 'pending', waitsFor: 'victims', victims: plan.victims };
+    if ('victims' in plan)
+      return {
+        admitted: 'pending',
+        waitsFor: 'victims',
+        victims: plan.victims,
+        shortOf: short[0]?.resource ?? '',
+      };
     return refusal(
       refused(
         'UnexpectedAdmissionError',

@@ -16,7 +16,12 @@ const MAX_ROUNDS_BETWEEN = 32;
 export class OrphanWatch {
   #rounds = new Map<string, number>();
 
-  next(runtime: readonly PodRef[], isKnown: (uid: string) => boolean): PodRef[] {
+  /** `onFirst` is told of each once, when it is named for the first time. */
+  next(
+    runtime: readonly PodRef[],
+    isKnown: (uid: string) => boolean,
+    onFirst?: (pod: PodRef) => void,
+  ): PodRef[] {
     const rounds = new Map<string, number>();
     const orphans: PodRef[] = [];
     for (const pod of runtime) {
@@ -24,6 +29,7 @@ export class OrphanWatch {
       const seen = (this.#rounds.get(pod.uid) ?? 0) + 1;
       rounds.set(pod.uid, seen);
       if (isDue(seen)) orphans.push(pod);
+      if (seen === ROUNDS_BEFORE_ORPHAN) onFirst?.(pod);
     }
     this.#rounds = rounds;
     return orphans;

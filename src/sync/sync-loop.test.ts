@@ -113,7 +113,7 @@ describe('sync loop', () => {
   it('lets a critical pod in once there is room, and one that is deleted before that go', async () => {
     let room = false;
     const { queue, calls, ready, stop } = setUp(() =>
-      room ? { admitted: true } : { admitted: 'pending', waitsFor: 'victims', victims: [] },
+      room ? { admitted: true } : { admitted: 'pending', waitsFor: 'victims', victims: [], shortOf: 'cpu' },
     );
     ready();
     queue.config([
@@ -234,9 +234,17 @@ describe('orphan watch', () => {
 
   it('names one that stays ever more seldom, down to once a minute', () => {
     const watch = new OrphanWatch();
+    const first: string[] = [];
     const named = Array.from({ length: 100 }, (_, round) =>
-      watch.next([ref('a')], () => false).length > 0 ? round + 1 : 0,
+      watch.next(
+        [ref('a')],
+        () => false,
+        ({ uid }) => first.push(uid),
+      ).length > 0
+        ? round + 1
+        : 0,
     );
+    assert.deepEqual(first, ['a'], 'counted once');
     assert.deepEqual(
       named.filter((round) => round > 0),
       [2, 4, 8, 16, 32, 64, 96],

@@ -31,8 +31,13 @@ export type AdmissionVerdict =
   | { readonly admitted: false; readonly reason: string; readonly message: string }
   /** only the node's labels are in the way, and they may have changed: the Node is to be read again */
   | { readonly admitted: 'pending'; readonly waitsFor: 'node'; readonly otherwise: Refusal }
-  /** a critical pod: these are to make room for it */
-  | { readonly admitted: 'pending'; readonly waitsFor: 'victims'; readonly victims: readonly Pod[] };
+  /** a critical pod: these are to make room for it; of what there is too little, the first that was found */
+  | {
+      readonly admitted: 'pending';
+      readonly waitsFor: 'victims';
+      readonly victims: readonly Pod[];
+      readonly shortOf: string;
+    };
 
 export type PendingVerdict = Extract<AdmissionVerdict, { admitted: 'pending' }>;
 

@@ -1,186 +1,7 @@
-/** Every metric in one table: the kubelet's under its own names (pkg/kubelet/metrics/metrics.go), and farlet's. */
+/** A node's metrics, made of the table of all of them. */
 import { readdirSync } from 'node:fs';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-
-const standard = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-const podStart = [
-  0.5, 1, 2, 3, 4, 5, 6, 8, 10, 20, 30, 45, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700,
-  3600,
-];
-const operations = Array.from({ length: 14 }, (_, exponent) =>
-  Number((0.005 * 2.5 ** exponent).toPrecision(16)),
-);
-
-type Kind = 'counter' | 'gauge' | 'histogram';
-interface Row {
-  readonly kind: Kind;
-  readonly help: string;
-  readonly labels?: readonly string[];
-  readonly buckets?: readonly number[];
-}
-
-const table = {
-  kubelet_node_name: { kind: 'gauge', help: "The node's name. The count is always 1.", labels: ['node'] },
-  kubelet_running_pods: { kind: 'gauge', help: 'Number of pods that have a running pod sandbox' },
-  kubelet_running_containers: {
-    kind: 'gauge',
-    help: 'Number of containers by state',
-    labels: ['container_state'],
-  },
-  kubelet_desired_pods: {
-    kind: 'gauge',
-    help: 'The number of pods the kubelet is being instructed to run',
-    labels: ['static'],
-  },
-  kubelet_mirror_pods: {
-    kind: 'gauge',
-    help: 'The number of mirror pods the kubelet will try to create (one per admitted static pod)',
-  },
-  kubelet_pod_worker_duration_seconds: {
-    kind: 'histogram',
-    help: 'Duration in seconds to sync a single pod, by operation type',
-    labels: ['operation_type'],
-    buckets: standard,
-  },
-  kubelet_pod_start_duration_seconds: {
-    kind: 'histogram',
-    help: 'Duration in seconds from kubelet seeing a pod for the first time to the pod starting to run',
-    buckets: podStart,
-  },
-  kubelet_pod_status_sync_duration_seconds: {
-    kind: 'histogram',
-    help: 'Duration in seconds to sync a pod status update',
-    buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 20, 30, 45, 60],
-  },
-  kubelet_pleg_relist_duration_seconds: {
-    kind: 'histogram',
-    help: 'Duration in seconds for relisting pods in PLEG',
-    buckets: standard,
-  },
-  kubelet_pleg_last_seen_seconds: {
-    kind: 'gauge',
-    help: 'Timestamp in seconds when PLEG was last seen active',
-  },
-  kubelet_runtime_operations_total: {
-    kind: 'counter',
-    help: 'Cumulative number of runtime operations by operation type',
-    labels: ['operation_type'],
-  },
-  kubelet_runtime_operations_errors_total: {
-    kind: 'counter',
-    help: 'Cumulative number of runtime operation errors by operation type',
-    labels: ['operation_type'],
-  },
-  kubelet_runtime_operations_duration_seconds: {
-    kind: 'histogram',
-    help: 'Duration in seconds of runtime operations, by operation type',
-    labels: ['operation_type'],
-    buckets: operations,
-  },
-  kubelet_run_podsandbox_duration_seconds: {
-    kind: 'histogram',
-    help: 'Duration in seconds of the run_podsandbox operations, by RuntimeClass handler',
-    labels: ['runtime_handler'],
-    buckets: standard,
-  },
-  kubelet_run_podsandbox_errors_total: {
-    kind: 'counter',
-    help: 'Cumulative number of the run_podsandbox operation errors by RuntimeClass handler',
-    labels: ['runtime_handler'],
-  },
-  kubelet_started_pods_total: { kind: 'counter', help: 'Cumulative number of pods started' },
-  kubelet_started_pods_errors_total: {
-    kind: 'counter',
-    help: 'Cumulative number of errors when starting pods',
-  },
-  kubelet_started_containers_total: {
-    kind: 'counter',
-    help: 'Cumulative number of containers started',
-    labels: ['container_type'],
-  },
-  kubelet_started_containers_errors_total: {
-    kind: 'counter',
-    help: 'Cumulative number of errors when starting containers',
-    labels: ['container_type', 'code'],
-  },
-  kubelet_admission_rejections_total: {
-    kind: 'counter',
-    help: 'Cumulative number of pod admission rejections',
-    labels: ['reason'],
-  },
-  kubelet_evictions: {
-    kind: 'counter',
-    help: 'Cumulative number of pod evictions by eviction signal',
-    labels: ['eviction_signal'],
-  },
-  kubelet_image_garbage_collected_total: {
-    kind: 'counter',
-    help: 'Total number of images garbage collected by the kubelet, whether through disk usage or image age.',
-    labels: ['reason'],
-  },
-  storage_operation_duration_seconds: {
-    kind: 'histogram',
-    help: 'Storage operation duration',
-    labels: ['volume_plugin', 'operation_name', 'status', 'migrated'],
-    buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25, 50, 120, 300, 600],
-  },
-  volume_operation_total_seconds: {
-    kind: 'histogram',
-    help: 'Storage operation end to end duration in seconds',
-    labels: ['plugin_name', 'operation_name'],
-    buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25, 50, 120, 300, 600],
-  },
-  volume_manager_total_volumes: {
-    kind: 'gauge',
-    help: 'Number of volumes in Volume Manager',
-    labels: ['plugin_name', 'state'],
-  },
-  prober_probe_duration_seconds: {
-    kind: 'histogram',
-    help: 'Duration in seconds for a probe response.',
-    labels: ['probe_type', 'container', 'pod', 'namespace'],
-    buckets: standard,
-  },
-  prober_probe_total: {
-    kind: 'counter',
-    help: 'Cumulative number of a probe for a container by result',
-    labels: ['probe_type', 'result', 'container', 'pod', 'namespace', 'pod_uid'],
-  },
-  rest_client_requests_total: {
-    kind: 'counter',
-    help: 'Number of HTTP requests, partitioned by status code, method, and host',
-    labels: ['code', 'method', 'host'],
-  },
-  farlet_sync_loop_events_total: {
-    kind: 'counter',
-    help: 'What drove the SyncLoop, by kind',
-    labels: ['kind'],
-  },
-  farlet_sync_loop_iteration_duration_seconds: {
-    kind: 'histogram',
-    help: 'Duration in seconds of one iteration of the SyncLoop',
-    buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1],
-  },
-  farlet_queue_depth: {
-    kind: 'gauge',
-    help: 'Entries that wait for the SyncLoop, by queue',
-    labels: ['queue'],
-  },
-  farlet_host_up: { kind: 'gauge', help: "Whether the host's runtime answers", labels: ['host'] },
-  farlet_events_dropped_total: { kind: 'counter', help: 'Kubernetes events that were not recorded' },
-  process_resident_memory_bytes: { kind: 'gauge', help: 'Resident memory size in bytes' },
-  process_cpu_seconds_total: { kind: 'counter', help: 'Total user and system CPU time spent in seconds' },
-  process_open_fds: { kind: 'gauge', help: 'Number of open file descriptors' },
-  nodejs_active_resources: {
-    kind: 'gauge',
-    help: 'What keeps the event loop alive, by kind: timers, sockets, file watches and others',
-    labels: ['type'],
-  },
-  process_start_time_seconds: {
-    kind: 'gauge',
-    help: 'Start time of the process since unix epoch in seconds',
-  },
-} as const satisfies Record<string, Row>;
+import { standard, table, type Row } from './metric-table.ts';
 
 type Table = typeof table;
 export type Metrics = {
@@ -190,13 +11,19 @@ export type Metrics = {
       ? Gauge
       : Histogram;
 } & {
-  /** the Prometheus text of all of them; `before` is called to bring gauges up to date */
+  /** brings more gauges up to date each time before the text is made */
+  beforeText(call: () => void): void;
+  /** the Prometheus text of all of them */
   text(): Promise<string>;
   readonly contentType: string;
 };
 
 /** One set for one virtual node: a kubelet's metrics carry no node label, so nodes don't share them. */
-export function createMetrics(options: { node: string; refresh: () => void }): Metrics {
+export function createMetrics(options: {
+  node: string;
+  kubeletVersion: string;
+  refresh: () => void;
+}): Metrics {
   const registry = new Registry();
   const made = Object.fromEntries(
     Object.entries(table).map(([name, row]: [string, Row]) => {
@@ -207,13 +34,19 @@ export function createMetrics(options: { node: string; refresh: () => void }): M
     }),
   ) as unknown as Metrics;
   made.kubelet_node_name.set({ node: options.node }, 1);
+  made.kubernetes_build_info.set(buildInfo(options.kubeletVersion), 1);
+  for (const isStatic of ['', 'true']) made.kubelet_restarted_pods_total.inc({ static: isStatic }, 0);
   made.process_start_time_seconds.set(Math.floor(performance.timeOrigin / 1000));
+  const refreshing = [options.refresh];
   let cpu = 0;
   return {
     ...made,
     contentType: registry.contentType,
+    beforeText: (call) => {
+      refreshing.push(call);
+    },
     text: () => {
-      options.refresh();
+      for (const refresh of refreshing) refresh();
       const { user, system } = process.cpuUsage();
       made.process_cpu_seconds_total.inc((user + system) / 1e6 - cpu);
       cpu = (user + system) / 1e6;
@@ -233,4 +66,12 @@ function openFiles(): number {
   } catch {
     return NaN;
   }
+}
+
+/** What farlet can't say of itself stays empty, which Prometheus takes as not there. */
+function buildInfo(version: string): Record<string, string> {
+  const [, major = '', minor = ''] = /^v(\d+)\.(\d+)/.exec(version) ?? [];
+  const unknown = { git_commit: '', git_tree_state: '', build_date: '', go_version: '', compiler: '' };
+  const platform = `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`;
+  return { major, minor, git_version: version, platform, ...unknown };
 }

@@ -46,12 +46,14 @@ function setUp(): {
   clock: FakeClock;
   due: string[];
   kinds: string[];
+  started: string[];
   stop: AbortController;
 } {
   const syncer = new ScriptedSyncer();
   const clock = new FakeClock();
   const due: string[] = [];
   const kinds: string[] = [];
+  const started: string[] = [];
   const stop = new AbortController();
   const workers = new PodWorkers({
     syncer,
@@ -64,8 +66,10 @@ function setUp(): {
       workers.wake(uid);
     },
     onStep: (kind) => kinds.push(kind),
+    onStarted: ({ metadata }) => started.push(metadata.uid),
+    onRestarted: ({ metadata }) => started.push(`${metadata.uid} again`),
   });
-  return { workers, syncer, clock, due, kinds, stop };
+  return { workers, syncer, clock, due, kinds, started, stop };
 }
 
 const gone = pod({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 4 } });
@@ -90,6 +94,15 @@ describe('pod workers', () => {
     assert.deepEqual(due, []);
     await clock.advance(31_000);
     assert.deepEqual(due, ['uid-web']);
+  });
+
+  it('tells once of each pod that is to run', async () => {
+    const { workers, started } = setUp();
+    workers.update(pod());
+    workers.update(pod({ metadata: { labels: { a: 'b' } } }));
+    workers.update({ ...gone, metadata: { ...gone.metadata, uid: 'leaving' } });
+    await settle();
+    assert.deepEqual(started, ['uid-web']);
   });
 
   it('lets a deletion overtake a sync that hangs', async () => {
@@ -160,6 +173,11 @@ describe('pod workers', () => {
     workers.stopOrphan({ uid: 'uid-web', name: 'web', namespace: 'default' });
     workers.stopOrphan({ uid: 'lost', name: 'lost', namespace: 'default' });
     workers.stopOrphan({ uid: 'lost', name: 'lost', namespace: 'default' });
+    assert.deepEqual(workers.working().at(-1), {
+      lifecycle: 'terminating',
+      config: 'runtime_only',
+      static: 'unknown',
+    });
     await settle();
     assert.deepEqual(
       syncer.steps.filter((step) => step.startsWith('orphan')),
@@ -195,14 +213,18 @@ describe('pod workers', () => {
   });
 
   it('starts a UID again that was removed and came back while it was stopping', async () => {
-    const { workers, syncer } = setUp();
+    const { workers, syncer, started } = setUp();
     workers.update(pod());
     await settle();
     workers.remove('uid-web');
+    assert.deepEqual(workers.working(), [{ lifecycle: 'terminating', config: 'orphan', static: '' }]);
+    workers.update(pod());
     workers.update(pod());
     await settle();
     assert.deepEqual(syncer.steps, ['sync', 'stop 30', 'finish', 'sync']);
     assert.equal(workers.state('uid-web')?.at, 'syncing');
+    assert.deepEqual(started, ['uid-web', 'uid-web again', 'uid-web']);
+    assert.deepEqual(workers.working(), [{ lifecycle: 'sync', config: 'desired', static: '' }]);
   });
 
   it('forgets a waiting pod that was removed before its turn', async () => {

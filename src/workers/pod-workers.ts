@@ -8,6 +8,7 @@ import type { Clock } from '../util/clock.ts';
 import type { PodSyncer } from './pod-syncer.ts';
 import { PodWorker, type StepKind } from './pod-worker.ts';
 import { initialState, type WorkerState } from './worker-state.ts';
+import { lifecycleOf, type WorkingPod } from './working-pods.ts';
 
 export interface PodWorkersOptions {
   readonly syncer: PodSyncer;
@@ -19,6 +20,10 @@ export interface PodWorkersOptions {
   readonly runtimeHoldsNamesake?: (pod: Pod) => boolean;
   readonly onDue: (uid: string) => void;
   readonly onStep: (kind: StepKind, seconds: number) => void;
+  /** a pod that is to run has its worker */
+  readonly onStarted?: (pod: Pod) => void;
+  /** a pod came again with the UID of one that was removed, and begins anew */
+  readonly onRestarted?: (pod: Pod) => void;
   /** a pod whose object is gone is done with */
   readonly onForgotten?: (uid: string) => void;
 }
@@ -28,7 +33,7 @@ export class PodWorkers {
   readonly #workers = new Map<string, PodWorker>();
   readonly #removed = new Set<string>();
   /** pods that may not start yet, oldest first: what has their UID or their static name still stops */
-  readonly #waiting = new Map<string, Pod>();
+  readonly #waiting = new Map<string, { readonly pod: Pod; readonly isRestart: boolean }>();
   readonly #orphans = new Map<string, Promise<void>>();
 
   constructor(options: PodWorkersOptions) {
@@ -47,17 +52,20 @@ export class PodWorkers {
       worker.offer({ kind: 'pod', pod });
       return;
     }
-    this.#waiting.set(uid, pod);
+    const isRestart = worker !== undefined || this.#waiting.get(uid)?.isRestart === true;
+    this.#waiting.set(uid, { pod, isRestart });
     this.startWaiting();
   }
 
   /** Starts what waited for another pod to end, where that has ended. Called again costs little. */
   startWaiting(): void {
-    for (const [uid, pod] of this.#waiting) {
+    for (const [uid, { pod, isRestart }] of this.#waiting) {
       if (this.#mustWait(pod)) continue;
       this.#waiting.delete(uid);
       const started = this.#start(pod);
       this.#workers.set(uid, started);
+      if (isRestart) this.#options.onRestarted?.(pod);
+      if (started.state.at === 'syncing') this.#options.onStarted?.(pod);
       started.wake();
     }
   }
@@ -94,6 +102,22 @@ export class PodWorkers {
 
   state(uid: string): WorkerState | undefined {
     return this.#workers.get(uid)?.state;
+  }
+
+  /** All that are worked for now, for kubelet_working_pods. */
+  working(): WorkingPod[] {
+    return [
+      ...[...this.#workers].map(([uid, { state }]): WorkingPod => ({
+        lifecycle: lifecycleOf(state),
+        config: this.#removed.has(uid) ? 'orphan' : 'desired',
+        static: isStaticPod(state.pod) ? 'true' : '',
+      })),
+      ...[...this.#orphans.keys()].map((): WorkingPod => ({
+        lifecycle: 'terminating',
+        config: 'runtime_only',
+        static: 'unknown',
+      })),
+    ];
   }
 
   /** Stops a pod that only the runtime knows, unless that is under way. */

@@ -1,0 +1,36 @@
+/** What kubelet_working_pods tells of the workers' pods (pkg/kubelet/kubelet_pods.go HandlePodCleanups). Pure. */
+import type { WorkerState } from './worker-state.ts';
+
+export interface WorkingPod {
+  readonly lifecycle: 'sync' | 'terminating' | 'terminated';
+  /** `orphan`: its object is gone; `runtime_only`: only the runtime ever told of it */
+  readonly config: 'desired' | 'orphan' | 'runtime_only';
+  readonly static: '' | 'true' | 'unknown';
+}
+
+const lifecycles = ['sync', 'terminating', 'terminated'] as const;
+const kinds = [
+  { config: 'desired', static: '' },
+  { config: 'desired', static: 'true' },
+  { config: 'orphan', static: '' },
+  { config: 'orphan', static: 'true' },
+  { config: 'runtime_only', static: 'unknown' },
+] as const;
+
+export function lifecycleOf({ at }: Pick<WorkerState, 'at'>): WorkingPod['lifecycle'] {
+  if (at === 'syncing') return 'sync';
+  return at === 'stopping' ? 'terminating' : 'terminated';
+}
+
+/** A row for each combination that there can be, those with no pod too. */
+export function workingPodCounts(pods: readonly WorkingPod[]): (WorkingPod & { readonly count: number })[] {
+  return kinds.flatMap((kind) =>
+    lifecycles.map((lifecycle) => ({
+      ...kind,
+      lifecycle,
+      count: pods.filter(
+        (pod) => pod.lifecycle === lifecycle && pod.config === kind.config && pod.static === kind.static,
+      ).length,
+    })),
+  );
+}
