@@ -6,7 +6,7 @@ import type { UserNamespace } from '../cri/generated/runtime/v1/UserNamespace.ts
 import type { Container, ContainerPort, Pod } from '../model/kube.ts';
 import { annotations, labels } from '../model/labels.ts';
 import { containerHash } from './container-hash.ts';
-import type { EnvEntry } from './env.ts';
+import type { EnvEntry } from './env-entry.ts';
 import { expand } from './expansion.ts';
 import { containerResources } from './linux-resources.ts';
 import { ownLabels } from './sandbox-config.ts';

@@ -3,7 +3,7 @@ import type { HostFiles } from '../hosts/link.ts';
 import { FarletError } from '../model/errors.ts';
 import { goQuote } from '../model/go-quote.ts';
 import type { Container } from '../model/kube.ts';
-import type { Fetched } from './env.ts';
+import type { Fetched } from './env-entry.ts';
 import type { VolumeSource } from './mounts.ts';
 
 export interface EnvFile {

@@ -4,18 +4,11 @@ import { resolveFieldRef } from '../model/field-ref.ts';
 import { goQuote } from '../model/go-quote.ts';
 import type { ConfigMap, Container, EnvVar, Pod, Secret, Service } from '../model/kube.ts';
 import { resolveResourceFieldRef } from '../model/resource-field-ref.ts';
+import type { EnvEntry, Fetched } from './env-entry.ts';
 import { envFileKey, type EnvFile } from './env-files.ts';
 import { expand } from './expansion.ts';
 import { parseEnvFile } from './parse-env-file.ts';
 import { serviceEnv } from './service-env.ts';
-
-export interface EnvEntry {
-  readonly name: string;
-  readonly value: string;
-}
-
-/** The outcome of reading an object beforehand; a failure counts only if the object turns out to be needed. */
-export type Fetched<T> = { readonly value: T } | { readonly error: unknown };
 
 /** What a container's environment is made of, all of it read beforehand. */
 export interface EnvSources {

@@ -3,7 +3,7 @@ import type { ImageSpec } from '../cri/generated/runtime/v1/ImageSpec.ts';
 import type { PodSandboxConfig } from '../cri/generated/runtime/v1/PodSandboxConfig.ts';
 import type { Pod, Secret } from '../model/kube.ts';
 import { podReference } from '../model/pod-ref.ts';
-import type { Fetched } from './env.ts';
+import type { Fetched } from './env-entry.ts';
 import type { ImagePuller, KnownImages } from './images.ts';
 
 /** By volume name. What fails is kept for the container that mounts it; rejects only with the signal's reason. */

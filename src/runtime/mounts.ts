@@ -4,7 +4,7 @@ import type { Mount } from '../cri/generated/runtime/v1/Mount.ts';
 import { FarletError } from '../model/errors.ts';
 import { goQuote } from '../model/go-quote.ts';
 import type { Container, VolumeMount } from '../model/kube.ts';
-import type { EnvEntry } from './env.ts';
+import type { EnvEntry } from './env-entry.ts';
 import { expand } from './expansion.ts';
 
 /** A volume that is ready on the host: a path there, or an image that the runtime itself mounts. */

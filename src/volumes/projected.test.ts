@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { KubeError } from '../model/errors.ts';
 import type { Volume } from '../model/kube.ts';
 import { pod } from '../testing/fixtures.ts';
-import { fetchPayload } from './sources.ts';
+import { fetchPayload } from './fetch-payload.ts';
 
 const missing = (kind: string, name: string): Promise<never> =>
   Promise.reject(

@@ -6,11 +6,12 @@ import { settledBoth } from '../util/abort.ts';
 import type { Clock } from '../util/clock.ts';
 import { planAtomicWrite } from './atomic-writer.ts';
 import { emptyDirOps } from './empty-dir.ts';
+import { fetchPayload } from './fetch-payload.ts';
 import { nestedMountPoints } from './nested-mounts.ts';
 import type { Payload } from './payload.ts';
 import { readVersion, readVersionName } from './read-version.ts';
 import type { ReadyVolume } from './ready-volume.ts';
-import { fetchPayload, type VolumeSources } from './sources.ts';
+import type { VolumeSources } from './sources.ts';
 
 export interface WrittenVolumesOptions {
   readonly files: HostFiles;
