@@ -6,10 +6,20 @@ import { eventually } from '../harness/processes.ts';
 import { callsOf } from './cri-log.ts';
 import { eventLines, type EventObject } from './event-lines.ts';
 import type { Case, KubeObject, LaterStep, Recording, Step } from './recording.ts';
-import type { RecordedNode } from './recorder.ts';
 import { isSameStage } from './same-stage.ts';
 import { isUntouched, shortForm, type WatchedPod } from './short-form.ts';
 import { inWords, type Run } from './words.ts';
+
+/** A node to record on. */
+export interface RecordedNode {
+  readonly name: string;
+  readonly rootDir: string;
+  readonly podLogsDir: string;
+  /** ends the namespaces' names, where two nodes of a cluster are recorded at once */
+  readonly suffix?: string;
+  /** from Ready or the end to the deletion, where a case says no time to watch; default: 2 s */
+  readonly settleMs?: number;
+}
 
 /** What a recorder sees without asking. */
 export interface Watched {

@@ -9,18 +9,7 @@ import {
 import { startKubeApi, type KubeApi, type WatchEvent } from '../harness/kube-api.ts';
 import { isRecorded } from './cri-log.ts';
 import type { Case, Recording, Step } from './recording.ts';
-import { recordCase, type Watched } from './record-case.ts';
-
-/** A node to record on. */
-export interface RecordedNode {
-  readonly name: string;
-  readonly rootDir: string;
-  readonly podLogsDir: string;
-  /** ends the namespaces' names, where two nodes of a cluster are recorded at once */
-  readonly suffix?: string;
-  /** from Ready or the end to the deletion, where a case says no time to watch; default: 2 s */
-  readonly settleMs?: number;
-}
+import { recordCase, type RecordedNode, type Watched } from './record-case.ts';
 
 export interface Recorder {
   /**

@@ -10,7 +10,8 @@ import { otherWatchSeconds } from '../parity/allowed-differences.ts';
 import { deviations } from '../parity/compare.ts';
 import { inParallel } from '../parity/in-parallel.ts';
 import { proxiedHost } from '../parity/proxied-host.ts';
-import { startRecorder, type Recorder, type RecordedNode } from '../parity/recorder.ts';
+import type { RecordedNode } from '../parity/record-case.ts';
+import { startRecorder, type Recorder } from '../parity/recorder.ts';
 import { goldenCases, type Case, type Recording } from '../parity/recording.ts';
 
 /** How many pods of a node at a time. */
