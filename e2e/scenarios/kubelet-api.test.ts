@@ -112,7 +112,7 @@ for (const node of world.nodes) {
         assert.equal(body, '[+]ping ok\n[+]log ok\n[+]syncloop ok\nhealthz check passed\n');
       });
 
-      it('what runs, the configuration, the metrics', async () => {
+      it('what runs, the configuration', async () => {
         const running = JSON.parse((await ask('/runningpods/')).body) as {
           items: { metadata: { name: string; namespace: string }; spec: { containers: unknown[] | null } }[];
         };
@@ -131,8 +131,33 @@ for (const node of world.nodes) {
           enabled: true,
           cacheTTL: '2m0s',
         });
-        const metrics = await ask('/metrics');
-        assert.match(metrics.body, /^kubelet_running_pods\{?.* \d+$/m);
+      });
+
+      it('the metrics of what happened to the pods', async () => {
+        const { body } = await ask('/metrics');
+        for (const series of [
+          'kubelet_running_pods',
+          'kubelet_active_pods{static=""}',
+          'kubelet_working_pods{config="desired",static="",lifecycle="sync"}',
+          'kubelet_containers_per_pod_count_count',
+          'kubelet_pod_worker_start_duration_seconds_count',
+          'kubelet_pod_start_duration_seconds_count',
+          'kubelet_pod_start_total_duration_seconds_count',
+          'kubelet_pod_start_sli_duration_seconds_count',
+          'kubelet_first_network_pod_start_sli_duration_seconds',
+          'kubelet_pleg_pod_relist_duration_seconds_count',
+          'kubelet_terminated_containers_total{container_type="container",exit_code="1",reason="Error"}',
+          'kubelet_cgroup_version',
+          'kubelet_cgroup_manager_duration_seconds_count{operation_type="create"}',
+          'kubelet_http_inflight_requests{method="GET",path="metrics",server_type="readwrite",long_running="false"}',
+          'kubelet_certificate_manager_server_ttl_seconds',
+        ])
+          assert.ok(
+            body
+              .split('\n')
+              .some((line) => line.startsWith(`${series} `) && Number(line.split(' ').at(-1)) > 0),
+            `${series} is to be more than 0; what there is: ${body.match(/^kubelet_.*/gm)?.join('\n') ?? 'nothing'}`,
+          );
       });
 
       it(

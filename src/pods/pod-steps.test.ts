@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FarletError } from '../model/errors.ts';
+import type { PodStatus } from '../model/kube.ts';
 import { podRef } from '../model/pod-ref.ts';
 import { emptyRuntimeState, type PodRuntimeState } from '../model/runtime-state.ts';
 import type { SyncStep } from '../runtime/steps.ts';
 import { FakeEvents } from '../testing/fake-host.ts';
-import { FakeClock, pod, quietLog } from '../testing/fixtures.ts';
+import { container, FakeClock, pod, quietLog, sandbox } from '../testing/fixtures.ts';
 import { PodSteps, type PodStepsOptions } from './pod-steps.ts';
 
 const { signal } = new AbortController();
@@ -17,23 +18,30 @@ function setUp({
   state = nothing,
   refresh = () => Promise.resolve(),
   killed = [],
+  before,
 }: {
   state?: PodRuntimeState;
   refresh?: () => Promise<void>;
   killed?: readonly SyncStep[];
+  before?: PodStatus;
 } = {}) {
   const events = new FakeEvents();
   const none = (): undefined => undefined;
+  const runs = { count: 0 };
   const options = {
     clock: new FakeClock(),
     log: quietLog,
     events,
-    host: { name: 'box', state: () => ({ at: 'ready' }), runtime: none },
+    host: {
+      name: 'box',
+      state: () => ({ at: 'ready', networkReady: { status: false, reason: '', message: '' } }),
+      runtime: none,
+    },
     cache: { get: () => state },
     observe: { refresh },
     runtime: { killPod: () => Promise.resolve(killed) },
     startErrors: { get: none },
-    resizes: { conditions: () => [], actuated: { ofContainer: none } },
+    resizes: { conditions: () => [], actuated: { ofContainer: none }, observe: none },
     probes: {
       readiness: none,
       startup: none,
@@ -42,11 +50,13 @@ function setUp({
       remove: none,
     },
     messages: { read: () => Promise.resolve(), get: none },
-    status: { current: none, set: none },
+    status: { current: () => before, set: none },
+    onLook: none,
+    onRunning: () => (runs.count += 1),
     runtimeClass: none,
     nodeIPs: () => [],
   };
-  return { steps: new PodSteps(options as unknown as PodStepsOptions), events };
+  return { steps: new PodSteps(options as unknown as PodStepsOptions), events, runs };
 }
 
 const stopping = { graceSeconds: 1, status: undefined, signal };
@@ -58,6 +68,18 @@ describe("a pod's steps", () => {
     assert.equal(outcome.kind, 'failed');
     assert.deepEqual(events.seen, ['Warning FailedSync: error determining status: it is broken']);
   });
+
+  for (const { name, before, count } of [
+    { name: 'tell of a pod that has come to run', before: { phase: 'Pending' }, count: 1 },
+    { name: 'tell of one that nothing was known of', before: undefined, count: 1 },
+    { name: 'do not tell again of one that ran', before: { phase: 'Running' }, count: 0 },
+  ])
+    it(name, async () => {
+      const state = { ...nothing, sandboxes: [sandbox()], containers: [container()] };
+      const { steps, runs } = setUp({ state, ...(before === undefined ? {} : { before }) });
+      await steps.syncPod(web, { signal });
+      assert.equal(runs.count, count);
+    });
 
   it('say why a pod that is to stop can not be looked at', async () => {
     const { steps, events } = setUp({

@@ -5,7 +5,7 @@ import { labels } from '../model/labels.ts';
 import type { PodLifecycleEvent } from '../model/pod-update.ts';
 import { RuntimeCache } from '../runtime/runtime-cache.ts';
 import { criFault, FakeCri } from '../testing/fake-host.ts';
-import { FakeClock, quietLog } from '../testing/fixtures.ts';
+import { FakeClock, quietLog, settle } from '../testing/fixtures.ts';
 import { Pleg } from './pleg.ts';
 
 const { signal } = new AbortController();
@@ -86,6 +86,8 @@ function setUp() {
   const clock = new FakeClock();
   const cache = new RuntimeCache({ clock });
   const changes: PodLifecycleEvent[] = [];
+  const intervals: number[] = [];
+  const looks = { count: 0 };
   const pleg = new Pleg({
     cri: cri.client,
     cache,
@@ -94,9 +96,13 @@ function setUp() {
     owner: {},
     onChanges: (some) => changes.push(...some),
     onSynced: () => undefined,
+    observer: {
+      interval: (seconds) => intervals.push(seconds),
+      podRelisted: () => (looks.count += 1),
+    },
   });
   const look = (uid: string) => pleg.refresh({ uid, name: uid, namespace: 'shop' }, { signal });
-  return { pleg, cache, clock, faults, uids, changes, look };
+  return { pleg, cache, clock, faults, uids, changes, intervals, looks, look };
 }
 
 describe('the PLEG', () => {
@@ -121,6 +127,26 @@ describe('the PLEG', () => {
     await clock.advance(1_000);
     await pleg.relisted();
     assert.equal(cache.get('a'), undefined);
+    stop.abort();
+    await running;
+  });
+
+  it('tells how far apart lists began, and of each look at a pod', async () => {
+    const { pleg, clock, faults, intervals, looks, look } = setUp();
+    const stop = new AbortController();
+    const running = pleg.run(stop.signal).catch(() => undefined);
+    await settle();
+    await clock.advance(1_000);
+    await clock.advance(1_000);
+    // however many lists there were within them
+    assert.equal(
+      intervals.reduce((sum, seconds) => sum + seconds, 0),
+      2,
+    );
+    await look('a');
+    faults.set('container-b', new FarletError('unavailable', 'no link'));
+    await look('b').catch(() => undefined);
+    assert.equal(looks.count, 2);
     stop.abort();
     await running;
   });

@@ -58,7 +58,10 @@ describe('changes of a source', () => {
     });
     for (const change of [added, updated]) {
       assert.equal(change?.pod.metadata.annotations?.['kubernetes.io/config.source'], 'api');
-      assert.equal(change.pod.metadata.annotations['kubernetes.io/config.seen'], '1970-01-01T00:00:00.000000Z');
+      assert.equal(
+        change.pod.metadata.annotations['kubernetes.io/config.seen'],
+        '1970-01-01T00:00:00.000000Z',
+      );
     }
   });
 
