@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { CriClient } from '../cri/calls.ts';
+import type { ContainerEventResponse__Output } from '../cri/generated/runtime/v1/ContainerEventResponse.ts';
 import { FarletError } from '../model/errors.ts';
 import { labels } from '../model/labels.ts';
 import type { PodLifecycleEvent } from '../model/pod-update.ts';
@@ -20,7 +22,7 @@ function labelsOf(uid: string): Record<string, string> {
 }
 
 /** Two pods with one running container each; `faults` are thrown for the status of a container. */
-function setUp() {
+function setUp(more: Partial<CriClient> = {}) {
   const faults = new Map<string, Error>();
   const uids = new Set(['a', 'b']);
   const listed = (request: { filter?: { label_selector?: Record<string, string> } }): string[] => {
@@ -89,7 +91,7 @@ function setUp() {
   const intervals: number[] = [];
   const looks = { count: 0 };
   const pleg = new Pleg({
-    cri: cri.client,
+    cri: Object.assign(Object.create(cri.client) as CriClient, more),
     cache,
     clock,
     log: quietLog,
@@ -149,6 +151,30 @@ describe('the PLEG', () => {
     assert.equal(looks.count, 2);
     stop.abort();
     await running;
+  });
+
+  it('looks again within a second at what a sync could not look at, though the runtime has events', async () => {
+    const deleted = { container_event_type: 'CONTAINER_DELETED_EVENT', container_id: 'long gone' };
+    const { pleg, cache, clock, faults, look } = setUp({
+      async *getContainerEvents() {
+        yield deleted as ContainerEventResponse__Output;
+        await new Promise(() => undefined);
+      },
+    });
+    const stop = new AbortController();
+    const running = pleg.run(stop.signal).catch(() => undefined);
+    await clock.advance(1_000);
+    faults.set('container-a', criFault('it is broken'));
+    cache.removed('a', 'container-a');
+    await assert.rejects(look('a'), /it is broken/);
+    await settle();
+    assert.match(cache.get('a')?.fault ?? '', /it is broken/);
+    faults.clear();
+    await clock.advance(1_000);
+    assert.equal(cache.get('a')?.fault, undefined);
+    assert.equal(cache.get('a')?.containers[0]?.state, 'running');
+    stop.abort();
+    await Promise.race([running, settle()]);
   });
 
   it('forgets a mark with the pod', async () => {

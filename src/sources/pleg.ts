@@ -114,12 +114,18 @@ export class Pleg {
     const started = clock.monotonic();
     try {
       const listed = await this.#list({ ...this.#options.owner, [labels.podUid]: pod.uid }, signal);
-      await this.#apply(listed, [pod], signal);
+      if (await this.#apply(listed, [pod], signal)) this.#lookAgain();
     } finally {
       observer?.podRelisted?.((clock.monotonic() - started) / 1000);
     }
     const fault = this.#options.cache.get(pod.uid)?.fault;
     if (fault !== undefined) throw new FarletError('internal', fault);
+  }
+
+  /** The relist keeps to its short period until everything could be looked at. */
+  #lookAgain(): void {
+    this.#isPartial = true;
+    this.#wake?.();
   }
 
   async #relistLoop(signal: AbortSignal): Promise<void> {
