@@ -136,7 +136,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     owner,
     owns: sources.owns.bind(sources),
     onChanges: (changes) => {
-      for (const { pod, kind } of changes) if (kind === 'container-started') prober.trigger(pod.uid);
+      for (const { pod, kind } of changes) if (kind === 'container-started') prober.started(pod.uid);
       queue.pleg(changes);
       managers.seen(changes);
     },
@@ -255,6 +255,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     table,
     queue,
     workers: () => workers,
+    status,
     metrics,
     events,
     clock,

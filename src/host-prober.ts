@@ -2,7 +2,7 @@
 import type { Host } from './hosts/host.ts';
 import { findContainer } from './model/containers.ts';
 import type { EventRecorder } from './model/events.ts';
-import type { Pod } from './model/kube.ts';
+import type { Pod, PodStatus } from './model/kube.ts';
 import type { Log } from './model/log.ts';
 import type { ObservedContainer, PodRuntimeState } from './model/runtime-state.ts';
 import { Prober } from './probes/prober.ts';
@@ -22,6 +22,7 @@ export interface HostProberOptions {
   readonly table: PodTable;
   readonly queue: SyncQueue;
   readonly workers: () => Pick<PodWorkers, 'state'>;
+  readonly status: { current(uid: string): PodStatus | undefined };
   readonly metrics: Metrics;
   readonly events: EventRecorder;
   readonly clock: Clock;
@@ -30,7 +31,7 @@ export interface HostProberOptions {
 }
 
 export function buildProber(options: HostProberOptions): Prober {
-  const { host, nodeIP, cache, table, queue, workers, metrics, events, clock, log, signal } = options;
+  const { host, nodeIP, cache, table, queue, workers, status, metrics, events, clock, log, signal } = options;
   return new Prober({
     host,
     clock,
@@ -43,6 +44,7 @@ export function buildProber(options: HostProberOptions): Prober {
       const pod = table.get(uid);
       // one that is only created has nothing to probe yet, and has not failed either
       if (state === undefined || container === undefined || container.state === 'created') return undefined;
+      if (!isTold(status.current(uid), container)) return undefined;
       const podIp = pod?.spec.hostNetwork === true ? nodeIP : (state.ips[0] ?? '');
       return {
         id: container.id,
@@ -71,6 +73,12 @@ export function buildProber(options: HostProberOptions): Prober {
       metrics.prober_probe_duration_seconds.remove(series);
     },
   });
+}
+
+/** A probe sees what the pod's status tells, never a start that is still under way (pkg/kubelet/prober/worker.go doProbe). */
+function isTold(status: PodStatus | undefined, { id, name }: ObservedContainer): boolean {
+  const all = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
+  return all.some((each) => each.name === name && each.containerID?.endsWith(id) === true);
 }
 
 /** Nothing will start the container again. */

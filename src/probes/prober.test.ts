@@ -85,12 +85,15 @@ describe('prober', () => {
     assert.equal(prober.result('readiness', 'c1'), 'success');
   });
 
-  it('probes a started container at once when triggered', async () => {
+  it('probes a started container at once when a sync has told of it', async () => {
     const { prober, clock, target, set, calls } = setUp({ readinessProbe: exec });
     prober.add(target);
     await clock.advance(1);
     set({ container: running(clock) });
-    prober.trigger(target.metadata.uid);
+    prober.started(target.metadata.uid);
+    await clock.advance(0);
+    assert.equal(calls(), 0);
+    prober.add(target);
     await clock.advance(0);
     assert.equal(calls(), 1);
   });

@@ -50,6 +50,8 @@ export class Prober {
   readonly #options: ProberOptions;
   readonly #start: number;
   readonly #workers = new Map<string, Map<string, ProbeWorker>>();
+  /** pods of which a container has started since their last sync */
+  readonly #started = new Set<string>();
   readonly #results = new Map<string, Partial<Record<ProbeKind, ProbeResult>>>();
 
   constructor(options: ProberOptions) {
@@ -84,10 +86,18 @@ export class Prober {
       }
     }
     if (workers.size > 0) this.#workers.set(uid, workers);
+    if (this.#started.delete(uid)) this.#trigger(uid);
   }
 
-  /** A container has started: whatever was not probed yet need not wait for its period. */
-  trigger(uid: string): void {
+  /**
+   * A container runs: whatever was not probed yet need not wait for its period. It waits for the sync that tells of the
+   * container, as a kubelet's probes do: news of it may come before StartContainer has answered.
+   */
+  started(uid: string): void {
+    if (this.#workers.has(uid)) this.#started.add(uid);
+  }
+
+  #trigger(uid: string): void {
     for (const worker of this.#workers.get(uid)?.values() ?? []) worker.trigger();
   }
 
@@ -100,6 +110,7 @@ export class Prober {
   remove(uid: string): void {
     for (const worker of this.#workers.get(uid)?.values() ?? []) worker.stop();
     this.#workers.delete(uid);
+    this.#started.delete(uid);
   }
 
   /** A container that had started before farlet did stays started (no flap on a restart). */
@@ -165,7 +176,7 @@ export class Prober {
     if (before?.[kind] === result) return;
     this.#results.set(containerId, { ...before, [kind]: result });
     if (kind !== 'liveness' || result === 'failure') this.#options.onResult(uid);
-    if (kind === 'startup' && result === 'success') this.trigger(uid);
+    if (kind === 'startup' && result === 'success') this.#trigger(uid);
   }
 
   #forget(containerId: string, kind: ProbeKind): void {
