@@ -1,6 +1,6 @@
 /** The probes of one host's pods, put together. Composition only. */
 import type { Host } from './hosts/host.ts';
-import { findContainer } from './model/containers.ts';
+import { findContainer, findContainerStatus, isStatusOf } from './model/containers.ts';
 import type { EventRecorder } from './model/events.ts';
 import type { Pod, PodStatus } from './model/kube.ts';
 import type { Log } from './model/log.ts';
@@ -77,8 +77,8 @@ export function buildProber(options: HostProberOptions): Prober {
 
 /** A probe sees what the pod's status tells, never a start that is still under way (pkg/kubelet/prober/worker.go doProbe). */
 function isTold(status: PodStatus | undefined, { id, name }: ObservedContainer): boolean {
-  const all = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
-  return all.some((each) => each.name === name && each.containerID?.endsWith(id) === true);
+  const told = findContainerStatus(status, name);
+  return told !== undefined && isStatusOf(told, id);
 }
 
 /** Nothing will start the container again. */

@@ -81,7 +81,7 @@ export class LocalOps {
         await setValue(op);
         return;
       case 'remove-cgroup':
-        await removeCgroup(op, { clock: clock, signal });
+        await removeCgroup(op, { clock, signal });
     }
   }
 

@@ -1,5 +1,5 @@
 /** /containerLogs: which container is meant, and its log (pkg/kubelet/server getContainerLogs, kubelet_pods.go GetKubeletContainerLogs). */
-import { findContainer } from '../model/containers.ts';
+import { findContainer, findContainerStatus } from '../model/containers.ts';
 import type { ContainerStatus, Pod } from '../model/kube.ts';
 import type { ObservedContainer } from '../model/runtime-state.ts';
 import type { HostApp } from '../host-app.ts';
@@ -60,10 +60,5 @@ async function* said(text: string): AsyncIterable<Buffer> {
 }
 
 function containerStatus(app: HostApp, pod: Pod, name: string): ContainerStatus | undefined {
-  const status = app.status.current(pod.metadata.uid) ?? pod.status;
-  return [
-    ...(status?.containerStatuses ?? []),
-    ...(status?.initContainerStatuses ?? []),
-    ...(status?.ephemeralContainerStatuses ?? []),
-  ].find((each) => each.name === name);
+  return findContainerStatus(app.status.current(pod.metadata.uid) ?? pod.status, name);
 }

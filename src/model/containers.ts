@@ -1,4 +1,4 @@
-import type { Container, EphemeralContainer, Pod } from './kube.ts';
+import type { Container, ContainerStatus, EphemeralContainer, Pod, PodStatus } from './kube.ts';
 
 export type ContainerType = 'container' | 'init_container' | 'ephemeral_container';
 
@@ -44,6 +44,23 @@ export function podContainers(pod: Pod): PodContainer[] {
 
 export function findContainer(pod: Pod, name: string): PodContainer | undefined {
   return podContainers(pod).find((container) => container.spec.name === name);
+}
+
+/** What a pod's status says of the container with this name, whichever list it is in: no two of a pod share a name. */
+export function findContainerStatus(
+  status: PodStatus | undefined,
+  containerName: string,
+): ContainerStatus | undefined {
+  return [
+    ...(status?.initContainerStatuses ?? []),
+    ...(status?.containerStatuses ?? []),
+    ...(status?.ephemeralContainerStatuses ?? []),
+  ].find(({ name }) => name === containerName);
+}
+
+/** Whether it speaks of the container that the runtime knows by this id, not of one before it. */
+export function isStatusOf({ containerID }: Pick<ContainerStatus, 'containerID'>, id: string): boolean {
+  return containerID?.endsWith(`://${id}`) === true;
 }
 
 /** An ephemeral container has every field of a container; only its target is its own. */

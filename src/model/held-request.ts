@@ -3,6 +3,7 @@
  * of what is wanted, what was granted and what it really has (component-helpers/resource PodRequests with
  * UseStatusResources). cpu in thousandths, the rest in units. Pure.
  */
+import { findContainerStatus } from './containers.ts';
 import type { Container, ContainerStatus, Pod } from './kube.ts';
 import { podRequest } from './pod-requests.ts';
 import { parseNano } from './quantity.ts';
@@ -13,9 +14,8 @@ export function heldRequest(pod: Pod): Record<string, number> {
   const infeasible = (pod.status?.conditions ?? []).some(
     ({ type, reason }) => type === 'PodResizePending' && reason === 'Infeasible',
   );
-  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
   const held = (container: Container): Container => {
-    const status = statuses.find(({ name }) => name === container.name);
+    const status = findContainerStatus(pod.status, container.name);
     if (status === undefined) return container;
     return {
       ...container,

@@ -1,6 +1,12 @@
 /** The probe workers of one node's pods, and the results they came to (pkg/kubelet/prober/prober_manager.go). */
 import type { RuntimeHost } from '../hosts/runtime-host.ts';
-import { containerFieldPath, podContainers, type PodContainer } from '../model/containers.ts';
+import {
+  containerFieldPath,
+  findContainerStatus,
+  isStatusOf,
+  podContainers,
+  type PodContainer,
+} from '../model/containers.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { Log } from '../model/log.ts';
 import type { Pod, Probe } from '../model/kube.ts';
@@ -116,10 +122,9 @@ export class Prober {
   /** A container that had started before farlet did stays started (no flap on a restart). */
   #seed(pod: Pod, container: PodContainer, kind: ProbeKind): void {
     if (kind !== 'startup') return;
-    const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
-    const status = statuses.find(({ name }) => name === container.spec.name);
+    const status = findContainerStatus(pod.status, container.spec.name);
     const id = this.#options.look(pod.metadata.uid, container.spec.name)?.id;
-    if (status?.started === true && id !== undefined && status.containerID?.endsWith(id) === true) {
+    if (status?.started === true && id !== undefined && isStatusOf(status, id)) {
       this.#results.set(id, { ...this.#results.get(id), startup: 'success' });
     }
   }

@@ -1,7 +1,7 @@
 /**
  * What a pod was granted, which may be less or more than what its spec asks for by now (pkg/kubelet/allocation). Pure.
  */
-import { specContainers } from '../model/containers.ts';
+import { findContainerStatus, specContainers } from '../model/containers.ts';
 import type { Container, Pod, ResourceRequirements } from '../model/kube.ts';
 import { parseNano } from '../model/quantity.ts';
 
@@ -56,7 +56,6 @@ export function isGranted(pod: Pod, allocation: Allocation): boolean {
  * limits as those that its containers really have. A container that has no status yet was granted what it asks for.
  */
 export function recoveredAllocation(pod: Pod): Allocation {
-  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
   const { resources: ofPod, allocatedResources } = pod.status ?? {};
   return {
     pod:
@@ -65,7 +64,7 @@ export function recoveredAllocation(pod: Pod): Allocation {
         : recovered(pod.spec.resources, allocatedResources, ofPod?.limits),
     containers: new Map(
       specContainers(pod.spec).map(({ name, resources = {} }) => {
-        const status = statuses.find((each) => each.name === name);
+        const status = findContainerStatus(pod.status, name);
         return [name, recovered(resources, status?.allocatedResources, status?.resources?.limits)];
       }),
     ),

@@ -2,7 +2,8 @@
  * What running containers really have of what can be resized (pkg/kubelet/kuberuntime: actuatedState). What farlet set
  * itself it knows; after a restart the runtime tells it, or, where that can't, the pod's last status.
  */
-import type { Container, ContainerStatus, Pod, ResourceRequirements } from '../model/kube.ts';
+import { findContainerStatus, isStatusOf } from '../model/containers.ts';
+import type { Container, Pod, ResourceRequirements } from '../model/kube.ts';
 import { containerAmounts, requirementAmounts, type ResourceAmounts } from '../model/resource-amounts.ts';
 import type { ObservedContainer, ObservedResources } from '../model/runtime-state.ts';
 import { cpuQuota, cpuShares, type CfsSettings } from './linux-resources.ts';
@@ -91,12 +92,8 @@ function reportedAmounts(
   container: Container,
   observed: ObservedContainer,
 ): ResourceAmounts | undefined {
-  const all: ContainerStatus[] = [
-    ...(pod.status?.initContainerStatuses ?? []),
-    ...(pod.status?.containerStatuses ?? []),
-  ];
-  const status = all.find(({ name }) => name === container.name);
+  const status = findContainerStatus(pod.status, container.name);
   if (status?.state?.running === undefined || status.resources === undefined) return undefined;
-  if (status.containerID?.endsWith(`://${observed.id}`) !== true) return undefined;
+  if (!isStatusOf(status, observed.id)) return undefined;
   return containerAmounts(pod, { ...container, resources: status.resources });
 }

@@ -2,7 +2,7 @@
  * RestartAllContainers: a container that exits as its rule says has the whole pod begin anew in its sandbox (KEP 5532;
  * pkg/kubelet/container/helpers.go ShouldAllContainersRestart, kuberuntime_manager.go getContainersToReset). Pure.
  */
-import { specContainers } from '../model/containers.ts';
+import { findContainerStatus, specContainers } from '../model/containers.ts';
 import type { Container, Pod, PodStatus } from '../model/kube.ts';
 import type { ContainerReset } from '../model/pod-actions.ts';
 import type { ObservedContainer, PodRuntimeState } from '../model/runtime-state.ts';
@@ -22,11 +22,10 @@ export function couldRestartAll(pod: Pod): boolean {
 
 /** Whether a container has asked for it: as the runtime shows it, or else as the status last told. */
 export function restartsAll(pod: Pod, state: PodRuntimeState, status?: PodStatus): boolean {
-  const told = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
   return specContainers(pod.spec).some((spec) => {
     const observed = state.containers.find(({ name }) => name === spec.name);
     if (observed !== undefined) return asks(spec, observed);
-    const exitCode = told.find(({ name }) => name === spec.name)?.state?.terminated?.exitCode;
+    const exitCode = findContainerStatus(status, spec.name)?.state?.terminated?.exitCode;
     return exitCode !== undefined && matchingRule(spec, exitCode)?.action === action;
   });
 }
