@@ -42,7 +42,7 @@ export interface KubeConnection extends KubeClient {
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const CREDENTIALS_FRESH_MS = 10_000;
-const MAX_CONNECTIONS = 64;
+const MAX_CONNECTIONS = { watches: 64, calls: 8 };
 
 const patchTypes: Record<PatchType, string> = {
   strategic: 'application/strategic-merge-patch+json',
@@ -51,8 +51,18 @@ const patchTypes: Record<PatchType, string> = {
   apply: 'application/apply-patch+yaml',
 };
 
+/**
+ * Watches share HTTP/2 connections: one TLS connection each would be hundreds. Calls go over a few of HTTP/1.1: one that is
+ * given up closes its connection, where Node's HTTP/2 never comes back from a stream that is destroyed while its body is
+ * on the way.
+ */
+interface Dispatchers {
+  readonly watches: Dispatcher;
+  readonly calls: Dispatcher;
+}
+
 interface Access {
-  readonly dispatcher: Dispatcher;
+  readonly dispatchers: Dispatchers;
   readonly headers: Record<string, string>;
   readonly readAt: number;
   readonly identity: string;
@@ -118,7 +128,7 @@ class Connection implements KubeConnection {
     path: string,
     { query, signal }: { query: RequestOptions['query']; signal: AbortSignal },
   ): Promise<KubeStream> {
-    const answer = await this.#send('GET', path, { query, signal });
+    const answer = await this.#send('watches', 'GET', path, { query, signal });
     if (answer.statusCode !== 200)
       throw statusError(answer.statusCode, await answer.body.text(), answer.headers);
     return { body: answer.body as AsyncIterable<Buffer> };
@@ -129,7 +139,9 @@ class Connection implements KubeConnection {
   }
 
   async close(): Promise<void> {
-    await this.#current?.dispatcher.destroy();
+    if (this.#current === undefined) return;
+    const { watches, calls } = this.#current.dispatchers;
+    await Promise.all([watches.destroy(), calls.destroy()]);
   }
 
   async #call<T>(
@@ -143,7 +155,7 @@ class Connection implements KubeConnection {
     let code = '<error>';
     try {
       return await withDeadline(signal, timeoutMs, `${method} ${path} at ${this.server}`, async (limited) => {
-        const answer = await this.#send(method, path, {
+        const answer = await this.#send('calls', method, path, {
           query,
           signal: limited,
           ...(content === undefined ? {} : { content }),
@@ -164,6 +176,7 @@ class Connection implements KubeConnection {
   }
 
   async #send(
+    over: keyof Dispatchers,
     method: Dispatcher.HttpMethod,
     path: string,
     options: {
@@ -178,7 +191,7 @@ class Connection implements KubeConnection {
       if (value !== undefined) url.searchParams.set(key, String(value));
     const access = await this.#credentials();
     try {
-      return await access.dispatcher.request({
+      return await access.dispatchers[over].request({
         origin: url.origin,
         path: url.pathname + url.search,
         method,
@@ -221,40 +234,46 @@ class Connection implements KubeConnection {
     const tls = { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername };
     const identity = JSON.stringify(tls);
     const previous = this.#current;
-    const dispatcher = previous?.identity === identity ? previous.dispatcher : this.#dispatcher(tls);
-    if (previous !== undefined && previous.dispatcher !== dispatcher) void previous.dispatcher.close();
+    const isSame = previous?.identity === identity;
+    const dispatchers = isSame ? previous.dispatchers : this.#dispatchers(tls);
+    if (previous !== undefined && !isSame) {
+      void previous.dispatchers.watches.close();
+      void previous.dispatchers.calls.close();
+    }
     const headers = Object.fromEntries(
       Object.entries(options.headers ?? {}).map(([name, value]) => [name, String(value)]),
     );
     this.#current = {
-      dispatcher,
+      dispatchers,
       headers,
       readAt: this.#clock.monotonic(),
       identity,
       // a certificate may be given as several; nobody here gives more than one
-      certificate: previous?.identity === identity ? previous.certificate : firstOf(cert),
+      certificate: isSame ? previous.certificate : firstOf(cert),
     };
     return this.#current;
   }
 
-  /** HTTP/2 lets all watches share one connection instead of one TLS connection each. */
-  #dispatcher(tls: object): Dispatcher {
+  #dispatchers(tls: object): Dispatchers {
     const wanted = this.#config.createDispatcherOptions(this.#config.getCurrentCluster(), tls);
-    const shared = { allowH2: true, connections: MAX_CONNECTIONS, keepAliveTimeout: 60_000 };
+    const shared = { keepAliveTimeout: 60_000 };
+    const agents = (connect: buildConnector.BuildOptions): Dispatchers => ({
+      watches: new Agent({ ...shared, allowH2: true, connections: MAX_CONNECTIONS.watches, connect }),
+      calls: new Agent({ ...shared, allowH2: false, connections: MAX_CONNECTIONS.calls, connect }),
+    });
     switch (wanted.type) {
       case 'agent':
         // the client types its TLS options as Node's; undici's connector takes the same ones
-        return new Agent({
-          ...shared,
-          connect: { ...wanted.connect, timeout: 10_000 } as buildConnector.BuildOptions,
-        });
+        return agents({ ...wanted.connect, timeout: 10_000 } as buildConnector.BuildOptions);
       case 'none':
-        return new Agent(shared);
-      case 'proxy':
-        return new ProxyAgent({
+        return agents({});
+      case 'proxy': {
+        const proxy = new ProxyAgent({
           uri: wanted.uri,
           requestTls: wanted.requestTls as buildConnector.BuildOptions,
         });
+        return { watches: proxy, calls: proxy };
+      }
       case 'socks':
         throw new FarletError(
           'unimplemented',

@@ -1,0 +1,90 @@
+/** The connection against a server that speaks HTTP/1.1 and HTTP/2, as an API server does. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createSecureServer, type Http2SecureServer } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { connectKube, type KubeConnection } from './connect.ts';
+
+describe('the connection to an API server', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kube-connect-'));
+  const seen: { path: string; version: string }[] = [];
+  let server: Http2SecureServer;
+  let kube: KubeConnection;
+
+  before(async () => {
+    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+    execFileSync('openssl', [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'],
+      ...['-keyout', key, '-out', cert, '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'],
+    ]);
+    server = createSecureServer(
+      { key: readFileSync(key), cert: readFileSync(cert), allowHTTP1: true },
+      (request, response) => {
+        seen.push({ path: request.url, version: request.httpVersion });
+        if (request.url.includes('watch=true')) response.write('{"type":"BOOKMARK"}\n');
+        else if (request.url !== '/silent') response.end('{"kind":"Status"}');
+      },
+    );
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const kubeconfig = join(folder, 'kubeconfig');
+    const named = (kind: string, value: object): object[] => [{ name: 'c', [kind]: value }];
+    writeFileSync(
+      kubeconfig,
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Config',
+        'current-context': 'c',
+        clusters: named('cluster', { server: `https://127.0.0.1:${port}`, 'certificate-authority': cert }),
+        users: named('user', { token: 't' }),
+        contexts: named('context', { cluster: 'c', user: 'c' }),
+      }),
+    );
+    kube = connectKube({ kubeconfig, userAgent: 'test' });
+  });
+
+  after(async () => {
+    await kube.close();
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('watches share HTTP/2, calls go over HTTP/1.1', async () => {
+    const stop = new AbortController();
+    const watch = await kube.stream('/api/v1/pods', { query: { watch: 'true' }, signal: stop.signal });
+    for await (const chunk of watch.body) {
+      assert.match(String(chunk), /BOOKMARK/);
+      break;
+    }
+    stop.abort();
+    await kube.create('/api/v1/pods', { kind: 'Pod' });
+    await kube.get('/api/v1/pods');
+    assert.deepEqual(seen, [
+      { path: '/api/v1/pods?watch=true', version: '2.0' },
+      { path: '/api/v1/pods', version: '1.1' },
+      { path: '/api/v1/pods', version: '1.1' },
+    ]);
+  });
+
+  it('calls that are given up while their bodies are being sent hold nothing up', async () => {
+    for (let round = 0; round < 12; round += 1) {
+      const stop = new AbortController();
+      const { signal } = stop;
+      const calls = Array.from({ length: 20 }, () =>
+        kube.patch('/silent', 'merge', { round }, { signal }).then(
+          () => 'answered',
+          () => 'given up',
+        ),
+      );
+      // the round in which a body was written and has not left yet is among them
+      for (let turn = 0; turn < round; turn += 1) await Promise.resolve();
+      stop.abort(new Error('no longer wanted'));
+      assert.deepEqual(new Set(await Promise.all(calls)), new Set(['given up']));
+      await kube.get('/api/v1/pods');
+    }
+  });
+});
