@@ -25,6 +25,7 @@ import { OrphanWatch } from './sync/housekeeping.ts';
 import type { PodTable } from './sync/pod-table.ts';
 import { quantityValue } from './model/quantity.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import { untilBeat } from './util/beat.ts';
 import type { Clock } from './util/clock.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
 import type { PodWorkers } from './workers/pod-workers.ts';
@@ -204,7 +205,7 @@ export function buildManagers(options: NodeManagersOptions): NodeManagers {
           signal.throwIfAborted();
           log.warn({ err: error }, `collection of ${what} failed`);
         });
-      await clock.sleep(ms, { signal });
+      await clock.sleep(untilBeat(clock.monotonic(), ms), { signal });
     }
   };
 

@@ -19,11 +19,12 @@ import type { PodLifecycleEvent } from '../model/pod-update.ts';
 import type { ObservedContainer, ObservedSandbox } from '../model/runtime-state.ts';
 import { containerState, observedContainer, observedSandbox, podOfLabels } from '../runtime/observe.ts';
 import type { RuntimeCache } from '../runtime/runtime-cache.ts';
+import { untilBeat } from '../util/beat.ts';
 import type { Clock } from '../util/clock.ts';
 
 /** GenericPLEG's relist period (pkg/kubelet/kubelet.go genericPlegRelistPeriod). */
 const RELIST_MS = 1_000;
-/** The safety net beside an event stream; the kubelet's evented PLEG takes 300 s, but a list here is cheap. */
+/** The safety net beside an event stream, together with a look at the host; the kubelet's evented PLEG takes 300 s, but a list here is cheap. */
 const RELIST_WITH_EVENTS_MS = 60_000;
 const STREAM_RETRY_MS = 1_000;
 const STATUS_CALLS_AT_ONCE = 8;
@@ -147,7 +148,8 @@ export class Pleg {
         failures += 1;
       }
       const isWell = failures === 0 && !this.#isPartial;
-      await this.#pause(this.#events && isWell ? RELIST_WITH_EVENTS_MS : RELIST_MS, signal);
+      const calmMs = (): number => untilBeat(clock.monotonic(), RELIST_WITH_EVENTS_MS);
+      await this.#pause(this.#events && isWell ? calmMs() : RELIST_MS, signal);
     }
   }
 
