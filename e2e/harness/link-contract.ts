@@ -386,7 +386,8 @@ export function describeLink(name: string, host: () => ContractHost): void {
         const control = new AbortController();
         const file = await link.files.open(`${at}/watched/f`, { signal });
         let seen = '';
-        for await (const _ of link.files.changes(`${at}/watched`, { signal: control.signal })) {
+        const options = { signal: control.signal, file: () => file };
+        for await (const _ of link.files.changes(`${at}/watched`, options)) {
           seen += (await file.read(seen.length, 100)).toString();
           if (seen.length === 3) control.abort();
           else await host().inside(['sh', '-c', 'printf x >>"$1"', 'sh', `${at}/watched/f`]);

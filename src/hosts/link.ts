@@ -252,6 +252,9 @@ export interface HostFiles {
    * is an empty answer; any other failure rejects the whole.
    */
   look(queries: readonly HostQuery[], options: { signal: AbortSignal }): Promise<HostAnswer[]>;
-  /** Yields when something in the folder may have changed, at the latest every second; ends with the signal. */
-  changes(folder: string, options: { signal: AbortSignal }): AsyncIterable<void>;
+  /**
+   * Yields when something in the folder may have changed, at the latest every second; ends with the signal. `file`: the one
+   * that is read on as it grows; a far host sends what it has gained along with the change.
+   */
+  changes(folder: string, options: { signal: AbortSignal; file?: () => HostFile }): AsyncIterable<void>;
 }

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { encodeArgument, encodeRequest, kindOfText, mountinfoPath, parseAnswer } from './remote-encoding.ts';
+import { parseWatched } from './remote-queries.ts';
 
 const decode = 'IFS=" "; set -f; set -- $1; for A; do A=$(printf "%bx" "$A"); printf "%s\\0" "${A%x}"; done';
 
@@ -78,4 +79,24 @@ describe('answers of a far host', () => {
     it(`takes ${text ?? ''} as ${kind ?? ''}`, () => {
       assert.equal(kindOfText(text ?? ''), kind);
     });
+});
+
+describe('the answer to a watch', () => {
+  const payload = Buffer.from('print one\0\0' + '7 8\n3\na\n\0' + 'gone\n0\n', 'latin1');
+  it('has the print of each folder and what each file gained', () => {
+    assert.deepEqual(parseWatched(payload, { folders: 2, files: 2 }), {
+      prints: ['print one', ''],
+      grown: [
+        { named: '7 8', bytes: Buffer.from('a\n\0') },
+        { named: 'gone', bytes: Buffer.alloc(0) },
+      ],
+    });
+  });
+  it('is refused where it is not whole', () => {
+    for (const length of [5, 10, 13, 16, payload.length - 1])
+      assert.throws(
+        () => parseWatched(payload.subarray(0, length), { folders: 2, files: 2 }),
+        /^Error: the answer to a watch is not whole$/,
+      );
+  });
 });

@@ -1,9 +1,10 @@
 /** The program of far hosts, run on this machine: on real files and mounts, as root only. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { Duplex } from 'node:stream';
+import { Duplex, Transform } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { systemClock } from '../util/clock.ts';
 import type { FileOp, HostFiles } from './link.ts';
@@ -12,10 +13,20 @@ import type { ShellChannel } from './remote-agent.ts';
 import { RemoteFiles } from './remote-files.ts';
 
 const { signal } = new AbortController();
+/** how often the host was asked for a piece of a file */
+let reads = 0;
 
 function openShell([file = '', ...args]: readonly string[]): Promise<ShellChannel> {
   const { stdin, stdout, stderr } = spawn(file, args, { stdio: 'pipe' });
-  return Promise.resolve({ stream: Duplex.from({ readable: stdout, writable: stdin }), stderr });
+  const counted = new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      if (/^[0-9a-f]+ pread /.test(chunk.toString('latin1'))) reads += 1;
+      done(null, chunk);
+    },
+  });
+  counted.pipe(stdin);
+  counted.once('close', () => stdin.destroy());
+  return Promise.resolve({ stream: Duplex.from({ readable: stdout, writable: counted }), stderr });
 }
 
 describe('files of a far host', { skip: process.getuid?.() !== 0 && 'only root may mount' }, () => {
@@ -51,5 +62,59 @@ describe('files of a far host', { skip: process.getuid?.() !== 0 && 'only root m
       assert.match(text, /^mount failed: exit status \d+ Mounting command: mount Mounting arguments: -t /);
       assert.equal(text, await said(local, op));
     }
+  });
+
+  it('send what a followed file gains along with the change', async () => {
+    const folder = `${root}/logs`;
+    const path = `${folder}/0.log`;
+    mkdirSync(folder);
+    writeFileSync(path, 'first\n');
+    const file = await remote.open(path, { signal });
+    const block = 64 * 1024;
+    let seen = (await file.read(0, block)).toString('latin1');
+    assert.equal(seen, 'first\n');
+    const control = new AbortController();
+    const changes = remote
+      .changes(folder, { signal: control.signal, file: () => file })
+      [Symbol.asyncIterator]();
+    /** Reads on until as much is there; answers how often the host was asked for what was not empty. */
+    const readTo = async (length: number): Promise<number> => {
+      let asked = 0;
+      while (seen.length < length) {
+        await changes.next();
+        for (let got = block; got === block;) {
+          const askedBefore = reads;
+          const piece = await file.read(seen.length, block);
+          if (piece.length > 0) asked += reads - askedBefore;
+          got = piece.length;
+          seen += piece.toString('latin1');
+        }
+      }
+      return asked;
+    };
+    const appendAndRead = async (text: string): Promise<number> => {
+      const had = seen;
+      appendFileSync(path, text, 'latin1');
+      const asked = await readTo(had.length + text.length);
+      assert.ok(seen === had + text);
+      return asked;
+    };
+    let asked = 0;
+    const lines = ['second\n', '', '\0 8\n', ...Array.from({ length: 7 }, (_, at) => `line ${String(at)}\n`)];
+    for (const line of lines) asked += await appendAndRead(line);
+    // a reader looks on its own once a second, which may be just then
+    assert.ok(asked <= 3, `asked ${String(asked)} times for ${String(lines.length)} lines`);
+    await appendAndRead('x'.repeat(block));
+    await appendAndRead(randomBytes(3 * block + 7).toString('latin1'));
+
+    renameSync(path, `${path}.rotated`);
+    appendFileSync(`${path}.rotated`, 'late\n');
+    writeFileSync(path, 'next\n');
+    const had = seen.length;
+    await readTo(had + 5);
+    assert.equal(seen.slice(had), 'late\n');
+    assert.equal(await file.moved(), true);
+    control.abort();
+    assert.equal((await changes.next()).done, true);
   });
 });

@@ -17,6 +17,7 @@ import { RemoteAgents, type OpenShell } from './remote-agents.ts';
 import { MOUNT_FAILED, mountinfoPath, type RemoteAnswer, type RemoteStep } from './remote-encoding.ts';
 import { opSteps } from './remote-ops.ts';
 import { parseList, parseLook, parseStat, parseUsage } from './remote-queries.ts';
+import { RemoteFile } from './remote-file.ts';
 import { RemoteWatch } from './remote-watch.ts';
 
 export interface RemoteFilesOptions {
@@ -84,31 +85,13 @@ export class RemoteFiles implements HostFiles {
     return (await this.#ask(`read ${path}`, 'tail', [path, maxBytes], signal)).payload;
   }
 
-  /**
-   * A file is told by its inode, not held open: reads go on in it while it has any name that begins with its own, as
-   * rotated logs have, also after the link was down. One that was deleted reads as ended.
-   */
   async open(path: string, { signal }: { signal: AbortSignal }): Promise<HostFile> {
-    const opened = await this.#stat(`open ${path}`, [path, 'follow'], signal);
-    let { size } = opened;
-    let named = `${String(opened.inode)} ${String(opened.device)}`;
-    const id = named;
-    return {
-      read: async (position, length) => {
-        const args = [path, opened.inode, opened.device, position, length];
-        const { payload, more } = await this.#ask(`read ${path}`, 'pread', args, signal);
-        named = more;
-        size = Math.max(size, position + payload.length);
-        return payload;
-      },
-      info: async () => {
-        if (named !== id) return { ...opened, size };
-        const now = await this.#stat(`stat ${path}`, [path, 'follow'], signal).catch(unlessMissing);
-        return now?.inode === opened.inode && now.device === opened.device ? now : { ...opened, size };
-      },
-      moved: () => Promise.resolve(named !== id && named !== 'gone'),
-      close: () => Promise.resolve(),
-    };
+    return new RemoteFile({
+      path,
+      opened: await this.#stat(`open ${path}`, [path, 'follow'], signal),
+      pread: (args) => this.#ask(`read ${path}`, 'pread', args, signal),
+      stat: () => this.#stat(`stat ${path}`, [path, 'follow'], signal).catch(unlessMissing),
+    });
   }
 
   async stat(
@@ -160,8 +143,15 @@ export class RemoteFiles implements HostFiles {
     throw this.#error(answer, `look at ${queries[answer.step]?.path ?? ''}`);
   }
 
-  changes(folder: string, options: { signal: AbortSignal }): AsyncIterable<void> {
-    return this.#watch.changes(folder, options);
+  changes(
+    folder: string,
+    { signal, file }: { signal: AbortSignal; file?: () => HostFile },
+  ): AsyncIterable<void> {
+    const growing = (): RemoteFile | undefined => {
+      const read = file?.();
+      return read instanceof RemoteFile ? read : undefined;
+    };
+    return this.#watch.changes(folder, { signal, growing });
   }
 
   async #stat(what: string, args: [string, 'follow' | undefined], signal: AbortSignal): Promise<FileInfo> {

@@ -28,6 +28,14 @@ for f in "$1"*; do
   [ -f "$f" ] && { same "$f" "$2" "$3" "$4" "$5"; } 4<"$f" && break
 done
 set -f`,
+  // as pread, of a file that still has its name; answers what the name leads to, and as many bytes as it says
+  grown: `{ m=$(stat -L -c "%i %d %s" /proc/self/fd/4)
+n=0; case $m in "$2 $3 "*) n=$((\${m##* } - $4)) ;; esac
+[ $n -le "$5" ] || n=$5; [ $n -gt 0 ] || n=0
+printf "%s\\n%s\\n" "\${m% *}" $n
+[ $n = 0 ] || dd bs=$n count=1 skip="$4" iflag=skip_bytes,fullblock status=none <&4
+return 0; } 4<"$1"
+printf "gone\\n0\\n"`,
   mounts: `mounts_below "$1"`,
   usage: `say stat -f -c "${USAGE_FORMAT}" "$1"`,
   realpath: `if [ -e "$1" ]; then say readlink -n -f "$1"; else fail - "No such file or directory"; fi`,
@@ -126,4 +134,36 @@ function lookAnswer(look: HostQuery['look'], text: string): HostAnswer {
       return { tree: { bytes: kib * 1024, inodes } };
     }
   }
+}
+
+export interface Watched {
+  /** of each folder, in their order */
+  readonly prints: readonly string[];
+  /** of each file, in their order: its bytes, and what its name leads to */
+  readonly grown: readonly { readonly bytes: Buffer; readonly named: string }[];
+}
+
+/** What `watch` of some folders and `grown` of some files answered together. Throws if it is not whole. */
+export function parseWatched(
+  payload: Buffer,
+  { folders, files }: { folders: number; files: number },
+): Watched {
+  let at = 0;
+  const until = (mark: string): string => {
+    const end = payload.indexOf(mark, at);
+    if (end < 0) throw new Error('the answer to a watch is not whole');
+    const text = payload.toString('utf8', at, end);
+    at = end + mark.length;
+    return text;
+  };
+  const prints = Array.from({ length: folders }, () => until('\0'));
+  const grown = Array.from({ length: files }, () => {
+    const named = until('\n');
+    const length = Number(until('\n'));
+    const bytes = payload.subarray(at, at + length);
+    if (bytes.length !== length) throw new Error('the answer to a watch is not whole');
+    at += length;
+    return { bytes, named };
+  });
+  return { prints, grown };
 }

@@ -3,6 +3,8 @@ import { HostError } from '../model/errors.ts';
 import { orAbort } from '../util/abort.ts';
 import type { Clock } from '../util/clock.ts';
 import { RemoteAgent } from './remote-agent.ts';
+import type { RemoteFile } from './remote-file.ts';
+import { parseWatched } from './remote-queries.ts';
 import type { OpenShell } from './remote-agents.ts';
 import { remoteCommand } from './remote-program.ts';
 
@@ -16,9 +18,12 @@ export interface RemoteWatchOptions {
 const LOOKS = 5;
 const POLL_MS = 1_000;
 const ANSWER_MS = 15_000;
+/** Each costs the host a look of its own: who reads more files asks for what they gained. */
+const MAX_GROWING = 8;
 
 interface Watcher {
   readonly folder: string;
+  readonly growing: () => RemoteFile | undefined;
   seen: string | undefined;
   changed: boolean;
   wake: () => void;
@@ -35,8 +40,11 @@ export class RemoteWatch {
   }
 
   /** Yields when a file of the folder may have changed, at the latest every second or so; ends with the signal. */
-  async *changes(folder: string, { signal }: { signal: AbortSignal }): AsyncIterable<void> {
-    const watcher: Watcher = { folder, seen: undefined, changed: false, wake: () => undefined };
+  async *changes(
+    folder: string,
+    { signal, growing }: { signal: AbortSignal; growing: () => RemoteFile | undefined },
+  ): AsyncIterable<void> {
+    const watcher: Watcher = { folder, growing, seen: undefined, changed: false, wake: () => undefined };
     this.#watchers.add(watcher);
     try {
       if (!this.#running) void this.#run();
@@ -103,10 +111,27 @@ export class RemoteWatch {
   async #look(agent: RemoteAgent): Promise<void> {
     const folders = [...new Set([...this.#watchers].map(({ folder }) => folder))];
     const fresh = [...this.#watchers].some(({ seen }) => seen === undefined);
-    const steps = [{ verb: 'watch', args: [fresh ? 1 : LOOKS, ...folders] }];
+    const growing = [...this.#watchers]
+      .flatMap((watcher) => {
+        const file = watcher.growing();
+        const tail = file?.tail();
+        return file === undefined || tail === undefined ? [] : [{ file, tail }];
+      })
+      .slice(0, MAX_GROWING);
+    const steps = [
+      { verb: 'watch', args: [fresh ? 1 : LOOKS, ...folders] },
+      ...growing.map(({ tail }) => ({ verb: 'grown', args: tail })),
+    ];
     const answer = await orAbort(agent.ask(steps, ANSWER_MS), this.#life.signal);
     if (!answer.ok) throw new HostError(answer.kind, this.#options.host, answer.text);
-    const prints = answer.payload.toString().split('\0');
+    const { prints, grown } = parseWatched(answer.payload, {
+      folders: folders.length,
+      files: growing.length,
+    });
+    growing.forEach(({ file, tail: [, , , position] }, index) => {
+      const gained = grown[index];
+      if (gained !== undefined) file.grew(position, gained);
+    });
     for (const watcher of this.#watchers) {
       const print = prints[folders.indexOf(watcher.folder)];
       if (print === undefined || print === watcher.seen) continue;

@@ -30,7 +30,9 @@ export async function* readContainerLog(
     let position = options.tailLines === undefined ? 0 : await tailStart(file, options.tailLines);
     let rest: Buffer = Buffer.alloc(0);
     changes = options.follow
-      ? files.changes(path.slice(0, path.lastIndexOf('/')), { signal })[Symbol.asyncIterator]()
+      ? files
+          .changes(path.slice(0, path.lastIndexOf('/')), { signal, file: () => file })
+          [Symbol.asyncIterator]()
       : undefined;
     let drained = false;
     for (let over = false; ;) {
