@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createSecureServer, type Http2SecureServer } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { createServer as createProxy } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -14,6 +15,8 @@ describe('the connection to an API server', () => {
   const seen: { path: string; version: string }[] = [];
   let server: Http2SecureServer;
   let kube: KubeConnection;
+  /** a kubeconfig for the server, with more keys of the cluster */
+  let describeCluster: (more: object) => string;
 
   before(async () => {
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
@@ -33,17 +36,17 @@ describe('the connection to an API server', () => {
     const { port } = server.address() as AddressInfo;
     const kubeconfig = join(folder, 'kubeconfig');
     const named = (kind: string, value: object): object[] => [{ name: 'c', [kind]: value }];
-    writeFileSync(
-      kubeconfig,
+    const cluster = { server: `https://127.0.0.1:${port}`, 'certificate-authority': cert };
+    describeCluster = (more) =>
       JSON.stringify({
         apiVersion: 'v1',
         kind: 'Config',
         'current-context': 'c',
-        clusters: named('cluster', { server: `https://127.0.0.1:${port}`, 'certificate-authority': cert }),
+        clusters: named('cluster', { ...cluster, ...more }),
         users: named('user', { token: 't' }),
         contexts: named('context', { cluster: 'c', user: 'c' }),
-      }),
-    );
+      });
+    writeFileSync(kubeconfig, describeCluster({}));
     kube = connectKube({ kubeconfig, userAgent: 'test' });
   });
 
@@ -53,21 +56,49 @@ describe('the connection to an API server', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('watches share HTTP/2, calls go over HTTP/1.1', async () => {
+  const versions = async (over: KubeConnection): Promise<void> => {
+    seen.length = 0;
     const stop = new AbortController();
-    const watch = await kube.stream('/api/v1/pods', { query: { watch: 'true' }, signal: stop.signal });
+    const watch = await over.stream('/api/v1/pods', { query: { watch: 'true' }, signal: stop.signal });
     for await (const chunk of watch.body) {
       assert.match(String(chunk), /BOOKMARK/);
       break;
     }
     stop.abort();
-    await kube.create('/api/v1/pods', { kind: 'Pod' });
-    await kube.get('/api/v1/pods');
+    await over.create('/api/v1/pods', { kind: 'Pod' });
+    await over.get('/api/v1/pods');
     assert.deepEqual(seen, [
       { path: '/api/v1/pods?watch=true', version: '2.0' },
       { path: '/api/v1/pods', version: '1.1' },
       { path: '/api/v1/pods', version: '1.1' },
     ]);
+  };
+
+  it('watches share HTTP/2, calls go over HTTP/1.1', () => versions(kube));
+
+  it('the same through a proxy', async () => {
+    const asked: string[] = [];
+    const proxy = createProxy().on('connect', (request, client) => {
+      asked.push(request.url ?? '');
+      const [host, port] = (request.url ?? '').split(':');
+      const far = connect(Number(port), host, () => {
+        client.write('HTTP/1.1 200 OK\r\n\r\n');
+        far.pipe(client).pipe(far);
+      });
+      for (const socket of [far, client]) socket.on('error', () => far.destroy());
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const { port } = proxy.address() as AddressInfo;
+    const through = join(folder, 'kubeconfig-proxy');
+    writeFileSync(through, describeCluster({ 'proxy-url': `http://127.0.0.1:${port}` }));
+    const kubeThrough = connectKube({ kubeconfig: through, userAgent: 'test' });
+    try {
+      await versions(kubeThrough);
+      assert.ok(asked.length >= 2, 'one for the watch, one for calls');
+    } finally {
+      await kubeThrough.close();
+      proxy.close();
+    }
   });
 
   it('calls that are given up while their bodies are being sent hold nothing up', async () => {

@@ -256,23 +256,21 @@ class Connection implements KubeConnection {
 
   #dispatchers(tls: object): Dispatchers {
     const wanted = this.#config.createDispatcherOptions(this.#config.getCurrentCluster(), tls);
-    const shared = { keepAliveTimeout: 60_000 };
-    const agents = (connect: buildConnector.BuildOptions): Dispatchers => ({
-      watches: new Agent({ ...shared, allowH2: true, connections: MAX_CONNECTIONS.watches, connect }),
-      calls: new Agent({ ...shared, allowH2: false, connections: MAX_CONNECTIONS.calls, connect }),
+    const both = (open: (options: Agent.Options) => Dispatcher): Dispatchers => ({
+      watches: open({ keepAliveTimeout: 60_000, allowH2: true, connections: MAX_CONNECTIONS.watches }),
+      calls: open({ keepAliveTimeout: 60_000, allowH2: false, connections: MAX_CONNECTIONS.calls }),
     });
     switch (wanted.type) {
-      case 'agent':
+      case 'agent': {
         // the client types its TLS options as Node's; undici's connector takes the same ones
-        return agents({ ...wanted.connect, timeout: 10_000 } as buildConnector.BuildOptions);
+        const connect = { ...wanted.connect, timeout: 10_000 } as buildConnector.BuildOptions;
+        return both((options) => new Agent({ ...options, connect }));
+      }
       case 'none':
-        return agents({});
+        return both((options) => new Agent(options));
       case 'proxy': {
-        const proxy = new ProxyAgent({
-          uri: wanted.uri,
-          requestTls: wanted.requestTls as buildConnector.BuildOptions,
-        });
-        return { watches: proxy, calls: proxy };
+        const requestTls = wanted.requestTls as buildConnector.BuildOptions;
+        return both((options) => new ProxyAgent({ ...options, uri: wanted.uri, requestTls }));
       }
       case 'socks':
         throw new FarletError(
