@@ -1,16 +1,24 @@
 /** A file on a far host that is read piece by piece, as logs are. */
 import type { FileInfo, HostFile } from './link.ts';
+import type { RemoteStep } from './remote-encoding.ts';
+import type { Grown } from './remote-queries.ts';
 
 export interface RemoteFileOptions {
   readonly path: string;
   readonly opened: FileInfo;
   /** bytes of the file that was opened, and what its name leads to now: `inode device`, or `gone` */
-  readonly pread: (args: TailArgs) => Promise<{ readonly payload: Buffer; readonly more: string }>;
+  readonly pread: (args: PreadArgs) => Promise<{ readonly payload: Buffer; readonly more: string }>;
   readonly stat: () => Promise<FileInfo | undefined>;
 }
 
 /** path, inode, device, position, length */
-export type TailArgs = readonly [string, number, number, number, number];
+type PreadArgs = readonly [string, number, number, number, number];
+
+/** A step that asks what the file has gained, and who takes the answer. */
+export interface Tail {
+  readonly step: RemoteStep;
+  readonly take: (grown: Grown) => void;
+}
 
 /** Kept for a reader that is slow: more is left on the host. */
 const MAX_AHEAD = 256 * 1024;
@@ -71,26 +79,28 @@ export class RemoteFile implements HostFile {
   }
 
   /** What a watcher may ask for in the same breath; undefined before the first read, or while enough is here. */
-  tail(): TailArgs | undefined {
+  tail(): Tail | undefined {
     const { at, bytes } = this.#ahead;
     const known = Math.max(this.#end, at + bytes.length);
     if (this.#wanted === 0 || known - this.#end >= MAX_AHEAD) return undefined;
-    return this.#args(known, this.#wanted);
+    return {
+      step: { verb: 'grown', args: this.#args(known, this.#wanted) },
+      take: (grown) => {
+        this.#grew(known, grown);
+      },
+    };
   }
 
-  /** Takes the answer to what tail() asked for. */
-  grew(position: number, { bytes, named }: { bytes: Buffer; named: string }): void {
+  #grew(position: number, { bytes, named }: Grown): void {
     this.#named = named;
     if (bytes.length === 0) return;
-    const { at, bytes: before } = this.#ahead;
-    const goesOn = before.length > 0 && at + before.length === position && this.#end < position;
-    this.#ahead = goesOn
-      ? { at: this.#end, bytes: Buffer.concat([before.subarray(Math.max(0, this.#end - at)), bytes]) }
-      : { at: position, bytes };
+    const at = Math.max(this.#end, this.#ahead.at);
+    const unread = this.#ahead.bytes.subarray(at - this.#ahead.at);
+    this.#ahead = unread.length > 0 ? { at, bytes: Buffer.concat([unread, bytes]) } : { at: position, bytes };
     this.#size = Math.max(this.#size, position + bytes.length);
   }
 
-  #args(position: number, length: number): TailArgs {
+  #args(position: number, length: number): PreadArgs {
     const { path, opened } = this.#options;
     return [path, opened.inode, opened.device, position, length];
   }

@@ -136,11 +136,17 @@ function lookAnswer(look: HostQuery['look'], text: string): HostAnswer {
   }
 }
 
+/** What a file has gained, and what its name leads to: `inode device`, or `gone`. */
+export interface Grown {
+  readonly bytes: Buffer;
+  readonly named: string;
+}
+
 export interface Watched {
   /** of each folder, in their order */
   readonly prints: readonly string[];
-  /** of each file, in their order: its bytes, and what its name leads to */
-  readonly grown: readonly { readonly bytes: Buffer; readonly named: string }[];
+  /** of each file, in their order */
+  readonly grown: readonly Grown[];
 }
 
 /** What `watch` of some folders and `grown` of some files answered together. Throws if it is not whole. */

@@ -111,27 +111,20 @@ export class RemoteWatch {
   async #look(agent: RemoteAgent): Promise<void> {
     const folders = [...new Set([...this.#watchers].map(({ folder }) => folder))];
     const fresh = [...this.#watchers].some(({ seen }) => seen === undefined);
-    const growing = [...this.#watchers]
-      .flatMap((watcher) => {
-        const file = watcher.growing();
-        const tail = file?.tail();
-        return file === undefined || tail === undefined ? [] : [{ file, tail }];
-      })
+    const tails = [...this.#watchers]
+      .flatMap((watcher) => watcher.growing()?.tail() ?? [])
       .slice(0, MAX_GROWING);
     const steps = [
       { verb: 'watch', args: [fresh ? 1 : LOOKS, ...folders] },
-      ...growing.map(({ tail }) => ({ verb: 'grown', args: tail })),
+      ...tails.map(({ step }) => step),
     ];
     const answer = await orAbort(agent.ask(steps, ANSWER_MS), this.#life.signal);
     if (!answer.ok) throw new HostError(answer.kind, this.#options.host, answer.text);
     const { prints, grown } = parseWatched(answer.payload, {
       folders: folders.length,
-      files: growing.length,
+      files: tails.length,
     });
-    growing.forEach(({ file, tail: [, , , position] }, index) => {
-      const gained = grown[index];
-      if (gained !== undefined) file.grew(position, gained);
-    });
+    for (const [index, each] of grown.entries()) tails[index]?.take(each);
     for (const watcher of this.#watchers) {
       const print = prints[folders.indexOf(watcher.folder)];
       if (print === undefined || print === watcher.seen) continue;
