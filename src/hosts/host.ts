@@ -27,8 +27,11 @@ const RETRY_MS = 1_000;
 const CLOCK_MS = 300_000;
 /** How often a runtime that answers is asked for its configuration too: it is read when the runtime starts. */
 const SETTINGS_MS = 300_000;
-/** How often a runtime that answers is asked for its version: one that restarts between two looks may be another one. */
-const VERSION_MS = 15_000;
+/**
+ * How often a runtime that answers is asked for its version: one that restarts between two looks may be another one.
+ * As often as the kubelet (pkg/kubelet/kuberuntime/kuberuntime_manager.go versionCacheTTL).
+ */
+const VERSION_MS = 60_000;
 
 export interface HostOptions {
   readonly link: HostLink;

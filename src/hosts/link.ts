@@ -228,7 +228,10 @@ export interface HostFile {
  * full), `unavailable` (link down), or `internal`, and whose message names host, path and cause.
  */
 export interface HostFiles {
-  /** Does all steps in order as one batch (one round trip on a far host); stops at the first failure. */
+  /**
+   * Does all steps in order as one batch (one round trip on a far host); stops at the first failure. Files that follow
+   * each other may be written side by side, and links made.
+   */
   apply(ops: readonly FileOp[], options: { signal: AbortSignal }): Promise<void>;
   /** The whole file; more than maxBytes is an error of kind `invalid`. */
   readFile(path: string, options: { signal: AbortSignal; maxBytes: number }): Promise<Buffer>;

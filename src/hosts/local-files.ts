@@ -2,9 +2,10 @@
 import { watch } from 'node:fs';
 import { lstat, open, readdir, readlink, realpath, stat, statfs } from 'node:fs/promises';
 import { HostError, type ErrorKind } from '../model/errors.ts';
-import { orAbort } from '../util/abort.ts';
+import { orAbort, settledAll } from '../util/abort.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
 import { fileInfo, fileType, ignore } from './file-info.ts';
+import { independentSteps } from './independent-steps.ts';
 import type {
   DirEntry,
   FileInfo,
@@ -50,12 +51,16 @@ export class LocalFiles implements HostFiles {
   }
 
   async apply(ops: readonly FileOp[], { signal }: { signal: AbortSignal }): Promise<void> {
-    for (const op of ops) {
+    for (const together of independentSteps(ops)) {
       signal.throwIfAborted();
-      await this.#named(`${op.op} ${op.op === 'rename' ? op.from : op.path}`, () =>
-        this.#ops.perform(op, signal),
-      );
+      await settledAll(together.map((op) => this.#perform(op, signal)));
     }
+  }
+
+  #perform(op: FileOp, signal: AbortSignal): Promise<void> {
+    return this.#named(`${op.op} ${op.op === 'rename' ? op.from : op.path}`, () =>
+      this.#ops.perform(op, signal),
+    );
   }
 
   readFile(path: string, { maxBytes }: { signal: AbortSignal; maxBytes: number }): Promise<Buffer> {

@@ -41,8 +41,7 @@ export class LocalOps {
         await writeInPlace(op);
         return;
       case 'symlink':
-        await unlink(op.path).catch(ignore('ENOENT'));
-        await symlink(op.target, op.path);
+        await makeLink(op);
         return;
       case 'rename':
         await rename(op.from, op.to);
@@ -128,6 +127,17 @@ async function makeWithParents(path: string): Promise<boolean> {
 
 async function own(op: { path: string; uid?: number; gid?: number }): Promise<void> {
   if (op.uid !== undefined || op.gid !== undefined) await lchown(op.path, op.uid ?? -1, op.gid ?? -1);
+}
+
+/** Mostly nothing is there: only then a second try is needed. */
+async function makeLink({ path, target }: FileOp & { op: 'symlink' }): Promise<void> {
+  try {
+    await symlink(target, path);
+  } catch (error) {
+    ignore('EEXIST')(error);
+    await unlink(path).catch(ignore('ENOENT'));
+    await symlink(target, path);
+  }
 }
 
 /** The same inode is kept: a container may have the file bind-mounted (its hosts file). */

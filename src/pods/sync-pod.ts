@@ -42,6 +42,8 @@ export interface PodSyncOptions extends PodViewOptions {
 
 /** Where images are there, containers run within this time of their sandbox: one write tells of both. */
 const SANDBOX_TOLD_AFTER_MS = 500;
+/** Tokens and volumes take about this long; the runtime then works on the sandbox for longer. */
+const BEGIN_TOLD_AFTER_MS = 30;
 const NETWORK_RETRY_MS = 1_000;
 const ERROR_RETRY_MS = 10_000;
 const MAX_RETRY_MS = 60_000;
@@ -83,7 +85,9 @@ export class PodSync {
     }
     const isNew =
       current.phase === 'Running' && (status.current(pod.metadata.uid) ?? pod.status)?.phase !== 'Running';
-    status.set(pod, { status: current, mayRun: true });
+    // the API server answers what the start waits for first: nobody waits to be told that it has begun
+    const linger = state.sandboxes.length === 0 ? { lingerMs: BEGIN_TOLD_AFTER_MS } : {};
+    status.set(pod, { status: current, mayRun: true, ...linger });
     if (isNew) onRunning(pod);
     if (!hostState.networkReady.status && pod.spec.hostNetwork !== true) {
       const { reason, message } = hostState.networkReady;

@@ -76,3 +76,9 @@ export async function settledBoth<A, B>(a: Promise<A>, b: Promise<B>): Promise<[
   if (second.status === 'rejected') throw second.reason;
   return [first.value, second.value];
 }
+
+/** Waits for all of them; rejects with the failure of the first in order that failed. */
+export async function settledAll(all: readonly Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(all))
+    if (outcome.status === 'rejected') throw outcome.reason;
+}
