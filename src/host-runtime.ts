@@ -1,14 +1,16 @@
 /** What starts and stops the pods of one host, put together. Composition only. */
 import type { ClusterAccess } from './cluster-access.ts';
 import type { Config } from './config/schema.ts';
-import { readResolvConf, type ResolvConf } from './hosts/facts.ts';
+import { readResolvConf } from './hosts/facts.ts';
 import type { Host } from './hosts/host.ts';
 import type { EventRecorder } from './model/events.ts';
 import type { Log } from './model/log.ts';
 import type { NodeView } from './node/node-view.ts';
 import type { NodeResources } from './node-resources.ts';
 import type { PodStartup } from './pods/pod-startup.ts';
+import { searchFault } from './runtime/dns.ts';
 import { PodRuntime } from './runtime/execute.ts';
+import { HostResolver } from './runtime/host-resolver.ts';
 import { ImagePuller } from './runtime/images.ts';
 import type { PullAccess } from './runtime/pull-access.ts';
 import { PullRate } from './runtime/pull-rate.ts';
@@ -55,13 +57,15 @@ export function buildRuntime(options: HostRuntimeOptions): PodRuntime {
   } = options;
   const { objects, services } = options.access;
   const { cri, link } = host;
-  let resolvConf: ResolvConf | undefined;
-  const hostDns = async (rest: { signal: AbortSignal }): Promise<ResolvConf | undefined> => {
-    if (config.resolvConf === '') return undefined;
-    // only what could be read is kept: a failure, or a sync that was called off, must not hold for later pods
-    resolvConf ??= await readResolvConf(link.files, config.resolvConf, rest);
-    return resolvConf;
-  };
+  const { resolvConf: path, clusterDomain } = config;
+  const resolver = new HostResolver({
+    clock,
+    read: (rest) => readResolvConf(link.files, path, rest),
+    onChange: (found) => {
+      const fault = searchFault(found, { path, clusterDomain });
+      if (fault !== undefined) events.event(view.reference(), 'Warning', 'CheckLimitsForResolvConf', fault);
+    },
+  });
   return new PodRuntime({
     host,
     settings,
@@ -101,7 +105,7 @@ export function buildRuntime(options: HostRuntimeOptions): PodRuntime {
           .all()
           .filter(({ metadata }) => metadata?.namespace === namespace || metadata?.namespace === 'default'),
     },
-    hostDns,
+    hostDns: (rest) => (path === '' ? Promise.resolve(undefined) : resolver.settings(rest)),
     subPaths: new SubPaths({ files: link.files, paths: settings.paths, log }),
     restarts: new RestartBackoff({
       maxMs: config.crashLoopBackOff.maxContainerRestartPeriod,

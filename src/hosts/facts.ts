@@ -123,11 +123,14 @@ export async function readResolvConf(files: HostFiles, path: string, options: Lo
   return parseResolvConf(await readText(files, path, options));
 }
 
-/** The last `search` line counts; comments begin with # or ; (resolv.conf(5)). */
+/**
+ * The last `search` line counts, options add up, the last of a name counts; comments begin with # or ; (resolv.conf(5),
+ * pkg/kubelet/network/dns/dns.go parseResolvConf).
+ */
 export function parseResolvConf(text: string): ResolvConf {
   const servers: string[] = [];
   let searches: string[] = [];
-  let options: string[] = [];
+  const options = new Map<string, string>();
   for (const line of text.split('\n')) {
     const [keyword, ...values] = line
       .replace(/[#;].*$/, '')
@@ -135,10 +138,11 @@ export function parseResolvConf(text: string): ResolvConf {
       .split(/\s+/);
     if (keyword === 'nameserver' && values[0] !== undefined) servers.push(values[0]);
     else if (keyword === 'search')
-      searches = values.map((each) => (each === '.' ? each : each.replace(/\.$/, '')));
-    else if (keyword === 'options') options = values;
+      searches = values.filter((each) => each !== '.').map((each) => each.replace(/\.$/, ''));
+    else if (keyword === 'options')
+      for (const option of values) options.set(option.split(':', 1)[0] ?? option, option);
   }
-  return { servers, searches, options };
+  return { servers, searches, options: [...options.values()] };
 }
 
 export function parseMeminfo(text: string): { total: number; available: number; swap: number } {

@@ -19,7 +19,7 @@ import type { PodView, PodViewOptions } from './pod-view.ts';
 
 export interface PodSyncOptions extends PodViewOptions {
   readonly log: Log;
-  readonly runtime: Pick<PodRuntime, 'syncPod'>;
+  readonly runtime: Pick<PodRuntime, 'lookAhead' | 'syncPod'>;
   readonly volumes: Pick<PodVolumes, 'mount' | 'renewAt'>;
   readonly cgroups: {
     prepare(pod: Pod, options: { create: boolean; signal: AbortSignal }): Promise<void>;
@@ -111,7 +111,7 @@ export class PodSync {
     // one after the other would be a round trip more for every pod
     const [mounted] = await settledBoth(
       volumes.mount(pod, { signal }),
-      idle ? Promise.resolve() : this.#prepareCgroup(pod, { create: actions.createSandbox, signal }),
+      idle ? Promise.resolve() : this.#prepareHost(pod, { create: actions.createSandbox, signal }),
     );
     if (idle) return { kind: 'settled', ...this.#nextLook(pod, deadline) };
     const handler = await this.#runtimeHandler(pod);
@@ -139,6 +139,13 @@ export class PodSync {
     );
     const [outcome] = await settledBoth(this.#afterSync(pod, result, signal), Promise.all(alongside));
     return outcome;
+  }
+
+  async #prepareHost(pod: Pod, { create, signal }: { create: boolean; signal: AbortSignal }): Promise<void> {
+    await settledBoth(
+      this.#prepareCgroup(pod, { create, signal }),
+      create ? this.#options.runtime.lookAhead({ signal }) : Promise.resolve(),
+    );
   }
 
   async #prepareCgroup(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { PodSpec } from '../model/kube.ts';
 import { pod } from '../testing/fixtures.ts';
-import { type DnsInput, podDns } from './dns.ts';
+import { type DnsInput, podDns, searchFault } from './dns.ts';
 
 const input: DnsInput = {
   clusterDNS: ['10.96.0.10'],
@@ -84,4 +84,27 @@ describe('resolver settings', () => {
       ['Nameserver limits', 'Search Line'],
     );
   });
+});
+
+describe("a host's search line", () => {
+  const domains = (count: number, length: number): string[] => Array<string>(count).fill('x'.repeat(length));
+  const rows: [name: string, searches: string[], clusterDomain: string, expected: RegExp | undefined][] = [
+    ['as long as can be', domains(29, 10), 'c.l', undefined],
+    [
+      'too many beside the cluster',
+      domains(30, 10),
+      'c.l',
+      /^Resolv.conf file '\/r' contains .* more than 29 domains!$/,
+    ],
+    ['as many without a cluster domain', domains(32, 10), '', undefined],
+    ['too many', domains(33, 10), '', /more than 32 domains!$/],
+    ['a domain too long', domains(1, 254), '', /^Resolv.conf file "\/r" .* more than allowed 253 chars!$/],
+    ['too long in all', domains(10, 250), '', /search line which length is more than allowed 2048 chars!$/],
+  ];
+  for (const [name, searches, clusterDomain, expected] of rows)
+    it(name, () => {
+      const fault = searchFault({ servers: [], searches, options: [] }, { path: '/r', clusterDomain });
+      if (expected === undefined) assert.equal(fault, undefined);
+      else assert.match(fault ?? '', expected);
+    });
 });

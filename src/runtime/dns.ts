@@ -7,6 +7,8 @@ const maxServers = 3;
 const maxSearches = 32;
 const maxSearchChars = 2048;
 const maxSearchLength = 253;
+/** the cluster's, which come before the host's */
+const ownSearches = 3;
 
 export interface DnsSettings {
   readonly servers: readonly string[];
@@ -51,6 +53,21 @@ export function podDns(pod: Pod, input: DnsInput): PodDns {
     options: merged.options,
     warnings: [...(missing ? missingClusterDns(pod) : []), ...servers.warnings, ...searches.warnings],
   };
+}
+
+/** What a Node is told of its resolv.conf, which would be cut for its pods (CheckLimitsForResolvConf); undefined: nothing. */
+export function searchFault(
+  { searches }: DnsSettings,
+  { path, clusterDomain }: { path: string; clusterDomain: string },
+): string | undefined {
+  const most = maxSearches - (clusterDomain === '' ? 0 : ownSearches);
+  if (searches.length > most)
+    return `Resolv.conf file '${path}' contains search line consisting of more than ${most} domains!`;
+  if (searches.some((search) => search.length > maxSearchLength))
+    return `Resolv.conf file ${goQuote(path)} contains a search path which length is more than allowed ${maxSearchLength} chars!`;
+  if (searches.join(' ').length > maxSearchChars)
+    return `Resolv.conf file '${path}' contains search line which length is more than allowed ${maxSearchChars} chars!`;
+  return undefined;
 }
 
 function effectivePolicy(pod: Pod): 'none' | 'cluster' | 'host' {

@@ -71,6 +71,11 @@ export class PodRuntime {
     this.#containers = new PodContainersStarter({ ...options, starter });
   }
 
+  /** Asks the host what a sandbox is made by, ahead of its turn. Never rejects: what fails is asked for again, and told then. */
+  async lookAhead({ signal }: { signal: AbortSignal }): Promise<void> {
+    await this.#options.hostDns({ signal }).catch(() => undefined);
+  }
+
   /** One step per container or sandbox touched, in order. Rejects only with the signal's reason. */
   async syncPod(input: PodSyncInput, { signal }: { signal: AbortSignal }): Promise<PodSyncResult> {
     const { pod, state, actions } = input;

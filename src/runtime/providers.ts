@@ -28,7 +28,7 @@ export interface ServiceReader {
   services(namespace: string): readonly Service[];
 }
 
-/** The host's resolv.conf; undefined where the node is set to use none. Cached by its owner. */
+/** The host's resolv.conf; undefined where the node is set to use none. */
 export type HostDns = (options: { signal: AbortSignal }) => Promise<DnsSettings | undefined>;
 
 /** Makes parts of volumes mountable, safe from links that lead out of them. */
