@@ -200,6 +200,50 @@ for (const node of world.nodes) {
       }
     });
 
+    it("gives pods their host's resolver file as it is when they start, and tells of what does not fit", async () => {
+      const path = `${host().folder}/resolv.conf`;
+      const write = (server: string, searches: number): void => {
+        const search = Array.from({ length: searches }, (_, index) => `s${index}.test`).join(' ');
+        writeFileSync(
+          at(path),
+          `search ${search}\nnameserver ${server}\noptions timeout:1\noptions attempts:2\n`,
+        );
+      };
+      const resolver = async (name: string): Promise<string> => {
+        await create(name, SLEEP, { dnsPolicy: 'Default' });
+        await phase(name, 'Running');
+        return kubectl(['exec', name, '--', 'cat', '/etc/resolv.conf']);
+      };
+      const told = (): Promise<string> =>
+        world.plane.kubectl([
+          'get',
+          'events',
+          '--namespace=default',
+          `--field-selector=involvedObject.name=${node},reason=CheckLimitsForResolvConf`,
+          '-o',
+          'jsonpath={.items[*].message}',
+        ]);
+      write('192.0.2.53', 1);
+      await reconfigure({ resolvConf: path });
+      try {
+        const early = await resolver('early');
+        assert.match(early, /^nameserver 192\.0\.2\.53$/m);
+        assert.match(early, /^options timeout:1 attempts:2$/m);
+        assert.equal(await told(), '');
+        write('192.0.2.54', 30);
+        let tries = 0;
+        await wait('a pod with the new server', async () =>
+          (await resolver(`later-${(tries += 1)}`)).includes('192.0.2.54'),
+        );
+        await wait('the event', async () =>
+          (await told()).includes(`'${path}' contains search line consisting of more than 29 domains!`),
+        );
+        await deletePods('early', ...Array.from({ length: tries }, (_, index) => `later-${index + 1}`));
+      } finally {
+        await reconfigure({ resolvConf: '/etc/resolv.conf' });
+      }
+    });
+
     // last: the pushed image has busybox's id, which from then on is one that was pulled with a Secret
     it('lets only pods with the right Secret use an image that was pulled with one', async () => {
       const registry = registries.get(node)?.address ?? assert.fail();
