@@ -2,7 +2,7 @@
 import type { Clock } from '../util/clock.ts';
 import type { DnsSettings } from './dns.ts';
 
-/** A kubelet reads the file for each pod; on a far host pods of one burst share what was read. */
+/** A kubelet reads the file for each pod; pods that start within this time of a read share it, since hosts may be far. */
 const FRESH_MS = 10_000;
 
 export interface HostResolverOptions {
