@@ -3,7 +3,6 @@ import type { FileOp } from './link.ts';
 
 /** As many as libuv's thread pool has threads: more would only wait there, with their files open. */
 const MOST_TOGETHER = 4;
-const kinds: readonly FileOp['op'][] = ['write', 'symlink'];
 
 /** The steps in order, in groups: files that follow each other, or links, each of another path, need not wait for each other. */
 export function independentSteps(ops: readonly FileOp[]): FileOp[][] {
@@ -17,13 +16,13 @@ export function independentSteps(ops: readonly FileOp[]): FileOp[][] {
 }
 
 function joins(op: FileOp, group: readonly FileOp[]): boolean {
+  if (!isIndependent(op)) return false;
   return (
-    kinds.includes(op.op) &&
     group.length < MOST_TOGETHER &&
-    group.every((each) => each.op === op.op && pathOf(each) !== pathOf(op))
+    group.every((each) => isIndependent(each) && each.op === op.op && each.path !== op.path)
   );
 }
 
-function pathOf(op: FileOp): string {
-  return op.op === 'rename' ? op.to : op.path;
+function isIndependent(op: FileOp): op is FileOp & { op: 'write' | 'symlink' } {
+  return op.op === 'write' || op.op === 'symlink';
 }

@@ -129,7 +129,7 @@ async function own(op: { path: string; uid?: number; gid?: number }): Promise<vo
   if (op.uid !== undefined || op.gid !== undefined) await lchown(op.path, op.uid ?? -1, op.gid ?? -1);
 }
 
-/** Mostly nothing is there: only then a second try is needed. */
+/** Mostly nothing is there: what is takes a second try. */
 async function makeLink({ path, target }: FileOp & { op: 'symlink' }): Promise<void> {
   try {
     await symlink(target, path);

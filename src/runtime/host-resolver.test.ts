@@ -20,7 +20,8 @@ function setUp() {
     },
     onChange: ({ searches }) => told.push(searches.join(' ')),
   });
-  const ask = async (): Promise<string> => (await resolver.settings({ signal })).searches.join(' ');
+  const ask = async (by = signal): Promise<string> =>
+    (await resolver.settings({ signal: by })).searches.join(' ');
   return { clock, told, ask, reads: () => reads, then: (answer: typeof next) => (next = answer) };
 }
 
@@ -36,6 +37,19 @@ describe("a host's resolver settings", () => {
     assert.equal(await ask(), 'b');
     assert.equal(reads(), 3);
     assert.deepEqual(told, ['a', 'b']);
+  });
+
+  it('are read once for those that ask at once, though the first is called off', async () => {
+    const { ask, reads, then } = setUp();
+    const answer = Promise.withResolvers<DnsSettings>();
+    then(() => answer.promise);
+    const first = new AbortController();
+    const [calledOff, other] = [ask(first.signal), ask()];
+    first.abort(new Error('not wanted any more'));
+    await assert.rejects(calledOff, /not wanted any more/);
+    answer.resolve(of('a'));
+    assert.equal(await other, 'a');
+    assert.equal(reads(), 1);
   });
 
   it('that can not be read hold for nobody', async () => {
