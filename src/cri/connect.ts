@@ -16,6 +16,7 @@ import type { CallOptions, CriClient } from './calls.ts';
 import { criError } from './errors.ts';
 import type { ProtoGrpcType } from './generated/cri.ts';
 import { operationType, timeoutMs } from './operations.ts';
+import { representableRequest } from './strings.ts';
 import type { ContainerEventResponse__Output } from './generated/runtime/v1/ContainerEventResponse.ts';
 
 /** How to reach a runtime; hosts/link.ts CriEndpoint satisfies it. */
@@ -145,9 +146,10 @@ function unary(
     };
     return new Promise((resolve, reject) => {
       const limit = timeoutMs(name, request, options);
+      const sent = representableRequest(request, { method: name, host });
       const running = call.call(
         client,
-        request,
+        sent,
         new Metadata(),
         limit === undefined ? {} : { deadline: clock.now() + limit },
         (error, answer) => {

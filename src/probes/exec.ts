@@ -1,6 +1,5 @@
 import type { CriClient } from '../cri/calls.ts';
 import { kindOf } from '../model/errors.ts';
-import type { EnvVar } from '../model/kube.ts';
 import { goSeconds, MAX_OUTPUT_BYTES, type ProbeOutcome } from './probe.ts';
 
 /** Exit code 0 is success; the command's own timeout is enforced by the runtime (pkg/probe/exec). */
@@ -26,14 +25,4 @@ export async function probeExec(
       output: `command timed out: "${exec.command.join(' ')}" timed out after ${goSeconds(exec.timeoutSeconds)}`,
     };
   }
-}
-
-/** $(VAR) of values written in the spec itself; the rest stays as it is (ExpandContainerCommandOnlyStatic). */
-export function expandStatic(command: readonly string[], env: readonly EnvVar[]): string[] {
-  const values = new Map(env.map(({ name, value }) => [name, value ?? '']));
-  return command.map((word) =>
-    word.replace(/\$\$|\$\(([^()]*)\)/g, (whole, name: string | undefined) =>
-      name === undefined ? '$' : (values.get(name) ?? whole),
-    ),
-  );
 }

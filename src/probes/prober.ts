@@ -8,11 +8,12 @@ import {
   type PodContainer,
 } from '../model/containers.ts';
 import type { EventRecorder } from '../model/events.ts';
+import { expandStatic } from '../model/expansion.ts';
 import type { Log } from '../model/log.ts';
 import type { Pod, Probe } from '../model/kube.ts';
 import { podReference } from '../model/pod-ref.ts';
 import type { Clock } from '../util/clock.ts';
-import { expandStatic, probeExec } from './exec.ts';
+import { probeExec } from './exec.ts';
 import { probeGrpc } from './grpc.ts';
 import { httpTarget, probeHttp } from './http.ts';
 import {

@@ -4,7 +4,7 @@ import { createServer as createHttp2, type Http2Server } from 'node:http2';
 import { connect, createServer as createTcp, type AddressInfo, type Server as TcpServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { CriError } from '../model/errors.ts';
-import { expandStatic, probeExec } from './exec.ts';
+import { probeExec } from './exec.ts';
 import { frame, healthRequest, healthStatus, probeGrpc } from './grpc.ts';
 import { httpTarget, probeHeaders, probeHttp } from './http.ts';
 import { resolvePort } from './probe.ts';
@@ -253,14 +253,6 @@ describe('exec probe', () => {
       output: 'command timed out: "cat /x" timed out after 1s',
     });
     await assert.rejects(probeExec(failing('unavailable'), exec, { signal }));
-  });
-  it('expands only what the spec itself says', () => {
-    assert.deepEqual(expandStatic(['$(A)', '$$(A)', '$(B)', 'x$'], [{ name: 'A', value: '1' }]), [
-      '1',
-      '$(A)',
-      '$(B)',
-      'x$',
-    ]);
   });
 });
 

@@ -3,11 +3,12 @@ import type { ContainerConfig } from '../cri/generated/runtime/v1/ContainerConfi
 import type { Device } from '../cri/generated/runtime/v1/Device.ts';
 import type { Mount } from '../cri/generated/runtime/v1/Mount.ts';
 import type { UserNamespace } from '../cri/generated/runtime/v1/UserNamespace.ts';
+import { bytesOfText } from '../model/go-string.ts';
 import type { Container, ContainerPort, Pod } from '../model/kube.ts';
 import { annotations, labels } from '../model/labels.ts';
 import { containerHash } from './container-hash.ts';
 import type { EnvEntry } from './env-entry.ts';
-import { expand } from './expansion.ts';
+import { expand } from '../model/expansion.ts';
 import { containerResources } from './linux-resources.ts';
 import { ownLabels } from './sandbox-config.ts';
 import { containerSecurityContext, type ImageUser, verifyRunAsNonRoot } from './security-context.ts';
@@ -45,7 +46,7 @@ export function containerConfig(pod: Pod, container: Container, input: Container
     command: (container.command ?? []).map(expanded),
     args: (container.args ?? []).map(expanded),
     working_dir: container.workingDir ?? '',
-    envs: input.env.map(({ name, value }) => ({ key: name, value: Buffer.from(value, 'utf8') })),
+    envs: input.env.map(({ name, value }) => ({ key: name, value: bytesOfText(value) })),
     mounts: input.mounts.map((mount) => ({ ...mount, ...mappedIds(input.userNamespace) })),
     devices: [...(input.devices ?? [])],
     labels: { ...ownLabels(pod, input.settings), [labels.containerName]: container.name },

@@ -1,6 +1,7 @@
 /** One variable of a container, and what is read for it. */
 export interface EnvEntry {
   readonly name: string;
+  /** any bytes, as model/go-string.ts keeps them */
   readonly value: string;
 }
 

@@ -2,6 +2,7 @@
 import type { HostFiles } from '../hosts/link.ts';
 import { FarletError } from '../model/errors.ts';
 import { goQuote } from '../model/go-quote.ts';
+import { textOfBytes } from '../model/go-string.ts';
 import type { Container } from '../model/kube.ts';
 import type { Fetched } from './env-entry.ts';
 import type { VolumeSource } from './mounts.ts';
@@ -30,7 +31,7 @@ export async function readEnvFiles(
   const read = async (path: string, root: string): Promise<Fetched<EnvFile>> => {
     try {
       const file = await insideVolume(files, root, { path, signal });
-      const text = (await files.readFile(file, { signal, maxBytes })).toString('utf8');
+      const text = textOfBytes(await files.readFile(file, { signal, maxBytes }));
       return { value: { path: file, text } };
     } catch (error) {
       signal.throwIfAborted();

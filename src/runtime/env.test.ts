@@ -13,9 +13,21 @@ const sources: EnvSources = {
   configMaps: new Map([
     ['cm', { value: { data: { A: '1', B: '2' } } }],
     ['gone', { error: missing }],
+    [
+      'names',
+      { value: { data: JSON.parse('{"__proto__":"p","constructor":"d"}') as Record<string, string> } },
+    ],
   ]),
   secrets: new Map([
     ['s', { value: { data: { K: btoa('hush') } } }],
+    [
+      'bytes',
+      {
+        value: {
+          data: JSON.parse('{"B":"8J+YQeKCQv/+w3o=","constructor":"Yw=="}') as Record<string, string>,
+        },
+      },
+    ],
     ['denied', { error: new FarletError('forbidden', 'no') }],
   ]),
   podIPs: ['10.0.0.7'],
@@ -67,6 +79,20 @@ describe('environment', () => {
         ],
       },
       { A: '1', K: 'hush' },
+    ],
+    [
+      'names that every JavaScript object has',
+      {
+        envFrom: [{ configMapRef: { name: 'names' } }, { secretRef: { name: 'bytes' } }],
+        env: [
+          { name: '__proto__', value: '<$(__proto__)$(constructor)$(valueOf)>' },
+          { name: 'X', valueFrom: { configMapKeyRef: { name: 'names', key: '__proto__' } } },
+          { name: 'Y', valueFrom: { configMapKeyRef: { name: 'names', key: 'toString', optional: true } } },
+        ],
+      },
+      JSON.parse(
+        '{"__proto__":"<pc$(valueOf)>","constructor":"c","X":"p","B":"\\udcf0\\udc9f\\udc98A\\udce2\\udc82B\\udcff\\udcfe\\udcc3z"}',
+      ) as Record<string, string>,
     ],
     [
       'fields',

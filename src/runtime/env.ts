@@ -2,11 +2,12 @@
 import { FarletError, isNotFound, kindOf } from '../model/errors.ts';
 import { resolveFieldRef } from '../model/field-ref.ts';
 import { goQuote } from '../model/go-quote.ts';
+import { textOfBytes } from '../model/go-string.ts';
 import type { ConfigMap, Container, EnvVar, Pod, Secret, Service } from '../model/kube.ts';
 import { resolveResourceFieldRef } from '../model/resource-field-ref.ts';
 import type { EnvEntry, Fetched } from './env-entry.ts';
 import { envFileKey, type EnvFile } from './env-files.ts';
-import { expand } from './expansion.ts';
+import { expand } from '../model/expansion.ts';
 import { parseEnvFile } from './parse-env-file.ts';
 import { serviceEnv } from './service-env.ts';
 
@@ -184,6 +185,6 @@ function keyed(
 function decoded(data: Readonly<Record<string, string>> | undefined): Record<string, string> | undefined {
   if (data === undefined) return undefined;
   return Object.fromEntries(
-    Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]),
+    Object.entries(data).map(([key, value]) => [key, textOfBytes(Buffer.from(value, 'base64'))]),
   );
 }

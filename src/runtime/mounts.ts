@@ -3,9 +3,10 @@ import type { ImageSpec } from '../cri/generated/runtime/v1/ImageSpec.ts';
 import type { Mount } from '../cri/generated/runtime/v1/Mount.ts';
 import { FarletError } from '../model/errors.ts';
 import { goQuote } from '../model/go-quote.ts';
+import { representable } from '../model/go-string.ts';
 import type { Container, VolumeMount } from '../model/kube.ts';
 import type { EnvEntry } from './env-entry.ts';
-import { expand } from './expansion.ts';
+import { expand } from '../model/expansion.ts';
 
 /** A volume that is ready on the host: a path there, or an image that the runtime itself mounts. */
 export interface VolumeSource {
@@ -134,7 +135,13 @@ function expanded(expression: string, env: readonly EnvEntry[]): string {
   });
   if (missing.size > 0)
     throw new FarletError('invalid', `missing value for ${[...missing].sort().join(', ')}`);
-  return result;
+  const path = representable(result);
+  if (path === undefined)
+    throw new FarletError(
+      'invalid',
+      `subPathExpr ${goQuote(expression)} gives ${goQuote(result)}: not UTF-8`,
+    );
+  return path;
 }
 
 function propagation(mount: VolumeMount): NonNullable<Mount['propagation']> {

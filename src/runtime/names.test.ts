@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { pod } from '../testing/fixtures.ts';
 import { containerHash } from './container-hash.ts';
-import { expand } from './expansion.ts';
 import { goDuration } from '../model/go-duration.ts';
 import { kernelHostname, podHostname } from './hostname.ts';
 import { hostNetworkHostsFile, managedHostsFile } from './hosts-file.ts';
@@ -15,36 +14,6 @@ describe('container hash', () => {
   it('escapes as Go does', () => {
     assert.notEqual(containerHash({ name: 'a', image: '<' }), containerHash({ name: 'a', image: '\\u003c' }));
   });
-});
-
-describe('expansion', () => {
-  const values = new Map([
-    ['A', 'a'],
-    ['E', ''],
-    ['R', '$(A)'],
-  ]);
-  const rows: [text: string, expanded: string][] = [
-    ['$(A)', 'a'],
-    ['x-$(A)-$(A)', 'x-a-a'],
-    ['$(E)', ''],
-    ['$(R)', '$(A)'],
-    ['$(NO)', '$(NO)'],
-    ['$$(A)', '$(A)'],
-    ['$$$(A)', '$a'],
-    ['$$$$', '$$'],
-    ['$', '$'],
-    ['$A ${A}', '$A ${A}'],
-    ['$(A', '$(A'],
-    ['$()', '$()'],
-    ['cost: 5$', 'cost: 5$'],
-  ];
-  for (const [text, expanded] of rows)
-    it(text, () => {
-      assert.equal(
-        expand(text, (name) => values.get(name)),
-        expanded,
-      );
-    });
 });
 
 describe('durations as Go shows them', () => {
