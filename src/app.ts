@@ -60,6 +60,13 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
       return problem === undefined ? [] : [`node ${node.name}: ${problem}`];
     }),
   ];
+  // whatever one pod, caller or answer made nobody expect: it has ended its own part, and is no reason to end the others
+  const onUncaught = (error: unknown): void => {
+    const [node] = nodes;
+    if (node === undefined) log.error({ err: error }, 'an exception that nobody expected');
+    else node.faults.report('process', error);
+  };
+  process.on('uncaughtException', onUncaught).on('unhandledRejection', onUncaught);
   const listeners: { close(): unknown }[] = [];
   const life = childController(signal);
   try {
@@ -115,6 +122,7 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
       clock.sleep(STOP_MS),
     ]);
     await kube.close();
+    process.off('uncaughtException', onUncaught).off('unhandledRejection', onUncaught);
   }
 }
 

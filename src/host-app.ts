@@ -5,7 +5,9 @@ import { buildProber } from './host-prober.ts';
 import { buildRuntime } from './host-runtime.ts';
 import type { Host } from './hosts/host.ts';
 import type { KubeConnection } from './kube/connect.ts';
+import { messageOf } from './model/errors.ts';
 import type { EventRecorder } from './model/events.ts';
+import type { Faults } from './model/faults.ts';
 import type { Pod } from './model/kube.ts';
 import { labels } from './model/labels.ts';
 import type { Log } from './model/log.ts';
@@ -43,6 +45,7 @@ import { SyncQueue } from './sync/sync-queue.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { orAbort } from './util/abort.ts';
 import { rfc3339, type Clock } from './util/clock.ts';
+import { supervise } from './util/supervise.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
 import { PodWorkers } from './workers/pod-workers.ts';
 import type { WorkingPod } from './workers/working-pods.ts';
@@ -62,6 +65,7 @@ export interface HostAppOptions {
   readonly metrics: Metrics;
   readonly startup: PodStartup;
   readonly events: EventRecorder;
+  readonly faults: Faults;
   /** Whether the node has yet to find out if the pod is this host's: until then it is nobody's orphan. */
   readonly isUnsettled: (uid: string) => boolean;
   readonly clock: Clock;
@@ -81,6 +85,8 @@ export interface HostApp {
   readonly clusterRelisted: Promise<unknown>;
   pleg(): PlegHealth;
   pressures(): readonly NodePressure[];
+  /** What keeps pods from being started although the runtime answers. */
+  problem(): string | undefined;
   /** What admission would say of the pod beside these, taking nothing. */
   verdictOn(pod: Pod, beside: readonly Pod[]): AdmissionVerdict;
   deliver(changes: readonly PodChange[]): void;
@@ -116,6 +122,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     metrics,
     startup,
     events,
+    faults,
     isUnsettled,
     clock,
     signal,
@@ -210,6 +217,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     events,
     clock,
     log,
+    faults,
     signal,
     runtimeClass: (name) => runtimeClasses.get(name),
     workers: () => workers,
@@ -333,6 +341,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     syncer: steps,
     clock,
     log,
+    faults,
     signal,
     runtimeHolds: (uid) => {
       const { containers = [], sandboxes = [], fault } = cache.get(uid) ?? {};
@@ -393,6 +402,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     onPressure: () => {
       view.statusSoon();
     },
+    faults,
     signal,
   });
   const orphans = new OrphanWatch();
@@ -440,6 +450,7 @@ export function buildHost(options: HostAppOptions): HostApp {
       ))
         workers.stopOrphan(orphan);
     },
+    faults,
     observer: {
       event: (kind, count) => {
         metrics.farlet_sync_loop_events_total.inc({ kind }, count);
@@ -457,16 +468,27 @@ export function buildHost(options: HostAppOptions): HostApp {
     queue.hostChanged();
   });
 
-  /** The links to containers' logs lie in a folder of their own, which nothing else makes. */
-  const makeLogFolder = async (): Promise<void> => {
-    await orAbort(view.known, signal);
-    await link.files.apply(
-      [
-        { op: 'mkdir', path: hostPaths.containerLogsDir, mode: 0o755 },
-        { op: 'mkdir', path: hostPaths.rootDir, mode: 0o750 },
-      ],
-      { signal },
-    );
+  let folderProblem: string | undefined;
+  /** What nothing else makes, the folder of the links to containers' logs for one. Without them the host can't run pods. */
+  const makeFolders = async (life: AbortSignal): Promise<void> => {
+    await orAbort(view.known, life);
+    const before = folderProblem;
+    try {
+      await link.files.apply(
+        [
+          { op: 'mkdir', path: hostPaths.containerLogsDir, mode: 0o755 },
+          { op: 'mkdir', path: hostPaths.rootDir, mode: 0o750 },
+        ],
+        { signal: life },
+      );
+      folderProblem = undefined;
+    } catch (error) {
+      life.throwIfAborted();
+      folderProblem = `folders can't be made: ${messageOf(error)}`;
+      throw error;
+    } finally {
+      if (before !== folderProblem) view.statusSoon();
+    }
   };
   const housekeeping = async (): Promise<void> => {
     for (;;) {
@@ -488,6 +510,7 @@ export function buildHost(options: HostAppOptions): HostApp {
       thresholdMs: pleg.thresholdMs,
     }),
     pressures: () => managers.pressures(),
+    problem: () => folderProblem,
     verdictOn: (pod, beside) => managers.admit(pod) ?? resources.verdictOn(pod, beside),
     deliver: (changes) => {
       queue.config(changes);
@@ -512,12 +535,13 @@ export function buildHost(options: HostAppOptions): HostApp {
       mirrors.ensureAll();
     },
     run: async () => {
-      const folders = makeLogFolder();
+      const supervised = { faults, clock, signal };
+      const folders = supervise('folders', makeFolders, supervised);
       await Promise.all([
-        host.run(signal),
-        pleg.run(signal),
+        supervise('runtime-status', (life) => host.run(life), supervised),
+        supervise('pleg', (life) => pleg.run(life), supervised),
         folders,
-        loop.run(signal),
+        supervise('sync-loop', (life) => loop.run(life), supervised),
         resources.run(),
         housekeeping(),
         Promise.all([loop.started, folders]).then(() => managers.run()),

@@ -8,6 +8,7 @@ import { Host } from './hosts/host.ts';
 import { openLink } from './hosts/open-link.ts';
 import type { KubeConnection } from './kube/connect.ts';
 import { Events } from './kube/events.ts';
+import type { Faults, Part } from './model/faults.ts';
 import type { Log } from './model/log.ts';
 import { isTerminalPhase } from './model/phase.ts';
 import { isStaticPod } from './model/pod-source.ts';
@@ -22,9 +23,11 @@ import { buildPool, type NodePool } from './node-pool.ts';
 import { NodeSources } from './node-sources.ts';
 import { hostLabels, poolLabels } from './model/host-labels.ts';
 import { staticOwner } from './sources/static-owner.ts';
+import { reportedFaults } from './telemetry/reported-faults.ts';
 import { loggedEvents } from './telemetry/logged-events.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import type { Clock } from './util/clock.ts';
+import { supervise } from './util/supervise.ts';
 
 export interface NodeAppOptions {
   readonly config: Config;
@@ -43,6 +46,7 @@ export interface NodeApp {
   readonly name: string;
   readonly metrics: Metrics;
   readonly hosts: readonly HostApp[];
+  readonly faults: Faults;
   /** The host that has the pod of this name; the first if none has. */
   hostOf(namespace: string, pod: string): HostApp;
   /**
@@ -77,6 +81,17 @@ export function buildNode(options: NodeAppOptions): NodeApp {
           },
         });
   const events = recorder ?? loggedEvents(log);
+  const report = {
+    log,
+    events,
+    clock,
+    node: { apiVersion: 'v1', kind: 'Node', name: node.name, uid: node.name },
+    count: (part: Part) => {
+      metrics.farlet_faults_total.inc({ part });
+    },
+  };
+  const faults = reportedFaults(report);
+  const supervised = { faults, clock, signal };
   const startup = new PodStartup({
     now: clock.now.bind(clock),
     onStarted: ({ totalSeconds, sliSeconds, isFirstNetworkPod }) => {
@@ -100,6 +115,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     },
     clock,
     log,
+    faults,
     signal,
   });
   const access = buildClusterAccess({
@@ -126,6 +142,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       // both are asked for the first time when the node runs
       pleg: () => app()?.pleg() ?? { silentMs: undefined, thresholdMs: 0 },
       pressures: () => app()?.pressures() ?? [],
+      problem: () => app()?.problem(),
       clock,
       log,
     });
@@ -157,12 +174,15 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     metrics,
     startup,
     events,
+    faults,
     hasCluster: cluster !== undefined,
     isUnsettled: (uid: string) => pool.router.isUnsettled(uid),
   };
   const apps: readonly HostApp[] = nodeHosts.flatMap((nodeHost, index) => {
     const host = hosts[index];
-    return host === undefined ? [] : [buildHost({ ...shared, host, view: virtualNode.view(nodeHost) })];
+    if (host === undefined) return [];
+    const own = isPool ? reportedFaults({ ...report, host: host.name }) : faults;
+    return [buildHost({ ...shared, host, faults: own, view: virtualNode.view(nodeHost) })];
   });
   const pool: NodePool = buildPool({ ...shared, hosts: nodeHosts, apps, virtualNode });
 
@@ -181,13 +201,18 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       sources.releaseCluster();
       for (const app of apps) app.mirrorAll();
     });
-    await Promise.all([services.run(signal), runtimeClasses.run(signal), ready]);
+    await Promise.all([
+      supervise('watch', (life) => services.run(life), supervised),
+      supervise('watch', (life) => runtimeClasses.run(life), supervised),
+      ready,
+    ]);
   };
 
   return {
     name: node.name,
     metrics,
     hosts: apps,
+    faults,
     hostOf: (namespace, pod) => {
       const found = apps.find(({ table }) => table.find(namespace, pod) !== undefined) ?? apps[0];
       if (found === undefined) throw new Error(`node ${node.name} has no host`);
@@ -196,11 +221,11 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     podsAreKnown: sources.areKnown.bind(sources),
     run: async () => {
       await Promise.all([
-        virtualNode.run(signal),
-        recorder?.run(signal),
+        supervise('node', (life) => virtualNode.run(life), supervised),
+        supervise('events', async (life) => recorder?.run(life), supervised),
         sources.run(),
         followCluster(),
-        pool.run(),
+        supervise('pool', (life) => pool.run(life), supervised),
         ...apps.map((app) => app.run()),
       ]);
     },

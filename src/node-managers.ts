@@ -8,6 +8,7 @@ import type { Host } from './hosts/host.ts';
 import { HostMonitor, type HostWatcher } from './hosts/host-monitor.ts';
 import { defaultEvictionHard, evictionThresholds } from './model/eviction-thresholds.ts';
 import type { EventRecorder } from './model/events.ts';
+import { isDefect, type Faults } from './model/faults.ts';
 import type { ObjectReference, Pod } from './model/kube.ts';
 import type { Log } from './model/log.ts';
 import type { NodePressure } from './model/node-pressure.ts';
@@ -26,6 +27,7 @@ import type { PodTable } from './sync/pod-table.ts';
 import { quantityValue } from './model/quantity.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { untilBeat } from './util/beat.ts';
+import { supervise } from './util/supervise.ts';
 import type { Clock } from './util/clock.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
 import type { PodWorkers } from './workers/pod-workers.ts';
@@ -59,6 +61,7 @@ export interface NodeManagersOptions {
   /** the newest status of a pod, written or not */
   readonly reasonOf: (uid: string) => string | undefined;
   readonly onPressure: () => void;
+  readonly faults: Faults;
   readonly signal: AbortSignal;
 }
 
@@ -203,11 +206,13 @@ export function buildManagers(options: NodeManagersOptions): NodeManagers {
       if (host.state().at === 'ready')
         await work().catch((error: unknown) => {
           signal.throwIfAborted();
-          log.warn({ err: error }, `collection of ${what} failed`);
+          if (isDefect(error)) options.faults.report('collection', error);
+          else log.warn({ err: error }, `collection of ${what} failed`);
         });
       await clock.sleep(untilBeat(clock.monotonic(), ms), { signal });
     }
   };
+  const supervised = { faults: options.faults, clock, signal };
 
   return {
     pressures: () => evictor.pressures(),
@@ -215,7 +220,7 @@ export function buildManagers(options: NodeManagersOptions): NodeManagers {
     seen: dead.seen.bind(dead),
     run: async () => {
       await Promise.all([
-        monitor.run(signal),
+        supervise('host-monitor', (life) => monitor.run(life), supervised),
         every('what is dead', COLLECT_MS, async () => {
           await collect(isForgettable, { signal });
           await options.sweepCgroups(isUnknown, { signal });

@@ -39,7 +39,7 @@ export interface NodePoolOptions {
 export interface NodePool {
   readonly router: PodRouter;
   isDraining(host: string): boolean;
-  run(): Promise<void>;
+  run(signal: AbortSignal): Promise<void>;
 }
 
 const TICK_MS = 2_000;
@@ -155,7 +155,7 @@ export function buildPool(options: NodePoolOptions): NodePool {
     );
 
   /** What others write to the Node, above all which hosts are to be drained. */
-  const watchNode = async (): Promise<void> => {
+  const watchNode = async (life: AbortSignal): Promise<void> => {
     await virtualNode.registered;
     await watchObjects<KubeNode>(
       {
@@ -172,12 +172,12 @@ export function buildPool(options: NodePoolOptions): NodePool {
           virtualNode.statusSoon();
         },
       },
-      { signal },
+      { signal: life },
     );
   };
-  const tick = async (): Promise<void> => {
+  const tick = async (life: AbortSignal): Promise<void> => {
     for (;;) {
-      await clock.sleep(TICK_MS, { signal });
+      await clock.sleep(TICK_MS, { signal: life });
       router.retry();
       keeper.tick();
     }
@@ -186,9 +186,9 @@ export function buildPool(options: NodePoolOptions): NodePool {
   return {
     router,
     isDraining,
-    run: async () => {
+    run: async (life) => {
       if (hosts.length === 1) return;
-      await Promise.all([watchNode(), tick()]);
+      await Promise.all([watchNode(life), tick(life)]);
     },
   };
 }

@@ -11,6 +11,7 @@ import { reservedCpus } from './cpus/reserved-cpus.ts';
 import type { Host } from './hosts/host.ts';
 import { messageOf } from './model/errors.ts';
 import type { EventRecorder } from './model/events.ts';
+import type { Faults } from './model/faults.ts';
 import type { Pod, PodStatus, RuntimeClass } from './model/kube.ts';
 import type { Log } from './model/log.ts';
 import { podReference } from './model/pod-ref.ts';
@@ -28,6 +29,7 @@ import { admitPod, type AdmissionInput } from './sync/admission.ts';
 import type { PodTable } from './sync/pod-table.ts';
 import type { AdmissionVerdict, PendingVerdict, Workers } from './sync/sync-loop.ts';
 import { rfc3339, type Clock } from './util/clock.ts';
+import { supervise } from './util/supervise.ts';
 import type { PodWorkers } from './workers/pod-workers.ts';
 
 export interface NodeResourcesOptions {
@@ -42,6 +44,7 @@ export interface NodeResourcesOptions {
   readonly events: EventRecorder;
   readonly clock: Clock;
   readonly log: Log;
+  readonly faults: Faults;
   readonly signal: AbortSignal;
   readonly runtimeClass: (name: string) => RuntimeClass | undefined;
   readonly workers: () => PodWorkers;
@@ -164,15 +167,19 @@ export class NodeResources {
   }
 
   async run(): Promise<void> {
-    const { config, clock, signal } = this.#options;
-    const cpus = async (): Promise<void> => {
+    const { config, clock, signal, faults } = this.#options;
+    const reconcileCpus = async (life: AbortSignal): Promise<void> => {
       if (config.cpuManagerPolicy === 'none') return;
       for (;;) {
-        await clock.sleep(config.cpuManagerReconcilePeriod, { signal });
-        await this.cpus.reconcile({ signal });
+        await clock.sleep(config.cpuManagerReconcilePeriod, { signal: life });
+        await this.cpus.reconcile({ signal: life });
       }
     };
-    await Promise.all([this.cgroups.run(signal), cpus()]);
+    const supervised = { faults, clock, signal };
+    await Promise.all([
+      supervise('cgroups', (life) => this.cgroups.run(life), supervised),
+      supervise('cpus', reconcileCpus, supervised),
+    ]);
   }
 
   /** Resolves when CPUs can be given: nothing may be admitted before. `seen`: the runtime's containers are known. */

@@ -4,6 +4,7 @@ import { parseYaml } from './config/yaml.ts';
 import type { KubeConnection } from './kube/connect.ts';
 import { paths } from './kube/paths.ts';
 import { watchObjects } from './kube/watch.ts';
+import type { Faults } from './model/faults.ts';
 import type { Pod } from './model/kube.ts';
 import { labels } from './model/labels.ts';
 import type { Log } from './model/log.ts';
@@ -14,6 +15,7 @@ import { PodChanges, type PodView } from './sources/pod-changes.ts';
 import { staticOwner } from './sources/static-owner.ts';
 import { orAbort } from './util/abort.ts';
 import type { Clock } from './util/clock.ts';
+import { supervise } from './util/supervise.ts';
 
 export interface NodeSourcesOptions {
   readonly config: Config;
@@ -24,6 +26,7 @@ export interface NodeSourcesOptions {
   readonly onChanges: (changes: readonly PodChange[]) => void;
   readonly clock: Clock;
   readonly log: Log;
+  readonly faults: Faults;
   readonly signal: AbortSignal;
 }
 
@@ -83,7 +86,10 @@ export class NodeSources {
   }
 
   async run(): Promise<void> {
-    await Promise.all([this.#readManifests(), this.#watchCluster()]);
+    await Promise.all([
+      supervise('manifests', (life) => this.#readManifests(life), this.#options),
+      supervise('watch', (life) => this.#watchCluster(life), this.#options),
+    ]);
   }
 
   #isComplete(has: { readonly api: boolean; readonly file: boolean }): boolean {
@@ -104,8 +110,8 @@ export class NodeSources {
     };
   }
 
-  async #readManifests(): Promise<void> {
-    const { config, node, clock, log, signal } = this.#options;
+  async #readManifests(signal: AbortSignal): Promise<void> {
+    const { config, node, clock, log } = this.#options;
     if (node.staticPodPath === undefined) return;
     const tell = this.#tracked('file');
     const folder = new ManifestFolder({
@@ -123,8 +129,8 @@ export class NodeSources {
     await folder.run(signal);
   }
 
-  async #watchCluster(): Promise<void> {
-    const { client, node, cluster, clock, log, signal } = this.#options;
+  async #watchCluster(signal: AbortSignal): Promise<void> {
+    const { client, node, cluster, clock, log } = this.#options;
     if (cluster === undefined) return;
     await this.clusterKnown;
     await watchObjects<Pod>(

@@ -165,7 +165,19 @@ export class Host implements RuntimeHost {
     const same = sameHostState(before, this.#state);
     if (same && !back) return;
     if (!same) this.#tell(before, this.#state);
-    for (const listener of this.#listeners) listener(this.#state);
+    this.#announce();
+  }
+
+  /** All hear of it, whatever one of them throws. */
+  #announce(): void {
+    const failures: unknown[] = [];
+    for (const listener of this.#listeners)
+      try {
+        listener(this.#state);
+      } catch (error) {
+        failures.push(error);
+      }
+    if (failures.length > 0) throw failures[0];
   }
 
   /** Nobody waits for it. */

@@ -16,6 +16,8 @@ export interface NodeHostOptions {
   readonly drain: boolean;
   readonly pleg: () => PlegHealth;
   readonly pressures: () => readonly NodePressure[];
+  /** what else keeps pods from being started there */
+  readonly problem?: () => string | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -72,7 +74,11 @@ export class NodeHost {
 
   /** Why pods can't run on it now; empty: they can. */
   problems(): string[] {
-    return readyProblems(this.host.state(), this.#options.pleg());
+    const other = this.#options.problem?.();
+    return [
+      ...readyProblems(this.host.state(), this.#options.pleg()),
+      ...(other === undefined ? [] : [other]),
+    ];
   }
 
   /** The host may have booted, or be another machine: it is looked at anew. */

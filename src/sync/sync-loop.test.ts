@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { messageOf } from '../model/errors.ts';
 import type { Pod } from '../model/kube.ts';
 import { FakeClock, pod, quietLog, settle } from '../testing/fixtures.ts';
 import type { WorkerState } from '../workers/worker-state.ts';
@@ -52,6 +53,12 @@ function setUp(
     onMirror: ({ kind, pod: each }) => calls.push(`mirror ${kind} ${each.metadata.name}`),
     onRemoved: (each) => calls.push(`gone ${each.metadata.name}`),
     housekeeping: () => calls.push('housekeeping'),
+    faults: {
+      report: (part, error, about) =>
+        calls.push(
+          `${part} failed${about === undefined ? '' : ` over ${String(about.name)}`}: ${messageOf(error)}`,
+        ),
+    },
     observer: { event: () => undefined, iteration: () => undefined },
   });
   const controller = new AbortController();
@@ -72,6 +79,35 @@ const named = (name: string, change: Parameters<typeof pod>[0] = {}): Pod =>
   pod({ ...change, metadata: { name, uid: name, ...change.metadata } });
 
 describe('sync loop', () => {
+  it('goes on when an exception is about one pod, whose newest change it tries again', async () => {
+    let isBroken = true;
+    const { queue, calls, ready, stop } = setUp((each) => {
+      if (isBroken && each.metadata.name === 'odd') throw new TypeError('no such quantity');
+      return { admitted: true };
+    });
+    ready();
+    queue.config([
+      { kind: 'add', pod: named('odd') },
+      { kind: 'add', pod: named('plain') },
+    ]);
+    await settle();
+    assert.deepEqual(calls, ['sync-loop failed over odd: no such quantity', 'update plain']);
+    calls.length = 0;
+    isBroken = false;
+    queue.config([{ kind: 'update', pod: named('odd') }]);
+    await settle();
+    assert.deepEqual(calls, ['update odd'], 'it is admitted first, although the change is an update');
+    calls.length = 0;
+    isBroken = true;
+    queue.config([{ kind: 'add', pod: named('odd', { metadata: { uid: 'other' } }) }]);
+    await settle();
+    isBroken = false;
+    queue.housekeeping();
+    await settle();
+    assert.deepEqual(calls, ['sync-loop failed over odd: no such quantity', 'update odd', 'housekeeping']);
+    await stop();
+  });
+
   it('shows a worker a mere status where readiness gates go by it, or where the pod is over', async () => {
     const { queue, calls, ready, stop } = setUp();
     ready();

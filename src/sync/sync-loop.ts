@@ -5,10 +5,13 @@
  * I1. An iteration is synchronous: it waits for nothing, so no pod can hold up another.
  * I2. It starts only once the runtime has been seen, so that nothing is judged on half a view. What no source names is
  *     for housekeeping to judge, which its owner calls only when every source has reported.
+ * I3. An exception over one pod costs that pod alone: its newest change is kept and tried again with the next housekeeping.
  */
+import type { Faults } from '../model/faults.ts';
 import type { Log } from '../model/log.ts';
-import type { Pod } from '../model/kube.ts';
+import type { ObjectReference, Pod } from '../model/kube.ts';
 import { isTerminalPhase } from '../model/phase.ts';
+import { podReference } from '../model/pod-ref.ts';
 import { isMirrorPod } from '../model/pod-source.ts';
 import type { PodChange } from '../model/pod-update.ts';
 import type { WorkerState } from '../workers/worker-state.ts';
@@ -59,6 +62,7 @@ export interface SyncLoopOptions {
   /** the picture of a static pod on the API server: shown to whoever keeps it, never run */
   readonly onMirror: (change: PodChange) => void;
   readonly housekeeping: () => void;
+  readonly faults: Faults;
   readonly observer: {
     event(kind: SyncEventKind, count: number): void;
     iteration(seconds: number): void;
@@ -70,6 +74,8 @@ export class SyncLoop {
   readonly #started = Promise.withResolvers<undefined>();
   /** pods that wait to be admitted, by what they wait for: they have no worker yet */
   readonly #pending = new Map<string, PendingVerdict['waitsFor']>();
+  /** changes that an exception kept from being seen to, the newest of each pod; as many as there are pods at most */
+  readonly #failed = new Map<string, PodChange>();
   #lastEntered: number | undefined;
 
   constructor(options: SyncLoopOptions) {
@@ -103,11 +109,12 @@ export class SyncLoop {
 
   #iterate(batch: SyncBatch): void {
     const { workers, observer, housekeeping } = this.#options;
-    for (const change of batch.config) this.#onChange(change);
+    if (batch.housekeeping) this.#retryFailed();
+    for (const change of batch.config) this.#contained(change);
     if (batch.host) workers.wakeAll();
     this.#admitPending(batch);
     for (const uid of union(batch.pleg, batch.sync, batch.probe)) workers.wake(uid);
-    if (batch.housekeeping) housekeeping();
+    if (batch.housekeeping) this.#attempt(housekeeping);
     const counts = {
       config: batch.config.length,
       pleg: batch.pleg.size,
@@ -119,6 +126,37 @@ export class SyncLoop {
     }
     if (batch.host) observer.event('host', 1);
     if (batch.housekeeping) observer.event('housekeeping', 1);
+  }
+
+  /** Sees to one change; what throws over it is kept for later. */
+  #contained(change: PodChange): void {
+    const { uid } = change.pod.metadata;
+    // one that was never admitted still is to be
+    const isNew = this.#failed.get(uid)?.kind === 'add' && change.kind !== 'remove';
+    const whole: PodChange = isNew ? { ...change, kind: 'add' } : change;
+    this.#failed.delete(uid);
+    this.#attempt(
+      () => {
+        this.#onChange(whole);
+      },
+      { about: podReference(change.pod), onFailure: () => this.#failed.set(uid, whole) },
+    );
+  }
+
+  #retryFailed(): void {
+    for (const change of [...this.#failed.values()]) this.#contained(change);
+  }
+
+  #attempt(
+    work: () => void,
+    { about, onFailure }: { about?: ObjectReference; onFailure?: () => unknown } = {},
+  ): void {
+    try {
+      work();
+    } catch (error) {
+      onFailure?.();
+      this.#options.faults.report('sync-loop', error, about);
+    }
   }
 
   #onChange(change: PodChange): void {
@@ -175,7 +213,10 @@ export class SyncLoop {
     for (const [uid, waitsFor] of [...this.#pending]) {
       const isTime = waitsFor === 'node' ? batch.sync.has(uid) : batch.housekeeping;
       const pod = isTime ? table.get(uid) : undefined;
-      if (pod !== undefined && this.#admitted(pod)) workers.update(pod);
+      if (pod !== undefined)
+        this.#attempt(() => {
+          if (this.#admitted(pod)) workers.update(pod);
+        });
     }
   }
 

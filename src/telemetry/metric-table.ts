@@ -301,6 +301,11 @@ export const table = {
     labels: ['queue'],
   },
   farlet_host_up: { kind: 'gauge', help: "Whether the host's runtime answers", labels: ['host'] },
+  farlet_faults_total: {
+    kind: 'counter',
+    help: 'Exceptions that nobody expected, by the part that they cost something; the log has their stacks',
+    labels: ['part'],
+  },
   farlet_events_dropped_total: { kind: 'counter', help: 'Kubernetes events that were not recorded' },
   process_resident_memory_bytes: { kind: 'gauge', help: 'Resident memory size in bytes' },
   process_cpu_seconds_total: { kind: 'counter', help: 'Total user and system CPU time spent in seconds' },

@@ -3,8 +3,10 @@
  * An idle worker is a record and at most one timer.
  */
 import { FarletError, kindOf } from '../model/errors.ts';
+import { isDefect, type Faults } from '../model/faults.ts';
 import type { Log } from '../model/log.ts';
 import type { Pod } from '../model/kube.ts';
+import { podReference } from '../model/pod-ref.ts';
 import type { SyncOutcome } from '../model/sync-outcome.ts';
 import { childController } from '../util/abort.ts';
 import { jittered } from '../util/backoff.ts';
@@ -24,6 +26,7 @@ export interface PodWorkerOptions {
   readonly syncer: PodSyncer;
   readonly clock: Clock;
   readonly log: Log;
+  readonly faults: Faults;
   /** the worker's life: aborted at shutdown, never because of the pod */
   readonly signal: AbortSignal;
   /** the pod's time has come (through the SyncLoop, which calls wake) */
@@ -80,11 +83,18 @@ export class PodWorker {
     this.#cancelTimer = undefined;
     const controller = childController(this.#options.signal);
     this.#running = controller;
-    this.#idle = this.#step(controller.signal).then((againInMs) => {
-      controller.abort();
-      this.#running = undefined;
-      this.#rest(againInMs);
-    });
+    this.#idle = this.#step(controller.signal)
+      .finally(() => {
+        controller.abort();
+        this.#running = undefined;
+      })
+      .then((againInMs) => {
+        this.#rest(againInMs);
+      })
+      .catch((error: unknown) => {
+        this.#report(error);
+        this.#cancelTimer = this.#options.clock.after(RETRY_MS, this.#options.onDue);
+      });
   }
 
   /** Forgets the timer; the worker is not to be used afterwards. */
@@ -105,12 +115,17 @@ export class PodWorker {
       return await this.#perform(state, signal);
     } catch (error) {
       if (signal.aborted) return 0;
-      if (kindOf(error) === 'unavailable') log.debug({ err: error }, 'pod step waits for its host');
+      if (isDefect(error)) this.#report(error);
+      else if (kindOf(error) === 'unavailable') log.debug({ err: error }, 'pod step waits for its host');
       else log.warn({ err: error, step: kind }, 'pod step failed');
       return jittered(RETRY_MS, JITTER);
     } finally {
       onStep(kind, (clock.monotonic() - started) / 1000);
     }
+  }
+
+  #report(error: unknown): void {
+    this.#options.faults.report('pod-worker', error, podReference(this.#state.pod));
   }
 
   async #perform(state: WorkerState, signal: AbortSignal): Promise<number | undefined> {

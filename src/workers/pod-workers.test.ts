@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { FarletError } from '../model/errors.ts';
+import { FarletError, messageOf } from '../model/errors.ts';
 import type { SyncOutcome } from '../model/sync-outcome.ts';
 import { FakeClock, pod, quietLog, settle } from '../testing/fixtures.ts';
 import type { PodSyncer } from './pod-syncer.ts';
@@ -47,6 +47,7 @@ function setUp(): {
   due: string[];
   kinds: string[];
   started: string[];
+  faults: string[];
   stop: AbortController;
 } {
   const syncer = new ScriptedSyncer();
@@ -54,11 +55,15 @@ function setUp(): {
   const due: string[] = [];
   const kinds: string[] = [];
   const started: string[] = [];
+  const faults: string[] = [];
   const stop = new AbortController();
   const workers = new PodWorkers({
     syncer,
     clock,
     log: quietLog,
+    faults: {
+      report: (part, error, about) => faults.push(`${part} ${String(about?.name)}: ${messageOf(error)}`),
+    },
     signal: stop.signal,
     runtimeHolds: () => false,
     onDue: (uid) => {
@@ -69,7 +74,7 @@ function setUp(): {
     onStarted: ({ metadata }) => started.push(metadata.uid),
     onRestarted: ({ metadata }) => started.push(`${metadata.uid} again`),
   });
-  return { workers, syncer, clock, due, kinds, started, stop };
+  return { workers, syncer, clock, due, kinds, started, faults, stop };
 }
 
 const gone = pod({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 4 } });
@@ -94,6 +99,20 @@ describe('pod workers', () => {
     assert.deepEqual(due, []);
     await clock.advance(31_000);
     assert.deepEqual(due, ['uid-web']);
+  });
+
+  it('tells of an exception that nobody expected, and goes on with the pod', async () => {
+    const { workers, syncer, clock, faults } = setUp();
+    syncer.outcomes = [
+      () => Promise.reject(new TypeError('x is undefined')),
+      () => Promise.reject(new FarletError('unavailable', 'the host is away')),
+    ];
+    workers.update(pod());
+    await settle();
+    await clock.advance(15_000);
+    await clock.advance(15_000);
+    assert.deepEqual(faults, ['pod-worker web: x is undefined']);
+    assert.deepEqual(syncer.steps, ['sync', 'sync', 'sync']);
   });
 
   it('tells once of each pod that is to run', async () => {

@@ -1,4 +1,5 @@
 /** One worker per pod UID (kubelet: pod_workers.go), and one-off stops for pods that only the runtime knows. */
+import type { Faults } from '../model/faults.ts';
 import type { Log } from '../model/log.ts';
 import type { Pod } from '../model/kube.ts';
 import type { PodRef } from '../model/pod-ref.ts';
@@ -14,6 +15,7 @@ export interface PodWorkersOptions {
   readonly syncer: PodSyncer;
   readonly clock: Clock;
   readonly log: Log;
+  readonly faults: Faults;
   readonly signal: AbortSignal;
   readonly runtimeHolds: (uid: string) => boolean;
   /** the runtime runs another pod of this one's name, which nobody wants any more */
@@ -149,13 +151,14 @@ export class PodWorkers {
   }
 
   #start(pod: Pod): PodWorker {
-    const { syncer, clock, log, signal, runtimeHolds, onDue, onStep } = this.#options;
+    const { syncer, clock, log, faults, signal, runtimeHolds, onDue, onStep } = this.#options;
     const { uid, name, namespace } = pod.metadata;
     return new PodWorker({
       state: initialState(pod, runtimeHolds(uid)),
       syncer,
       clock,
       log: log.child({ pod: name, namespace, uid }),
+      faults,
       signal,
       onDue: () => {
         onDue(uid);
