@@ -94,6 +94,93 @@ describe('a status that the API server does not keep as it is', () => {
   });
 });
 
+/** One pod of an API server that shows each writer what any of them wrote, as its watch would. */
+function contested() {
+  const clock = new FakeClock();
+  const writers: StatusWriter[] = [];
+  let version = 1;
+  let writes = 0;
+  const none = (): Promise<never> => Promise.reject(new Error('not asked for'));
+  const add = (): StatusWriter => {
+    const writer = new StatusWriter({
+      client: {
+        get: none,
+        create: none,
+        replace: none,
+        delete: none,
+        patch: <T>(_path: string, _type: string, body: object): Promise<T> => {
+          writes += 1;
+          version += 1;
+          const { status } = body as { status: PodStatus };
+          const answer = pod({ metadata: { uid: 'u', resourceVersion: String(version) }, status });
+          queueMicrotask(() => {
+            for (const each of writers) each.observed(answer);
+          });
+          return Promise.resolve(answer as unknown as T);
+        },
+      },
+      clock,
+      log: quietLog,
+      signal: new AbortController().signal,
+      merge: (_api, desired) => desired,
+    });
+    writers.push(writer);
+    return writer;
+  };
+  const set = (writer: StatusWriter, hostIP: string): void => {
+    writer.set(own, { status: { hostIP }, mayRun: true });
+  };
+  return { clock, add, set, writes: () => writes };
+}
+
+describe('a status that something else overwrites', () => {
+  it('is put back ever more slowly: two that disagree write less than ten times a minute', async () => {
+    const { clock, add, set, writes } = contested();
+    const [first, second] = [add(), add()];
+    set(first, '10.0.0.1');
+    await settle();
+    set(second, '10.0.0.2');
+    for (let second = 0; second < 600; second += 1) await clock.advance(100);
+    assert.ok(writes() >= 4, `${String(writes())} writes`);
+    assert.ok(writes() < 10, `${String(writes())} writes`);
+  });
+
+  it('is put back once, where that is the end of it', async () => {
+    const { clock, written, set, writer } = setUp();
+    set('a');
+    await settle();
+    writer.observed(pod({ metadata: { uid: 'u', resourceVersion: '3' }, status: { reason: 'theirs' } }));
+    set('a');
+    await settle();
+    assert.deepEqual(written, ['a']);
+    await clock.advance(1_200);
+    assert.deepEqual(written, ['a', 'a']);
+    assert.equal(clock.timers, 0);
+  });
+
+  it('gives way to news at once', async () => {
+    const { clock, written, set, writer } = setUp();
+    set('a');
+    await settle();
+    writer.observed(pod({ metadata: { uid: 'u', resourceVersion: '3' }, status: { reason: 'theirs' } }));
+    set('b');
+    await settle();
+    assert.deepEqual(written, ['a', 'b']);
+    assert.equal(clock.timers, 0);
+  });
+
+  it('is let go with its pod', async () => {
+    const { clock, written, set, writer } = setUp();
+    set('a');
+    await settle();
+    writer.observed(pod({ metadata: { uid: 'u', resourceVersion: '3' }, status: { reason: 'theirs' } }));
+    writer.forget('u');
+    await clock.advance(10_000);
+    assert.deepEqual(written, ['a']);
+    assert.equal(clock.timers, 0);
+  });
+});
+
 describe('a status that may linger', () => {
   it('is left out when a newer one comes in time', async () => {
     const { clock, written, set } = setUp();

@@ -6,7 +6,8 @@
  * I3. A write carries the pod's UID: the server refuses it (409) if the name now belongs to another pod. That makes
  *     the kubelet's read before each write needless, since the watch keeps the object at hand: one round trip, not two.
  * I4. A static pod's status goes to its mirror, once there is one.
- * I5. What must not follow the status that is known is not wished for: it is an error of who computed it.
+ * I5. What something else overwrites is put back ever more slowly: two that disagree must not fill the API server.
+ * I6. What must not follow the status that is known is not wished for: it is an error of who computed it.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { kindOf } from '../model/errors.ts';
@@ -17,6 +18,7 @@ import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import { Lane } from '../util/lane.ts';
 import type { KubeClient } from './client.ts';
+import { overwritten, truceMs, type Contest } from './contest.ts';
 import { paths } from './paths.ts';
 import { statusPatch } from './status-patch.ts';
 
@@ -59,6 +61,10 @@ interface Entry {
   inVain: object | undefined;
   /** ends the wait for a newer status */
   lingering: (() => void) | undefined;
+  /** what was written is not left as it is by something else */
+  contest?: Contest;
+  /** ends the wait before what was overwritten is put back */
+  truce?: (() => void) | undefined;
 }
 
 export class StatusWriter {
@@ -85,10 +91,12 @@ export class StatusWriter {
     }
     if (isNewer(pod, entry.pod)) {
       const { status = {} } = entry.pod;
+      const wasKept = entry.desired !== undefined && this.#patch(entry) === undefined;
       // what a write answered is shown once more by the watch
       const version = pod.metadata.resourceVersion;
       const isSame = version !== undefined && version === entry.pod.metadata.resourceVersion;
       entry.pod = isSame ? { ...pod, status } : pod;
+      if (wasKept && this.#patch(entry) !== undefined) this.#contested(entry);
     }
     this.#write(entry);
   }
@@ -109,7 +117,9 @@ export class StatusWriter {
     this.#entries.set(pod.metadata.uid, next);
     const isOther = next.pod.metadata.uid !== mirror.metadata.uid;
     if (isOther) next.inVain = undefined;
+    const wasKept = !isOther && next.desired !== undefined && this.#patch(next) === undefined;
     if (isOther || isNewer(mirror, next.pod)) next.pod = mirror;
+    if (wasKept && this.#patch(next) !== undefined) this.#contested(next);
     if (first && desired !== undefined)
       next.desired = { ...desired, status: withTimesOf(desired.status, mirror.status ?? {}) };
     this.#write(next);
@@ -127,6 +137,8 @@ export class StatusWriter {
       log.error({ pod: name, namespace, uid, fault }, 'status not taken: it can not follow the one before');
       return;
     }
+    // news is told at once, whatever becomes of what was said before
+    if (entry.truce !== undefined && !isDeepStrictEqual(before, desired.status)) this.#endTruce(entry);
     entry.desired = desired;
     onStatus?.(before, desired.status);
     if (desired.lingerMs === undefined) this.#endLinger(entry);
@@ -167,12 +179,16 @@ export class StatusWriter {
 
   forget(uid: string): void {
     const entry = this.#entries.get(uid);
-    if (entry !== undefined) this.#endLinger(entry);
+    if (entry !== undefined) {
+      this.#endLinger(entry);
+      this.#endTruce(entry);
+    }
     this.#entries.delete(uid);
   }
 
   async #settle(entry: Entry): Promise<void> {
     this.#endLinger(entry);
+    this.#endTruce(entry);
     this.#write(entry);
     // what is wished for as a write ends begins another one
     while (entry.writing !== undefined) await entry.writing;
@@ -183,8 +199,31 @@ export class StatusWriter {
     entry.lingering = undefined;
   }
 
+  #endTruce(entry: Entry): void {
+    entry.truce?.();
+    entry.truce = undefined;
+  }
+
+  /** Something else has overwritten what was written: it is put back, the later the more often that has happened. */
+  #contested(entry: Entry): void {
+    const { clock, log } = this.#options;
+    entry.contest = overwritten(entry.contest, clock.monotonic());
+    const { name, namespace, uid } = entry.pod.metadata;
+    const waitMs = Math.round(truceMs(entry.contest));
+    if (entry.contest.times > 1)
+      log.warn(
+        { pod: name, namespace, uid, times: entry.contest.times, waitMs },
+        "something else writes this pod's status: it is put back after a while",
+      );
+    this.#endTruce(entry);
+    entry.truce = clock.after(waitMs, () => {
+      entry.truce = undefined;
+      this.#write(entry);
+    });
+  }
+
   #write(entry: Entry): void {
-    const waits = entry.writing !== undefined || entry.lingering !== undefined;
+    const waits = entry.writing !== undefined || entry.lingering !== undefined || entry.truce !== undefined;
     if (waits || this.#patch(entry) === undefined) return;
     const { clock, log, signal } = this.#options;
     entry.wishedAt ??= clock.monotonic();
@@ -219,9 +258,11 @@ export class StatusWriter {
       const { uid, namespace, name } = entry.pod.metadata;
       try {
         let patch: object | undefined;
+        let sent: DesiredStatus | undefined;
         const written = await this.#lane.run(signal, async () => {
           // what was wished for while this waited for its turn is part of it: a burst takes fewer writes
           patch = this.#patch(entry);
+          sent = entry.desired;
           if (patch === undefined) return undefined;
           const path = paths.podStatus(namespace, name);
           return this.#options.client.patch<Pod>(
@@ -238,7 +279,8 @@ export class StatusWriter {
         }
         failures = 0;
         // the mirror may have been replaced meanwhile
-        if (entry.pod.metadata.uid === uid && isNewer(written, entry.pod))
+        const isLatest = entry.pod.metadata.uid === uid && isNewer(written, entry.pod);
+        if (isLatest)
           entry.pod = {
             ...entry.pod,
             status: written.status ?? {},
@@ -247,9 +289,12 @@ export class StatusWriter {
         onWritten?.(entry.pod, (clock.monotonic() - (entry.wishedAt ?? clock.monotonic())) / 1000);
         entry.wishedAt = undefined;
         entry.inVain = undefined;
-        if (entry.pod.metadata.uid === uid && isDeepStrictEqual(this.#patch(entry), patch))
-          entry.inVain = patch;
-        if (entry.lingering !== undefined || this.#patch(entry) === undefined) return;
+        if (isLatest && isDeepStrictEqual(this.#patch(entry), patch)) entry.inVain = patch;
+        // overwritten before this answer came
+        const isContested = !isLatest && entry.pod.metadata.uid === uid && entry.desired === sent;
+        if (isContested && this.#patch(entry) !== undefined) this.#contested(entry);
+        if (entry.lingering !== undefined || entry.truce !== undefined || this.#patch(entry) === undefined)
+          return;
       } catch (error) {
         signal.throwIfAborted();
         // the mirror was replaced meanwhile: the status is for the new one
