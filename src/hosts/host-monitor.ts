@@ -11,8 +11,14 @@ export interface HostWatcher {
   readonly name: string;
   readonly everyMs: number;
   queries(options: { signal: AbortSignal }): Promise<readonly HostQuery[]> | readonly HostQuery[];
-  /** Acts on the answers; while it does, it is not asked again, and nobody else waits for it. */
-  take(answers: readonly HostAnswer[], options: { signal: AbortSignal }): Promise<void>;
+  /**
+   * Acts on the answers to `asked`, which are `queries` of some moments ago, in their order; while it does, it is not asked
+   * again, and nobody else waits for it.
+   */
+  take(
+    answers: readonly HostAnswer[],
+    options: { signal: AbortSignal; asked: readonly HostQuery[] },
+  ): Promise<void>;
 }
 
 export interface HostMonitorOptions {
@@ -75,13 +81,19 @@ export class HostMonitor {
     let from = 0;
     for (const { watcher, queries = [] } of asked) {
       const own = answers.slice(from, (from += queries.length));
-      if (queries.length > 0) void this.#hand(watcher, own, signal);
+      if (queries.length > 0) void this.#hand(watcher, { answers: own, asked: queries, signal });
     }
   }
 
-  async #hand(watcher: HostWatcher, answers: readonly HostAnswer[], signal: AbortSignal): Promise<void> {
+  async #hand(
+    watcher: HostWatcher,
+    {
+      answers,
+      ...options
+    }: { answers: readonly HostAnswer[]; asked: readonly HostQuery[]; signal: AbortSignal },
+  ): Promise<void> {
     this.#busy.add(watcher);
-    await this.#trying(watcher, () => watcher.take(answers, { signal }), signal).catch(() => undefined);
+    await this.#trying(watcher, () => watcher.take(answers, options), options.signal).catch(() => undefined);
     this.#busy.delete(watcher);
   }
 

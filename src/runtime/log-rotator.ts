@@ -1,6 +1,7 @@
 /**
  * Keeps containers' logs within their size (pkg/kubelet/logs/container_log_manager.go). Only running containers'
- * logs are rotated: the others grow no more.
+ * logs are rotated: the others grow no more. Between the look and what follows containers end and pods go: an answer
+ * counts for whoever runs with that log when it has come, and a log that is gone is looked for once more.
  */
 import type { CriClient } from '../cri/calls.ts';
 import type { HostWatcher } from '../hosts/host-monitor.ts';
@@ -35,7 +36,6 @@ export class LogRotator implements HostWatcher {
   readonly everyMs: number;
   readonly #options: LogRotatorOptions;
   readonly #lane: Lane;
-  #asked: readonly Running[] = [];
 
   constructor(options: LogRotatorOptions) {
     this.#options = options;
@@ -45,34 +45,49 @@ export class LogRotator implements HostWatcher {
 
   /** What to look at on the host: the log of each running container. */
   queries(): HostQuery[] {
-    this.#asked = this.#options
-      .states()
-      .flatMap(({ containers }) => containers)
-      .filter(({ state, logPath }) => state === 'running' && logPath !== '')
-      .map(({ id, logPath }) => ({ id, path: logPath }));
-    return this.#asked.map(({ path }) => ({ look: 'stat', path }));
+    return [...this.#running().keys()].map((path) => ({ look: 'stat', path }));
   }
 
   /** Rotates what the answers show to be too large. A log that fails is told and tried again the next time. */
-  async take(answers: readonly HostAnswer[], { signal }: { signal: AbortSignal }): Promise<void> {
+  async take(
+    answers: readonly HostAnswer[],
+    { signal, asked }: { signal: AbortSignal; asked: readonly HostQuery[] },
+  ): Promise<void> {
     const { log, maxBytes } = this.#options;
-    const due = this.#asked.filter((_, index) => {
+    const running = this.#running();
+    const due = asked.flatMap(({ path }, index) => {
+      const id = running.get(path);
       const size = answers[index]?.stat?.size;
-      return size === undefined || size >= maxBytes;
+      return id === undefined || (size !== undefined && size < maxBytes) ? [] : [{ id, path, size }];
     });
-    const missing = new Set(this.#asked.filter((_, index) => answers[index]?.stat === undefined));
     await Promise.all(
-      due.map((container) =>
+      due.map(({ id, path, size }) =>
         this.#lane
           .run(signal, () =>
-            missing.has(container) ? this.#reopen(container.id, signal) : this.#rotate(container, signal),
+            size === undefined ? this.#beginAnew({ id, path }, signal) : this.#rotate({ id, path }, signal),
           )
           .catch((error: unknown) => {
-            if (!signal.aborted)
-              log.warn({ err: error, container: container.id, path: container.path }, 'log not rotated');
+            if (!signal.aborted) log.warn({ err: error, container: id, path }, 'log not rotated');
           }),
       ),
     );
+  }
+
+  /** Running containers by the paths of their logs. */
+  #running(): ReadonlyMap<string, string> {
+    return new Map(
+      this.#options
+        .states()
+        .flatMap(({ containers }) => containers)
+        .filter(({ state, logPath }) => state === 'running' && logPath !== '')
+        .map(({ id, logPath }) => [logPath, id]),
+    );
+  }
+
+  /** A log whose file somebody took away, if it still is away and its container still runs. */
+  async #beginAnew({ id, path }: Running, signal: AbortSignal): Promise<void> {
+    const found = await this.#options.files.stat(path, { signal, follow: true });
+    if (found === undefined && this.#running().get(path) === id) await this.#reopen(id, signal);
   }
 
   async #rotate({ id, path }: Running, signal: AbortSignal): Promise<void> {
@@ -87,14 +102,14 @@ export class LogRotator implements HostWatcher {
     try {
       await this.#reopen(id, signal);
     } catch (error) {
-      // the container still writes to it: under its own name it is rotated the next time
-      await files.apply([undo], { signal });
+      // the container still writes to it: under its own name it is rotated the next time; a runtime whose answer was lost
+      // may have begun the new log, which must not be written over
+      if ((await files.stat(path, { signal })) === undefined) await files.apply([undo], { signal });
       throw error;
     }
     log.debug({ container: id, path }, 'log rotated');
   }
 
-  /** Also for a log whose file somebody took away: the runtime begins it anew. */
   async #reopen(id: string, signal: AbortSignal): Promise<void> {
     await this.#options.cri.reopenContainerLog({ container_id: id }, { signal });
   }

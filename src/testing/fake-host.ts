@@ -99,11 +99,12 @@ export class FakeFiles {
   hold: (batch: number) => Promise<unknown> = () => Promise.resolve();
 
   get files(): HostFiles {
-    const files: Pick<HostFiles, 'apply' | 'list' | 'look' | 'readFile'> = {
+    const files: Pick<HostFiles, 'apply' | 'list' | 'look' | 'readFile' | 'stat'> = {
       look: (queries) => {
         this.looks.push(queries);
         return Promise.resolve(queries.map(({ look, path }) => this.seen.get(`${look} ${path}`) ?? {}));
       },
+      stat: (path) => Promise.resolve(this.seen.get(`stat ${path}`)?.stat),
       apply: async (ops) => {
         this.batches.push(ops);
         await this.hold(this.batches.length);
