@@ -4,7 +4,8 @@ import { checkHost, type CheckedHost } from './check/check-host.ts';
 import { table, type Row } from './check/table.ts';
 import type { Config } from './config/schema.ts';
 import { mayI } from './kube/access-reviews.ts';
-import { connectKube, isClusterConfigured } from './kube/connect.ts';
+import { connectKube } from './kube/connect.ts';
+import { isClusterConfigured } from './kube/credentials.ts';
 import { messageOf } from './model/errors.ts';
 import { standaloneProblem } from './standalone.ts';
 

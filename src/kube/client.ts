@@ -1,7 +1,7 @@
 /** Options of every API call. */
 export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
-  /** default 30 s */
+  /** default 30 s; 10 s for leases and reviews (kube/dispatchers.ts) */
   readonly timeoutMs?: number;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
 }
@@ -9,8 +9,9 @@ export interface RequestOptions {
 export type PatchType = 'strategic' | 'merge' | 'json' | 'apply';
 
 /**
- * The API server as plain JSON over paths (kube/paths.ts makes them). Failures reject with KubeError; nothing is
- * retried here except what never reached the server.
+ * The API server as plain JSON over paths (kube/paths.ts makes them). Failures reject with KubeError, and so does an answer that
+ * is not what the path asks for (kube/answers.ts). Nothing is retried here except what never reached the server, and what it
+ * asks to be tried again after a while that the deadline allows for.
  */
 export interface KubeClient {
   get<T>(path: string, options?: RequestOptions): Promise<T>;

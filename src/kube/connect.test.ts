@@ -8,7 +8,11 @@ import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { pod } from '../testing/fixtures.ts';
 import { connectKube, type KubeConnection } from './connect.ts';
+import { paths } from './paths.ts';
+
+const podList = { kind: 'PodList', apiVersion: 'v1', metadata: { resourceVersion: '1' }, items: [] };
 
 describe('the connection to an API server', () => {
   const folder = mkdtempSync(join(tmpdir(), 'kube-connect-'));
@@ -29,7 +33,8 @@ describe('the connection to an API server', () => {
       (request, response) => {
         seen.push({ path: request.url, version: request.httpVersion });
         if (request.url.includes('watch=true')) response.write('{"type":"BOOKMARK"}\n');
-        else if (request.url !== '/silent') response.end('{"kind":"Status"}');
+        else if (request.method === 'GET') response.end(JSON.stringify(podList));
+        else if (request.method === 'POST') response.end(JSON.stringify(pod()));
       },
     );
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -65,11 +70,11 @@ describe('the connection to an API server', () => {
       break;
     }
     stop.abort();
-    await over.create('/api/v1/pods', { kind: 'Pod' });
+    await over.create('/api/v1/namespaces/default/pods', { kind: 'Pod' });
     await over.get('/api/v1/pods');
     assert.deepEqual(seen, [
       { path: '/api/v1/pods?watch=true', version: '2.0' },
-      { path: '/api/v1/pods', version: '1.1' },
+      { path: '/api/v1/namespaces/default/pods', version: '1.1' },
       { path: '/api/v1/pods', version: '1.1' },
     ]);
   };
@@ -106,7 +111,7 @@ describe('the connection to an API server', () => {
       const stop = new AbortController();
       const { signal } = stop;
       const calls = Array.from({ length: 20 }, () =>
-        kube.patch('/silent', 'merge', { round }, { signal }).then(
+        kube.patch(paths.pod('default', 'web'), 'merge', { round }, { signal }).then(
           () => 'answered',
           () => 'given up',
         ),

@@ -1,15 +1,12 @@
-/** The API server over undici, with the credentials that the Kubernetes client reads from a kubeconfig or a pod. */
-import { existsSync } from 'node:fs';
-import type { RequestOptions as HttpsOptions } from 'node:https';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { KubeConfig } from '@kubernetes/client-node';
-import { Agent, ProxyAgent, type buildConnector, type Dispatcher } from 'undici';
-import { FarletError, KubeError, messageOf } from '../model/errors.ts';
-import { withDeadline } from '../util/abort.ts';
+/** The API server over undici, with the credentials that a kubeconfig or a pod has. */
+import type { Dispatcher } from 'undici';
+import { KubeError } from '../model/errors.ts';
+import { childController, withDeadline } from '../util/abort.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
 import type { KubeClient, PatchType, RequestOptions } from './client.ts';
-import { statusError } from './errors.ts';
+import { laneOf, watchLane } from './dispatchers.ts';
+import { Transport, type TransportRequest } from './transport.ts';
+import { StoreEpoch } from './versions.ts';
 
 export interface ApiRequest {
   readonly code: string;
@@ -31,18 +28,31 @@ export interface KubeStream {
   readonly body: AsyncIterable<Buffer>;
 }
 
+/** How many watches there are now. */
+export interface StreamCounts {
+  readonly open: number;
+  /** asked for, and not answered yet: waiting for a connection or the server */
+  readonly waiting: number;
+}
+
 export interface KubeConnection extends KubeClient {
   readonly server: string;
   /** PEM of the certificate that the API server was last shown; undefined: none */
   clientCertificate(): string | Buffer | undefined;
   /** Opens a watch; rejects like a call if the server refuses it. The signal ends it. */
   stream(path: string, options: { query: RequestOptions['query']; signal: AbortSignal }): Promise<KubeStream>;
+  /** Grows when the server's store went back to an earlier state: what was listed before must be listed anew. */
+  epoch(): number;
+  streams(): StreamCounts;
   close(): Promise<void>;
 }
 
-const DEFAULT_TIMEOUT_MS = 30_000;
-const CREDENTIALS_FRESH_MS = 10_000;
-const MAX_CONNECTIONS = { watches: 64, calls: 8 };
+/** The server begins to answer a watch at once; what waits for so long waits for nobody. */
+const STREAM_ANSWER_MS = 60_000;
+/** client-go: rest/request.go maxRetries */
+const MAX_TRIES = 10;
+const MIN_RETRY_MS = 100;
+const accepted = new Set([200, 201, 202]);
 
 const patchTypes: Record<PatchType, string> = {
   strategic: 'application/strategic-merge-patch+json',
@@ -51,32 +61,9 @@ const patchTypes: Record<PatchType, string> = {
   apply: 'application/apply-patch+yaml',
 };
 
-/**
- * Watches share HTTP/2 connections: one TLS connection each would be hundreds. Calls go over a few of HTTP/1.1: one that is
- * given up closes its connection, where Node's HTTP/2 never comes back from a stream that is destroyed while its body is
- * on the way.
- */
-interface Dispatchers {
-  readonly watches: Dispatcher;
-  readonly calls: Dispatcher;
-}
-
-interface Access {
-  readonly dispatchers: Dispatchers;
-  readonly headers: Record<string, string>;
-  readonly readAt: number;
-  readonly identity: string;
-  readonly certificate: string | Buffer | undefined;
-}
-
-/** Whether anything says where the API server is: the file given, a pod's service account, or the usual places. */
-export function isClusterConfigured(kubeconfig: string | undefined): boolean {
-  return (
-    kubeconfig !== undefined ||
-    process.env.KUBERNETES_SERVICE_HOST !== undefined ||
-    (process.env.KUBECONFIG ?? '') !== '' ||
-    existsSync(join(homedir(), '.kube', 'config'))
-  );
+interface Content {
+  readonly type: string;
+  readonly body: object;
 }
 
 /** Loads credentials at once (throws FarletError `invalid` for a file that can't be used) and connects lazily. */
@@ -86,17 +73,20 @@ export function connectKube(options: ConnectKubeOptions): KubeConnection {
 
 class Connection implements KubeConnection {
   readonly server: string;
-  readonly #config: KubeConfig;
-  readonly #options: ConnectKubeOptions;
+  readonly #host: string;
+  readonly #transport: Transport;
+  readonly #onRequest: ConnectKubeOptions['onRequest'];
   readonly #clock: Clock;
-  #access: Promise<Access> | undefined;
-  #current: Access | undefined;
+  readonly #epoch = new StoreEpoch();
+  readonly #watches = new Set<{ readonly life: AbortController; isOpen: boolean }>();
 
   constructor(options: ConnectKubeOptions) {
-    this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#config = loadConfig(options.kubeconfig);
-    this.server = this.#config.getCurrentCluster()?.server ?? '';
+    const { kubeconfig, userAgent, clock = systemClock, onRequest } = options;
+    this.#clock = clock;
+    this.#onRequest = onRequest;
+    this.#transport = new Transport({ kubeconfig, userAgent, clock });
+    this.server = this.#transport.server;
+    this.#host = URL.parse(this.server)?.host ?? this.server;
   }
 
   get<T>(path: string, options?: RequestOptions): Promise<T> {
@@ -116,191 +106,108 @@ class Connection implements KubeConnection {
   }
 
   async delete(path: string, body?: object, options?: RequestOptions): Promise<void> {
-    await this.#call(
-      'DELETE',
-      path,
-      body === undefined ? undefined : { type: 'application/json', body },
-      options,
-    );
+    const content = body === undefined ? undefined : { type: 'application/json', body };
+    await this.#call('DELETE', path, content, options);
   }
 
   async stream(
     path: string,
     { query, signal }: { query: RequestOptions['query']; signal: AbortSignal },
   ): Promise<KubeStream> {
-    const answer = await this.#send('watches', 'GET', path, { query, signal });
-    if (answer.statusCode !== 200)
-      throw statusError(answer.statusCode, await answer.body.text(), answer.headers);
-    return { body: answer.body as AsyncIterable<Buffer> };
+    const life = childController(signal);
+    const watch = { life, isOpen: false };
+    this.#watches.add(watch);
+    life.signal.addEventListener('abort', () => this.#watches.delete(watch), { once: true });
+    try {
+      const what = `watch of ${path} at ${this.server}`;
+      const request = { lane: watchLane(path), method: 'GET', path, query } as const;
+      const answer = await withDeadline(life.signal, STREAM_ANSWER_MS, what, (limited) => {
+        // the deadline is for the beginning only: the body goes on for as long as the watch may
+        const giveUp = (): void => {
+          life.abort(limited.reason);
+        };
+        limited.addEventListener('abort', giveUp, { once: true });
+        return this.#transport.send({ ...request, signal: life.signal }).finally(() => {
+          limited.removeEventListener('abort', giveUp);
+        });
+      });
+      if (answer.statusCode !== 200) throw await this.#transport.refusal(answer);
+      watch.isOpen = true;
+      return { body: answer.body as AsyncIterable<Buffer> };
+    } catch (error) {
+      life.abort(error);
+      throw error;
+    }
   }
 
   clientCertificate(): string | Buffer | undefined {
-    return this.#current?.certificate;
+    return this.#transport.certificate;
+  }
+
+  epoch(): number {
+    return this.#epoch.value;
+  }
+
+  streams(): StreamCounts {
+    const open = [...this.#watches].filter(({ isOpen }) => isOpen).length;
+    return { open, waiting: this.#watches.size - open };
   }
 
   async close(): Promise<void> {
-    if (this.#current === undefined) return;
-    const { watches, calls } = this.#current.dispatchers;
-    await Promise.all([watches.destroy(), calls.destroy()]);
+    await this.#transport.close();
   }
 
   async #call<T>(
     method: Dispatcher.HttpMethod,
     path: string,
-    content: { type: string; body: object } | undefined,
+    content: Content | undefined,
     options: RequestOptions = {},
   ): Promise<T> {
-    const { signal, timeoutMs = DEFAULT_TIMEOUT_MS, query } = options;
+    const { lane, timeoutMs } = laneOf(method, path);
+    const { signal, query } = options;
+    const limitMs = options.timeoutMs ?? timeoutMs;
+    const until = this.#clock.monotonic() + limitMs;
+    return withDeadline(signal, limitMs, `${method} ${path} at ${this.server}`, async (limited) => {
+      for (let tries = 1; ; tries += 1) {
+        try {
+          return await this.#once<T>({ lane, method, path, query, content, signal: limited });
+        } catch (error) {
+          const asked = error instanceof KubeError ? error.retryAfterMs : undefined;
+          const waitMs = Math.max(asked ?? 0, MIN_RETRY_MS * tries);
+          if (asked === undefined || tries >= MAX_TRIES || this.#clock.monotonic() + waitMs >= until)
+            throw error;
+          await this.#clock.sleep(waitMs, { signal: limited });
+        }
+      }
+    });
+  }
+
+  async #once<T>(request: TransportRequest): Promise<T> {
+    const { lane, method, path } = request;
     const started = this.#clock.monotonic();
     let code = '<error>';
     try {
-      return await withDeadline(signal, timeoutMs, `${method} ${path} at ${this.server}`, async (limited) => {
-        const answer = await this.#send('calls', method, path, {
-          query,
-          signal: limited,
-          ...(content === undefined ? {} : { content }),
-        });
-        code = String(answer.statusCode);
-        const text = await answer.body.text();
-        if (answer.statusCode >= 400) throw statusError(answer.statusCode, text, answer.headers);
-        return (text === '' ? {} : JSON.parse(text)) as T;
-      });
+      const answer = await this.#transport.send(request);
+      code = String(answer.statusCode);
+      if (!accepted.has(answer.statusCode)) throw await this.#transport.refusal(answer);
+      const decoded = (await this.#transport.decode(request, answer)) as T;
+      if (lane === 'leases' && method !== 'GET') this.#written(path, decoded);
+      return decoded;
     } finally {
-      this.#options.onRequest?.({
-        code,
-        method,
-        host: new URL(this.server).host,
-        seconds: (this.#clock.monotonic() - started) / 1000,
-      });
+      const seconds = (this.#clock.monotonic() - started) / 1000;
+      this.#onRequest?.({ code, method, host: this.#host, seconds });
     }
   }
 
-  async #send(
-    over: keyof Dispatchers,
-    method: Dispatcher.HttpMethod,
-    path: string,
-    options: {
-      query: RequestOptions['query'];
-      signal: AbortSignal;
-      content?: { type: string; body: object };
-    },
-  ): Promise<Dispatcher.ResponseData> {
-    const { query = {}, signal, content } = options;
-    const url = new URL(this.server + path);
-    for (const [key, value] of Object.entries(query))
-      if (value !== undefined) url.searchParams.set(key, String(value));
-    const access = await this.#credentials();
-    try {
-      return await access.dispatchers[over].request({
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method,
-        signal,
-        headersTimeout: 0,
-        bodyTimeout: 0,
-        headers: {
-          ...access.headers,
-          accept: 'application/json',
-          'user-agent': this.#options.userAgent,
-          ...(content === undefined ? {} : { 'content-type': content.type }),
-        },
-        ...(content === undefined ? {} : { body: JSON.stringify(content.body) }),
-      });
-    } catch (error) {
-      signal.throwIfAborted();
-      throw new KubeError(
-        'unavailable',
-        `the API server ${this.server} can't be reached: ${messageOf(error)}`,
-        { status: 0, reason: 'ServiceUnavailable' },
-        { cause: error },
-      );
-    }
-  }
-
-  /** Token files change and exec plugins' answers expire: read again every few seconds, at most once at a time. */
-  #credentials(): Promise<Access> {
-    if (this.#current !== undefined && this.#clock.monotonic() - this.#current.readAt < CREDENTIALS_FRESH_MS)
-      return Promise.resolve(this.#current);
-    this.#access ??= this.#readCredentials().finally(() => {
-      this.#access = undefined;
+  #written(path: string, answer: unknown): void {
+    const { metadata } = answer as { metadata?: { name?: string; resourceVersion?: string } };
+    const name = metadata?.name ?? '';
+    if (!this.#epoch.written(path.endsWith(`/${name}`) ? path : `${path}/${name}`, metadata?.resourceVersion))
+      return;
+    const gone = new KubeError('gone', `the store of ${this.server} went back to an earlier state`, {
+      status: 410,
+      reason: 'Expired',
     });
-    return this.#access;
+    for (const { life } of [...this.#watches]) life.abort(gone);
   }
-
-  async #readCredentials(): Promise<Access> {
-    const options: HttpsOptions = {};
-    await this.#config.applyToHTTPSOptions(options);
-    const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = options;
-    const tls = { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername };
-    const identity = JSON.stringify(tls);
-    const previous = this.#current;
-    const isSame = previous?.identity === identity;
-    const dispatchers = isSame ? previous.dispatchers : this.#dispatchers(tls);
-    if (previous !== undefined && !isSame) {
-      void previous.dispatchers.watches.close();
-      void previous.dispatchers.calls.close();
-    }
-    const headers = Object.fromEntries(
-      Object.entries(options.headers ?? {}).map(([name, value]) => [name, String(value)]),
-    );
-    this.#current = {
-      dispatchers,
-      headers,
-      readAt: this.#clock.monotonic(),
-      identity,
-      // a certificate may be given as several; nobody here gives more than one
-      certificate: isSame ? previous.certificate : firstOf(cert),
-    };
-    return this.#current;
-  }
-
-  #dispatchers(tls: object): Dispatchers {
-    const wanted = this.#config.createDispatcherOptions(this.#config.getCurrentCluster(), tls);
-    const both = (open: (options: Agent.Options) => Dispatcher): Dispatchers => ({
-      watches: open({ keepAliveTimeout: 60_000, allowH2: true, connections: MAX_CONNECTIONS.watches }),
-      calls: open({ keepAliveTimeout: 60_000, allowH2: false, connections: MAX_CONNECTIONS.calls }),
-    });
-    switch (wanted.type) {
-      case 'agent': {
-        // the client types its TLS options as Node's; undici's connector takes the same ones
-        const connect = { ...wanted.connect, timeout: 10_000 } as buildConnector.BuildOptions;
-        return both((options) => new Agent({ ...options, connect }));
-      }
-      case 'none':
-        return both((options) => new Agent(options));
-      case 'proxy': {
-        const requestTls = wanted.requestTls as buildConnector.BuildOptions;
-        return both((options) => new ProxyAgent({ ...options, uri: wanted.uri, requestTls }));
-      }
-      case 'socks':
-        throw new FarletError(
-          'unimplemented',
-          `the kubeconfig's proxy ${wanted.uri} is a SOCKS proxy, which farlet can't use; use an HTTP proxy`,
-        );
-    }
-  }
-}
-
-function loadConfig(file: string | undefined): KubeConfig {
-  const config = new KubeConfig();
-  try {
-    if (file !== undefined) config.loadFromFile(file);
-    else if (process.env.KUBERNETES_SERVICE_HOST !== undefined) config.loadFromCluster();
-    else config.loadFromDefault();
-  } catch (error) {
-    throw new FarletError('invalid', `kubeconfig ${file ?? '(default)'} can't be read: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
-  if (config.getCurrentCluster() === null) {
-    throw new FarletError(
-      'invalid',
-      `kubeconfig ${file ?? '(default)'} has no current context with a cluster; set current-context`,
-    );
-  }
-  return config;
-}
-
-function firstOf(cert: HttpsOptions['cert']): string | Buffer | undefined {
-  return Array.isArray(cert) ? cert[0] : cert;
 }

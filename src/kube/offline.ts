@@ -19,6 +19,8 @@ export function offlineKube(): KubeConnection {
     patch: refuse,
     delete: refuse,
     stream: refuse,
+    epoch: () => 0,
+    streams: () => ({ open: 0, waiting: 0 }),
     close: () => Promise.resolve(),
   };
 }

@@ -45,7 +45,7 @@ async function play(script: readonly ('list' | KubeError)[]): Promise<string[]> 
       clock,
       log: quietLog,
       random: () => 0,
-      path: '/x',
+      path: '/api/v1/pods',
       what: 'things',
       onEvent: (event: WatchEvent<KubeObject>) => {
         seen.push(event.type);

@@ -1,7 +1,7 @@
 /**
  * List, then watch, for as long as the signal allows (client-go: tools/cache/reflector.go). Never polls: after an
- * interruption the watch resumes where it was, and only an expired version leads to a new list, which reaches the
- * consumer as a reset, so that what was deleted meanwhile is not missed.
+ * interruption the watch resumes where it was. Only an expired version, a server whose store went back and one that sends what
+ * is no event lead to a new list, which reaches the consumer as a reset, so that what was deleted meanwhile is not missed.
  */
 import { KubeError, kindOf } from '../model/errors.ts';
 import type { KubeObject } from '../model/kube.ts';
@@ -9,17 +9,21 @@ import type { Log } from '../model/log.ts';
 import { childController } from '../util/abort.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
+import { answerForm, type ObjectForm } from './answer-form.ts';
+import { UNEXPECTED, unexpected } from './answers.ts';
 import type { KubeConnection } from './connect.ts';
-import { watchError } from './errors.ts';
+import { Delivery, type WatchEvent } from './delivery.ts';
+import { waitAfter } from './errors.ts';
+import { matchesFields } from './field-selector.ts';
 import { jsonLines } from './json-lines.ts';
+import { listAll } from './list.ts';
+import { compareVersions } from './versions.ts';
+import { decodeWatchLine } from './watch-lines.ts';
 
-export type WatchEvent<T> =
-  | { readonly type: 'reset'; readonly items: T[] }
-  | { readonly type: 'upsert'; readonly object: T }
-  | { readonly type: 'delete'; readonly object: T };
+export type { WatchEvent } from './delivery.ts';
 
 export interface WatchOptions<T> {
-  readonly client: Pick<KubeConnection, 'get' | 'stream'>;
+  readonly client: Pick<KubeConnection, 'get' | 'stream'> & Partial<Pick<KubeConnection, 'epoch'>>;
   readonly path: string;
   readonly fieldSelector?: string;
   /** what is watched, for logs */
@@ -27,39 +31,59 @@ export interface WatchOptions<T> {
   readonly clock: Clock;
   readonly log: Log;
   readonly random?: () => number;
+  /** What it throws is its own fault: it is told the same again later (kube/delivery.ts). */
   readonly onEvent: (event: WatchEvent<T>) => void;
   /** a try failed; another follows */
   readonly onError?: (error: unknown) => void;
+  readonly onFault?: (part: string, error: unknown) => void;
 }
 
-const PAGE = 500;
 const MIN_WATCH_S = 300;
-/** The server ends a watch in time; one that stays silent longer than that is dead. */
-const IDLE_MARGIN_MS = 15_000;
+/** The server ends a watch in time; one that goes on longer than that is dead. */
+const END_MARGIN_MS = 15_000;
+/** A bookmark comes each minute (apiserver: storage/cacher bookmarkFrequency); without one the way is cut somewhere beyond a proxy. */
+const SILENCE_MS = 90_000;
 const backoff = { baseMs: 800, maxMs: 30_000, factor: 2, jitter: 1 };
 
-interface List<T> {
-  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
-  readonly items?: T[];
+/** Where the view of the consumer is. */
+interface Place {
+  readonly version: string;
+  readonly epoch: number;
 }
 
 export async function watchObjects<T extends KubeObject>(
   options: WatchOptions<T>,
   { signal }: { signal: AbortSignal },
 ): Promise<void> {
-  const { clock, log, onEvent, onError, what } = options;
-  let version: string | undefined;
+  const delivery = new Delivery(options);
+  try {
+    await follow(options, delivery, signal);
+  } finally {
+    delivery.end();
+  }
+}
+
+async function follow<T extends KubeObject>(
+  options: WatchOptions<T>,
+  delivery: Delivery<T>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { client, clock, log, onError, what } = options;
+  let place: Place | undefined;
   let failures = 0;
   let expired = 0;
   while (!signal.aborted) {
+    let waitMs = 0;
     try {
-      if (version === undefined) {
-        const listed = await list(options, signal);
-        version = listed.version;
-        onEvent({ type: 'reset', items: listed.items });
+      const epoch = client.epoch?.() ?? 0;
+      if (place?.epoch !== epoch) {
+        const { path, fieldSelector } = options;
+        const { version, items } = await listAll<T>(client, { path, fieldSelector, signal });
+        place = { version, epoch };
+        delivery.tell({ type: 'reset', items });
       }
       const started = clock.monotonic();
-      version = await watch(options, version, signal);
+      place = { epoch, version: await watch(options, { from: place.version, delivery, signal }) };
       // a server that ends watches at once must not be asked in a loop
       failures = clock.monotonic() - started < 1_000 ? failures + 1 : 0;
       expired = 0;
@@ -67,7 +91,7 @@ export async function watchObjects<T extends KubeObject>(
       signal.throwIfAborted();
       onError?.(error);
       if (kindOf(error) === 'gone') {
-        version = undefined;
+        place = undefined;
         // the server answers again, so what was waited for is over; only one that expires every watch is held off
         failures = expired;
         expired += 1;
@@ -75,65 +99,94 @@ export async function watchObjects<T extends KubeObject>(
       } else {
         if (failures === 0) log.warn({ err: error, what }, 'watch failed: trying again');
         failures += 1;
+        waitMs = waitAfter(error, 0);
+        if (isUnexpected(error)) place = undefined;
       }
     }
-    if (failures > 0) await clock.sleep(backoffMs(backoff, failures, options.random), { signal });
+    if (failures > 0) waitMs = Math.max(waitMs, backoffMs(backoff, failures, options.random));
+    if (waitMs > 0) await clock.sleep(waitMs, { signal });
   }
 }
 
-async function list<T extends KubeObject>(
-  options: WatchOptions<T>,
-  signal: AbortSignal,
-): Promise<{ version: string; items: T[] }> {
-  const items: T[] = [];
-  let next: string | undefined;
-  for (;;) {
-    const page: List<T> = await options.client.get<List<T>>(options.path, {
-      signal,
-      query: { limit: PAGE, continue: next, fieldSelector: options.fieldSelector },
-    });
-    items.push(...(page.items ?? []));
-    next = page.metadata?.continue === '' ? undefined : page.metadata?.continue;
-    if (next === undefined) return { version: page.metadata?.resourceVersion ?? '', items };
-  }
-}
-
-/** Resolves with the newest version seen when the server ends the watch. */
+/** Resolves with the newest version seen when the server ends the watch, or the connection broke after news. */
 async function watch<T extends KubeObject>(
   options: WatchOptions<T>,
-  from: string,
-  signal: AbortSignal,
+  { from, delivery, signal }: { from: string; delivery: Delivery<T>; signal: AbortSignal },
 ): Promise<string> {
-  const { client, clock, path, fieldSelector, onEvent, random = Math.random } = options;
+  const { client, clock, path, fieldSelector, random = Math.random } = options;
   const timeoutSeconds = Math.round(MIN_WATCH_S * (1 + random()));
   const life = childController(signal);
-  const guard = clock.after(timeoutSeconds * 1000 + IDLE_MARGIN_MS, () => {
-    life.abort(
-      new KubeError('unavailable', 'the watch did not end in time', { status: 0, reason: 'Timeout' }),
-    );
+  const dead = (why: string): void => {
+    life.abort(new KubeError('unavailable', why, { status: 0, reason: 'Timeout' }));
+  };
+  const guard = clock.after(timeoutSeconds * 1000 + END_MARGIN_MS, () => {
+    dead('the watch did not end in time');
   });
-  let version = from;
+  const seen = { version: from, isSilent: false };
+  let silence = (): void => undefined;
+  const heard = (): void => {
+    silence();
+    silence = clock.after(SILENCE_MS, () => {
+      seen.isSilent = true;
+      dead('the watch has been silent for too long');
+    });
+  };
   try {
     const { body } = await client.stream(path, {
       signal: life.signal,
       query: { watch: true, allowWatchBookmarks: true, resourceVersion: from, timeoutSeconds, fieldSelector },
     });
+    heard();
+    const form = watchedForm(path);
     for await (const line of jsonLines(body)) {
-      const { type, object } = line as { type: string; object: T };
-      if (type === 'ERROR') throw watchError(object);
-      version = object.metadata?.resourceVersion ?? version;
-      if (type === 'ADDED' || type === 'MODIFIED') onEvent({ type: 'upsert', object });
-      else if (type === 'DELETED') onEvent({ type: 'delete', object });
+      heard();
+      seen.version = take<T>(line, { form, after: seen.version, fieldSelector, delivery });
     }
-    return version;
+    return seen.version;
   } catch (error) {
     signal.throwIfAborted();
-    if (kindOf(error) === 'gone') throw error;
+    if (kindOf(error) === 'gone' || isUnexpected(error)) throw error;
+    // nothing was to be told, or the way is cut: the next one shows which
+    if (seen.isSilent) return seen.version;
     // the connection broke: what was seen so far counts, and the watch goes on from there
-    if (version !== from) return version;
+    if (seen.version !== from) return seen.version;
     throw error;
   } finally {
     guard();
+    silence();
     life.abort(new Error('the watch has ended'));
   }
+}
+
+/** Tells of a line; what version the view has then. */
+function take<T extends KubeObject>(
+  line: unknown,
+  {
+    form,
+    after,
+    fieldSelector,
+    delivery,
+  }: { form: ObjectForm; after: string; fieldSelector: string | undefined; delivery: Delivery<T> },
+): string {
+  const event = decodeWatchLine<T>(form, line);
+  if ((compareVersions(event.version, after) ?? 0) < 0)
+    throw new KubeError('gone', `the watch went back from version ${after} to ${event.version}`, {
+      status: 410,
+      reason: 'Expired',
+    });
+  if (event.type === 'BOOKMARK') return event.version;
+  if (!matchesFields(event.object, fieldSelector))
+    throw unexpected(`the watch tells of an object that is not of ${fieldSelector ?? ''}`, 200);
+  delivery.tell({ type: event.type === 'DELETED' ? 'delete' : 'upsert', object: event.object });
+  return event.version;
+}
+
+function isUnexpected(error: unknown): boolean {
+  return error instanceof KubeError && error.reason === UNEXPECTED;
+}
+
+function watchedForm(path: string): ObjectForm {
+  const form = answerForm('GET', path);
+  if (form.is !== 'list') throw new Error(`${path} is no collection that can be watched`);
+  return form;
 }

@@ -1,0 +1,87 @@
+/** The connections to the API server, by what goes over them: none waits behind another's. */
+import type { KubeConfig } from '@kubernetes/client-node';
+import { Agent, ProxyAgent, type buildConnector, type Dispatcher } from 'undici';
+import { FarletError } from '../model/errors.ts';
+import { answerForm } from './answer-form.ts';
+
+/**
+ * Watches share HTTP/2 connections: one TLS connection each would be hundreds. Calls go over a few of HTTP/1.1: one that is
+ * given up closes its connection, where Node's HTTP/2 never comes back from a stream that is destroyed while its body is
+ * on the way.
+ */
+const lanes = {
+  /** heartbeats of nodes */
+  leases: { connections: 4, allowH2: false },
+  /** what strangers can cause: who they are, what they may do */
+  reviews: { connections: 8, allowH2: false },
+  /** what begins a watch */
+  lists: { connections: 4, allowH2: false },
+  calls: { connections: 8, allowH2: false },
+  /** of pods and nodes; the API server takes 100 streams on a connection */
+  nodeWatches: { connections: 16, allowH2: true },
+  /** of everything else */
+  watches: { connections: 64, allowH2: true },
+} as const;
+
+export type LaneName = keyof typeof lanes;
+export type Dispatchers = Readonly<Record<LaneName, Dispatcher>>;
+
+const names = Object.keys(lanes) as LaneName[];
+/**
+ * A connection that answers no ping until the next one is due is given up (undici: client-h2 onHttp2SendPing), so that a cut that
+ * nobody tells of is noticed after 15 to 30 s. client-go: a ping after 30 s of silence, 15 s to answer.
+ */
+const PING_MS = 15_000;
+const CONNECT_MS = 10_000;
+
+export function openDispatchers(config: KubeConfig, tls: object): Dispatchers {
+  const wanted = config.createDispatcherOptions(config.getCurrentCluster(), tls);
+  const all = (open: (options: Agent.Options) => Dispatcher): Dispatchers =>
+    Object.fromEntries(
+      names.map((name) => {
+        const shared = { keepAliveTimeout: 60_000, h2Options: { pingInterval: PING_MS } };
+        return [name, open({ ...shared, ...lanes[name] })];
+      }),
+    ) as Record<LaneName, Dispatcher>;
+  switch (wanted.type) {
+    case 'agent': {
+      // the client types its TLS options as Node's; undici's connector takes the same ones
+      const connect = { ...wanted.connect, timeout: CONNECT_MS } as buildConnector.BuildOptions;
+      return all((options) => new Agent({ ...options, connect }));
+    }
+    case 'none':
+      return all((options) => new Agent(options));
+    case 'proxy': {
+      const requestTls = wanted.requestTls as buildConnector.BuildOptions;
+      return all((options) => new ProxyAgent({ ...options, uri: wanted.uri, requestTls }));
+    }
+    case 'socks':
+      throw new FarletError(
+        'unimplemented',
+        `the kubeconfig's proxy ${wanted.uri} is a SOCKS proxy, which farlet can't use; use an HTTP proxy`,
+      );
+  }
+}
+
+/** Takes no more; what is under way may end. */
+export function retire(dispatchers: Dispatchers): void {
+  for (const name of names) dispatchers[name].close().catch(() => undefined);
+}
+
+export async function destroy(dispatchers: Dispatchers): Promise<void> {
+  await Promise.all(names.map((name) => dispatchers[name].destroy()));
+}
+
+/** Which lane a call or a watch takes, and how long a call may take. Pure. */
+export function laneOf(method: string, path: string): { lane: LaneName; timeoutMs: number } {
+  // as the kubelet's own client for leases (cmd/kubelet/app/server.go): one that hangs must not outlast the lease
+  if (path.startsWith('/apis/coordination.k8s.io/')) return { lane: 'leases', timeoutMs: 10_000 };
+  if (/^\/apis\/(authentication|authorization)\.k8s\.io\//.test(path))
+    return { lane: 'reviews', timeoutMs: 10_000 };
+  const isWholeList = answerForm(method, path).is === 'list' && !path.includes('/namespaces/');
+  return { lane: isWholeList ? 'lists' : 'calls', timeoutMs: 30_000 };
+}
+
+export function watchLane(path: string): LaneName {
+  return path === '/api/v1/pods' || path === '/api/v1/nodes' ? 'nodeWatches' : 'watches';
+}

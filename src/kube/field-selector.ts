@@ -1,0 +1,15 @@
+import type { KubeObject } from '../model/kube.ts';
+
+/** Whether an object is one that a field selector of this process asks for: `metadata.name=` or `spec.nodeName=`. Pure. */
+export function matchesFields(object: KubeObject, selector: string | undefined): boolean {
+  if (selector === undefined) return true;
+  const [field, value] = selector.split('=');
+  switch (field) {
+    case 'metadata.name':
+      return object.metadata?.name === value;
+    case 'spec.nodeName':
+      return (object as { spec?: { nodeName?: string } }).spec?.nodeName === value;
+    default:
+      return true;
+  }
+}

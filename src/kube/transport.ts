@@ -1,0 +1,100 @@
+/** One request and its answer: credentials, connection, and whether it is an answer at all. */
+import type { Dispatcher } from 'undici';
+import type { Clock } from '../util/clock.ts';
+import { KubeError } from '../model/errors.ts';
+import { answerForm } from './answer-form.ts';
+import { decodeAnswer } from './answers.ts';
+import { beginningOf, wholeBody } from './body.ts';
+import type { RequestOptions } from './client.ts';
+import { Credentials } from './credentials.ts';
+import { destroy, type LaneName } from './dispatchers.ts';
+import { statusError, unreachable } from './errors.ts';
+
+export interface TransportRequest {
+  readonly lane: LaneName;
+  readonly method: Dispatcher.HttpMethod;
+  readonly path: string;
+  readonly query: RequestOptions['query'];
+  readonly content?: { readonly type: string; readonly body: object } | undefined;
+  readonly signal: AbortSignal;
+}
+
+export type Answer = Dispatcher.ResponseData;
+
+export class Transport {
+  readonly server: string;
+  readonly #credentials: Credentials;
+  readonly #userAgent: string;
+
+  constructor(options: { kubeconfig: string | undefined; userAgent: string; clock: Clock }) {
+    this.#userAgent = options.userAgent;
+    this.#credentials = new Credentials(options);
+    this.server = this.#credentials.server;
+  }
+
+  /** PEM of the certificate that the API server was last shown */
+  get certificate(): string | Buffer | undefined {
+    return this.#credentials.current?.certificate;
+  }
+
+  /** Whatever was answered. @throws KubeError `unavailable` if nothing was */
+  async send(request: TransportRequest): Promise<Answer> {
+    const { lane, method, path, query = {}, content, signal } = request;
+    const url = new URL(this.server + path);
+    for (const [key, value] of Object.entries(query))
+      if (value !== undefined) url.searchParams.set(key, String(value));
+    try {
+      const access = await this.#credentials.get({ signal });
+      return await access.dispatchers[lane].request({
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method,
+        signal,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        headers: {
+          ...access.headers,
+          accept: 'application/json',
+          'user-agent': this.#userAgent,
+          ...(content === undefined ? {} : { 'content-type': content.type }),
+        },
+        ...(content === undefined ? {} : { body: JSON.stringify(content.body) }),
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw unreachable(this.server, error);
+    }
+  }
+
+  /** What the answer to a request holds. A body that breaks off is no answer, whatever its headers said. */
+  async decode({ method, path, signal }: TransportRequest, answer: Answer): Promise<unknown> {
+    const status = answer.statusCode;
+    const what = `${method} ${path} at ${this.server}`;
+    let text: string;
+    try {
+      text = await wholeBody(answer.body, what);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw unreachable(this.server, error);
+    }
+    try {
+      return decodeAnswer(answerForm(method, path), text, status);
+    } catch (error) {
+      if (!(error instanceof KubeError)) throw error;
+      const { kind, reason, cause, message } = error;
+      throw new KubeError(kind, `${what}: ${message}`, { status, reason }, { cause });
+    }
+  }
+
+  /** The error that an answer is which does not give what was asked for. */
+  async refusal(answer: Answer): Promise<KubeError> {
+    if (answer.statusCode === 401) this.#credentials.refused();
+    const text = await beginningOf(answer.body).catch(() => '');
+    return statusError(answer.statusCode, text, answer.headers);
+  }
+
+  async close(): Promise<void> {
+    const access = this.#credentials.close();
+    if (access !== undefined) await destroy(access.dispatchers);
+  }
+}

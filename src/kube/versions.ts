@@ -1,0 +1,42 @@
+/** Resource versions: ordered numbers of any length (KEP 5504), compared as the text that they are. Pure but for its memory. */
+
+/** Below 0: `a` is the older; undefined: they can't be compared. */
+export function compareVersions(a: string | undefined, b: string | undefined): number | undefined {
+  if (!isVersion(a) || !isVersion(b)) return undefined;
+  if (a.length !== b.length) return a.length - b.length;
+  return a === b ? 0 : a < b ? -1 : 1;
+}
+
+function isVersion(text: string | undefined): text is string {
+  return text !== undefined && /^[1-9]\d*$/.test(text);
+}
+
+const MAX_OBJECTS = 10_000;
+
+/**
+ * Tells that the API server's store went back to an earlier state: an object that only this process writes, one write after the
+ * other, has a lower version than before. Watches are deaf then until the versions have caught up (an etcd that is restored
+ * without raising its revision), so that everything must be listed anew.
+ */
+export class StoreEpoch {
+  readonly #versions = new Map<string, string>();
+  #epoch = 0;
+
+  /** grows each time the store went back */
+  get value(): number {
+    return this.#epoch;
+  }
+
+  /** What a write was answered with; whether the store went back. */
+  written(path: string, version: string | undefined): boolean {
+    const before = this.#versions.get(path);
+    const went = (compareVersions(version, before) ?? 0) < 0;
+    if (went) {
+      this.#versions.clear();
+      this.#epoch += 1;
+    }
+    if (version !== undefined && (before !== undefined || this.#versions.size < MAX_OBJECTS))
+      this.#versions.set(path, version);
+    return went;
+  }
+}
