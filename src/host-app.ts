@@ -15,7 +15,7 @@ import type { NodePressure } from './model/node-pressure.ts';
 import { podReference } from './model/pod-ref.ts';
 import { firstSeen, isStaticPod, podFullName } from './model/pod-source.ts';
 import type { PodChange } from './model/pod-update.ts';
-import { quantityValue } from './model/quantity.ts';
+import { quantityValue } from './model/quantity-text.ts';
 import type { PlegHealth } from './node/conditions.ts';
 import type { NodeView } from './node/node-view.ts';
 import { buildManagers, type NodeManagers } from './node-managers.ts';
@@ -188,7 +188,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     },
     node: () => ({
       ...view.info(),
-      memoryBytes: quantityValue(view.info().allocatable.memory),
+      memoryBytes: Number(quantityValue(view.info().allocatable.memory)),
     }),
   });
   const settings = {

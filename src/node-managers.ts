@@ -24,7 +24,7 @@ import type { PullAccess } from './runtime/pull-access.ts';
 import type { RuntimeCache } from './runtime/runtime-cache.ts';
 import { OrphanWatch } from './sync/housekeeping.ts';
 import type { PodTable } from './sync/pod-table.ts';
-import { quantityValue } from './model/quantity.ts';
+import { quantityValue } from './model/quantity-text.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { untilBeat } from './util/beat.ts';
 import { supervise } from './util/supervise.ts';
@@ -236,7 +236,7 @@ export function buildManagers(options: NodeManagersOptions): NodeManagers {
 }
 
 function logWatchers({ config, host, cache, clock, log }: NodeManagersOptions): HostWatcher[] {
-  const maxBytes = quantityValue(config.containerLogMaxSize);
+  const maxBytes = Number(quantityValue(config.containerLogMaxSize));
   if (maxBytes < 0) return [];
   return [
     new LogRotator({

@@ -16,7 +16,8 @@ import type { Pod, PodStatus, RuntimeClass } from './model/kube.ts';
 import type { Log } from './model/log.ts';
 import { podReference } from './model/pod-ref.ts';
 import { podQosClass } from './model/pod-qos.ts';
-import { quantityMilli, quantityValue } from './model/quantity.ts';
+import { quantityMilli, quantityValue } from './model/quantity-text.ts';
+import { amountsOf, resourceList } from './model/resource-lists.ts';
 import type { NodeView } from './node/node-view.ts';
 import { PodResizes } from './pods/pod-resizes.ts';
 import { Allocations, type ResizeRefusal } from './resize/allocations.ts';
@@ -350,15 +351,16 @@ export class NodeResources {
     const enforced = (config.enforceNodeAllocatable ?? ['pods']).includes('pods');
     const { system, kube, milliCpu } = reservations(config);
     const memory = quantityValue(system.memory) + quantityValue(kube.memory);
-    const amounts = Object.fromEntries(
-      Object.entries(capacity).map(([name, amount]) => [name, quantityValue(amount)]),
-    );
     return {
-      cpuShares: sharesOf(Math.max(0, quantityMilli(capacity.cpu) - (enforced ? milliCpu : 0))),
-      memoryBytes: Math.max(0, quantityValue(capacity.memory) - (enforced ? memory : 0)),
-      hugePages: hugePageAmounts(amounts),
+      cpuShares: sharesOf(positive(quantityMilli(capacity.cpu) - (enforced ? BigInt(milliCpu) : 0n))),
+      memoryBytes: Number(positive(quantityValue(capacity.memory) - (enforced ? memory : 0n))),
+      hugePages: hugePageAmounts(amountsOf(resourceList(capacity))),
     };
   }
+}
+
+function positive(amount: bigint): bigint {
+  return amount > 0n ? amount : 0n;
 }
 
 function cpuDiffers(pod: Pod, granted: Pod): boolean {

@@ -205,7 +205,7 @@ export class PodCgroups {
       ...this.#burstableOps(place, shares),
       ...createCgroup(
         qosCgroup(this.#root, 'BestEffort'),
-        { cpuShares: sharesOf(0), hugePages: unbounded(place) },
+        { cpuShares: sharesOf(0n), hugePages: unbounded(place) },
         place,
       ),
     ];
@@ -221,7 +221,7 @@ export class PodCgroups {
     const milli = this.#options
       .active()
       .filter((pod) => podQosClass(pod) === 'Burstable')
-      .reduce((sum, pod) => sum + (podRequest(pod).cpu ?? 0), 0);
+      .reduce((sum, pod) => sum + (podRequest(pod).get('cpu') ?? 0n), 0n);
     return sharesOf(milli);
   }
 

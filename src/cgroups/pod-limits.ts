@@ -1,10 +1,10 @@
 /** What a pod's control group is limited to (ResourceConfigForPod in pkg/kubelet/cm/helpers_linux.go). Pure. */
 import { specContainers } from '../model/containers.ts';
 import type { Pod } from '../model/kube.ts';
-import { podLimit } from '../model/pod-limit.ts';
+import { podLimit, podRequest } from '../model/pod-requests.ts';
 import { podQosClass } from '../model/pod-qos.ts';
-import { podRequest } from '../model/pod-requests.ts';
-import { quantityValue } from '../model/quantity.ts';
+import { isPositive, quantityValue } from '../model/quantity-text.ts';
+import type { Amounts } from '../model/resource-lists.ts';
 
 /** What is left out is not touched. */
 export interface CgroupLimits {
@@ -38,37 +38,39 @@ export function podLimits(
   const hugePages = hugePageAmounts(requests);
   const qos = podQosClass(pod);
   if (qos === 'BestEffort') return { cpuShares: minShares, hugePages };
-  const quota = cpuCFSQuota ? quotaOf(limits.cpu ?? 0, period) : -1;
+  const quota = cpuCFSQuota ? quotaOf(limits.get('cpu') ?? 0n, period) : -1;
   const cpu = { cpuQuota: quota, cpuPeriod: period };
   return {
-    cpuShares: sharesOf(requests.cpu ?? 0),
+    cpuShares: sharesOf(requests.get('cpu') ?? 0n),
     ...(qos === 'Guaranteed' || isLimited(pod, 'cpu') ? cpu : {}),
-    ...(qos === 'Guaranteed' || isLimited(pod, 'memory') ? { memoryBytes: limits.memory ?? 0 } : {}),
+    ...(qos === 'Guaranteed' || isLimited(pod, 'memory')
+      ? { memoryBytes: Number(limits.get('memory') ?? 0n) }
+      : {}),
     hugePages,
   };
 }
 
 /** milli CPUs → shares. */
-export function sharesOf(milliCpu: number): number {
-  return Math.min(maxShares, Math.max(minShares, Math.floor((milliCpu * 1024) / 1000)));
+export function sharesOf(milliCpu: bigint): number {
+  return Math.min(maxShares, Math.max(minShares, Number((milliCpu * 1024n) / 1000n)));
 }
 
-function quotaOf(milliCpu: number, period: number): number {
-  return milliCpu === 0 ? 0 : Math.max(minQuota, Math.floor((milliCpu * period) / 1000));
+function quotaOf(milliCpu: bigint, period: number): number {
+  return milliCpu === 0n ? 0 : Math.max(minQuota, Number((milliCpu * BigInt(period)) / 1000n));
 }
 
 /** One container without a limit leaves the whole pod without, unless the pod has one of its own. */
 function isLimited(pod: Pod, resource: 'cpu' | 'memory'): boolean {
-  if (quantityValue(pod.spec.resources?.limits?.[resource]) > 0) return true;
-  return specContainers(pod.spec).every(({ resources }) => quantityValue(resources?.limits?.[resource]) > 0);
+  if (isPositive(pod.spec.resources?.limits?.[resource])) return true;
+  return specContainers(pod.spec).every(({ resources }) => isPositive(resources?.limits?.[resource]));
 }
 
 /** Amounts of `hugepages-2Mi` and the like by page size in bytes. */
-export function hugePageAmounts(amounts: Readonly<Record<string, number>>): Map<number, number> {
+export function hugePageAmounts(amounts: Amounts): Map<number, number> {
   const prefix = 'hugepages-';
   return new Map(
-    Object.entries(amounts)
+    [...amounts]
       .filter(([name]) => name.startsWith(prefix))
-      .map(([name, amount]) => [quantityValue(name.slice(prefix.length)), amount]),
+      .map(([name, amount]) => [Number(quantityValue(name.slice(prefix.length))), Number(amount)]),
   );
 }

@@ -1,6 +1,6 @@
 /** What the keys of images, logs and eviction ask of each other (pkg/kubelet/apis/config/validation/validation.go). Pure. */
 import { evictionProblems } from '../model/eviction-thresholds.ts';
-import { parseNano } from '../model/quantity.ts';
+import { parseQuantity } from '../model/quantity.ts';
 import type { Config } from './schema.ts';
 
 const MIN_MONITOR_MS = 3_000;
@@ -45,7 +45,7 @@ function imageProblems(config: Config): string[] {
 
 function logProblems({ containerLogMaxSize: size, containerLogMonitorInterval: interval }: Config): string[] {
   return [
-    ...(parseNano(size) === undefined
+    ...(parseQuantity(size) === undefined
       ? [`containerLogMaxSize: ${JSON.stringify(size)} is no quantity; write for example 10Mi`]
       : []),
     ...(interval < MIN_MONITOR_MS

@@ -1,6 +1,6 @@
 /** What a node keeps from pods (pkg/kubelet: cmd/kubelet/app/server.go, reservedSystemCPUs). Pure. */
 import { parseCpuSet, type CpuSet } from '../model/cpu-set.ts';
-import { quantityMilli } from '../model/quantity.ts';
+import { quantityMilli } from '../model/quantity-text.ts';
 import type { Config } from './schema.ts';
 
 export interface Reservations {
@@ -25,6 +25,6 @@ export function reservations(config: Pick<Config, Keys>): Reservations {
     system,
     kube: ofKube,
     cpus,
-    milliCpu: quantityMilli(system.cpu) + quantityMilli(ofKube.cpu),
+    milliCpu: Number(quantityMilli(system.cpu) + quantityMilli(ofKube.cpu)),
   };
 }

@@ -1,5 +1,5 @@
 /** What can't be right in the keys about resources (pkg/kubelet/apis/config/validation). Pure. */
-import { parseNano } from '../model/quantity.ts';
+import { parseQuantity } from '../model/quantity.ts';
 import { sysctlNamespace } from '../model/sysctl-name.ts';
 import { reservations } from './reservations.ts';
 import type { Config } from './schema.ts';
@@ -15,8 +15,8 @@ function badReservations(config: Config): string[] {
     Object.entries(config[key]).flatMap(([resource, quantity]) => {
       if (!reservable.includes(resource))
         return [`${key}.${resource}: can't be reserved; only ${reservable.join(', ')}`];
-      const amount = parseNano(quantity);
-      return amount === undefined || amount < 0n
+      const amount = parseQuantity(quantity);
+      return amount === undefined || amount.unscaled < 0n
         ? [`${key}.${resource}: ${JSON.stringify(quantity)} is no quantity; give one as 500m or 1Gi`]
         : [];
     }),

@@ -1,5 +1,5 @@
 import { podQosClass } from '../model/pod-qos.ts';
-import { quantityMilli } from '../model/quantity.ts';
+import { quantityMilli } from '../model/quantity-text.ts';
 import type { Container, Pod } from '../model/kube.ts';
 
 /**
@@ -9,5 +9,5 @@ import type { Container, Pod } from '../model/kube.ts';
 export function exclusiveCpus(pod: Pod, container: Container): number {
   if (pod.spec.resources !== undefined || podQosClass(pod) !== 'Guaranteed') return 0;
   const milli = quantityMilli(container.resources?.requests?.cpu);
-  return milli % 1000 === 0 ? milli / 1000 : 0;
+  return milli % 1000n === 0n ? Number(milli / 1000n) : 0;
 }

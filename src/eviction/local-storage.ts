@@ -1,9 +1,10 @@
 /** Pods that use more of the host's disk than they are allowed (eviction_manager.go localStorageEviction). Pure. */
 import type { Pod } from '../model/kube.ts';
-import { isSidecar, specContainers } from '../model/containers.ts';
+import { specContainers } from '../model/containers.ts';
 import { goQuote } from '../model/go-quote.ts';
-import { quantityValue } from '../model/quantity.ts';
-import { binaryText, canonicalText, decimalText } from '../model/quantity-text.ts';
+import { quantityText } from '../model/quantity.ts';
+import { canonicalText, isMore, isPositive, quantityValue } from '../model/quantity-text.ts';
+import { podListWithOverhead } from '../model/resource-lists.ts';
 import type { FsUse, PodUse } from './usage.ts';
 
 export interface LimitExceeded {
@@ -15,7 +16,7 @@ export interface LimitExceeded {
 /** Whether a pod has any limit on the host's disk: the others need not be measured. */
 export function hasStorageLimit({ spec }: Pod): boolean {
   return (
-    (spec.volumes ?? []).some(({ emptyDir }) => quantityValue(emptyDir?.sizeLimit) > 0) ||
+    (spec.volumes ?? []).some(({ emptyDir }) => isPositive(emptyDir?.sizeLimit)) ||
     specContainers(spec).some(({ resources }) => resources?.limits?.['ephemeral-storage'] !== undefined)
   );
 }
@@ -33,8 +34,8 @@ function emptyDirExceeded(pod: Pod, { volumes }: PodUse): LimitExceeded | undefi
   for (const { name, emptyDir } of pod.spec.volumes ?? []) {
     const limit = emptyDir?.sizeLimit;
     const used = volumes.get(name);
-    if (limit === undefined || used === undefined || quantityValue(limit) <= 0) continue;
-    if (used.bytes > quantityValue(limit))
+    if (limit === undefined || used === undefined || !isPositive(limit)) continue;
+    if (isMore(used.bytes, limit))
       return {
         signal: 'emptydirfs.limit',
         message: `Usage of EmptyDir volume ${goQuote(name)} exceeds the limit ${goQuote(canonicalText(limit))}. `,
@@ -45,10 +46,10 @@ function emptyDirExceeded(pod: Pod, { volumes }: PodUse): LimitExceeded | undefi
 
 function podExceeded(pod: Pod, use: PodUse): LimitExceeded | undefined {
   const limit = podStorageLimit(pod);
-  if (limit === undefined || totalUse(pod, use) <= limit.bytes) return undefined;
+  if (limit === undefined || !isMore(totalUse(pod, use), limit)) return undefined;
   return {
     signal: 'ephemeralpodfs.limit',
-    message: `Pod ephemeral local storage usage exceeds the total limit of containers ${limit.text}. `,
+    message: `Pod ephemeral local storage usage exceeds the total limit of containers ${limit}. `,
   };
 }
 
@@ -56,9 +57,9 @@ function containerExceeded(pod: Pod, use: PodUse, dedicatedImageFs: boolean): Li
   for (const { name, logs, rootfs } of use.containers) {
     const spec = pod.spec.containers.find((each) => each.name === name);
     const limit = spec?.resources?.limits?.['ephemeral-storage'];
-    if (limit === undefined || quantityValue(limit) === 0) continue;
+    if (limit === undefined || quantityValue(limit) === 0n) continue;
     const used = (logs?.bytes ?? 0) + (dedicatedImageFs ? 0 : (rootfs?.bytes ?? 0));
-    if (used > quantityValue(limit))
+    if (isMore(used, limit))
       return {
         signal: 'ephemeralcontainerfs.limit',
         message: `Container ${name} exceeded its local ephemeral storage limit ${goQuote(canonicalText(limit))}. `,
@@ -80,27 +81,8 @@ function totalUse(pod: Pod, { containers, volumes }: PodUse): number {
   );
 }
 
-/** Of all containers together, or what one init container may use beside the sidecars before it (PodLimits). */
-function podStorageLimit({ spec }: Pod): { bytes: number; text: string } | undefined {
-  const texts: string[] = [];
-  const limitOf = (container: Pod['spec']['containers'][number]): number => {
-    const text = container.resources?.limits?.['ephemeral-storage'];
-    if (text !== undefined) texts.push(text);
-    return quantityValue(text);
-  };
-  let total = spec.containers.reduce((sum, each) => sum + limitOf(each), 0);
-  let sidecars = 0;
-  let peak = 0;
-  for (const each of spec.initContainers ?? []) {
-    const own = limitOf(each);
-    if (isSidecar(each)) {
-      total += own;
-      sidecars += own;
-      peak = Math.max(peak, sidecars);
-    } else peak = Math.max(peak, sidecars + own);
-  }
-  const [first] = texts;
-  if (first === undefined) return undefined;
-  const bytes = Math.max(total, peak);
-  return { bytes, text: first.endsWith('i') ? binaryText(bytes) : decimalText(bytes) };
+/** Of all containers together, or what one init container may use beside the sidecars before it. */
+function podStorageLimit(pod: Pod): string | undefined {
+  const limit = podListWithOverhead(pod, 'limits').get('ephemeral-storage');
+  return limit && quantityText(limit);
 }

@@ -2,8 +2,7 @@
 import { specContainers } from '../model/containers.ts';
 import { thresholdAmountOf, type EvictionThreshold } from '../model/eviction-thresholds.ts';
 import type { Pod } from '../model/kube.ts';
-import { quantityValue } from '../model/quantity.ts';
-import { binaryText, canonicalText, decimalText } from '../model/quantity-text.ts';
+import { binaryText, canonicalText, decimalText, isMore } from '../model/quantity-text.ts';
 import { resourceOf, type Observations, type StarvedResource } from './signals.ts';
 import type { ContainerUse, PodUse } from './usage.ts';
 
@@ -83,7 +82,7 @@ function containerOffences(pod: Pod, { containers }: PodUse, resource: StarvedRe
     const used = usedOf(use, resource);
     if (spec === undefined || used === undefined) return [];
     const request = spec.resources?.requests?.[resource] ?? '0';
-    return used > quantityValue(request) ? [offence('Container', use.name, { used, request, resource })] : [];
+    return isMore(used, request) ? [offence('Container', use.name, { used, request, resource })] : [];
   });
 }
 

@@ -28,19 +28,20 @@ export function rankPods(
 
 function comparators(useOf: UseOf, signal: EvictionSignal, layout: Disks): Compare[] {
   const resource = resourceOf(signal);
-  if (resource === 'pids') return [byPriority, mostFirst(useOf, (use) => use.processes ?? 0)];
+  if (resource === 'pids') return [byPriority, mostFirst(useOf, (use) => whole(use.processes ?? 0))];
   if (resource === 'memory') {
-    const beyond = (use: PodUse, pod: Pod): number => (use.memoryBytes ?? 0) - (podRequest(pod).memory ?? 0);
-    return [exceedingFirst(useOf, (use, pod) => beyond(use, pod) > 0), byPriority, mostFirst(useOf, beyond)];
+    const beyond = (use: PodUse, pod: Pod): bigint =>
+      whole(use.memoryBytes ?? 0) - (podRequest(pod).get('memory') ?? 0n);
+    return [exceedingFirst(useOf, (use, pod) => beyond(use, pod) > 0n), byPriority, mostFirst(useOf, beyond)];
   }
   const parts = countedParts(signal, layout);
-  const used = (use: PodUse, pod: Pod): number => {
+  const used = (use: PodUse, pod: Pod): bigint => {
     const { bytes, inodes } = diskUse(use, pod, parts);
-    return resource === 'inodes' ? inodes : bytes;
+    return whole(resource === 'inodes' ? inodes : bytes);
   };
-  const request = (pod: Pod): number => podRequest(pod)['ephemeral-storage'] ?? 0;
+  const request = (pod: Pod): bigint => podRequest(pod).get('ephemeral-storage') ?? 0n;
   return [
-    exceedingFirst(useOf, (use, pod) => used(use, pod) > (resource === 'inodes' ? 0 : request(pod))),
+    exceedingFirst(useOf, (use, pod) => used(use, pod) > (resource === 'inodes' ? 0n : request(pod))),
     byPriority,
     // the kubelet takes the request for bytes off inodes as well
     mostFirst(useOf, (use, pod) => used(use, pod) - request(pod)),
@@ -91,12 +92,18 @@ function exceedingFirst(useOf: UseOf, exceeds: (use: PodUse, pod: Pod) => boolea
   };
 }
 
-function mostFirst(useOf: UseOf, amount: (use: PodUse, pod: Pod) => number): Compare {
+function mostFirst(useOf: UseOf, amount: (use: PodUse, pod: Pod) => bigint): Compare {
   return (a, b) => {
     const [useA, useB] = [useOf(a.metadata.uid), useOf(b.metadata.uid)];
     if (useA === undefined || useB === undefined) return trueFirst(useA === undefined, useB === undefined);
-    return amount(useB, b) - amount(useA, a);
+    const [first, second] = [amount(useA, a), amount(useB, b)];
+    return first === second ? 0 : first > second ? -1 : 1;
   };
+}
+
+/** What was measured, as amounts are. */
+function whole(measured: number): bigint {
+  return Number.isFinite(measured) ? BigInt(Math.trunc(measured)) : 0n;
 }
 
 function trueFirst(a: boolean, b: boolean): number {

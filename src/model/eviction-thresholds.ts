@@ -1,5 +1,5 @@
 /** Eviction thresholds as a node is configured with them (pkg/kubelet/eviction/helpers.go ParseThresholdConfig). Pure. */
-import { parseNano, quantityValue } from './quantity.ts';
+import { parseQuantity, scaledValue } from './quantity.ts';
 
 export const evictionSignals = [
   'memory.available',
@@ -122,13 +122,14 @@ function wrong(text: string): string {
   return `${JSON.stringify(text)} is neither a quantity nor a percentage; write for example 100Mi or 10%`;
 }
 
-function thresholdValue(text: string): ThresholdValue | undefined {
+/** undefined for a text that is neither a quantity nor a percentage. */
+export function thresholdValue(text: string): ThresholdValue | undefined {
   if (text.endsWith('%')) {
     const percent = Number(text.slice(0, -1));
     if (text.length < 2 || Number.isNaN(percent) || percent < 0 || percent > 100) return undefined;
     return { kind: 'part', part: Math.fround(Math.fround(percent) / 100) };
   }
-  const nano = parseNano(text);
-  if (nano === undefined || nano < 0n) return undefined;
-  return { kind: 'amount', amount: quantityValue(text), text };
+  const amount = parseQuantity(text);
+  if (amount === undefined || amount.unscaled < 0n) return undefined;
+  return { kind: 'amount', amount: Number(scaledValue(amount, 0)), text };
 }

@@ -69,6 +69,33 @@ describe('resource field references', () => {
     ['requests.ephemeral-storage', 'c', undefined, '0'],
   ];
   const allocatable = { cpu: '4', memory: '8Gi' };
+  it('divides as floats, as a kubelet does', () => {
+    const shown = (memory: string, divisor?: string): string =>
+      resolveResourceFieldRef(
+        pod({ spec: { containers: [{ name: 'c', resources: { requests: { memory } } }] } }),
+        { resource: 'requests.memory', containerName: 'c', ...(divisor === undefined ? {} : { divisor }) },
+        { container: undefined, allocatable: {} },
+      );
+    assert.deepEqual(
+      [
+        shown('9007199254740993'),
+        shown('9007199254740993', '1Mi'),
+        shown('9223372036854774784'),
+        shown('9223372036854775807'),
+        shown('33e6', '0'),
+        shown('0.05Gi'),
+      ],
+      [
+        '9007199254740992',
+        '8589934592',
+        '9223372036854774784',
+        '-9223372036854775808',
+        '33000000',
+        '53687092',
+      ],
+    );
+  });
+
   for (const [resource, containerName, divisor, value] of rows)
     it(`${resource} of ${containerName} / ${divisor ?? 'none'}`, () => {
       const ref = { resource, containerName, ...(divisor === undefined ? {} : { divisor }) };

@@ -6,11 +6,13 @@
 import { findContainerStatus } from './containers.ts';
 import type { Container, ContainerStatus, Pod } from './kube.ts';
 import { podRequest } from './pod-requests.ts';
-import { parseNano } from './quantity.ts';
+import { compareQuantities } from './quantity.ts';
+import { quantity } from './quantity-text.ts';
+import type { Amounts } from './resource-lists.ts';
 
 type Quantities = Readonly<Record<string, string>>;
 
-export function heldRequest(pod: Pod): Record<string, number> {
+export function heldRequest(pod: Pod): Amounts {
   const infeasible = (pod.status?.conditions ?? []).some(
     ({ type, reason }) => type === 'PodResizePending' && reason === 'Infeasible',
   );
@@ -61,15 +63,12 @@ function greatest(
 ): Record<string, string> {
   const known = [resources?.requests, allocatedResources].filter((list) => list !== undefined);
   const lists = infeasible && known.length > 0 ? known : [wanted ?? {}, ...known];
-  const all: Record<string, string> = {};
+  const all = new Map<string, string>();
   for (const list of lists)
-    for (const [name, quantity] of Object.entries(list)) {
-      const before = all[name];
-      if (before === undefined || nano(quantity) > nano(before)) all[name] = quantity;
+    for (const [name, text] of Object.entries(list)) {
+      const before = all.get(name);
+      if (before === undefined || compareQuantities(quantity(text), quantity(before)) > 0)
+        all.set(name, text);
     }
-  return all;
-}
-
-function nano(quantity: string): bigint {
-  return parseNano(quantity) ?? 0n;
+  return Object.fromEntries(all);
 }

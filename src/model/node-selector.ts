@@ -1,4 +1,5 @@
 /** Node selector terms, of pods' affinity and of volumes' (component-helpers/scheduling/corev1/nodeaffinity). Pure. */
+import { own } from './own.ts';
 
 interface Requirement {
   readonly key: string;
@@ -29,7 +30,7 @@ function satisfies(
   { key, operator, values = [] }: Requirement,
   labels: Readonly<Record<string, string>>,
 ): boolean {
-  const value = labels[key];
+  const value = own(labels, key);
   switch (operator) {
     case 'In':
       return value !== undefined && values.includes(value);
@@ -55,6 +56,13 @@ function compare(
 ): boolean {
   const [wanted] = values;
   if (value === undefined || wanted === undefined || values.length !== 1) return false;
-  const integer = /^[+-]?\d+$/;
-  return integer.test(value) && integer.test(wanted) && holds(BigInt(value), BigInt(wanted));
+  const [a, b] = [parseInt64(value), parseInt64(wanted)];
+  return a !== undefined && b !== undefined && holds(a, b);
+}
+
+/** strconv.ParseInt(text, 10, 64); undefined where it fails. */
+function parseInt64(text: string): bigint | undefined {
+  if (!/^[+-]?\d+$/.test(text) || text.length > 1024) return undefined;
+  const value = BigInt(text);
+  return BigInt.asIntN(64, value) === value ? value : undefined;
 }

@@ -1,6 +1,7 @@
 import { specContainers } from './containers.ts';
 import type { Pod, ResourceRequirements } from './kube.ts';
-import { parseNano } from './quantity.ts';
+import { addQuantities, compareQuantities, quantityOf, type Quantity } from './quantity.ts';
+import { quantity } from './quantity-text.ts';
 
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 
@@ -17,22 +18,23 @@ export function podQosClass(pod: Pod): QosClass {
   const requests = sum(all, 'requests');
   const limits = sum(all, 'limits');
   if (requests.size === 0 && limits.size === 0) return 'BestEffort';
-  const limited = all.every((each) => counted.every((name) => positive(each.limits?.[name]) > 0n));
+  const limited = all.every((each) => counted.every((name) => quantity(each.limits?.[name]).unscaled > 0n));
   const equal =
-    requests.size === limits.size && [...requests].every(([name, amount]) => limits.get(name) === amount);
+    requests.size === limits.size &&
+    [...requests].every(([name, amount]) => compareQuantities(amount, limits.get(name) ?? none) === 0);
   return limited && equal ? 'Guaranteed' : 'Burstable';
 }
 
-function sum(all: readonly ResourceRequirements[], list: 'requests' | 'limits'): Map<string, bigint> {
-  const totals = new Map<string, bigint>();
+const none = quantityOf(0n, 0, 'DecimalSI');
+
+function sum(all: readonly ResourceRequirements[], list: 'requests' | 'limits'): Map<string, Quantity> {
+  const totals = new Map<string, Quantity>();
   for (const name of counted) {
-    const total = all.reduce((so, each) => so + positive(each[list]?.[name]), 0n);
-    if (total > 0n) totals.set(name, total);
+    const total = all
+      .map((each) => quantity(each[list]?.[name]))
+      .filter(({ unscaled }) => unscaled > 0n)
+      .reduce(addQuantities, none);
+    if (total.unscaled > 0n) totals.set(name, total);
   }
   return totals;
-}
-
-function positive(quantity: string | undefined): bigint {
-  const nano = quantity === undefined ? 0n : (parseNano(quantity) ?? 0n);
-  return nano > 0n ? nano : 0n;
 }

@@ -1,54 +1,24 @@
-/** What a pod asks of its node (component-helpers/resource PodRequests): cpu in thousandths, the rest in units. Pure. */
-import { isSidecar } from './containers.ts';
-import type { Container, Pod } from './kube.ts';
-import { quantityMilli, quantityValue } from './quantity.ts';
+/** What a pod asks of its node, and what it may use of it (component-helpers/resource PodRequests, PodLimits). Pure. */
+import type { Pod } from './kube.ts';
+import { scaledValue } from './quantity.ts';
+import { amountsOf, podList, podListWithOverhead, type Amounts } from './resource-lists.ts';
 
-type Amounts = Record<string, number>;
-
+/** With overhead. */
 export function podRequest(pod: Pod): Amounts {
-  const total = podAmounts(pod, 'requests');
-  add(total, requestAmounts(pod.spec.overhead));
-  return total;
+  return amountsOf(podListWithOverhead(pod, 'requests'));
 }
 
-/** Without overhead: the sum over containers, or the greediest moment of initialization; the pod's own go before all. */
-export function podAmounts(pod: Pod, list: 'requests' | 'limits'): Amounts {
-  const total: Amounts = {};
-  for (const container of pod.spec.containers) add(total, requestAmounts(container.resources?.[list]));
-  const sidecars: Amounts = {};
-  const peak: Amounts = {};
-  for (const container of pod.spec.initContainers ?? []) {
-    const own = requestAmounts(container.resources?.[list]);
-    if (isSidecar(container)) {
-      add(total, own);
-      add(sidecars, own);
-      raise(peak, sidecars);
-    } else raise(peak, sum(sidecars, own));
-  }
-  raise(total, peak);
-  Object.assign(total, requestAmounts(pod.spec.resources?.[list]));
-  return total;
+/** What no container limits is not there; overhead comes on top of what is. */
+export function podLimit(pod: Pod): Amounts {
+  return amountsOf(podListWithOverhead(pod, 'limits'));
 }
 
-export function requestAmounts(list: NonNullable<Container['resources']>['requests']): Amounts {
-  return Object.fromEntries(
-    Object.entries(list ?? {}).map(([name, amount]) => [
-      name,
-      name === 'cpu' ? quantityMilli(amount) : quantityValue(amount),
-    ]),
-  );
-}
-
-function add(to: Amounts, amounts: Amounts): void {
-  for (const [name, amount] of Object.entries(amounts)) to[name] = (to[name] ?? 0) + amount;
-}
-
-function raise(to: Amounts, amounts: Amounts): void {
-  for (const [name, amount] of Object.entries(amounts)) to[name] = Math.max(to[name] ?? 0, amount);
-}
-
-function sum(a: Amounts, b: Amounts): Amounts {
-  const both = { ...a };
-  add(both, b);
-  return both;
+/** Overhead left out. CPU in thousandths, memory in bytes; undefined when nothing is asked for. */
+export function podTotal(
+  pod: Pod,
+  kind: 'requests' | 'limits',
+  resource: 'cpu' | 'memory',
+): bigint | undefined {
+  const total = podList(pod, kind).get(resource);
+  return total === undefined ? undefined : scaledValue(total, resource === 'cpu' ? -3 : 0);
 }

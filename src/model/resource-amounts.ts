@@ -1,13 +1,13 @@
-/** The part of a container's resources that can be changed while it runs, as numbers (kuberuntime_manager.go). Pure. */
+/** The part of a container's resources that can be changed while it runs, as amounts (kuberuntime_manager.go). Pure. */
 import type { Container, Pod, ResourceRequirements } from './kube.ts';
-import { quantityMilli, quantityValue } from './quantity.ts';
+import { quantityMilli, quantityValue } from './quantity-text.ts';
 
 /** CPU in thousandths, memory in bytes; 0 where nothing is set. */
 export interface ResourceAmounts {
-  readonly cpuRequest: number;
-  readonly cpuLimit: number;
-  readonly memoryRequest: number;
-  readonly memoryLimit: number;
+  readonly cpuRequest: bigint;
+  readonly cpuLimit: bigint;
+  readonly memoryRequest: bigint;
+  readonly memoryLimit: bigint;
 }
 
 export function requirementAmounts(of: ResourceRequirements | undefined): ResourceAmounts {
@@ -25,8 +25,8 @@ export function containerAmounts(pod: Pod, container: Container): ResourceAmount
   const ofPod = requirementAmounts(pod.spec.resources);
   return {
     ...own,
-    cpuLimit: own.cpuLimit > 0 ? own.cpuLimit : ofPod.cpuLimit,
-    memoryLimit: own.memoryLimit > 0 ? own.memoryLimit : ofPod.memoryLimit,
+    cpuLimit: own.cpuLimit > 0n ? own.cpuLimit : ofPod.cpuLimit,
+    memoryLimit: own.memoryLimit > 0n ? own.memoryLimit : ofPod.memoryLimit,
   };
 }
 

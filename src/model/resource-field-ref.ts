@@ -4,7 +4,8 @@
  */
 import { FarletError } from './errors.ts';
 import type { Container, Pod } from './kube.ts';
-import { isPositive, quantityMilli, quantityValue } from './quantity.ts';
+import { own } from './own.ts';
+import { isPositive, quantity, quantityMilli, quantityValue } from './quantity-text.ts';
 
 export interface ResourceFieldRef {
   readonly containerName?: string;
@@ -33,10 +34,21 @@ export function resolveResourceFieldRef(
   const [, list, resource] = /^(limits|requests)\.(.+)$/.exec(ref.resource) ?? [];
   if (list === undefined || resource === undefined || !shown(resource))
     throw new FarletError('invalid', `unsupported container resource : ${ref.resource}`);
-  const quantity =
+  const amount =
     list === 'limits' ? limitOf(pod, ref, context, resource) : requestOf(pod, ref, context, resource);
   const inUnits = resource === 'cpu' ? quantityMilli : quantityValue;
-  return String(Math.ceil(inUnits(quantity) / (inUnits(ref.divisor) || inUnits('1'))));
+  const divisor = isZero(ref.divisor) ? '1' : ref.divisor;
+  // the kubelet divides as floats
+  return int64Text(Math.ceil(Number(inUnits(amount)) / Number(inUnits(divisor))));
+}
+
+function isZero(divisor: string | undefined): boolean {
+  return quantity(divisor).unscaled === 0n;
+}
+
+/** What Go makes of a float that is too large for an int64. */
+function int64Text(whole: number): string {
+  return String(Math.abs(whole) < 2 ** 63 ? BigInt(whole) : -(2n ** 63n));
 }
 
 function shown(resource: string): boolean {
@@ -49,7 +61,7 @@ function requestOf(
   context: ResourceFieldContext,
   resource: string,
 ): string | undefined {
-  return subject(pod, ref, context).container.resources?.requests?.[resource];
+  return own(subject(pod, ref, context).container.resources?.requests, resource);
 }
 
 function limitOf(
@@ -59,11 +71,11 @@ function limitOf(
   resource: string,
 ): string | undefined {
   const { container, withDefaults } = subject(pod, ref, context);
-  const own = container.resources?.limits?.[resource];
-  if (isPositive(own) || !withDefaults || !defaulted.includes(resource)) return own;
-  const ofPod = resource === 'ephemeral-storage' ? undefined : pod.spec.resources?.limits?.[resource];
-  const ofNode = context.allocatable[resource];
-  return (ofNode !== undefined && isPositive(ofPod) ? ofPod : ofNode) ?? own;
+  const ofContainer = own(container.resources?.limits, resource);
+  if (isPositive(ofContainer) || !withDefaults || !defaulted.includes(resource)) return ofContainer;
+  const ofPod = resource === 'ephemeral-storage' ? undefined : own(pod.spec.resources?.limits, resource);
+  const ofNode = own(context.allocatable, resource);
+  return (ofNode !== undefined && isPositive(ofPod) ? ofPod : ofNode) ?? ofContainer;
 }
 
 /** An init container that another one names has no defaults: the kubelet fills in the regular ones only. */

@@ -3,8 +3,10 @@ import type { HostFacts } from '../hosts/facts.ts';
 import type { RuntimeInfo } from '../hosts/runtime-host.ts';
 import type { KubeNode, NodeCondition, NodeStatus, Taint } from '../model/kube.ts';
 import { isExtendedResource } from '../model/extended-resource.ts';
-import { formatMilli, quantityMilli, quantityValue } from '../model/quantity.ts';
-import { thresholdAmount } from './thresholds.ts';
+import { thresholdAmountOf, thresholdValue } from '../model/eviction-thresholds.ts';
+import { own } from '../model/own.ts';
+import { addQuantities, quantityOf, scaledValue, type Quantity } from '../model/quantity.ts';
+import { canonicalText, quantity, storedText } from '../model/quantity-text.ts';
 
 /** The kubelet whose behaviour farlet has; clients compare it with the control plane's version. */
 export const kubeletVersion = 'v1.36.3';
@@ -125,14 +127,14 @@ export function hostCapacity(
 ): Record<string, string> {
   return {
     cpu: String(facts.cpus),
-    'ephemeral-storage': `${Math.floor(facts.nodefs.capacityBytes / 1024)}Ki`,
+    'ephemeral-storage': canonicalText(`${Math.floor(facts.nodefs.capacityBytes / 1024)}Ki`),
     ...Object.fromEntries(
       [...facts.hugePages].map(([kib, count]) => [
         `hugepages-${hugePageName(kib)}`,
         hugePageAmount(kib * count),
       ]),
     ),
-    memory: `${Math.floor(facts.memoryBytes / 1024)}Ki`,
+    memory: canonicalText(`${Math.floor(facts.memoryBytes / 1024)}Ki`),
     pods: String(identity.maxPods),
   };
 }
@@ -142,35 +144,50 @@ function hugePageName(kib: number): string {
 }
 
 function hugePageAmount(kib: number): string {
-  return kib === 0 ? '0' : `${kib}Ki`;
+  return canonicalText(`${kib}Ki`);
 }
 
-/** Capacity less what is reserved, what eviction keeps free, and for memory every huge page. */
+/** Capacity less what is reserved, what eviction keeps free, and for memory every huge page (GetNodeAllocatableReservation). */
 export function nodeAllocatable(
   { systemReserved, kubeReserved, evictionHard }: Reserved,
   capacity: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const hugePages = Object.entries(capacity)
     .filter(([name]) => name.startsWith('hugepages-'))
-    .reduce((sum, [, amount]) => sum + quantityValue(amount), 0);
+    .map(([, amount]) => quantity(amount));
   return Object.fromEntries(
-    Object.entries(capacity).map(([name, amount]) => {
-      if (name === 'cpu') {
-        const reserved = quantityMilli(systemReserved.cpu) + quantityMilli(kubeReserved.cpu);
-        return [name, formatMilli(Math.max(0, quantityMilli(amount) - reserved))];
-      }
-      const whole = quantityValue(amount);
-      const eviction =
-        name === 'memory'
-          ? thresholdAmount(evictionHard['memory.available'], whole) + hugePages
-          : name === 'ephemeral-storage'
-            ? thresholdAmount(evictionHard['nodefs.available'], whole)
-            : 0;
-      const reserved = quantityValue(systemReserved[name]) + quantityValue(kubeReserved[name]);
-      const rest = Math.max(0, Math.floor(whole - reserved - eviction));
-      return [name, name === 'memory' && rest % 1024 === 0 ? `${rest / 1024}Ki` : String(rest)];
+    Object.entries(capacity).map(([name, text]) => {
+      const whole = quantity(text);
+      const taken = [
+        quantity(own(systemReserved, name)),
+        quantity(own(kubeReserved, name)),
+        ...keptFree(own(evictionSignals, name), evictionHard, whole),
+        ...(name === 'memory' ? hugePages : []),
+      ];
+      const rest = taken.reduce((left, amount) => addQuantities(left, negative(amount)), whole);
+      return [name, rest.unscaled < 0n ? '0' : storedText(rest)];
     }),
   );
+}
+
+const evictionSignals: Readonly<Record<string, string>> = {
+  memory: 'memory.available',
+  'ephemeral-storage': 'nodefs.available',
+};
+
+function keptFree(
+  signal: string | undefined,
+  evictionHard: Readonly<Record<string, string>>,
+  capacity: Quantity,
+): Quantity[] {
+  const threshold = signal === undefined ? undefined : thresholdValue(own(evictionHard, signal) ?? '');
+  if (threshold === undefined) return [];
+  if (threshold.kind === 'amount') return [quantity(threshold.text)];
+  return [quantityOf(BigInt(thresholdAmountOf(threshold, Number(scaledValue(capacity, 0)))), 0, 'BinarySI')];
+}
+
+function negative(amount: Quantity): Quantity {
+  return { ...amount, unscaled: -amount.unscaled };
 }
 
 type Reserved = Pick<NodeIdentity, 'systemReserved' | 'kubeReserved' | 'evictionHard'>;

@@ -27,8 +27,14 @@ describe('what a pool says of itself', () => {
 
   it('counts a host that takes nothing more with what it holds', () => {
     assert.deepEqual(
-      heldResources({ cpu: '2', memory: '10Ki', pods: '110' }, [{ cpu: 250, memory: 1024 }, { cpu: 250 }]),
-      { cpu: '500m', memory: '1024', pods: '2' },
+      heldResources({ cpu: '2', memory: '10Ki', pods: '110' }, [
+        new Map([
+          ['cpu', 250n],
+          ['memory', 1024n],
+        ]),
+        new Map([['cpu', 250n]]),
+      ]),
+      { cpu: '500m', memory: '1Ki', pods: '2' },
     );
   });
 

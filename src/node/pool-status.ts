@@ -3,7 +3,10 @@ import type { RuntimeInfo } from '../hosts/runtime-host.ts';
 import type { NodeStatus } from '../model/kube.ts';
 import { isHostName } from '../model/host-labels.ts';
 import type { NodePressure } from '../model/node-pressure.ts';
-import { formatMilli, quantityMilli, quantityValue } from '../model/quantity.ts';
+import { own } from '../model/own.ts';
+import { addQuantities, quantityOf } from '../model/quantity.ts';
+import { quantity, storedText } from '../model/quantity-text.ts';
+import type { Amounts } from '../model/resource-lists.ts';
 import { bySize } from './node-host.ts';
 
 type Quantities = Readonly<Record<string, string>>;
@@ -15,15 +18,13 @@ export function sumResources(all: readonly Quantities[]): Record<string, string>
   if (first === undefined) return {};
   return others.reduce<Record<string, string>>((sum, next) => {
     const names = new Set([...Object.keys(sum), ...Object.keys(next)]);
-    return Object.fromEntries([...names].map((name) => [name, add(name, sum[name], next[name])]));
+    return Object.fromEntries([...names].map((name) => [name, add(own(sum, name), own(next, name))]));
   }, first);
 }
 
-function add(name: string, a: string | undefined, b: string | undefined): string {
+function add(a: string | undefined, b: string | undefined): string {
   if (a === undefined || b === undefined) return a ?? b ?? '0';
-  if (name === 'cpu') return formatMilli(quantityMilli(a) + quantityMilli(b));
-  const sum = quantityValue(a) + quantityValue(b);
-  return a.endsWith('Ki') && sum % 1024 === 0 ? `${sum / 1024}Ki` : String(sum);
+  return storedText(addQuantities(quantity(a), quantity(b)));
 }
 
 /** The labels of a node as one of its hosts has them: those that other hosts gave it are not the host's. */
@@ -31,20 +32,17 @@ export function labelsOf(
   host: { readonly labels: Labels },
   { node = {}, pool }: { node: Labels | undefined; pool: Labels },
 ): Record<string, string> {
-  const shared = Object.entries(node).filter(([key]) => !(key in pool) && !isHostName(key));
+  const shared = Object.entries(node).filter(([key]) => !Object.hasOwn(pool, key) && !isHostName(key));
   return { ...Object.fromEntries(shared), ...host.labels };
 }
 
 /** What a host that takes no new pods still has: what those on it hold (cpu in thousandths, the rest in units). */
-export function heldResources(
-  allocatable: Quantities,
-  held: readonly Readonly<Record<string, number>>[],
-): Record<string, string> {
+export function heldResources(allocatable: Quantities, held: readonly Amounts[]): Record<string, string> {
   return Object.fromEntries(
-    Object.keys(allocatable).map((name) => {
+    Object.entries(allocatable).map(([name, amount]) => {
       if (name === 'pods') return [name, String(held.length)];
-      const used = held.reduce((sum, each) => sum + (each[name] ?? 0), 0);
-      return [name, name === 'cpu' ? formatMilli(used) : String(used)];
+      const used = held.reduce((sum, each) => sum + (each.get(name) ?? 0n), 0n);
+      return [name, storedText(quantityOf(used, name === 'cpu' ? -3 : 0, quantity(amount).format))];
     }),
   );
 }

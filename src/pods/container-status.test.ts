@@ -117,3 +117,83 @@ describe('a container whose state the runtime does not know', () => {
     assert.deepEqual([found.state, found.restartCount], [{ waiting: {} }, 2]);
   });
 });
+
+describe('what a container has, in its status', () => {
+  const none = { cpuRequest: 0n, cpuLimit: 0n, memoryRequest: 0n, memoryLimit: 0n };
+  const shown = (
+    resources: NonNullable<ContainerStatus['resources']>,
+    actuated: ContainerStatusInput['actuated'],
+    state: 'running' | 'exited' = 'running',
+  ): Pick<ContainerStatus, 'resources' | 'allocatedResources'> => {
+    const found = status({
+      container: { type: 'container', sidecar: false, spec: { name: 'c', image: 'i', resources } },
+      observed: [container({ state })],
+      actuated,
+    });
+    const { allocatedResources } = found;
+    return { resources: found.resources ?? {}, ...(allocatedResources && { allocatedResources }) };
+  };
+  const rows: [
+    what: string,
+    resources: NonNullable<ContainerStatus['resources']>,
+    actuated: Partial<typeof none>,
+    expected: NonNullable<ContainerStatus['resources']>,
+  ][] = [
+    [
+      'memory as the runtime has it, in the form that is stored',
+      { limits: { memory: '53687091200m' }, requests: { memory: '33e6' } },
+      { memoryLimit: 53687092n, memoryRequest: 33_000_000n },
+      { limits: { memory: '53687092' }, requests: { memory: '33e6' } },
+    ],
+    [
+      'a decimal limit',
+      { limits: { memory: '129M' } },
+      { memoryLimit: 129_000_000n },
+      { limits: { memory: '129M' } },
+    ],
+    [
+      'exact beyond 2^53',
+      { limits: { memory: '9007199254740993' } },
+      { memoryLimit: 9007199254740993n },
+      { limits: { memory: '9007199254740993' } },
+    ],
+    [
+      'the smallest amounts of CPU as written',
+      { limits: { cpu: '1m' }, requests: { cpu: '1m' } },
+      { cpuLimit: 10n, cpuRequest: 2n },
+      { limits: { cpu: '1m' }, requests: { cpu: '1m' } },
+    ],
+    [
+      'CPU by the cgroup',
+      { limits: { cpu: '1' }, requests: { cpu: '500m' } },
+      { cpuLimit: 1500n, cpuRequest: 250n },
+      { limits: { cpu: '1500m' }, requests: { cpu: '250m' } },
+    ],
+    [
+      "limits that are the pod's",
+      { limits: { 'ephemeral-storage': '1Gi' }, requests: { memory: '1Mi' } },
+      { cpuLimit: 500n, memoryLimit: 2n ** 20n, memoryRequest: 2n ** 20n },
+      {
+        limits: { 'ephemeral-storage': '1Gi', cpu: '500m', memory: '1Mi' },
+        requests: { memory: '1Mi', cpu: '500m' },
+      },
+    ],
+    ['nothing where nothing is asked for', {}, { cpuLimit: 500n }, {}],
+  ];
+  for (const [what, resources, actuated, expected] of rows)
+    it(what, () => {
+      const found = shown(resources, { ...none, ...actuated });
+      assert.deepEqual(found.resources, expected);
+      assert.deepEqual(found.allocatedResources, resources.requests);
+    });
+
+  it('what it asks for when it does not run', () => {
+    const { resources, allocatedResources } = shown(
+      { limits: { memory: '0.5Gi' }, requests: { cpu: '0.1' } },
+      { ...none, memoryLimit: 1n },
+      'exited',
+    );
+    assert.deepEqual(resources, { limits: { memory: '512Mi' }, requests: { cpu: '100m' } });
+    assert.deepEqual(allocatedResources, { cpu: '100m' });
+  });
+});

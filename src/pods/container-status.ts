@@ -7,11 +7,17 @@ import type {
   ContainerStatus,
   Pod,
   VolumeMount,
-  ResourceRequirements,
 } from '../model/kube.ts';
 import { annotations } from '../model/labels.ts';
 import type { ResourceAmounts } from '../model/resource-amounts.ts';
-import { formatMilli, quantityMilli, quantityValue } from '../model/quantity.ts';
+import { quantityOf } from '../model/quantity.ts';
+import {
+  canonicalText,
+  milliText,
+  quantityMilli,
+  quantityValue,
+  storedText,
+} from '../model/quantity-text.ts';
 import type { ObservedContainer } from '../model/runtime-state.ts';
 import { restartingAllContainers } from '../runtime/restart-all.ts';
 import { rfc3339 } from '../util/clock.ts';
@@ -261,41 +267,51 @@ function resourcesOf(
   observed: ObservedContainer,
   actuated: ResourceAmounts | undefined,
 ): Pick<ContainerStatus, 'resources' | 'allocatedResources'> {
-  const { requests } = spec.resources ?? {};
+  const requests = canonical(spec.resources?.requests);
+  const limits = canonical(spec.resources?.limits);
+  const known = observed.state === 'running' ? actuated : undefined;
   return {
-    ...(requests === undefined || Object.keys(requests).length === 0 ? {} : { allocatedResources: requests }),
-    resources: withAmounts(spec, observed.state === 'running' ? actuated : undefined),
+    ...(requests === undefined ? {} : { allocatedResources: requests }),
+    resources: {
+      ...(limits === undefined ? {} : { limits: { ...limits, ...limitsOf(limits, known) } }),
+      ...(requests === undefined ? {} : { requests: { ...requests, ...requestsOf(requests, known) } }),
+    },
   };
 }
 
-/** The spec's resources with the amounts that are known; what is not limited stays so. */
-function withAmounts(spec: Container, known: ResourceAmounts | undefined): ResourceRequirements {
-  const { limits, requests } = spec.resources ?? {};
-  const told = (
-    list: Record<string, string>,
-    amounts: { cpu: number; memory: number } | undefined,
-  ): Record<string, string> => ({
-    ...list,
-    ...(list.cpu === undefined || amounts === undefined || quantityMilli(list.cpu) === amounts.cpu
-      ? {}
-      : { cpu: formatMilli(amounts.cpu) }),
-    ...(list.memory === undefined || amounts === undefined
-      ? {}
-      : { memory: quantityOr(list.memory, amounts.memory) }),
-  });
+type Quantities = Readonly<Record<string, string>>;
+
+function canonical(list: Quantities | undefined): Quantities | undefined {
+  const entries = Object.entries(list ?? {});
+  if (entries.length === 0) return undefined;
+  return Object.fromEntries(entries.map(([name, text]) => [name, canonicalText(text)]));
+}
+
+/** What cgroups can't tell apart is told as it is wanted (cm.MinMilliCPULimit, cm.MinShares). */
+const leastCpuLimit = 10n;
+const leastCpuRequest = 2n;
+
+/** A limit of the whole pod is one of its containers too. */
+function limitsOf(list: Quantities, known: ResourceAmounts | undefined): Quantities {
+  if (known === undefined) return {};
+  const { cpuLimit, memoryLimit } = known;
+  const hasCpu = cpuLimit > 0n && (cpuLimit > leastCpuLimit || quantityMilli(list.cpu) > leastCpuLimit);
   return {
-    ...(limits === undefined
-      ? {}
-      : { limits: told(limits, known && { cpu: known.cpuLimit, memory: known.memoryLimit }) }),
-    ...(requests === undefined
-      ? {}
-      : { requests: told(requests, known && { cpu: known.cpuRequest, memory: known.memoryRequest }) }),
+    ...(hasCpu ? { cpu: milliText(cpuLimit) } : {}),
+    ...(memoryLimit > 0n ? { memory: storedText(quantityOf(memoryLimit, 0, 'BinarySI')) } : {}),
   };
 }
 
-/** The text that is there, if it says the same. */
-function quantityOr(text: string, bytes: number): string {
-  return quantityValue(text) === bytes ? text : String(bytes);
+/** Without a request for CPU the limit counts; a runtime knows of no memory request. */
+function requestsOf(list: Quantities, known: ResourceAmounts | undefined): Quantities {
+  if (known === undefined) return {};
+  const cpu = known.cpuRequest === 0n ? known.cpuLimit : known.cpuRequest;
+  const hasCpu = cpu > leastCpuRequest || quantityMilli(list.cpu) > leastCpuRequest;
+  const sameMemory = list.memory === undefined || quantityValue(list.memory) === known.memoryRequest;
+  return {
+    ...(hasCpu && cpu > 0n ? { cpu: milliText(cpu) } : {}),
+    ...(sameMemory ? {} : { memory: storedText(quantityOf(known.memoryRequest, 0, 'BinarySI')) }),
+  };
 }
 
 function hasInit(pod: Pod): boolean {

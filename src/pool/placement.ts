@@ -6,7 +6,7 @@ import { specContainers } from '../model/containers.ts';
 import { heldRequest } from '../model/held-request.ts';
 import type { Pod } from '../model/kube.ts';
 import { podRequest } from '../model/pod-requests.ts';
-import { quantityMilli, quantityValue } from '../model/quantity.ts';
+import { quantityMilli, quantityValue } from '../model/quantity-text.ts';
 import { refused, type Refusal } from '../sync/refusal.ts';
 
 /** A host of the pool as it stands to one pod. */
@@ -115,8 +115,10 @@ function missingImages({ spec }: Pod, { images }: HostCandidate): number {
 /** The fuller of cpu and memory once the pod is there: 0 empty, 1 full. */
 function fullness(pod: Pod, { pods, allocatable }: HostCandidate): number {
   const held = [...pods.map(heldRequest), podRequest(pod)];
-  const share = (resource: string, capacity: number): number =>
-    capacity === 0 ? 0 : held.reduce((sum, request) => sum + (request[resource] ?? 0), 0) / capacity;
+  const share = (resource: string, capacity: bigint): number =>
+    capacity === 0n
+      ? 0
+      : Number(held.reduce((sum, request) => sum + (request.get(resource) ?? 0n), 0n)) / Number(capacity);
   return Math.max(
     share('cpu', quantityMilli(allocatable.cpu)),
     share('memory', quantityValue(allocatable.memory)),

@@ -3,7 +3,8 @@
  */
 import { findContainerStatus, specContainers } from '../model/containers.ts';
 import type { Container, Pod, ResourceRequirements } from '../model/kube.ts';
-import { parseNano } from '../model/quantity.ts';
+import { compareQuantities } from '../model/quantity.ts';
+import { quantity } from '../model/quantity-text.ts';
 
 export interface Allocation {
   readonly pod: ResourceRequirements | undefined;
@@ -79,11 +80,9 @@ function recovered(
   const told = (list: Quantities | undefined, known: Quantities | undefined): Record<string, string> => {
     const merged: Record<string, string> = { ...list };
     for (const name of resizable) {
-      const quantity = known?.[name];
-      const before = merged[name];
+      const text = known?.[name];
       // the same amount may be written in another way
-      if (quantity !== undefined && (before === undefined || nano(quantity) !== nano(before)))
-        merged[name] = quantity;
+      if (text !== undefined && !isSame(text, merged[name])) merged[name] = text;
     }
     return merged;
   };
@@ -98,10 +97,11 @@ function recovered(
 
 function sameResources(a: ResourceRequirements | undefined, b: ResourceRequirements | undefined): boolean {
   return (['requests', 'limits'] as const).every((list) =>
-    resizable.every((name) => nano(a?.[list]?.[name]) === nano(b?.[list]?.[name])),
+    resizable.every((name) => isSame(a?.[list]?.[name], b?.[list]?.[name])),
   );
 }
 
-function nano(quantity: string | undefined): bigint {
-  return quantity === undefined ? -1n : (parseNano(quantity) ?? 0n);
+function isSame(a: string | undefined, b: string | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return compareQuantities(quantity(a), quantity(b)) === 0;
 }

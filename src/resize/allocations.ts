@@ -147,6 +147,6 @@ export class Allocations {
   #asksForMore(pod: Pod): boolean {
     const before = podRequest(this.granted(pod));
     const after = podRequest(pod);
-    return ['cpu', 'memory'].some((name) => (after[name] ?? 0) > (before[name] ?? 0));
+    return ['cpu', 'memory'].some((name) => (after.get(name) ?? 0n) > (before.get(name) ?? 0n));
   }
 }

@@ -71,19 +71,28 @@ function fromRuntime(
   wanted: ResourceAmounts,
   { hasQuota, period }: { hasQuota: boolean; period: number },
 ): ResourceAmounts {
-  const asWanted = cpuShares(wanted.cpuRequest === 0 ? wanted.cpuLimit : wanted.cpuRequest);
+  const asWanted = cpuShares(wanted.cpuRequest === 0n ? wanted.cpuLimit : wanted.cpuRequest);
   const cpuLimit =
     !hasQuota || Math.max(0, quota) === cpuQuota(wanted.cpuLimit, period)
       ? wanted.cpuLimit
       : quota > 0 && cpuPeriod > 0
-        ? Math.floor((quota * 1000) / cpuPeriod)
-        : 0;
+        ? whole((quota * 1000) / cpuPeriod)
+        : 0n;
   return {
-    cpuRequest: shares === 0 || shares === asWanted ? wanted.cpuRequest : Math.floor((shares * 1000) / 1024),
+    cpuRequest:
+      shares === 0 || shares === asWanted ? wanted.cpuRequest : whole(Math.ceil((shares * 1000) / 1024)),
     cpuLimit,
     memoryRequest: wanted.memoryRequest,
-    memoryLimit: Math.max(0, memoryLimitBytes),
+    // beyond 2^53 the runtime's number is not exact
+    memoryLimit:
+      Number(wanted.memoryLimit) === memoryLimitBytes
+        ? wanted.memoryLimit
+        : whole(Math.max(0, memoryLimitBytes)),
   };
+}
+
+function whole(number: number): bigint {
+  return Number.isFinite(number) ? BigInt(Math.floor(number)) : 0n;
 }
 
 /** What the status last said of this very container while it ran. */

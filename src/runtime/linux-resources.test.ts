@@ -10,7 +10,7 @@ import {
   sandboxResources,
 } from './linux-resources.ts';
 import { oomScoreAdj } from './oom-score.ts';
-import { podTotal } from '../model/pod-total.ts';
+import { podTotal } from '../model/pod-requests.ts';
 import type { LinuxHost } from './settings.ts';
 
 const gi = 2 ** 30;
@@ -36,7 +36,7 @@ describe('cpu', () => {
       [1000, 1024],
       [1_000_000, 262_144],
     ];
-    for (const [milli, shares] of rows) assert.equal(cpuShares(milli ?? 0), shares);
+    for (const [milli, shares] of rows) assert.equal(cpuShares(BigInt(milli ?? 0)), shares);
   });
   it('quota', () => {
     const rows = [
@@ -45,7 +45,7 @@ describe('cpu', () => {
       [300, 30_000],
       [2500, 250_000],
     ];
-    for (const [milli, quota] of rows) assert.equal(cpuQuota(milli ?? 0, 100_000), quota);
+    for (const [milli, quota] of rows) assert.equal(cpuQuota(BigInt(milli ?? 0), 100_000), quota);
   });
 });
 
@@ -131,7 +131,10 @@ describe('the whole pod', () => {
   ];
   for (const [name, spec, milli] of rows)
     it(name, () => {
-      assert.equal(podTotal(pod({ spec }), 'requests', 'cpu'), milli);
+      assert.equal(
+        podTotal(pod({ spec }), 'requests', 'cpu'),
+        milli === undefined ? undefined : BigInt(milli),
+      );
     });
 
   it('sandbox and overhead', () => {

@@ -4,9 +4,9 @@
  */
 import type { LinuxContainerResources } from '../cri/generated/runtime/v1/LinuxContainerResources.ts';
 import type { Container, Pod } from '../model/kube.ts';
-import { isPositive, quantityMilli, quantityValue } from '../model/quantity.ts';
+import { isPositive, quantityMilli, quantityValue } from '../model/quantity-text.ts';
 import { oomScoreAdj } from './oom-score.ts';
-import { podTotal } from '../model/pod-total.ts';
+import { podTotal } from '../model/pod-requests.ts';
 import type { LinuxHost, RuntimeSettings } from './settings.ts';
 
 const minShares = 2;
@@ -17,9 +17,9 @@ export type CfsSettings = Pick<RuntimeSettings, 'cpuCFSQuota' | 'cpuCFSQuotaPeri
 
 interface Amounts {
   /** milli CPUs; undefined without a request, then the limit counts */
-  readonly cpuRequest: number | undefined;
-  readonly cpuLimit: number;
-  readonly memoryLimit: number;
+  readonly cpuRequest: bigint | undefined;
+  readonly cpuLimit: bigint;
+  readonly memoryLimit: bigint;
 }
 
 export function containerResources(
@@ -51,8 +51,8 @@ export function sandboxResources(
   return resources(
     {
       cpuRequest: podTotal(pod, 'requests', 'cpu'),
-      cpuLimit: podTotal(pod, 'limits', 'cpu') ?? 0,
-      memoryLimit: podTotal(pod, 'limits', 'memory') ?? 0,
+      cpuLimit: podTotal(pod, 'limits', 'cpu') ?? 0n,
+      memoryLimit: podTotal(pod, 'limits', 'memory') ?? 0n,
     },
     context,
   );
@@ -70,13 +70,19 @@ export function overheadResources(
 }
 
 /** 1024 shares per CPU. */
-export function cpuShares(milliCpu: number): number {
-  return Math.min(maxShares, Math.max(minShares, Math.floor((milliCpu * 1024) / 1000)));
+export function cpuShares(milliCpu: bigint): number {
+  return Math.min(maxShares, Math.max(minShares, Number((milliCpu * 1024n) / 1000n)));
+}
+
+/** An int64 as the CRI's client takes it: text where a number would not be exact. */
+export function int64(value: bigint): number | string {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : String(value);
 }
 
 /** Microseconds per period; 0 means no limit. */
-export function cpuQuota(milliCpu: number, periodUs: number): number {
-  return milliCpu === 0 ? 0 : Math.max(minQuota, Math.floor((milliCpu * periodUs) / 1000));
+export function cpuQuota(milliCpu: bigint, periodUs: number): number {
+  return milliCpu === 0n ? 0 : Math.max(minQuota, Number((milliCpu * BigInt(periodUs)) / 1000n));
 }
 
 function resources(
@@ -86,7 +92,7 @@ function resources(
   const period = settings.cpuCFSQuotaPeriod;
   return {
     cpu_shares: cpuShares(amounts.cpuRequest ?? amounts.cpuLimit),
-    ...(amounts.memoryLimit === 0 ? {} : { memory_limit_in_bytes: amounts.memoryLimit }),
+    ...(amounts.memoryLimit === 0n ? {} : { memory_limit_in_bytes: int64(amounts.memoryLimit) }),
     ...(settings.cpuCFSQuota ? { cpu_period: period, cpu_quota: cpuQuota(amounts.cpuLimit, period) } : {}),
     // an out-of-memory kill takes the whole container: half a container is worse than none
     ...(host.cgroupVersion === 2 ? { unified: { 'memory.oom.group': '1' } } : {}),
@@ -112,23 +118,23 @@ function hugePageLimits(
   pod: Pod,
   container: Container,
   host: LinuxHost,
-): { page_size: string; limit: number }[] {
-  const limits = new Map<string, number>();
+): { page_size: string; limit: number | string }[] {
+  const limits = new Map<string, bigint>();
   for (const list of [pod.spec.resources?.limits, container.resources?.limits]) {
     for (const [resource, amount] of Object.entries(list ?? {})) {
       if (resource.startsWith('hugepages-'))
         limits.set(pageSizeName(resource.slice('hugepages-'.length)), quantityValue(amount));
     }
   }
-  return host.hugePageSizes.map((size) => ({ page_size: size, limit: limits.get(size) ?? 0 }));
+  return host.hugePageSizes.map((size) => ({ page_size: size, limit: int64(limits.get(size) ?? 0n) }));
 }
 
 function pageSizeName(quantity: string): string {
   const units = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'];
   let size = quantityValue(quantity);
   let unit = 0;
-  while (size >= 1024 && unit < units.length - 1) {
-    size = Math.floor(size / 1024);
+  while (size >= 1024n && unit < units.length - 1) {
+    size /= 1024n;
     unit += 1;
   }
   return `${size}${units[unit] ?? ''}`;

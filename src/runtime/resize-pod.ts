@@ -91,7 +91,7 @@ export class PodResizer {
       wanted.memoryBytes !== undefined && current !== undefined && wanted.memoryBytes < current.memoryBytes;
     const shrinking = plan.memory.filter(
       ({ current: now, desired }) =>
-        desired.memoryLimit !== 0 && (now.memoryLimit === 0 || desired.memoryLimit < now.memoryLimit),
+        desired.memoryLimit !== 0n && (now.memoryLimit === 0n || desired.memoryLimit < now.memoryLimit),
     );
     if (!shrinksPod && shrinking.length === 0) return;
     const { stats } = await this.#options.cri

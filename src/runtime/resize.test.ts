@@ -15,10 +15,10 @@ import { shrinkProblems } from './shrink-problems.ts';
 
 const settings = { cpuCFSQuota: true, cpuCFSQuotaPeriod: 100_000 };
 const amounts = (change: Partial<ResourceAmounts> = {}): ResourceAmounts => ({
-  cpuRequest: 100,
-  cpuLimit: 200,
-  memoryRequest: 1 << 20,
-  memoryLimit: 2 << 20,
+  cpuRequest: 100n,
+  cpuLimit: 200n,
+  memoryRequest: 1n << 20n,
+  memoryLimit: 2n << 20n,
   ...change,
 });
 const requirements = ({
@@ -70,16 +70,16 @@ describe('planning a resize', () => {
   });
 
   it('takes what differs, resource by resource', () => {
-    const { resize } = plan(podOf(named('c', amounts({ cpuLimit: 300 }))), amounts());
+    const { resize } = plan(podOf(named('c', amounts({ cpuLimit: 300n }))), amounts());
     assert.deepEqual([resize?.cpu.length, resize?.memory.length, resize?.podChanges], [1, 0, false]);
-    const request = plan(podOf(named('c', amounts({ memoryRequest: 5 }))), amounts());
+    const request = plan(podOf(named('c', amounts({ memoryRequest: 5n }))), amounts());
     assert.deepEqual([request.resize?.cpu.length, request.resize?.memory.length], [0, 1]);
   });
 
   it('lets what shrinks go before what grows', () => {
     const owner = podOf(
-      named('grows', amounts({ cpuLimit: 300 })),
-      named('shrinks', amounts({ cpuLimit: 150 })),
+      named('grows', amounts({ cpuLimit: 300n })),
+      named('shrinks', amounts({ cpuLimit: 150n })),
     );
     const state = stateOf(container({ id: '1', name: 'grows' }), container({ id: '2', name: 'shrinks' }));
     assert.deepEqual(
@@ -90,7 +90,7 @@ describe('planning a resize', () => {
 
   it('restarts a container whose policy asks for it', () => {
     const policy = [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }];
-    const c = named('c', amounts({ memoryLimit: 3 << 20 }), { resizePolicy: policy });
+    const c = named('c', amounts({ memoryLimit: 3n << 20n }), { resizePolicy: policy });
     const { actions, resize } = plan(podOf(c), amounts());
     assert.equal(actions.kill[0]?.message, 'Container c resize requires restart');
     assert.deepEqual(
@@ -98,12 +98,12 @@ describe('planning a resize', () => {
       ['c'],
     );
     assert.deepEqual(resize, { memory: [], cpu: [], podChanges: true });
-    const cpu = named('c', amounts({ cpuLimit: 300 }), { resizePolicy: policy });
+    const cpu = named('c', amounts({ cpuLimit: 300n }), { resizePolicy: policy });
     assert.equal(plan(podOf(cpu), amounts()).actions.kill.length, 0);
   });
 
   it('leaves alone what does not run, or is killed anyway', () => {
-    const owner = podOf(named('c', amounts({ cpuLimit: 300 })));
+    const owner = podOf(named('c', amounts({ cpuLimit: 300n })));
     assert.equal(plan(owner, amounts(), stateOf(container({ state: 'exited' }))).resize, undefined);
     const kill = [{ container: container(), name: 'c', message: '', reason: 'changed' as const }];
     const input = { pod: owner, state: stateOf(container()), actuated: has(amounts()) };
@@ -113,7 +113,7 @@ describe('planning a resize', () => {
 
   it("takes the pod's own resources", () => {
     const owner = { ...podOf({ name: 'c', image: 'i' }) };
-    owner.spec.resources = requirements(amounts({ cpuRequest: 500 }));
+    owner.spec.resources = requirements(amounts({ cpuRequest: 500n }));
     const now = containerAmounts(owner, { name: 'c', image: 'i' });
     assert.deepEqual(plan(owner, now).resize, { memory: [], cpu: [], podChanges: true });
   });
@@ -147,18 +147,18 @@ describe('what a container really has', () => {
       'a limit that its runtime tells',
       podOf(c),
       { resources: { ...resources, cpuQuota: 15_000 } },
-      { cpuLimit: 150 },
+      { cpuLimit: 150n },
     ],
-    ['no limit', podOf(c), { resources: { ...resources, cpuQuota: -1 } }, { cpuLimit: 0 }],
+    ['no limit', podOf(c), { resources: { ...resources, cpuQuota: -1 } }, { cpuLimit: 0n }],
     [
       'shares that its runtime tells',
       podOf(c),
       { resources: { ...resources, cpuShares: 512 } },
-      { cpuRequest: 500 },
+      { cpuRequest: 500n },
     ],
-    ['what its status tells of it', reported({ cpuLimit: 111 }), {}, { cpuLimit: 111 }],
-    ['a memory request by its status', reported({ memoryRequest: 7 }), { resources }, { memoryRequest: 7 }],
-    ['nothing by the status of another', reported({ cpuLimit: 111 }), { id: 'c2' }, {}],
+    ['what its status tells of it', reported({ cpuLimit: 111n }), {}, { cpuLimit: 111n }],
+    ['a memory request by its status', reported({ memoryRequest: 7n }), { resources }, { memoryRequest: 7n }],
+    ['nothing by the status of another', reported({ cpuLimit: 111n }), { id: 'c2' }, {}],
   ];
   for (const [what, owner, observed, expected] of cases)
     it(what, () => {
@@ -167,10 +167,10 @@ describe('what a container really has', () => {
 
   it('what farlet set, before all', () => {
     const actuated = make();
-    actuated.setContainer('uid-web', 'c1', amounts({ cpuLimit: 5 }));
-    assert.equal(actuated.ofContainer(podOf(c), c, container({ resources })).cpuLimit, 5);
+    actuated.setContainer('uid-web', 'c1', amounts({ cpuLimit: 5n }));
+    assert.equal(actuated.ofContainer(podOf(c), c, container({ resources })).cpuLimit, 5n);
     actuated.forget('uid-web');
-    assert.equal(actuated.ofContainer(podOf(c), c, container({ resources })).cpuLimit, 200);
+    assert.equal(actuated.ofContainer(podOf(c), c, container({ resources })).cpuLimit, 200n);
   });
 });
 
@@ -237,7 +237,7 @@ describe('carrying out a resize', () => {
 
   it('gives the pod room before its container grows', async () => {
     const { cri, resize, set } = bench({});
-    const owner = podOf(named('c', amounts({ cpuLimit: 300, cpuRequest: 150, memoryLimit: 4 << 20 })));
+    const owner = podOf(named('c', amounts({ cpuLimit: 300n, cpuRequest: 150n, memoryLimit: 4n << 20n })));
     await resize(owner, amounts());
     assert.deepEqual(cri.names(['updatePodSandboxResources']), [
       'pod',
@@ -256,7 +256,7 @@ describe('carrying out a resize', () => {
 
   it('takes room from the pod after its container has shrunk', async () => {
     const { cri, resize } = bench({}, stats(1));
-    await resize(podOf(named('c', amounts({ cpuLimit: 150, memoryLimit: 1 << 20 }))), amounts());
+    await resize(podOf(named('c', amounts({ cpuLimit: 150n, memoryLimit: 1n << 20n }))), amounts());
     assert.deepEqual(cri.names(['updatePodSandboxResources', 'listContainerStats']), [
       'updateContainerResources',
       'pod',
@@ -267,7 +267,7 @@ describe('carrying out a resize', () => {
 
   it('asks for no less memory than is used', async () => {
     const { cri, resize, set } = bench({ memoryUsedBytes: 2 << 20 }, stats(1 << 20));
-    await assert.rejects(resize(podOf(named('c', amounts({ memoryLimit: 1 << 20 }))), amounts()), {
+    await assert.rejects(resize(podOf(named('c', amounts({ memoryLimit: 1n << 20n }))), amounts()), {
       message:
         'cannot decrease memory limits: [attempting to set pod memory limit (1048576) below current usage (2097152), attempting to set container "c" memory limit (1048576) below current usage (1048576)]',
     });
@@ -277,7 +277,7 @@ describe('carrying out a resize', () => {
 
   it('does without a group of the pod', async () => {
     const { cri, resize } = bench(undefined);
-    await resize(podOf(named('c', amounts({ cpuLimit: 300 }))), amounts());
+    await resize(podOf(named('c', amounts({ cpuLimit: 300n }))), amounts());
     assert.deepEqual(cri.names(), ['updateContainerResources']);
   });
 
@@ -286,7 +286,7 @@ describe('carrying out a resize', () => {
       throw criFault('not implemented', 'unimplemented');
     };
     const { cri, resize } = bench({}, { updatePodSandboxResources });
-    await resize(podOf(named('c', amounts({ cpuLimit: 300, cpuRequest: 150 }))), amounts());
+    await resize(podOf(named('c', amounts({ cpuLimit: 300n, cpuRequest: 150n }))), amounts());
     assert.equal(cri.names().filter((name) => name === 'updatePodSandboxResources').length, 1);
     assert.equal(cri.names().filter((name) => name === 'pod').length, 2);
   });
@@ -296,7 +296,7 @@ describe('carrying out a resize', () => {
       throw criFault('no');
     };
     const { resize, set } = bench({}, { updateContainerResources });
-    await assert.rejects(resize(podOf(named('c', amounts({ cpuLimit: 300 }))), amounts()), /desc = no/);
+    await assert.rejects(resize(podOf(named('c', amounts({ cpuLimit: 300n }))), amounts()), /desc = no/);
     assert.deepEqual(set, []);
   });
 });
@@ -304,13 +304,13 @@ describe('carrying out a resize', () => {
 describe('what is in the way of less memory', () => {
   it('nothing', () => {
     assert.equal(
-      shrinkProblems({ pod: { limit: 2, used: 1 }, containers: [{ name: 'c', limit: 2, used: 1 }] }),
+      shrinkProblems({ pod: { limit: 2, used: 1 }, containers: [{ name: 'c', limit: 2n, used: 1 }] }),
       undefined,
     );
   });
   it('a usage that is not known', () => {
     assert.equal(
-      shrinkProblems({ pod: undefined, containers: [{ name: 'c', limit: 2, used: undefined }] }),
+      shrinkProblems({ pod: undefined, containers: [{ name: 'c', limit: 2n, used: undefined }] }),
       'cannot decrease memory limits: missing container "c" memory usage',
     );
   });

@@ -4,7 +4,7 @@ export interface Shrinking {
   readonly pod: { readonly limit: number; readonly used: number } | undefined;
   readonly containers: readonly {
     readonly name: string;
-    readonly limit: number;
+    readonly limit: bigint;
     readonly used: number | undefined;
   }[];
 }

@@ -10,7 +10,7 @@ import type { Shortage } from './admit-resources.ts';
 
 interface Need {
   readonly resource: string;
-  readonly amount: number;
+  readonly amount: bigint;
 }
 
 /** undefined: not even all of them together would do; `short` is then what would still be missing. */
@@ -69,14 +69,14 @@ function isBetter(pod: Pod, than: Pod, needs: readonly Need[]): boolean {
 function distance(pod: Pod, needs: readonly Need[]): number {
   return needs.reduce((sum, { resource, amount }) => {
     const open = amount - requestOf(pod, resource);
-    return open > 0 ? sum + (open / amount) ** 2 : sum;
+    return open > 0n ? sum + (Number(open) / Number(amount)) ** 2 : sum;
   }, 0);
 }
 
 function isSmaller(a: Pod, b: Pod): boolean {
   for (const resource of ['memory', 'cpu']) {
     const difference = requestOf(a, resource) - requestOf(b, resource);
-    if (difference !== 0) return difference < 0;
+    if (difference !== 0n) return difference < 0n;
   }
   return true;
 }
@@ -85,13 +85,13 @@ function rest(needs: readonly Need[], pods: readonly Pod[]): Need[] {
   return needs
     .map(({ resource, amount }) => ({
       resource,
-      amount: amount - pods.reduce((sum, pod) => sum + requestOf(pod, resource), 0),
+      amount: amount - pods.reduce((sum, pod) => sum + requestOf(pod, resource), 0n),
     }))
-    .filter(({ amount }) => amount > 0);
+    .filter(({ amount }) => amount > 0n);
 }
 
-function requestOf(pod: Pod, resource: string): number {
-  return resource === 'pods' ? 1 : (podRequest(pod)[resource] ?? 0);
+function requestOf(pod: Pod, resource: string): bigint {
+  return resource === 'pods' ? 1n : (podRequest(pod).get(resource) ?? 0n);
 }
 
 function needText(needs: readonly Need[]): string {

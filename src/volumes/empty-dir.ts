@@ -3,8 +3,8 @@ import { specContainers } from '../model/containers.ts';
 import type { FileOp } from '../hosts/link.ts';
 import { FarletError } from '../model/errors.ts';
 import type { Pod } from '../model/kube.ts';
-import { podTotal } from '../model/pod-total.ts';
-import { quantityValue } from '../model/quantity.ts';
+import { podTotal } from '../model/pod-requests.ts';
+import { quantityValue } from '../model/quantity-text.ts';
 
 export interface EmptyDirInput {
   readonly pod: Pod;
@@ -62,7 +62,7 @@ export function tmpfsOp({
 
 /** The least of node allocatable memory, the pod's memory limit and the volume's own, of those that are set (calculateEmptyDirMemorySize). */
 export function memorySize(pod: Pod, sizeLimit: string | undefined, nodeMemoryBytes: number): number {
-  const candidates = [nodeMemoryBytes, podMemoryLimit(pod), quantityValue(sizeLimit)].filter(
+  const candidates = [nodeMemoryBytes, podMemoryLimit(pod), Number(quantityValue(sizeLimit))].filter(
     (bytes) => bytes > 0,
   );
   return candidates.length === 0 ? 0 : Math.min(...candidates);
@@ -73,9 +73,9 @@ function podMemoryLimit(pod: Pod): number {
   const containers = specContainers(pod.spec);
   const limited =
     pod.spec.resources?.limits?.memory !== undefined ||
-    containers.every(({ resources }) => quantityValue(resources?.limits?.memory) > 0);
+    containers.every(({ resources }) => quantityValue(resources?.limits?.memory) > 0n);
   const total = podTotal(pod, 'limits', 'memory');
-  return limited && total !== undefined ? total + quantityValue(pod.spec.overhead?.memory) : 0;
+  return limited && total !== undefined ? Number(total + quantityValue(pod.spec.overhead?.memory)) : 0;
 }
 
 /** getPageSizeMountOption: the page size comes from what the pod's containers ask for. */
