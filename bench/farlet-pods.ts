@@ -3,6 +3,7 @@ import type { KubeConnection } from '../src/kube/connect.ts';
 import { paths } from '../src/kube/paths.ts';
 import { watchObjects, type WatchEvent } from '../src/kube/watch.ts';
 import { silentLog } from '../src/model/log.ts';
+import { ignoredFaults } from '../src/model/faults.ts';
 import type { Pod } from '../src/model/kube.ts';
 import { withDeadline } from '../src/util/abort.ts';
 import { systemClock } from '../src/util/clock.ts';
@@ -52,6 +53,7 @@ export class FarletPods {
         what: 'pods',
         clock: systemClock,
         log: silentLog,
+        faults: ignoredFaults,
         onEvent: (event) => {
           this.#take(event);
         },

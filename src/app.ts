@@ -7,12 +7,16 @@ import { connectKube, type KubeConnection } from './kube/connect.ts';
 import { isClusterConfigured } from './kube/credentials.ts';
 import { offlineKube } from './kube/offline.ts';
 import { FarletError, messageOf } from './model/errors.ts';
+import type { Faults } from './model/faults.ts';
 import type { Log } from './model/log.ts';
 import { buildNode, type NodeApp } from './node-app.ts';
 import { listenKubeletApi } from './kubelet-api.ts';
 import { listenPlain } from './server/plain-server.ts';
+import { buildSharedCluster, showApiAccess } from './shared-cluster.ts';
 import { standaloneProblem } from './standalone.ts';
 import { syncLoopsProblem } from './sync/sync-loop-health.ts';
+import { contentType, createProcessMetrics, type ProcessMetrics } from './telemetry/metrics.ts';
+import { metricsText, type Exposed } from './telemetry/metrics-text.ts';
 import { childController } from './util/abort.ts';
 import { backoffMs } from './util/backoff.ts';
 import { systemClock, type Clock } from './util/clock.ts';
@@ -35,16 +39,19 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
   const standalone = !isClusterConfigured(options.kubeconfig);
   const problem = standalone ? standaloneProblem(config) : undefined;
   if (problem !== undefined) throw new FarletError('invalid', problem);
-  const kube = standalone
+  const metrics = createProcessMetrics({
+    refresh: () => {
+      showApiAccess(metrics, { kube, reviews: common.reviews });
+    },
+  });
+  const kube: KubeConnection = standalone
     ? offlineKube()
     : connectKube({
         userAgent: `farlet/${version}`,
         clock,
         onRequest: ({ code, method, host, seconds }) => {
-          for (const { metrics } of nodes) {
-            metrics.rest_client_requests_total.inc({ code, method, host });
-            metrics.rest_client_request_duration_seconds.observe({ verb: method, host }, seconds);
-          }
+          metrics.rest_client_requests_total.inc({ code, method, host });
+          metrics.rest_client_request_duration_seconds.observe({ verb: method, host }, seconds);
         },
         ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
       });
@@ -62,14 +69,21 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
     }),
   ];
   // whatever one pod, caller or answer made nobody expect: it has ended its own part, and is no reason to end the others
+  const faults: Faults = {
+    report: (part, error, about) => {
+      const [node] = nodes;
+      if (node === undefined) log.error({ err: error, part }, 'an exception that nobody expected');
+      else node.faults.report(part, error, about);
+    },
+  };
   const onUncaught = (error: unknown): void => {
-    const [node] = nodes;
-    if (node === undefined) log.error({ err: error }, 'an exception that nobody expected');
-    else node.faults.report('process', error);
+    faults.report('process', error);
   };
   process.on('uncaughtException', onUncaught).on('unhandledRejection', onUncaught);
   const listeners: { close(): unknown }[] = [];
   const life = childController(signal);
+  const own = { config, kube, clock, log, faults, signal: life.signal };
+  const common = buildSharedCluster({ ...own, metrics });
   try {
     if (config.healthzPort > 0)
       listeners.push(
@@ -81,7 +95,7 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
     if (config.metricsPort > 0) {
       listeners.push(
         await listenPlain(
-          { metrics: () => allMetrics(nodes) },
+          { metrics: () => ({ pieces: metricsText(exposed(nodes, metrics)), contentType }) },
           { host: config.metricsBindAddress, port: config.metricsPort },
         ),
       );
@@ -103,12 +117,12 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
     for (const node of config.nodes) {
       const nodeIP =
         node.nodeIP ?? (ownIP ??= await ownAddress(kube, { log, clock, signal: life.signal, needsApi }));
-      const shared = { config, node, nodeIP, kube, clock, log, signal: life.signal };
+      const shared = { ...own, node, nodeIP, common };
       const app = buildNode({ ...shared, cluster });
       nodes.push(app);
-      listeners.push(await listenKubeletApi({ ...shared, app }));
+      listeners.push(await listenKubeletApi({ ...shared, app, processMetrics: metrics }));
     }
-    await Promise.all(nodes.map((node) => node.run()));
+    await Promise.all([cluster?.then(() => common.run()), ...nodes.map((node) => node.run())]);
   } catch (error) {
     if (!signal.aborted) {
       life.abort(error);
@@ -127,26 +141,10 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
   }
 }
 
-/** Tells the node's metrics one after the other; several nodes are told apart by a label. */
-async function allMetrics(nodes: readonly NodeApp[]): Promise<{ text: string; contentType: string }> {
-  const texts = await Promise.all(nodes.map(({ metrics }) => metrics.text()));
-  const contentType = nodes[0]?.metrics.contentType ?? 'text/plain; charset=utf-8';
-  if (nodes.length <= 1) return { text: texts.join(''), contentType };
-  const seen = new Set<string>();
-  const lines = texts.flatMap((text, index) =>
-    text.split('\n').flatMap((line) => {
-      if (line.startsWith('#')) return seen.has(line) ? [] : (seen.add(line), [line]);
-      return line === '' ? [] : [withNode(line, nodes[index]?.name ?? '')];
-    }),
-  );
-  return { text: `${lines.join('\n')}\n`, contentType };
-}
-
-function withNode(line: string, node: string): string {
-  const match = /^([^{ ]+)(?:\{(.*)\})? (.*)$/.exec(line);
-  if (match === null || match[2]?.includes('node="') === true) return line;
-  const [, name = '', labelText = '', value = ''] = match;
-  return `${name}{node="${node}"${labelText === '' ? '' : `,${labelText}`}} ${value}`;
+/** Several nodes are told apart by a label; what the process has one of has none. */
+function exposed(nodes: readonly NodeApp[], process: ProcessMetrics): Exposed[] {
+  const each = nodes.map(({ name, metrics }) => ({ node: nodes.length > 1 ? name : undefined, metrics }));
+  return [...each, { node: undefined, metrics: process }];
 }
 
 /** The address that packets to the API server leave from; tries on while its route is unknown, if nothing can run without it. */

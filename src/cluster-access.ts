@@ -1,7 +1,6 @@
 /** What a node knows of its cluster beside its pods, and how it tells their status: one for all its hosts. Composition only. */
-import { Collection } from './kube/collection.ts';
+import type { Collection } from './kube/collection.ts';
 import type { KubeConnection } from './kube/connect.ts';
-import { paths } from './kube/paths.ts';
 import { PodObjects } from './kube/pod-objects.ts';
 import { StatusWriter } from './kube/status-writer.ts';
 import { Tokens } from './kube/tokens.ts';
@@ -12,11 +11,14 @@ import { illegalTransition } from './pods/illegal-transition.ts';
 import { mergePodStatus } from './pods/merge-status.ts';
 import { newlyTerminated } from './pods/terminated-containers.ts';
 import type { PodStartup } from './pods/pod-startup.ts';
+import type { SharedCluster } from './shared-cluster.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { Clock } from './util/clock.ts';
 
 export interface ClusterAccessOptions {
   readonly kube: KubeConnection;
+  /** what the process has one of */
+  readonly common: SharedCluster;
   readonly metrics: Metrics;
   readonly startup: Pick<PodStartup, 'written'>;
   /** a ConfigMap or Secret came, changed or went; the pods that refer to it */
@@ -36,21 +38,12 @@ export interface ClusterAccess {
 }
 
 export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess {
-  const { kube, metrics, startup, onObject, clock, log, signal } = options;
+  const { kube, common, metrics, startup, onObject, clock, log, signal } = options;
   const shared = { client: kube, clock, log };
   return {
-    objects: new PodObjects({ ...shared, signal, onChange: onObject }),
-    services: new Collection<Service>({
-      ...shared,
-      path: paths.services,
-      what: 'services',
-      reduce: reduceService,
-    }),
-    runtimeClasses: new Collection<RuntimeClass>({
-      ...shared,
-      path: paths.runtimeClasses,
-      what: 'runtime classes',
-    }),
+    objects: new PodObjects({ watches: common.objects, onChange: onObject }),
+    services: common.services,
+    runtimeClasses: common.runtimeClasses,
     tokens: new Tokens(shared),
     status: new StatusWriter({
       ...shared,
@@ -71,19 +64,5 @@ export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess
       },
     }),
     volumeObjects: volumeObjects(kube),
-  };
-}
-
-/** Only what environments are made of. */
-function reduceService({ metadata, spec }: Service): Service {
-  return {
-    metadata: {
-      ...(metadata?.name === undefined ? {} : { name: metadata.name }),
-      ...(metadata?.namespace === undefined ? {} : { namespace: metadata.namespace }),
-    },
-    spec: {
-      ...(spec?.clusterIP === undefined ? {} : { clusterIP: spec.clusterIP }),
-      ports: spec?.ports ?? [],
-    },
   };
 }

@@ -42,6 +42,7 @@ import { OrphanWatch } from './sync/housekeeping.ts';
 import { PodTable } from './sync/pod-table.ts';
 import { SyncLoop, type AdmissionVerdict } from './sync/sync-loop.ts';
 import { SyncQueue } from './sync/sync-queue.ts';
+import { admissionReason } from './telemetry/bounded-labels.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { orAbort } from './util/abort.ts';
 import { rfc3339, type Clock } from './util/clock.ts';
@@ -423,7 +424,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     admit: (pod, active, known) => managers.admit(pod) ?? resources.admit(pod, active, known),
     onPending: resources.onPending.bind(resources),
     onRejected: (pod, verdict) => {
-      metrics.kubelet_admission_rejections_total.inc({ reason: verdict.reason });
+      metrics.kubelet_admission_rejections_total.inc({ reason: admissionReason(verdict.reason) });
       events.event(podReference(pod), 'Warning', verdict.reason, verdict.message);
       status.set(pod, { status: rejectedStatus(pod, verdict, clock.now()), mayRun: false });
     },

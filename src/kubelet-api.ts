@@ -4,7 +4,6 @@ import { showCertificates } from './certificate-gauges.ts';
 import type { Config, NodeConfig } from './config/schema.ts';
 import type { HostApp } from './host-app.ts';
 import type { Host } from './hosts/host.ts';
-import { AccessReviews } from './kube/access-reviews.ts';
 import type { KubeConnection } from './kube/connect.ts';
 import { checkpointContainer } from './kubelet-api/checkpoint.ts';
 import { configz } from './kubelet-api/configz.ts';
@@ -20,7 +19,10 @@ import { HttpFault } from './server/http-fault.ts';
 import { listenKubelet } from './server/kubelet-server.ts';
 import type { RequestObserver } from './server/observe-requests.ts';
 import { selfSignedCertificate } from './server/self-signed.ts';
+import type { SharedCluster } from './shared-cluster.ts';
 import { syncLoopsProblem } from './sync/sync-loop-health.ts';
+import { contentType, type ProcessMetrics } from './telemetry/metrics.ts';
+import { wholeText } from './telemetry/metrics-text.ts';
 import type { Clock } from './util/clock.ts';
 
 export interface KubeletApiOptions {
@@ -29,6 +31,8 @@ export interface KubeletApiOptions {
   readonly nodeIP: string;
   readonly config: Config;
   readonly kube: KubeConnection;
+  readonly common: Pick<SharedCluster, 'reviews'>;
+  readonly processMetrics: ProcessMetrics;
   readonly log: Log;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -71,7 +75,13 @@ function backend(options: KubeletApiOptions): Backend {
     podList: () => podList(app.hosts),
     runningPods: () => runningPods(app.hosts),
     configz: () => configz(config, node),
-    metrics: async () => ({ text: await app.metrics.text(), contentType: app.metrics.contentType }),
+    metrics: async () => ({
+      text: await wholeText([
+        { node: undefined, metrics: app.metrics },
+        { node: undefined, metrics: options.processMetrics },
+      ]),
+      contentType,
+    }),
     healthChecks: () => [
       { name: 'ping', problem: undefined },
       { name: 'log', problem: undefined },
@@ -95,14 +105,12 @@ function onlyHost({ name, hosts }: NodeApp): Host {
   return only.host;
 }
 
-function access({ config, kube, node }: KubeletApiOptions): Pick<Backend, 'identify' | 'isAllowed'> {
+function access({
+  config,
+  common: { reviews },
+  node,
+}: KubeletApiOptions): Pick<Backend, 'identify' | 'isAllowed'> {
   const { authentication, authorization } = config;
-  const reviews = new AccessReviews({
-    client: kube,
-    tokenTtlMs: authentication.webhook.cacheTTL,
-    allowTtlMs: authorization.webhook.cacheAuthorizedTTL,
-    denyTtlMs: authorization.webhook.cacheUnauthorizedTTL,
-  });
   return {
     identify: (token, rest) =>
       authentication.webhook.enabled ? reviews.identify(token, rest) : Promise.resolve(undefined),

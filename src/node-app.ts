@@ -22,6 +22,7 @@ import { showState } from './node-gauges.ts';
 import { buildPool, type NodePool } from './node-pool.ts';
 import { NodeSources } from './node-sources.ts';
 import { hostLabels, poolLabels } from './model/host-labels.ts';
+import type { SharedCluster } from './shared-cluster.ts';
 import { staticOwner } from './sources/static-owner.ts';
 import { reportedFaults } from './telemetry/reported-faults.ts';
 import { loggedEvents } from './telemetry/logged-events.ts';
@@ -36,6 +37,8 @@ export interface NodeAppOptions {
   /** UID of the cluster's kube-system namespace, as soon as the API server has told; undefined: there is none */
   readonly cluster: Promise<string> | undefined;
   readonly kube: KubeConnection;
+  /** what the process has one of */
+  readonly common: SharedCluster;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -120,6 +123,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   });
   const access = buildClusterAccess({
     kube,
+    common: options.common,
     metrics,
     startup,
     clock,
@@ -201,11 +205,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       sources.releaseCluster();
       for (const app of apps) app.mirrorAll();
     });
-    await Promise.all([
-      supervise('watch', (life) => services.run(life), supervised),
-      supervise('watch', (life) => runtimeClasses.run(life), supervised),
-      ready,
-    ]);
+    await ready;
   };
 
   return {

@@ -7,6 +7,7 @@ import { paths } from './kube/paths.ts';
 import { watchObjects } from './kube/watch.ts';
 import { FarletError } from './model/errors.ts';
 import type { EventRecorder } from './model/events.ts';
+import type { Faults } from './model/faults.ts';
 import type { KubeNode, Pod } from './model/kube.ts';
 import type { Log } from './model/log.ts';
 import { podReference } from './model/pod-ref.ts';
@@ -17,6 +18,7 @@ import { drainedHosts, hostKey } from './model/host-labels.ts';
 import { HostKeeper } from './pool/host-keeper.ts';
 import type { HostCandidate } from './pool/placement.ts';
 import { PodRouter, type PoolHost } from './pool/pod-router.ts';
+import { admissionReason } from './telemetry/bounded-labels.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { Clock } from './util/clock.ts';
 
@@ -33,6 +35,7 @@ export interface NodePoolOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
+  readonly faults: Faults;
   readonly signal: AbortSignal;
 }
 
@@ -45,8 +48,21 @@ export interface NodePool {
 const TICK_MS = 2_000;
 
 export function buildPool(options: NodePoolOptions): NodePool {
-  const { config, node, kube, hosts, apps, virtualNode, access, events, metrics, clock, log, signal } =
-    options;
+  const {
+    config,
+    node,
+    kube,
+    hosts,
+    apps,
+    virtualNode,
+    access,
+    events,
+    metrics,
+    clock,
+    log,
+    faults,
+    signal,
+  } = options;
   const { status, runtimeClasses } = access;
   const isDraining = (name: string): boolean =>
     hosts.some((host) => host.name === name && host.drain) ||
@@ -91,7 +107,7 @@ export function buildPool(options: NodePoolOptions): NodePool {
     },
     refreshNode: (rest) => virtualNode.refresh(rest),
     onRefused: (pod, why) => {
-      metrics.kubelet_admission_rejections_total.inc({ reason: why.reason });
+      metrics.kubelet_admission_rejections_total.inc({ reason: admissionReason(why.reason) });
       events.event(podReference(pod), 'Warning', why.reason, why.message);
       status.set(pod, { status: rejectedStatus(pod, why, clock.now()), mayRun: false });
     },
@@ -162,6 +178,7 @@ export function buildPool(options: NodePoolOptions): NodePool {
         client: kube,
         clock,
         log,
+        faults,
         path: paths.nodes,
         what: 'the node',
         fieldSelector: `metadata.name=${node.name}`,

@@ -20,7 +20,7 @@ import { supervise } from './util/supervise.ts';
 export interface NodeSourcesOptions {
   readonly config: Config;
   readonly node: NodeConfig;
-  readonly client: Pick<KubeConnection, 'get' | 'stream'>;
+  readonly client: Pick<KubeConnection, 'get' | 'stream' | 'epoch'>;
   /** UID of the cluster's kube-system namespace, as soon as the API server has told; undefined: there is none */
   readonly cluster: Promise<string> | undefined;
   readonly onChanges: (changes: readonly PodChange[]) => void;
@@ -130,7 +130,7 @@ export class NodeSources {
   }
 
   async #watchCluster(signal: AbortSignal): Promise<void> {
-    const { client, node, cluster, clock, log } = this.#options;
+    const { client, node, cluster, clock, log, faults } = this.#options;
     if (cluster === undefined) return;
     await this.clusterKnown;
     await watchObjects<Pod>(
@@ -138,6 +138,7 @@ export class NodeSources {
         client,
         clock,
         log,
+        faults,
         path: paths.pods,
         what: 'pods',
         fieldSelector: `spec.nodeName=${node.name}`,

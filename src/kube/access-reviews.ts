@@ -2,10 +2,16 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { SelfSubjectAccessReview, SubjectAccessReview, TokenReview } from '../model/kube.ts';
+import { AskedOnce } from './asked-once.ts';
 import type { KubeClient } from './client.ts';
 import { paths } from './paths.ts';
 
 const ENTRIES = 4096;
+/** Half of the connections for reviews each: strangers' tokens must not hold up what known users may do. */
+const AT_ONCE = 4;
+const MAX_WAITING = 128;
+/** As long as any token of a service account is; longer than headers may be, and no reason to ask anybody. */
+const MAX_TOKEN_BYTES = 16 * 1024;
 
 export interface Identity {
   readonly user: string;
@@ -24,48 +30,67 @@ export interface ResourceAttributes {
   readonly namespace?: string;
 }
 
+export type ReviewKind = 'token' | 'access';
+
 export interface AccessReviewsOptions {
-  readonly client: KubeClient;
+  readonly client: Pick<KubeClient, 'create'>;
   /** authentication.webhook.cacheTTL, authorization.webhook.cache*TTL */
   readonly tokenTtlMs: number;
   readonly allowTtlMs: number;
   readonly denyTtlMs: number;
+  /** a question was not asked, because too many wait */
+  readonly onRefused?: (kind: ReviewKind) => void;
 }
 
+/** One for the process: its nodes ask the same API server, and are asked by the same callers. */
 export class AccessReviews {
   readonly #options: AccessReviewsOptions;
-  readonly #tokens: LRUCache<string, { identity: Identity | undefined }>;
-  readonly #verdicts = new LRUCache<string, { allowed: boolean }>({ max: ENTRIES });
+  readonly #known: LRUCache<string, Identity>;
+  /** apart from those that are known, which junk must not push out */
+  readonly #unknown: LRUCache<string, true>;
+  readonly #allowed: LRUCache<string, true>;
+  readonly #denied: LRUCache<string, true>;
+  readonly #tokens: AskedOnce<Identity | undefined>;
+  readonly #verdicts: AskedOnce<boolean>;
 
   constructor(options: AccessReviewsOptions) {
+    const { tokenTtlMs, allowTtlMs, denyTtlMs, onRefused } = options;
     this.#options = options;
-    this.#tokens = new LRUCache({ max: ENTRIES, ttl: options.tokenTtlMs });
+    // for the cache a ttl of 0 is for ever
+    const kept = (ttlMs: number) => ({ max: ENTRIES, ttl: Math.max(1, ttlMs) });
+    this.#known = new LRUCache(kept(tokenTtlMs));
+    this.#unknown = new LRUCache(kept(tokenTtlMs));
+    this.#allowed = new LRUCache(kept(allowTtlMs));
+    this.#denied = new LRUCache(kept(denyTtlMs));
+    const limits = { atOnce: AT_ONCE, maxWaiting: MAX_WAITING };
+    this.#tokens = new AskedOnce({ ...limits, what: 'tokens', onRefused: () => onRefused?.('token') });
+    this.#verdicts = new AskedOnce({
+      ...limits,
+      what: 'access reviews',
+      onRefused: () => onRefused?.('access'),
+    });
   }
 
-  /** The token's owner, or undefined if the API server does not know it. Tokens are remembered as hashes only. */
+  waiting(kind: ReviewKind): number {
+    return kind === 'token' ? this.#tokens.waiting : this.#verdicts.waiting;
+  }
+
+  /**
+   * The token's owner, or undefined if the API server does not know it. Tokens are remembered as hashes only.
+   * @throws KubeError `resource-exhausted` when too many tokens wait to be asked about
+   */
   async identify(token: string, { signal }: { signal: AbortSignal }): Promise<Identity | undefined> {
+    if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) return undefined;
     const key = createHash('sha256').update(token).digest('base64');
-    const held = this.#tokens.get(key);
-    if (held !== undefined) return held.identity;
-    const review = await this.#options.client.create<TokenReview>(
-      paths.tokenReviews,
-      { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token } },
-      { signal },
-    );
-    const { authenticated, user } = review.status ?? {};
-    const identity =
-      authenticated === true
-        ? {
-            user: user?.username ?? '',
-            groups: user?.groups ?? [],
-            ...(user?.uid === undefined ? {} : { uid: user.uid }),
-            ...(user?.extra === undefined ? {} : { extra: user.extra }),
-          }
-        : undefined;
-    this.#tokens.set(key, { identity });
+    const held = this.#known.get(key);
+    if (held !== undefined || this.#unknown.has(key)) return held;
+    const identity = await this.#tokens.ask(key, (life) => this.#review(token, life), { signal });
+    if (identity === undefined) this.#unknown.set(key, true);
+    else this.#known.set(key, identity);
     return identity;
   }
 
+  /** @throws KubeError `resource-exhausted` when too many questions wait */
   async isAllowed(
     who: Identity,
     what: ResourceAttributes,
@@ -74,8 +99,30 @@ export class AccessReviews {
     const key = createHash('sha256')
       .update(JSON.stringify([who, what]))
       .digest('base64');
-    const held = this.#verdicts.get(key);
-    if (held !== undefined) return held.allowed;
+    if (this.#allowed.has(key)) return true;
+    if (this.#denied.has(key)) return false;
+    const allowed = await this.#verdicts.ask(key, (life) => this.#ask(who, what, life), { signal });
+    (allowed ? this.#allowed : this.#denied).set(key, true);
+    return allowed;
+  }
+
+  async #review(token: string, signal: AbortSignal): Promise<Identity | undefined> {
+    const review = await this.#options.client.create<TokenReview>(
+      paths.tokenReviews,
+      { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token } },
+      { signal },
+    );
+    const { authenticated, user } = review.status ?? {};
+    if (authenticated !== true || user?.username === undefined || user.username === '') return undefined;
+    return {
+      user: user.username,
+      groups: user.groups ?? [],
+      ...(user.uid === undefined ? {} : { uid: user.uid }),
+      ...(user.extra === undefined ? {} : { extra: user.extra }),
+    };
+  }
+
+  async #ask(who: Identity, what: ResourceAttributes, signal: AbortSignal): Promise<boolean> {
     const review = await this.#options.client.create<SubjectAccessReview>(
       paths.subjectAccessReviews,
       {
@@ -85,19 +132,13 @@ export class AccessReviews {
       },
       { signal },
     );
-    const allowed = review.status?.allowed === true;
-    this.#verdicts.set(
-      key,
-      { allowed },
-      { ttl: allowed ? this.#options.allowTtlMs : this.#options.denyTtlMs },
-    );
-    return allowed;
+    return review.status?.allowed === true;
   }
 }
 
 /** Whether farlet itself may do something (`farlet check`). */
 export async function mayI(
-  client: KubeClient,
+  client: Pick<KubeClient, 'create'>,
   what: Omit<ResourceAttributes, 'version'>,
   { signal }: { signal: AbortSignal },
 ): Promise<boolean> {

@@ -1,20 +1,21 @@
 /** A watched collection kept by name, reduced to what its users need. */
+import type { Faults } from '../model/faults.ts';
 import type { KubeObject } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import type { Clock } from '../util/clock.ts';
 import type { KubeConnection } from './connect.ts';
-import { watchObjects } from './watch.ts';
+import { watchObjects, type WatchEvent } from './watch.ts';
 
 export interface CollectionOptions<T extends KubeObject> {
-  readonly client: KubeConnection;
+  readonly client: Pick<KubeConnection, 'get' | 'stream' | 'epoch'>;
   readonly clock: Clock;
   readonly log: Log;
+  readonly faults: Faults;
   readonly path: string;
   readonly what: string;
   readonly fieldSelector?: string;
   /** drops what nobody reads, so that large clusters cost little memory */
   readonly reduce?: (object: T) => T;
-  readonly onChange?: () => void;
 }
 
 export class Collection<T extends KubeObject> {
@@ -45,37 +46,29 @@ export class Collection<T extends KubeObject> {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const {
-      client,
-      clock,
-      log,
-      path,
-      what,
-      fieldSelector,
-      reduce = (object: T) => object,
-      onChange,
-    } = this.#options;
+    const { reduce: _reduce, ...rest } = this.#options;
     await watchObjects<T>(
       {
-        client,
-        clock,
-        log,
-        path,
-        what,
-        ...(fieldSelector === undefined ? {} : { fieldSelector }),
+        ...rest,
         onEvent: (event) => {
-          if (event.type === 'reset') {
-            this.#objects.clear();
-            for (const object of event.items) this.#objects.set(keyOf(object), reduce(object));
-            this.#isSynced = true;
-            this.#synced.resolve(undefined);
-          } else if (event.type === 'upsert') this.#objects.set(keyOf(event.object), reduce(event.object));
-          else this.#objects.delete(keyOf(event.object));
-          onChange?.();
+          this.#take(event);
         },
       },
       { signal },
     );
+  }
+
+  /** Nothing changes where one of the objects can't be reduced: the view before is older, and whole. */
+  #take(event: WatchEvent<T>): void {
+    const { reduce = (object: T) => object } = this.#options;
+    if (event.type === 'reset') {
+      const all = event.items.map((object) => [keyOf(object), reduce(object)] as const);
+      this.#objects.clear();
+      for (const [key, object] of all) this.#objects.set(key, object);
+      this.#isSynced = true;
+      this.#synced.resolve(undefined);
+    } else if (event.type === 'upsert') this.#objects.set(keyOf(event.object), reduce(event.object));
+    else this.#objects.delete(keyOf(event.object));
   }
 }
 

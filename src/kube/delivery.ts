@@ -1,10 +1,11 @@
 /**
  * Hands a watch's events to who handles them. An exception there is the handler's fault, and neither the connection's nor the
- * event's: it is logged with its stack and counted, and what was not taken is handed over again, with back-off, while the other
+ * event's: it is reported, and what was not taken is handed over again, with back-off, while the other
  * objects' events go on.
  */
-import type { KubeObject } from '../model/kube.ts';
-import type { Log } from '../model/log.ts';
+import type { Faults } from '../model/faults.ts';
+import { messageOf } from '../model/errors.ts';
+import type { KubeObject, ObjectReference } from '../model/kube.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 
@@ -16,11 +17,9 @@ export type WatchEvent<T> =
 export interface DeliveryOptions<T> {
   readonly what: string;
   readonly clock: Clock;
-  readonly log: Log;
   readonly random?: () => number;
   readonly onEvent: (event: WatchEvent<T>) => void;
-  /** a part of the process failed at its own work */
-  readonly onFault?: (part: string, error: unknown) => void;
+  readonly faults: Faults;
 }
 
 const retry = { baseMs: 1_000, maxMs: 60_000, factor: 2, jitter: 0.5 };
@@ -85,17 +84,30 @@ export class Delivery<T extends KubeObject> {
   }
 
   #isTaken(event: WatchEvent<T>): boolean {
-    const { what, log, onEvent, onFault } = this.#options;
+    const { what, onEvent, faults } = this.#options;
     try {
       onEvent(event);
       return true;
     } catch (error) {
-      const name = event.type === 'reset' ? undefined : keyOf(event.object);
-      log.error({ err: error, what, name, event: event.type }, 'news of the watch not taken: trying again');
-      onFault?.(`watch of ${what}`, error);
+      const { kind, metadata } = event.type === 'reset' ? ({} as KubeObject) : event.object;
+      const about =
+        kind === 'Pod' && metadata !== undefined ? { apiVersion: 'v1', kind, ...pick(metadata) } : undefined;
+      faults.report(
+        'watch',
+        new Error(`news of ${what} was not taken: ${messageOf(error)}`, { cause: error }),
+        about,
+      );
       return false;
     }
   }
+}
+
+function pick({ name, namespace, uid }: NonNullable<KubeObject['metadata']>): ObjectReference {
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+  };
 }
 
 function keyOf({ metadata }: KubeObject): string {

@@ -4,40 +4,28 @@
  */
 import { KubeError } from '../model/errors.ts';
 import type { ConfigMap, KubeObject, Pod, Secret } from '../model/kube.ts';
-import type { Log } from '../model/log.ts';
-import { childController, orAbort, withDeadline } from '../util/abort.ts';
-import type { Clock } from '../util/clock.ts';
-import type { KubeConnection } from './connect.ts';
+import { orAbort, withDeadline } from '../util/abort.ts';
 import { podObjectReferences } from './object-references.ts';
-import { paths } from './paths.ts';
-import { watchObjects } from './watch.ts';
-
-export type PodObjectKind = 'configmap' | 'secret';
+import type { ObjectName, ObjectWatches, PodObjectKind, UsedObject } from './object-watches.ts';
 
 export interface PodObjectsOptions {
-  readonly client: KubeConnection;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly signal: AbortSignal;
+  /** shared by the nodes of the process */
+  readonly watches: ObjectWatches;
   /** a watched object came, changed or went; the pods that refer to it */
   readonly onChange: (podUids: readonly string[]) => void;
 }
 
-interface Watched {
+interface Used {
   readonly users: Set<string>;
-  readonly stop: AbortController;
-  /** resolves once the API server has said whether the object is there */
-  readonly known: Promise<void>;
-  object: KubeObject | undefined;
-  failure: Error | undefined;
+  readonly held: UsedObject;
 }
 
 const FIRST_ANSWER_MS = 30_000;
 
 export class PodObjects {
   readonly #options: PodObjectsOptions;
-  readonly #watched = new Map<string, Watched>();
-  readonly #keysOf = new Map<string, Set<string>>();
+  readonly #used = new Map<string, Used>();
+  readonly #keysOf = new Map<string, ReadonlySet<string>>();
 
   constructor(options: PodObjectsOptions) {
     this.#options = options;
@@ -47,14 +35,16 @@ export class PodObjects {
   register(pod: Pod): void {
     const { uid, namespace } = pod.metadata;
     const { configMaps, secrets } = podObjectReferences(pod);
-    const keys = new Set([
-      ...[...configMaps].map((name) => keyOf('configmap', namespace, name)),
-      ...[...secrets].map((name) => keyOf('secret', namespace, name)),
-    ]);
+    const wanted = new Map(
+      [
+        ...[...configMaps].map((name): ObjectName => ({ kind: 'configmap', namespace, name })),
+        ...[...secrets].map((name): ObjectName => ({ kind: 'secret', namespace, name })),
+      ].map((which) => [keyOf(which), which]),
+    );
     const before = this.#keysOf.get(uid) ?? new Set<string>();
-    for (const key of keys) if (!before.has(key)) this.#use(key, uid);
-    for (const key of before) if (!keys.has(key)) this.#release(key, uid);
-    this.#keysOf.set(uid, keys);
+    for (const [key, which] of wanted) if (!before.has(key)) this.#use(key, { which, uid });
+    for (const key of before) if (!wanted.has(key)) this.#release(key, uid);
+    this.#keysOf.set(uid, new Set(wanted.keys()));
   }
 
   unregister(uid: string): void {
@@ -76,85 +66,46 @@ export class PodObjects {
     { namespace, name }: { namespace: string; name: string },
     { signal }: { signal: AbortSignal },
   ): Promise<T> {
-    const watched = this.#watched.get(keyOf(kind, namespace, name));
-    if (watched === undefined) {
+    const held = this.#used.get(keyOf({ kind, namespace, name }))?.held;
+    if (held === undefined) {
       throw new KubeError('not-found', `object "${namespace}"/"${name}" not registered`, {
         status: 404,
         reason: 'NotFound',
       });
     }
     await withDeadline(signal, FIRST_ANSWER_MS, `${kind} ${namespace}/${name}`, (limited) =>
-      orAbort(watched.known, limited),
+      orAbort(held.known, limited),
     );
-    if (watched.object !== undefined) return watched.object as T;
-    if (watched.failure !== undefined) throw watched.failure;
+    const object = held.object();
+    if (object !== undefined) return object as T;
+    const failure = held.failure();
+    if (failure !== undefined) throw failure;
     throw new KubeError('not-found', `${kind} "${name}" not found`, { status: 404, reason: 'NotFound' });
   }
 
-  #use(key: string, uid: string): void {
-    const existing = this.#watched.get(key);
-    if (existing !== undefined) existing.users.add(uid);
-    else this.#watched.set(key, this.#watch(key, uid));
+  #use(key: string, { which, uid }: { which: ObjectName; uid: string }): void {
+    const existing = this.#used.get(key);
+    if (existing !== undefined) {
+      existing.users.add(uid);
+      return;
+    }
+    const { watches, onChange } = this.#options;
+    const users = new Set([uid]);
+    const held = watches.use(which, () => {
+      onChange([...users]);
+    });
+    this.#used.set(key, { users, held });
   }
 
   #release(key: string, uid: string): void {
-    const watched = this.#watched.get(key);
-    watched?.users.delete(uid);
-    if (watched?.users.size !== 0) return;
-    watched.stop.abort(new Error('no pod refers to it any more'));
-    this.#watched.delete(key);
-  }
-
-  #watch(key: string, uid: string): Watched {
-    const { client, clock, log, signal, onChange } = this.#options;
-    const [kind = '', namespace = '', name = ''] = key.split('/');
-    const path = kind === 'secret' ? paths.secrets(namespace) : paths.configMaps(namespace);
-    let tellKnown: () => void = () => undefined;
-    const watched: Watched = {
-      users: new Set([uid]),
-      stop: childController(signal),
-      known: new Promise((resolve) => (tellKnown = resolve)),
-      object: undefined,
-      failure: undefined,
-    };
-    const take = (object: KubeObject | undefined): void => {
-      const changed = object?.metadata?.resourceVersion !== watched.object?.metadata?.resourceVersion;
-      watched.object = object;
-      watched.failure = undefined;
-      tellKnown();
-      if (changed) onChange([...watched.users]);
-      if (isImmutable(object)) watched.stop.abort(new Error('an immutable object needs no watch'));
-    };
-    watchObjects<KubeObject>(
-      {
-        client,
-        clock,
-        log,
-        path,
-        what: key,
-        fieldSelector: `metadata.name=${name}`,
-        onEvent: (event) => {
-          if (event.type === 'reset') take(event.items[0]);
-          else take(event.type === 'upsert' ? event.object : undefined);
-        },
-        onError: (error) => {
-          watched.failure = error instanceof Error ? error : new Error(String(error));
-          tellKnown();
-        },
-      },
-      { signal: watched.stop.signal },
-    ).catch((error: unknown) => {
-      if (!watched.stop.signal.aborted)
-        log.error({ err: error, what: key }, 'object watch ended in an error');
-    });
-    return watched;
+    const used = this.#used.get(key);
+    used?.users.delete(uid);
+    if (used?.users.size !== 0) return;
+    used.held.release();
+    this.#used.delete(key);
   }
 }
 
-function keyOf(kind: PodObjectKind, namespace: string, name: string): string {
+function keyOf({ kind, namespace, name }: ObjectName): string {
   return `${kind}/${namespace}/${name}`;
-}
-
-function isImmutable(object: KubeObject | undefined): boolean {
-  return object !== undefined && 'immutable' in object && object.immutable === true;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { KubeError } from '../model/errors.ts';
+import { ignoredFaults } from '../model/faults.ts';
 import type { KubeObject } from '../model/kube.ts';
 import { FakeClock, quietLog } from '../testing/fixtures.ts';
 import { watchObjects, type WatchEvent } from './watch.ts';
@@ -44,6 +45,7 @@ async function play(script: readonly ('list' | KubeError)[]): Promise<string[]> 
       },
       clock,
       log: quietLog,
+      faults: ignoredFaults,
       random: () => 0,
       path: '/api/v1/pods',
       what: 'things',

@@ -4,6 +4,7 @@
  * is no event lead to a new list, which reaches the consumer as a reset, so that what was deleted meanwhile is not missed.
  */
 import { KubeError, kindOf } from '../model/errors.ts';
+import type { Faults } from '../model/faults.ts';
 import type { KubeObject } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import { childController } from '../util/abort.ts';
@@ -35,7 +36,7 @@ export interface WatchOptions<T> {
   readonly onEvent: (event: WatchEvent<T>) => void;
   /** a try failed; another follows */
   readonly onError?: (error: unknown) => void;
-  readonly onFault?: (part: string, error: unknown) => void;
+  readonly faults: Faults;
 }
 
 const MIN_WATCH_S = 300;

@@ -1,10 +1,12 @@
 /** farlet's own plain ports: health for probes of farlet's pod, metrics for Prometheus. */
+import { Readable } from 'node:stream';
 import fastify, { type FastifyInstance } from 'fastify';
 
 export interface PlainRoutes {
   /** sentences that say what is wrong; none: healthy */
   readonly healthProblems?: () => readonly string[];
-  readonly metrics?: () => Promise<{ text: string; contentType: string }>;
+  /** made piece by piece, as fast as they are read */
+  readonly metrics?: () => { pieces: AsyncIterable<string>; contentType: string };
 }
 
 export async function listenPlain(
@@ -23,9 +25,9 @@ export async function listenPlain(
     });
   }
   if (metrics !== undefined) {
-    server.get('/metrics', async (_request, reply) => {
-      const { text, contentType } = await metrics();
-      return reply.type(contentType).send(text);
+    server.get('/metrics', (_request, reply) => {
+      const { pieces, contentType } = metrics();
+      return reply.type(contentType).send(Readable.from(pieces));
     });
   }
   await server.listen(address);

@@ -17,9 +17,12 @@ export interface Row {
   readonly kind: Kind;
   readonly help: string;
   readonly labels?: readonly string[];
+  /** labels whose values are others' words: only so many of them are told apart (telemetry/bounded-labels.ts) */
+  readonly open?: readonly string[];
   readonly buckets?: readonly number[];
 }
 
+/** What each node has of its own. */
 export const table = {
   kubelet_node_name: { kind: 'gauge', help: "The node's name. The count is always 1.", labels: ['node'] },
   kubelet_running_pods: { kind: 'gauge', help: 'Number of pods that have a running pod sandbox' },
@@ -135,11 +138,13 @@ export const table = {
     help: 'Duration in seconds of the run_podsandbox operations, by RuntimeClass handler',
     labels: ['runtime_handler'],
     buckets: standard,
+    open: ['runtime_handler'],
   },
   kubelet_run_podsandbox_errors_total: {
     kind: 'counter',
     help: 'Cumulative number of the run_podsandbox operation errors by RuntimeClass handler',
     labels: ['runtime_handler'],
+    open: ['runtime_handler'],
   },
   kubelet_started_pods_total: { kind: 'counter', help: 'Cumulative number of pods started' },
   kubelet_started_pods_errors_total: {
@@ -155,11 +160,13 @@ export const table = {
     kind: 'counter',
     help: 'Cumulative number of errors when starting containers',
     labels: ['container_type', 'code'],
+    open: ['code'],
   },
   kubelet_terminated_containers_total: {
     kind: 'counter',
     help: 'Containers that ended',
     labels: ['container_type', 'exit_code', 'reason'],
+    open: ['exit_code', 'reason'],
   },
   kubelet_containers_per_pod_count: {
     kind: 'histogram',
@@ -236,17 +243,20 @@ export const table = {
     help: 'Storage operation duration',
     labels: ['volume_plugin', 'operation_name', 'status', 'migrated'],
     buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25, 50, 120, 300, 600],
+    open: ['volume_plugin'],
   },
   volume_operation_total_seconds: {
     kind: 'histogram',
     help: 'Storage operation end to end duration in seconds',
     labels: ['plugin_name', 'operation_name'],
     buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25, 50, 120, 300, 600],
+    open: ['plugin_name'],
   },
   volume_manager_total_volumes: {
     kind: 'gauge',
     help: 'Number of volumes in Volume Manager',
     labels: ['plugin_name', 'state'],
+    open: ['plugin_name'],
   },
   prober_probe_duration_seconds: {
     kind: 'histogram',
@@ -258,17 +268,6 @@ export const table = {
     kind: 'counter',
     help: 'Cumulative number of a probe for a container by result',
     labels: ['probe_type', 'result', 'container', 'pod', 'namespace', 'pod_uid'],
-  },
-  rest_client_requests_total: {
-    kind: 'counter',
-    help: 'Number of HTTP requests, partitioned by status code, method, and host',
-    labels: ['code', 'method', 'host'],
-  },
-  rest_client_request_duration_seconds: {
-    kind: 'histogram',
-    help: 'Seconds until the API server had answered a request, watches left out',
-    labels: ['verb', 'host'],
-    buckets: [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60],
   },
   kubernetes_build_info: {
     kind: 'gauge',
@@ -307,6 +306,36 @@ export const table = {
     labels: ['part'],
   },
   farlet_events_dropped_total: { kind: 'counter', help: 'Kubernetes events that were not recorded' },
+} as const satisfies Record<string, Row>;
+
+/** What the process has one of, however many nodes it runs; each node's kubelet API shows it as well. */
+export const processTable = {
+  rest_client_requests_total: {
+    kind: 'counter',
+    help: 'Number of HTTP requests, partitioned by status code, method, and host',
+    labels: ['code', 'method', 'host'],
+  },
+  rest_client_request_duration_seconds: {
+    kind: 'histogram',
+    help: 'Seconds until the API server had answered a request, watches left out',
+    labels: ['verb', 'host'],
+    buckets: [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60],
+  },
+  farlet_api_watches: {
+    kind: 'gauge',
+    help: 'Watches at the API server: open, or waiting for a connection or an answer',
+    labels: ['state'],
+  },
+  farlet_access_reviews_waiting: {
+    kind: 'gauge',
+    help: 'Questions of who a caller is and what he may do that wait for their turn, by kind',
+    labels: ['kind'],
+  },
+  farlet_access_reviews_refused_total: {
+    kind: 'counter',
+    help: 'Such questions that were not asked because too many waited: their callers got 429',
+    labels: ['kind'],
+  },
   process_resident_memory_bytes: { kind: 'gauge', help: 'Resident memory size in bytes' },
   process_cpu_seconds_total: { kind: 'counter', help: 'Total user and system CPU time spent in seconds' },
   process_open_fds: { kind: 'gauge', help: 'Number of open file descriptors' },

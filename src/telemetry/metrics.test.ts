@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { table, type Row } from './metric-table.ts';
+import { processTable, table as nodeTable, type Row } from './metric-table.ts';
+
+const table = { ...nodeTable, ...processTable };
 
 interface Family {
   readonly kind: string;

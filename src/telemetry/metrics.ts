@@ -1,22 +1,27 @@
-/** A node's metrics, made of the table of all of them. */
+/** A node's metrics and the process's, made of the table of all of them. */
 import { readdirSync } from 'node:fs';
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { standard, table, type Row } from './metric-table.ts';
+import { Registry } from 'prom-client';
+import { makeFamilies, type Families } from './families.ts';
+import { processTable, table } from './metric-table.ts';
 
-type Table = typeof table;
-export type Metrics = {
-  readonly [Name in keyof Table]: Table[Name]['kind'] extends 'counter'
-    ? Counter
-    : Table[Name]['kind'] extends 'gauge'
-      ? Gauge
-      : Histogram;
-} & {
-  /** brings more gauges up to date each time before the text is made */
-  beforeText(call: () => void): void;
-  /** the Prometheus text of all of them */
-  text(): Promise<string>;
-  readonly contentType: string;
-};
+/** Families of metrics, shown one by one, so that the text of many of them can be made piece by piece. */
+export interface Exposition {
+  /** brings gauges up to date that tell of what is */
+  refresh(): void;
+  readonly names: readonly string[];
+  /** the Prometheus text of one family */
+  family(name: string): Promise<string>;
+}
+
+export type Metrics = Families<typeof table> &
+  Exposition & {
+    /** brings more gauges up to date each time before the text is made */
+    beforeText(call: () => void): void;
+  };
+
+export type ProcessMetrics = Families<typeof processTable> & Exposition;
+
+export const contentType = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /** One set for one virtual node: a kubelet's metrics carry no node label, so nodes don't share them. */
 export function createMetrics(options: {
@@ -25,28 +30,33 @@ export function createMetrics(options: {
   refresh: () => void;
 }): Metrics {
   const registry = new Registry();
-  const made = Object.fromEntries(
-    Object.entries(table).map(([name, row]: [string, Row]) => {
-      const shape = { name, help: row.help, labelNames: [...(row.labels ?? [])], registers: [registry] };
-      if (row.kind === 'counter') return [name, new Counter(shape)];
-      if (row.kind === 'gauge') return [name, new Gauge(shape)];
-      return [name, new Histogram({ ...shape, buckets: [...(row.buckets ?? standard)] })];
-    }),
-  ) as unknown as Metrics;
+  const made = makeFamilies(table, registry);
   made.kubelet_node_name.set({ node: options.node }, 1);
   made.kubernetes_build_info.set(buildInfo(options.kubeletVersion), 1);
   for (const isStatic of ['', 'true']) made.kubelet_restarted_pods_total.inc({ static: isStatic }, 0);
-  made.process_start_time_seconds.set(Math.floor(performance.timeOrigin / 1000));
   const refreshing = [options.refresh];
-  let cpu = 0;
   return {
     ...made,
-    contentType: registry.contentType,
+    ...exposition(registry, table, () => {
+      for (const refresh of refreshing) refresh();
+    }),
     beforeText: (call) => {
       refreshing.push(call);
     },
-    text: () => {
-      for (const refresh of refreshing) refresh();
+  };
+}
+
+/** What there is one of in the process, counted once. `refresh` may tell more of it. */
+export function createProcessMetrics(options: {
+  refresh: (metrics: ProcessMetrics) => void;
+}): ProcessMetrics {
+  const registry = new Registry();
+  const made = makeFamilies(processTable, registry);
+  made.process_start_time_seconds.set(Math.floor(performance.timeOrigin / 1000));
+  let cpu = 0;
+  const metrics: ProcessMetrics = {
+    ...made,
+    ...exposition(registry, processTable, () => {
       const { user, system } = process.cpuUsage();
       made.process_cpu_seconds_total.inc((user + system) / 1e6 - cpu);
       cpu = (user + system) / 1e6;
@@ -54,9 +64,14 @@ export function createMetrics(options: {
       made.process_open_fds.set(openFiles());
       made.nodejs_active_resources.reset();
       for (const type of process.getActiveResourcesInfo()) made.nodejs_active_resources.inc({ type });
-      return registry.metrics();
-    },
+      options.refresh(metrics);
+    }),
   };
+  return metrics;
+}
+
+function exposition(registry: Registry, rows: object, refresh: () => void): Exposition {
+  return { refresh, names: Object.keys(rows), family: (name) => registry.getSingleMetricAsString(name) };
 }
 
 /** NaN, as Prometheus has it for what is not known, where there is no /proc. */

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createMetrics, createProcessMetrics } from './metrics.ts';
+import { metricsText, wholeText } from './metrics-text.ts';
+
+const node = (name: string) =>
+  createMetrics({ node: name, kubeletVersion: 'v1.36.3', refresh: () => undefined });
+const ownProcess = () => createProcessMetrics({ refresh: () => undefined });
+
+describe('the text of metrics', () => {
+  it('of one node is a kubelet’s, without a label for the node, and the process’s', async () => {
+    const own = ownProcess();
+    own.rest_client_requests_total.inc({ code: '200', method: 'GET', host: 'h' });
+    const text = await wholeText([
+      { node: undefined, metrics: node('a') },
+      { node: undefined, metrics: own },
+    ]);
+    assert.match(text, /^kubelet_running_pods 0$/m);
+    assert.match(text, /^rest_client_requests_total\{code="200",method="GET",host="h"\} 1$/m);
+    assert.match(text, /^process_open_fds \d+$/m);
+  });
+
+  it('of several has each family once, with all nodes’ lines together', async () => {
+    const [a, b, own] = [node('a'), node('b'), ownProcess()];
+    a.kubelet_running_pods.set(1);
+    b.kubelet_running_pods.set(2);
+    b.farlet_host_up.set({ host: 'x' }, 1);
+    own.rest_client_requests_total.inc({ code: '200', method: 'GET', host: 'h' });
+    const text = await wholeText([
+      { node: 'a', metrics: a },
+      { node: 'b', metrics: b },
+      { node: undefined, metrics: own },
+    ]);
+    assert.match(text, /^kubelet_running_pods\{node="a"\} 1\nkubelet_running_pods\{node="b"\} 2$/m);
+    assert.match(text, /^farlet_host_up\{node="b",host="x"\} 1$/m);
+    assert.match(text, /^kubelet_node_name\{node="a"\} 1\nkubelet_node_name\{node="b"\} 1$/m);
+    assert.match(text, /^rest_client_requests_total\{code="200",method="GET",host="h"\} 1$/m);
+    const families = text.split('\n').filter((line) => line.startsWith('# TYPE'));
+    assert.equal(new Set(families).size, families.length);
+  });
+
+  it('of a hundred nodes comes in pieces, between which others have their turn', async () => {
+    const nodes = Array.from({ length: 100 }, (_, index) => {
+      const metrics = node(`n${index}`);
+      for (let pod = 0; pod < 10; pod += 1)
+        metrics.prober_probe_total.inc({
+          ...{ probe_type: 'Liveness', result: 'successful', container: 'c', pod: `pod-${pod}` },
+          ...{ namespace: 'ns', pod_uid: `uid-${pod}` },
+        });
+      return { node: `n${index}`, metrics };
+    });
+    let turns = 0;
+    let isOver = false;
+    const others = (): void => {
+      turns += 1;
+      if (!isOver) setImmediate(others);
+    };
+    others();
+    let pieces = 0;
+    let length = 0;
+    for await (const piece of metricsText(nodes)) {
+      pieces += 1;
+      length += piece.length;
+      assert.ok(piece.length < 256 * 1024, `a piece of ${piece.length}`);
+    }
+    isOver = true;
+    assert.ok(length > 1024 * 1024, `${length} characters`);
+    assert.ok(pieces >= length / (256 * 1024) && turns >= pieces, `${turns} turns, ${pieces} pieces`);
+  });
+});
