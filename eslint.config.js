@@ -1,4 +1,5 @@
 import tseslint from 'typescript-eslint';
+import { ownKeys } from './scripts/lint/own-keys.js';
 
 /** Which folder may import which: everything flows one way. `model`, `util` and `telemetry` are open to all. */
 const arrows = {
@@ -80,7 +81,7 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['eslint.config.js'] },
+        projectService: { allowDefaultProject: ['eslint.config.js', 'scripts/lint/*.js'] },
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -108,6 +109,12 @@ export default tseslint.config(
       ],
     },
   },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['src/model/own.ts', 'src/**/*.test.ts', 'src/testing/**'],
+    plugins: { farlet: { rules: { 'own-keys': ownKeys } } },
+    rules: { 'farlet/own-keys': 'error' },
+  },
   ...folders.map(zone),
   {
     files: ['src/**/*.test.ts', 'e2e/**/*.ts', 'bench/*.test.ts'],
@@ -124,6 +131,6 @@ export default tseslint.config(
     },
   },
   { files: ['e2e/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.ts'], rules: { 'no-console': 'off' } },
-  { files: ['eslint.config.js'], ...tseslint.configs.disableTypeChecked },
+  { files: ['eslint.config.js', 'scripts/lint/*.js'], ...tseslint.configs.disableTypeChecked },
   { files: ['eslint.config.js'], rules: { 'no-restricted-exports': 'off' } },
 );

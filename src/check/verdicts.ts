@@ -1,4 +1,5 @@
 /** What is made of what a host answered: well or not, in words, and what to do. Pure. */
+import { own } from '../model/own.ts';
 import type { RuntimeHandlerInfo } from '../hosts/runtime-host.ts';
 import type { ErrorKind } from '../model/errors.ts';
 import type { Row } from './table.ts';
@@ -30,7 +31,7 @@ export function unreachable(
         'it takes the connection and does not answer: see its log (journalctl -u containerd), and restart it',
     };
   const found = `${endpoint}: ${fault ?? error}`;
-  const advice = (linkAdvice[scheme] ?? []).find(({ matches }) => matches.test(found))?.advice;
+  const advice = (own(linkAdvice, scheme) ?? []).find(({ matches }) => matches.test(found))?.advice;
   return { what: 'link', state: 'fail', found, advice };
 }
 

@@ -1,3 +1,4 @@
+import { own } from '../model/own.ts';
 import { z } from 'zod';
 
 const units: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
@@ -6,7 +7,7 @@ const units: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000
 export function parseDuration(text: string): number | undefined {
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
   if (parts.length === 0 || parts.map(([whole]) => whole).join('') !== text) return undefined;
-  return parts.reduce((sum, [, amount, unit = 's']) => sum + Number(amount) * (units[unit] ?? 0), 0);
+  return parts.reduce((sum, [, amount, unit = 's']) => sum + Number(amount) * (own(units, unit) ?? 0), 0);
 }
 
 /** A key that holds a duration; it is read as ms. */

@@ -69,13 +69,13 @@ type Unary = (
 export function connectCri(options: ConnectCriOptions): CriClient {
   const { runtime, image } = openClients(options.endpoint);
   const clients = [runtime, image];
-  const methods: Record<string, unknown> = {};
-  for (const client of clients) {
-    for (const [name, definition] of Object.entries(serviceMethods(client))) {
-      if (definition.responseStream) continue;
-      methods[lowerFirst(name)] = unary(options, { name, client });
-    }
-  }
+  const methods = Object.fromEntries(
+    clients.flatMap((client) =>
+      Object.entries(serviceMethods(client))
+        .filter(([, { responseStream }]) => !responseStream)
+        .map(([name]) => [lowerFirst(name), unary(options, { name, client })] as const),
+    ),
+  );
   const rest: Pick<CriClient, 'getContainerEvents' | 'close'> = {
     getContainerEvents: ({ signal }) => containerEvents(runtime.getContainerEvents({}), options.host, signal),
     close: () => {
@@ -136,8 +136,8 @@ function unary(
   { host, onCall, clock = systemClock }: ConnectCriOptions,
   { name, client }: { name: string; client: object },
 ) {
-  const call = (client as Record<string, Unary>)[name];
-  if (call === undefined) throw new Error(`the generated client has no ${name}`);
+  const call: unknown = Reflect.get(client, name);
+  if (!isUnary(call)) throw new Error(`the generated client has no ${name}`);
   return (request: object, options: CallOptions = {}): Promise<object> => {
     options.signal?.throwIfAborted();
     const started = clock.monotonic();
@@ -166,6 +166,10 @@ function unary(
       options.signal?.addEventListener('abort', cancel, { once: true });
     });
   };
+}
+
+function isUnary(method: unknown): method is Unary {
+  return typeof method === 'function';
 }
 
 async function* containerEvents(

@@ -1,4 +1,5 @@
 /** The files of the machine that farlet itself runs on: what the unix link's hosts have. */
+import { own } from '../model/own.ts';
 import { watch } from 'node:fs';
 import { lstat, open, readdir, readlink, realpath, stat, statfs } from 'node:fs/promises';
 import { HostError, type ErrorKind } from '../model/errors.ts';
@@ -231,7 +232,7 @@ export class LocalFiles implements HostFiles {
       if (error instanceof HostError || (error instanceof Error && error.name === 'AbortError')) throw error;
       const code = error instanceof Error && 'code' in error ? String(error.code) : '';
       const text = error instanceof Error ? error.message : String(error);
-      throw new HostError(kinds[code] ?? 'internal', this.#host, `${this.#host}: ${what}: ${text}`, {
+      throw new HostError(own(kinds, code) ?? 'internal', this.#host, `${this.#host}: ${what}: ${text}`, {
         cause: error,
       });
     }

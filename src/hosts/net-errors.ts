@@ -1,3 +1,5 @@
+import { own } from '../model/own.ts';
+
 /** Network errors in the words of Go's net package, which people and tools know from a kubelet's events. */
 const words: Record<string, string> = {
   ECONNREFUSED: 'connect: connection refused',
@@ -19,7 +21,9 @@ const spoken: readonly (readonly [RegExp, string])[] = [
 /** What a program at the host said of a connection, as an error with the code that its words stand for. */
 export function spokenError(text: string, options?: ErrorOptions): Error {
   const code = spoken.find(([pattern]) => pattern.test(text))?.[1];
-  return Object.assign(new Error(text, options), code === undefined ? {} : { code });
+  const error: Error & { code?: string } = new Error(text, options);
+  if (code !== undefined) error.code = code;
+  return error;
 }
 
 /** The system error code behind an error, however deep. */
@@ -32,7 +36,7 @@ export function errorCode(error: unknown): string | undefined {
 
 export function dialError(address: string, error: unknown): string {
   const code = errorCode(error);
-  const text = code === undefined ? undefined : words[code];
+  const text = code === undefined ? undefined : own(words, code);
   return `dial tcp ${address}: ${text ?? (error instanceof Error ? error.message : String(error))}`;
 }
 

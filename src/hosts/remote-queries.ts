@@ -1,4 +1,5 @@
 /** What can be asked about files on a far host: the program's functions, and how their answers are read. Pure. */
+import { own } from '../model/own.ts';
 import type { DirEntry, FileInfo, FileType, FsUsage, HostAnswer, HostQuery } from './link.ts';
 
 /** stat -f: block size, blocks, blocks available, inodes, inodes free. */
@@ -95,7 +96,7 @@ export function parseList(payload: Buffer): DirEntry[] {
     .toString()
     .split('\0')
     .filter((entry) => entry !== '')
-    .map((entry) => ({ name: entry.slice(1), type: letters[entry.charAt(0)] ?? 'file' }));
+    .map((entry) => ({ name: entry.slice(1), type: own(letters, entry.charAt(0)) ?? 'file' }));
 }
 
 export function parseUsage(text: string): FsUsage {

@@ -54,6 +54,12 @@ describe('status patch', () => {
       to: { resources: {} },
       expect: { resources: { limits: null } },
     },
+    {
+      name: 'keys that are names of what every object has',
+      from: { capacity: { toString: '1' } },
+      to: JSON.parse('{"capacity":{"constructor":"1","__proto__":"2"}}') as object,
+      expect: JSON.parse('{"capacity":{"toString":null,"constructor":"1","__proto__":"2"}}') as object,
+    },
     { name: 'a first list', from: {}, to: { podIPs: [{ ip: '1' }] }, expect: { podIPs: [{ ip: '1' }] } },
   ];
   for (const row of rows) {

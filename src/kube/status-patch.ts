@@ -1,4 +1,5 @@
 /** The strategic merge patch from one status to another (apimachinery: strategicpatch, k8s.io/api/core/v1 PodStatus and NodeStatus). Pure. */
+import { own } from '../model/own.ts';
 import { isDeepStrictEqual } from 'node:util';
 
 type Json = Record<string, unknown>;
@@ -19,31 +20,34 @@ export function statusPatch(from: object, to: object): Json | undefined {
 }
 
 function diff(from: Json, to: Json): Json {
-  const patch: Json = {};
-  for (const key of new Set([...Object.keys(from), ...Object.keys(to)])) {
-    const before = from[key];
-    const after = to[key];
-    if (isDeepStrictEqual(before, after)) continue;
-    const mergeKey = mergeKeys[key];
-    if (after === undefined) patch[key] = null;
-    else if (mergeKey !== undefined && Array.isArray(before) && Array.isArray(after)) {
-      patch[key] = mergedList(before as Json[], after as Json[], mergeKey);
-      patch[`$setElementOrder/${key}`] = (after as Json[]).map((item) => ({ [mergeKey]: item[mergeKey] }));
-    } else if (isObject(before) && isObject(after)) patch[key] = diff(before, after);
-    else patch[key] = after;
+  const keys = new Set([...Object.keys(from), ...Object.keys(to)]);
+  return Object.fromEntries([...keys].flatMap((key) => change(key, own(from, key), own(to, key))));
+}
+
+function change(key: string, before: unknown, after: unknown): [string, unknown][] {
+  if (isDeepStrictEqual(before, after)) return [];
+  if (after === undefined) return [[key, null]];
+  const mergeKey = own(mergeKeys, key);
+  if (mergeKey !== undefined && Array.isArray(before) && Array.isArray(after)) {
+    const order = (after as Json[]).map((item) => ({ [mergeKey]: own(item, mergeKey) }));
+    return [
+      [key, mergedList(before as Json[], after as Json[], mergeKey)],
+      [`$setElementOrder/${key}`, order],
+    ];
   }
-  return patch;
+  return [[key, isObject(before) && isObject(after) ? diff(before, after) : after]];
 }
 
 function mergedList(before: readonly Json[], after: readonly Json[], key: string): Json[] {
+  const of = (item: Json): unknown => own(item, key);
   const changed = after.flatMap((item) => {
-    const old = before.find((each) => each[key] === item[key]);
+    const old = before.find((each) => of(each) === of(item));
     if (old === undefined) return [item];
-    const change = diff(old, item);
-    return Object.keys(change).length === 0 ? [] : [{ ...change, [key]: item[key] }];
+    const changes = diff(old, item);
+    return Object.keys(changes).length === 0 ? [] : [{ ...changes, [key]: of(item) }];
   });
-  const gone = before.filter((item) => !after.some((each) => each[key] === item[key]));
-  return [...changed, ...gone.map((item) => ({ $patch: 'delete', [key]: item[key] }))];
+  const gone = before.filter((item) => !after.some((each) => of(each) === of(item)));
+  return [...changed, ...gone.map((item) => ({ $patch: 'delete', [key]: of(item) }))];
 }
 
 function isObject(value: unknown): value is Json {

@@ -30,6 +30,10 @@ describe('field references', () => {
     ['metadata.labels', 'a="x \\"y\\"\\n"\nb="2"'],
     ["metadata.labels['b']", '2'],
     ["metadata.labels['none']", ''],
+    ["metadata.labels['constructor']", ''],
+    ["metadata.annotations['__proto__']", ''],
+    ["metadata.labels['']", ''],
+    ["metadata.annotations['a['b']c']", ''],
     ["metadata.annotations['ex.io/note']", 'hi'],
     ['spec.nodeName', 'edge-1'],
     ['spec.serviceAccountName', 'sa'],
@@ -44,8 +48,14 @@ describe('field references', () => {
     });
 
   it('refuses what is no field', () => {
-    assert.throws(() => resolveFieldRef(base, 'spec.x', context), /unsupported fieldPath: spec.x/);
-    assert.throws(() => resolveFieldRef(base, "spec.x['y']", context), /does not support subscript/);
+    const wrong: [path: string, message: string][] = [
+      ['spec.x', 'field label not supported: spec.x'],
+      ["spec.x['y']", "field label does not support subscript: spec.x['y']"],
+      ["['y']", "field label not supported: ['y']"],
+      ['status.phase', 'unsupported fieldPath: status.phase'],
+    ];
+    for (const [path, message] of wrong)
+      assert.throws(() => resolveFieldRef(base, path, context), { kind: 'invalid', message });
   });
 
   it('orders addresses by the family of the node', () => {
@@ -65,7 +75,7 @@ describe('resource field references', () => {
     ['limits.cpu', 'c', undefined, '4'],
     ['limits.memory', 'c', '1Gi', '8'],
     ['limits.hugepages-2Mi', 'c', undefined, '4194304'],
-    ['limits.cpu', 'init', undefined, '0'],
+    ['limits.cpu', 'init', undefined, '4'],
     ['requests.ephemeral-storage', 'c', undefined, '0'],
   ];
   const allocatable = { cpu: '4', memory: '8Gi' };
@@ -102,11 +112,20 @@ describe('resource field references', () => {
       assert.equal(resolveResourceFieldRef(base, ref, { container: undefined, allocatable }), value);
     });
 
+  it('gives no defaults to an init container that a variable of another names', () => {
+    const [container] = base.spec.containers;
+    const ref = { resource: 'limits.cpu', containerName: 'init' };
+    assert.equal(resolveResourceFieldRef(base, ref, { container, allocatable }), '0');
+  });
+
   it("shows the pod's own limit before the node's", () => {
     const limited = pod({ spec: { resources: { limits: { memory: '1Gi' } } } });
     const [container] = limited.spec.containers;
     const ref = { resource: 'limits.memory', divisor: '1Gi' };
     assert.equal(resolveResourceFieldRef(limited, ref, { container, allocatable }), '1');
+    // not in a volume
+    const named = { ...ref, containerName: container?.name ?? '' };
+    assert.equal(resolveResourceFieldRef(limited, named, { container: undefined, allocatable }), '8');
   });
 
   it('names what is wrong', () => {

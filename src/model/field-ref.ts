@@ -2,6 +2,7 @@
  * Values of downward API fields. Rules and texts: pkg/fieldpath/fieldpath.go, pkg/apis/core/pods/helpers.go and
  * podFieldSelectorRuntimeValue in pkg/kubelet/kubelet_pods.go.
  */
+import { own } from './own.ts';
 import { isIPv4, isIPv6 } from 'node:net';
 import { goQuote } from './go-quote.ts';
 import { FarletError } from './errors.ts';
@@ -36,14 +37,35 @@ export function resolveFieldRef(pod: Pod, path: string, context: FieldContext): 
     case 'status.podIPs':
       return podIPs.join(',');
     default:
+      refuseLabel(path);
       return resolveMetadataField(pod, path);
   }
 }
 
+/** What no API server lets pass (pkg/apis/core/pods ConvertDownwardAPIFieldLabel). */
+function refuseLabel(path: string): void {
+  const subscripted = subscript(path);
+  if (subscripted !== undefined && !maps.includes(subscripted.field))
+    throw new FarletError('invalid', `field label does not support subscript: ${path}`);
+  if (subscripted === undefined && !convertible.includes(path))
+    throw new FarletError('invalid', `field label not supported: ${path}`);
+}
+
+const maps = ['metadata.annotations', 'metadata.labels'];
+const convertible = [
+  ...maps,
+  'metadata.name',
+  'metadata.namespace',
+  'metadata.uid',
+  'spec.restartPolicy',
+  'spec.schedulerName',
+  'status.phase',
+];
+
 /** The value of a field of metadata: all that a downwardAPI volume may show. Throws FarletError `invalid`. */
 export function resolveMetadataField(pod: Pod, path: string): string {
-  const subscripted = /^(.+?)\['(.*)'\]$/s.exec(path);
-  if (subscripted !== null) return subscriptedField(pod, path, subscripted[1] ?? '', subscripted[2] ?? '');
+  const subscripted = subscript(path);
+  if (subscripted !== undefined) return subscriptedField(pod, path, subscripted);
   switch (path) {
     case 'metadata.annotations':
       return formatMap(pod.metadata.annotations);
@@ -72,16 +94,23 @@ export function orderPodIPs(podIPs: readonly string[], hostIPs: readonly string[
   );
 }
 
-function subscriptedField(pod: Pod, path: string, field: string, key: string): string {
-  if (field === 'metadata.annotations') return pod.metadata.annotations?.[key] ?? '';
-  if (field === 'metadata.labels') return pod.metadata.labels?.[key] ?? '';
+/** `field['key']` (SplitMaybeSubscriptedPath). */
+function subscript(path: string): { field: string; key: string } | undefined {
+  const from = path.indexOf("['");
+  if (from < 1 || !path.endsWith("']") || path.length < from + 4) return undefined;
+  return { field: path.slice(0, from), key: path.slice(from + 2, -2) };
+}
+
+function subscriptedField(pod: Pod, path: string, { field, key }: { field: string; key: string }): string {
+  if (field === 'metadata.annotations') return own(pod.metadata.annotations, key) ?? '';
+  if (field === 'metadata.labels') return own(pod.metadata.labels, key) ?? '';
   throw new FarletError('invalid', `fieldPath ${goQuote(path)} does not support subscript`);
 }
 
-/** A line `key="value"` per entry, sorted by key. */
+/** A line `key="value"` per entry, sorted by the bytes of the key. */
 function formatMap(map: Readonly<Record<string, string>> | undefined): string {
-  return Object.keys(map ?? {})
-    .sort()
-    .map((key) => `${key}=${goQuote(map?.[key] ?? '')}`)
+  return Object.entries(map ?? {})
+    .sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    .map(([key, value]) => `${key}=${goQuote(value)}`)
     .join('\n');
 }

@@ -73,12 +73,14 @@ function limitOf(
   const { container, withDefaults } = subject(pod, ref, context);
   const ofContainer = own(container.resources?.limits, resource);
   if (isPositive(ofContainer) || !withDefaults || !defaulted.includes(resource)) return ofContainer;
-  const ofPod = resource === 'ephemeral-storage' ? undefined : own(pod.spec.resources?.limits, resource);
+  const isVolume = context.container === undefined;
+  const ofPod =
+    isVolume || resource === 'ephemeral-storage' ? undefined : own(pod.spec.resources?.limits, resource);
   const ofNode = own(context.allocatable, resource);
   return (ofNode !== undefined && isPositive(ofPod) ? ofPod : ofNode) ?? ofContainer;
 }
 
-/** An init container that another one names has no defaults: the kubelet fills in the regular ones only. */
+/** For a variable, an init container that another one names has no defaults: the kubelet fills in the regular ones only. */
 function subject(
   pod: Pod,
   ref: ResourceFieldRef,
@@ -90,6 +92,6 @@ function subject(
   const regular = pod.spec.containers.find((container) => container.name === name);
   if (regular !== undefined) return { container: regular, withDefaults: true };
   const init = pod.spec.initContainers?.find((container) => container.name === name);
-  if (init !== undefined) return { container: init, withDefaults: false };
+  if (init !== undefined) return { container: init, withDefaults: context.container === undefined };
   throw new FarletError('not-found', `container ${name} not found`);
 }

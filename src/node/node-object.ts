@@ -54,7 +54,7 @@ export function requiredLabels(
   architecture: string,
 ): Record<string, string> | undefined {
   const required = { 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': architecture };
-  return Object.entries(required).every(([key, value]) => labels?.[key] === value) ? undefined : required;
+  return Object.entries(required).every(([key, value]) => own(labels, key) === value) ? undefined : required;
 }
 
 export function newNode(identity: NodeIdentity, facts: HostFacts, status: NodeStatus): KubeNode {

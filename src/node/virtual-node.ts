@@ -1,4 +1,5 @@
 /** Registers the Node and keeps its status (pkg/kubelet/kubelet_node_status.go). One host is behind it, or several. */
+import { own } from '../model/own.ts';
 import { FarletError, isNotFound, kindOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import { isHostName } from '../model/host-labels.ts';
@@ -218,11 +219,12 @@ export class VirtualNode {
     }
     const existing = await client.get<KubeNode>(paths.node(identity.name), { signal });
     const now = existing.metadata.labels ?? {};
-    const own = defaultLabels(identity, wanted.status?.nodeInfo?.architecture ?? '');
+    const wantedLabels = defaultLabels(identity, wanted.status?.nodeInfo?.architecture ?? '');
     // pods would be sent here for hosts that are not the node's any more
-    const gone = Object.keys(now).filter((key) => isHostName(key) && !(key in own));
-    const labels = { ...own, ...Object.fromEntries(gone.map((key) => [key, null])) };
-    const stale = gone.length > 0 || Object.entries(own).some(([key, value]) => now[key] !== value);
+    const gone = Object.keys(now).filter((key) => isHostName(key) && !Object.hasOwn(wantedLabels, key));
+    const labels = { ...wantedLabels, ...Object.fromEntries(gone.map((key) => [key, null])) };
+    const stale =
+      gone.length > 0 || Object.entries(wantedLabels).some(([key, value]) => own(now, key) !== value);
     this.#node = stale
       ? await client.patch<KubeNode>(
           paths.node(identity.name),

@@ -31,21 +31,21 @@ export function httpTarget(action: HTTPGetAction, host: string, port: number): H
  * (pkg/probe/http/request.go).
  */
 export function probeHeaders(target: HttpTarget): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = {
-    'user-agent': USER_AGENT,
-    accept: '*/*',
-    host: authorityOf(target.url),
-    connection: 'close',
-  };
+  const headers = new Map<string, string | string[]>([
+    ['user-agent', USER_AGENT],
+    ['accept', '*/*'],
+    ['host', authorityOf(target.url)],
+    ['connection', 'close'],
+  ]);
   const own = new Map<string, string[]>();
   for (const { name, value } of target.headers)
     own.set(name.toLowerCase(), [...(own.get(name.toLowerCase()) ?? []), value]);
   for (const [name, values] of own) {
-    headers[name] = values.length === 1 ? (values[0] ?? '') : values;
+    headers.set(name, values.length === 1 ? (values[0] ?? '') : values);
     if ((name === 'user-agent' || name === 'accept') && values.every((value) => value === ''))
-      Reflect.deleteProperty(headers, name);
+      headers.delete(name);
   }
-  return headers;
+  return Object.fromEntries(headers);
 }
 
 /** One probe: 200–399 is success; a redirect to the same host is followed, to another one it is a warning. */

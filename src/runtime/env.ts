@@ -1,4 +1,5 @@
 /** A container's environment: makeEnvironmentVariables in pkg/kubelet/kubelet_pods.go. */
+import { own } from '../model/own.ts';
 import { FarletError, isNotFound, kindOf } from '../model/errors.ts';
 import { resolveFieldRef } from '../model/field-ref.ts';
 import { goQuote } from '../model/go-quote.ts';
@@ -174,7 +175,7 @@ function keyed(
     object: Readonly<Record<string, string>> | undefined;
   },
 ): string | undefined {
-  const value = object !== undefined && Object.hasOwn(object, ref.key) ? object[ref.key] : undefined;
+  const value = own(object, ref.key);
   if (value !== undefined || ref.optional === true) return value;
   throw new FarletError(
     'not-found',

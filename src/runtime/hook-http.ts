@@ -27,13 +27,13 @@ export function hookRequest(action: HTTPGetAction, container: Container, podIP: 
   const url = new URL(
     `${(action.scheme ?? 'HTTP').toLowerCase()}://${authority}${path.startsWith('/') ? '' : '/'}${path}`,
   );
+  const own = Map.groupBy(action.httpHeaders ?? [], ({ name }) => name.toLowerCase());
   const headers: Record<string, string | string[]> = {
     'user-agent': userAgent,
     accept: '*/*',
     host: authorityOf(url),
+    ...Object.fromEntries([...own].map(([name, entries]) => [name, entries.map(({ value }) => value)])),
   };
-  const own = Map.groupBy(action.httpHeaders ?? [], ({ name }) => name.toLowerCase());
-  for (const [name, entries] of own) headers[name] = entries.map(({ value }) => value);
   return { url, headers };
 }
 

@@ -2,6 +2,7 @@
  * Image names: the grammar and the messages of distribution/reference, and the default tag
  * (pkg/util/parsers/parsers.go, applyDefaultImageTag in pkg/kubelet/images/image_manager.go).
  */
+import { own } from '../model/own.ts';
 import { FarletError } from '../model/errors.ts';
 import { goQuote } from '../model/go-quote.ts';
 
@@ -77,7 +78,7 @@ function completed(image: string): { host: string; rest: string } {
 function digestFault(text: string): string | undefined {
   if (text === '') return undefined;
   const [algorithm = '', encoded = ''] = text.split(':');
-  const size = digestSizes[algorithm];
+  const size = own(digestSizes, algorithm);
   if (size === undefined) return 'unsupported digest algorithm';
   if (encoded.length !== size) return 'invalid checksum digest length';
   return /^[a-f0-9]+$/.test(encoded) ? undefined : 'invalid checksum digest format';

@@ -1,4 +1,5 @@
 /** Which runtimes mount images as volumes: CRI has no way to ask, and those that can't mount something else instead. Pure. */
+import { own } from '../model/own.ts';
 import type { RuntimeInfo } from '../hosts/runtime-host.ts';
 import { FarletError } from '../model/errors.ts';
 import type { Container, Pod } from '../model/kube.ts';
@@ -13,7 +14,7 @@ const since: Readonly<Record<string, { volumes: Version; subPaths: Version }>> =
 
 /** Whether the runtime mounts images at all. */
 export function canMountImages(runtime: Pick<RuntimeInfo, 'name' | 'version'> | undefined): boolean {
-  const first = runtime === undefined ? undefined : since[runtime.name]?.volumes;
+  const first = runtime === undefined ? undefined : own(since, runtime.name)?.volumes;
   return first === undefined || isAtLeast(runtime?.version ?? '', first);
 }
 
@@ -26,7 +27,7 @@ export function checkImageVolumes(
   const images = new Set(
     (pod.spec.volumes ?? []).filter(({ image }) => image !== undefined).map(({ name }) => name),
   );
-  const first = runtime === undefined ? undefined : since[runtime.name];
+  const first = runtime === undefined ? undefined : own(since, runtime.name);
   if (runtime === undefined || first === undefined) return;
   for (const { name, subPath, subPathExpr } of container.volumeMounts ?? []) {
     if (!images.has(name)) continue;

@@ -1,4 +1,5 @@
 /** Which credentials of a pod's imagePullSecrets fit an image: pkg/credentialprovider. */
+import { own } from '../model/own.ts';
 import { createHash } from 'node:crypto';
 import { FarletError } from '../model/errors.ts';
 import type { Secret } from '../model/kube.ts';
@@ -50,7 +51,7 @@ function authEntries(auths: unknown, secret: Secret): Entry[] {
   return Object.entries(record(secret, auths)).map(([location, value]) => {
     const fields = record(secret, value ?? {});
     const text = (name: string): string => {
-      const field = fields[name] ?? '';
+      const field = own(fields, name) ?? '';
       if (typeof field !== 'string') throw unreadable(secret, `${name} is not text`);
       return field;
     };

@@ -1,4 +1,6 @@
 /** What a request to the kubelet API asks leave for (pkg/kubelet/server/auth.go). Pure. */
+import { own } from '../model/own.ts';
+
 const verbs: Record<string, string> = {
   POST: 'create',
   GET: 'get',
@@ -14,7 +16,7 @@ export interface RequestAttributes {
 }
 
 export function requestAttributes(method: string, path: string): RequestAttributes {
-  return { verb: verbs[method] ?? '', subresources: subresources(path) };
+  return { verb: own(verbs, method) ?? '', subresources: subresources(path) };
 }
 
 function subresources(path: string): string[] {

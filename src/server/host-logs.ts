@@ -1,4 +1,5 @@
 /** /logs/: the host's /var/log, as Go's file server shows it (pkg/kubelet/kubelet.go ServeLogs). */
+import { own } from '../model/own.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Backend } from './backend.ts';
 import { TEXT } from './rest-service.ts';
@@ -42,5 +43,5 @@ const entities: Record<string, string> = {
 };
 
 function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
+  return text.replace(/[&<>"']/g, (character) => own(entities, character) ?? character);
 }

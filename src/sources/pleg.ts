@@ -7,6 +7,7 @@
  * never empty: it changes nothing but the health. What is listed and can't be looked at concerns its own pod alone, which
  * waits until it can.
  */
+import { own } from '../model/own.ts';
 import type { CriClient } from '../cri/calls.ts';
 import type { Container__Output } from '../cri/generated/runtime/v1/Container.ts';
 import type { ContainerEventResponse__Output } from '../cri/generated/runtime/v1/ContainerEventResponse.ts';
@@ -336,7 +337,7 @@ function isOfHost(error: unknown): boolean {
 }
 
 function carries(of: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {
-  return Object.entries(wanted).every(([key, value]) => of[key] === value);
+  return Object.entries(wanted).every(([key, value]) => own(of, key) === value);
 }
 
 function isPresent<T>(value: T | undefined): value is T {

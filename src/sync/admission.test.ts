@@ -276,6 +276,11 @@ const cases: Case[] = [
     expect: 'SysctlForbidden: forbidden sysctl: "net.ipv4.tcp_rmem" not allowlisted',
   },
   {
+    what: 'a sysctl that is a name of what every object has',
+    pod: pod({ spec: sysctls('constructor') }),
+    expect: 'SysctlForbidden: forbidden sysctl: "constructor" not allowlisted',
+  },
+  {
     what: 'an unsafe sysctl',
     pod: pod({ spec: sysctls('kernel.msgmax') }),
     expect: 'SysctlForbidden: forbidden sysctl: "kernel.msgmax" not allowlisted',

@@ -1,3 +1,4 @@
+import { own } from '../model/own.ts';
 import type { Pod } from '../model/kube.ts';
 import { matchesTerms } from '../model/node-selector.ts';
 
@@ -6,7 +7,7 @@ export function matchesNode(
   pod: Pod,
   node: { readonly name: string; readonly labels: Readonly<Record<string, string>> },
 ): boolean {
-  if (!Object.entries(pod.spec.nodeSelector ?? {}).every(([key, value]) => node.labels[key] === value))
+  if (!Object.entries(pod.spec.nodeSelector ?? {}).every(([key, value]) => own(node.labels, key) === value))
     return false;
   const terms =
     pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;

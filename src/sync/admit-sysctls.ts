@@ -1,4 +1,5 @@
 /** Which sysctls a pod may set (pkg/kubelet/sysctl). Pure. */
+import { own } from '../model/own.ts';
 import { goQuote } from '../model/go-quote.ts';
 import type { Pod } from '../model/kube.ts';
 import { kernelAtLeast } from '../model/kernel-version.ts';
@@ -45,7 +46,7 @@ function allowedIn(
   name: string,
   { kernelVersion, allowedUnsafe }: { kernelVersion: string; allowedUnsafe: readonly string[] },
 ): SysctlNamespace | undefined {
-  const since = safe[name];
+  const since = own(safe, name);
   if (since !== undefined && (since === '' || kernelAtLeast(kernelVersion, since)))
     return sysctlNamespace(name);
   for (const pattern of allowedUnsafe.map(normalizeSysctl)) {

@@ -24,7 +24,7 @@ export function persistentDriver({ spec }: PersistentVolume): string | undefined
 }
 
 function translated(source: object): string | undefined {
-  return Object.entries(migrated).find(([key]) => key in source)?.[1];
+  return Object.entries(migrated).find(([key]) => Object.hasOwn(source, key))?.[1];
 }
 
 /** At the step at which the kubelet looks for the driver (pkg/volume/csi). */

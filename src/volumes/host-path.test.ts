@@ -35,6 +35,7 @@ describe('hostPath', () => {
     ['BlockDevice', 'block-device', []],
     ['BlockDevice', undefined, 'hostPath type check failed: /x is not a block device'],
     ['Other', 'file', 'Other is an invalid volume type'],
+    ['constructor', 'file', 'constructor is an invalid volume type'],
   ];
   for (const [type, there, expected] of rows)
     it(`of type "${type}" where ${there ?? 'nothing'} is`, () => {

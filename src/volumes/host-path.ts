@@ -1,3 +1,4 @@
+import { own } from '../model/own.ts';
 import { FarletError } from '../model/errors.ts';
 import type { FileInfo, FileOp, FileType } from '../hosts/link.ts';
 
@@ -16,7 +17,7 @@ export function planHostPath(path: string, type: string, found: FileInfo | undef
   if (path.split('/').includes('..'))
     throw new FarletError('invalid', `invalid HostPath \`${path}\`: must not contain '..'`);
   if (type === '') return [];
-  const want = wanted[type];
+  const want = own(wanted, type);
   if (want === undefined) throw new FarletError('invalid', `${type} is an invalid volume type`);
   if (found === undefined) {
     if (type === 'DirectoryOrCreate') return [{ op: 'mkdir', path, mode: 0o755 }];
