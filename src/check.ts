@@ -82,6 +82,8 @@ const permissions = [
   { verb: 'create', resource: 'nodes' },
   { verb: 'patch', resource: 'nodes', subresource: 'status' },
   { verb: 'watch', resource: 'pods' },
+  // after a write was refused: whether it is the pod that it was
+  { verb: 'get', resource: 'pods' },
   // mirrors of static pods
   { verb: 'create', resource: 'pods' },
   { verb: 'patch', resource: 'pods', subresource: 'status' },
@@ -101,7 +103,6 @@ const permissions = [
 
 /** What nodes of several hosts need beside: to store where a pod is, to see which hosts are to be drained, to drain them. */
 const poolPermissions = [
-  { verb: 'get', resource: 'pods' },
   { verb: 'patch', resource: 'pods' },
   { verb: 'create', resource: 'pods', subresource: 'eviction' },
   { verb: 'watch', resource: 'nodes' },

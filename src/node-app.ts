@@ -116,6 +116,9 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       }
       pool.router.apply(changes);
     },
+    onListed: () => {
+      access.status.relisted();
+    },
     clock,
     log,
     faults,

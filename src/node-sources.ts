@@ -24,11 +24,15 @@ export interface NodeSourcesOptions {
   /** UID of the cluster's kube-system namespace, as soon as the API server has told; undefined: there is none */
   readonly cluster: Promise<string> | undefined;
   readonly onChanges: (changes: readonly PodChange[]) => void;
+  /** the changes that follow are of a new list of the API server's pods */
+  readonly onListed: () => void;
   readonly clock: Clock;
   readonly log: Log;
   readonly faults: Faults;
   readonly signal: AbortSignal;
 }
+
+const RELEASE_AGAIN_MS = 5_000;
 
 /** Pods of each source are held back until that source may be judged (docs/adr/0006). */
 export class NodeSources {
@@ -82,7 +86,15 @@ export class NodeSources {
 
   /** The cluster's pods may be acted on. */
   releaseCluster(): void {
-    this.#apiPods.release();
+    const { faults, clock, signal } = this.#options;
+    try {
+      this.#apiPods.release();
+    } catch (error) {
+      faults.report('watch', error);
+      clock.after(RELEASE_AGAIN_MS, () => {
+        if (!signal.aborted) this.releaseCluster();
+      });
+    }
   }
 
   async run(): Promise<void> {
@@ -98,10 +110,11 @@ export class NodeSources {
   }
 
   #tracked(source: 'api' | 'file'): (view: PodView) => void {
-    const { onChanges, clock } = this.#options;
+    const { onChanges, onListed, clock } = this.#options;
     const changes = new PodChanges({ source, now: () => clock.now() });
     return (view) => {
-      onChanges(changes.apply(view));
+      if (view.type === 'reset' && source === 'api') onListed();
+      changes.tell(view, onChanges);
       // a turn later the loop has them
       if (view.type === 'reset')
         clock.after(0, () => {

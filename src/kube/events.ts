@@ -7,6 +7,7 @@ import { Arrival } from '../util/arrival.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import type { KubeClient } from './client.ts';
+import { waitAfter } from './errors.ts';
 import { EventCorrelation, type EventWrite } from './event-correlation.ts';
 import { paths } from './paths.ts';
 
@@ -93,7 +94,7 @@ export class Events implements EventRecorder {
           onDropped?.();
           return;
         }
-        await clock.sleep(backoffMs(retry, attempt), { signal }).catch(() => undefined);
+        await clock.sleep(waitAfter(error, backoffMs(retry, attempt)), { signal }).catch(() => undefined);
       }
     }
   }

@@ -12,6 +12,7 @@ import { podFullName } from '../model/pod-source.ts';
 import type { PodChange } from '../model/pod-update.ts';
 import type { KubeClient } from './client.ts';
 import { paths } from './paths.ts';
+import { isRefusedWrite, stillThere } from './still-there.ts';
 
 export interface MirrorPodsOptions {
   readonly client: Pick<KubeClient, 'create' | 'delete' | 'get'>;
@@ -155,7 +156,9 @@ export class MirrorPods {
       );
       log.info({ pod: name, namespace, uid }, 'mirror pod deleted');
     } catch (error) {
-      if (kindOf(error) !== 'not-found' && kindOf(error) !== 'conflict') throw error;
+      const path = paths.pod(namespace, name);
+      if (!isRefusedWrite(error) || (await stillThere(client, error, { path, uid, signal })) !== undefined)
+        throw error;
     }
     if (this.get(podFullName(mirror))?.metadata.uid === uid) this.#mirrors.delete(podFullName(mirror));
   }

@@ -10,28 +10,29 @@
  * I6. What must not follow the status that is known is not wished for: it is an error of who computed it.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { kindOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
-import type { Pod, PodCondition, PodStatus } from '../model/kube.ts';
+import type { Pod, PodStatus } from '../model/kube.ts';
 import { isMirrorPod, isStaticPod } from '../model/pod-source.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import { Lane } from '../util/lane.ts';
 import type { KubeClient } from './client.ts';
-import { overwritten, truceMs, type Contest } from './contest.ts';
+import { overwritten, truceMs } from './contest.ts';
+import { waitAfter } from './errors.ts';
 import { paths } from './paths.ts';
+import {
+  isNewer,
+  newEntry,
+  withStatusOf,
+  withTimesOf,
+  type DesiredStatus,
+  type Entry,
+} from './status-entry.ts';
 import { statusPatch } from './status-patch.ts';
+import { isRefusedWrite, stillThere } from './still-there.ts';
 
 const WRITES_AT_ONCE = 10;
 const retry = { baseMs: 500, maxMs: 30_000, factor: 2, jitter: 0.5 };
-
-export interface DesiredStatus {
-  readonly status: PodStatus;
-  /** a terminal phase is held back while containers may still run */
-  readonly mayRun: boolean;
-  /** ms that it may wait for a newer one, which is then all that is written; absent: none */
-  readonly lingerMs?: number;
-}
 
 export interface StatusWriterOptions {
   readonly client: KubeClient;
@@ -47,30 +48,11 @@ export interface StatusWriterOptions {
   readonly onWritten?: (pod: Pod, seconds: number) => void;
 }
 
-interface Entry {
-  /** the object that the status is written to; of a static pod its manifest, until it has a mirror */
-  pod: Pod;
-  /** UID of a mirror that the API server has no more: what is wished for waits for the next */
-  gone?: string;
-  desired: DesiredStatus | undefined;
-  writing: Promise<void> | undefined;
-  wishedAt: number | undefined;
-  /** what was last found to differ: asked several times for each write */
-  compared?: { desired: DesiredStatus; api: PodStatus | undefined; patch: object | undefined };
-  /** what the API server was last sent and did not keep as it was: to send it again would change nothing */
-  inVain: object | undefined;
-  /** ends the wait for a newer status */
-  lingering: (() => void) | undefined;
-  /** what was written is not left as it is by something else */
-  contest?: Contest;
-  /** ends the wait before what was overwritten is put back */
-  truce?: (() => void) | undefined;
-}
-
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
   readonly #lane = new Lane(WRITES_AT_ONCE);
   readonly #entries = new Map<string, Entry>();
+  #listing = 0;
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
@@ -82,16 +64,27 @@ export class StatusWriter {
     return entry?.desired?.status ?? entry?.pod.status;
   }
 
+  /**
+   * The API server's pods were listed anew: what is observed of each from now on counts, whatever its version, as a store that
+   * was restored goes back.
+   */
+  relisted(): void {
+    this.#listing += 1;
+  }
+
   /** The object as the API server last showed it. */
   observed(pod: Pod): void {
     const entry = this.#entries.get(pod.metadata.uid);
     if (entry === undefined) {
-      this.#entries.set(pod.metadata.uid, newEntry(pod));
+      this.#entries.set(pod.metadata.uid, newEntry(pod, this.#listing));
       return;
     }
-    if (isNewer(pod, entry.pod)) {
+    const isRelisted = entry.listing !== this.#listing;
+    entry.listing = this.#listing;
+    if (isRelisted) entry.inVain = undefined;
+    if (isRelisted || isNewer(pod, entry.pod)) {
       const { status = {} } = entry.pod;
-      const wasKept = entry.desired !== undefined && this.#patch(entry) === undefined;
+      const wasKept = !isRelisted && entry.desired !== undefined && this.#patch(entry) === undefined;
       // what a write answered is shown once more by the watch
       const version = pod.metadata.resourceVersion;
       const isSame = version !== undefined && version === entry.pod.metadata.resourceVersion;
@@ -113,12 +106,14 @@ export class StatusWriter {
     }
     const first = entry === undefined || isStaticPod(entry.pod);
     const desired = entry?.desired;
-    const next: Entry = entry ?? newEntry(mirror);
+    const next: Entry = entry ?? newEntry(mirror, this.#listing);
     this.#entries.set(pod.metadata.uid, next);
     const isOther = next.pod.metadata.uid !== mirror.metadata.uid;
-    if (isOther) next.inVain = undefined;
-    const wasKept = !isOther && next.desired !== undefined && this.#patch(next) === undefined;
-    if (isOther || isNewer(mirror, next.pod)) next.pod = mirror;
+    const isAnew = isOther || next.listing !== this.#listing;
+    next.listing = this.#listing;
+    if (isAnew) next.inVain = undefined;
+    const wasKept = !isAnew && next.desired !== undefined && this.#patch(next) === undefined;
+    if (isAnew || isNewer(mirror, next.pod)) next.pod = mirror;
     if (wasKept && this.#patch(next) !== undefined) this.#contested(next);
     if (first && desired !== undefined)
       next.desired = { ...desired, status: withTimesOf(desired.status, mirror.status ?? {}) };
@@ -127,7 +122,7 @@ export class StatusWriter {
 
   /** Wants the pod's status to be this. Never blocks. */
   set(pod: Pod, desired: DesiredStatus): void {
-    const entry = this.#entries.get(pod.metadata.uid) ?? newEntry(pod);
+    const entry = this.#entries.get(pod.metadata.uid) ?? newEntry(pod, this.#listing);
     this.#entries.set(pod.metadata.uid, entry);
     const { illegal, onStatus, log } = this.#options;
     const before = entry.desired?.status ?? entry.pod.status ?? {};
@@ -162,8 +157,10 @@ export class StatusWriter {
         { signal },
       );
     } catch (error) {
-      const gone = kindOf(error) === 'not-found' || kindOf(error) === 'conflict';
-      if (!gone) throw error;
+      const { client } = this.#options;
+      const path = paths.pod(namespace, name);
+      if (!isRefusedWrite(error) || (await stillThere(client, error, { path, uid, signal })) !== undefined)
+        throw error;
     }
   }
 
@@ -279,13 +276,9 @@ export class StatusWriter {
         }
         failures = 0;
         // the mirror may have been replaced meanwhile
-        const isLatest = entry.pod.metadata.uid === uid && isNewer(written, entry.pod);
-        if (isLatest)
-          entry.pod = {
-            ...entry.pod,
-            status: written.status ?? {},
-            metadata: { ...entry.pod.metadata, ...versionOf(written) },
-          };
+        const isLatest =
+          entry.pod.metadata.uid === uid && (entry.listing !== this.#listing || isNewer(written, entry.pod));
+        if (isLatest) entry.pod = withStatusOf(entry.pod, written);
         onWritten?.(entry.pod, (clock.monotonic() - (entry.wishedAt ?? clock.monotonic())) / 1000);
         entry.wishedAt = undefined;
         entry.inVain = undefined;
@@ -299,56 +292,38 @@ export class StatusWriter {
         signal.throwIfAborted();
         // the mirror was replaced meanwhile: the status is for the new one
         if (entry.pod.metadata.uid !== uid) continue;
-        if (kindOf(error) === 'not-found' || kindOf(error) === 'conflict') {
-          // the object is gone, or its name belongs to another pod by now; a mirror comes again
-          if (isMirrorPod(entry.pod)) entry.gone = uid;
-          else entry.desired = undefined;
-          return;
-        }
+        if (isRefusedWrite(error) && (await this.#isGone(entry, error))) return;
         failures += 1;
         log.warn({ err: error, pod: name, namespace, uid }, 'status write failed: trying again');
-        await clock.sleep(backoffMs(retry, failures), { signal });
+        await clock.sleep(waitAfter(error, backoffMs(retry, failures)), { signal });
       }
     }
   }
-}
 
-function newEntry(pod: Pod): Entry {
-  return {
-    pod,
-    desired: undefined,
-    writing: undefined,
-    wishedAt: undefined,
-    lingering: undefined,
-    inVain: undefined,
-  };
-}
-
-/** Start and transition times of a status that says the same. */
-function withTimesOf(status: PodStatus, former: PodStatus): PodStatus {
-  const startTime = former.startTime ?? status.startTime;
-  return {
-    ...status,
-    ...(startTime === undefined ? {} : { startTime }),
-    ...(status.conditions === undefined
-      ? {}
-      : { conditions: status.conditions.map((condition) => sinceBefore(condition, former)) }),
-  };
-}
-
-function sinceBefore(condition: PodCondition, former: PodStatus): PodCondition {
-  const before = (former.conditions ?? []).find(({ type }) => type === condition.type);
-  return before?.status === condition.status && before.lastTransitionTime !== undefined
-    ? { ...condition, lastTransitionTime: before.lastTransitionTime }
-    : condition;
-}
-
-function versionOf(pod: Pod): { resourceVersion?: string } {
-  return pod.metadata.resourceVersion === undefined ? {} : { resourceVersion: pod.metadata.resourceVersion };
-}
-
-/** Resource versions of one object are ordered numbers (KEP 5504); where they are not, the later news wins. */
-function isNewer(pod: Pod, than: Pod): boolean {
-  const [a, b] = [Number(pod.metadata.resourceVersion), Number(than.metadata.resourceVersion)];
-  return Number.isNaN(a) || Number.isNaN(b) || a >= b;
+  /**
+   * After a refused write: whether there is nothing to write to any more. Where there is, what the API server has is taken, and
+   * what is wished for is written on top of it: a status that came between others must not be lost, above all the last one.
+   */
+  async #isGone(entry: Entry, refusal: unknown): Promise<boolean> {
+    const { client, signal, log } = this.#options;
+    const { uid, namespace, name } = entry.pod.metadata;
+    let found: Pod | undefined;
+    try {
+      found = await stillThere<Pod>(client, refusal, { path: paths.pod(namespace, name), uid, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      log.debug({ err: error, pod: name, namespace, uid }, 'a refused status: the pod could not be read');
+      return false;
+    }
+    // the mirror may have been replaced meanwhile
+    if (entry.pod.metadata.uid !== uid) return false;
+    if (found !== undefined) {
+      if (isNewer(found, entry.pod)) entry.pod = withStatusOf(entry.pod, found);
+      return false;
+    }
+    // the name belongs to nobody, or to another pod by now; a mirror comes again
+    if (isMirrorPod(entry.pod)) entry.gone = uid;
+    else entry.desired = undefined;
+    return true;
+  }
 }

@@ -37,3 +37,21 @@ describe('a view that is held', () => {
     assert.deepEqual(told, ['reset a', 'upsert b']);
   });
 });
+
+it('a view whose release is not taken is told whole with the next news', () => {
+  const told: string[] = [];
+  let fails = true;
+  const view = new HeldView((each) => {
+    if (fails) throw new Error('not now');
+    told.push(
+      `${each.type} ${each.type === 'reset' ? each.items.map(({ metadata }) => metadata.name).join() : ''}`,
+    );
+  });
+  view.apply({ type: 'reset', items: [named('a'), named('b')] });
+  assert.throws(() => {
+    view.release();
+  }, /not now/);
+  fails = false;
+  view.release();
+  assert.deepEqual(told, ['reset a,b']);
+});

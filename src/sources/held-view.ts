@@ -33,8 +33,8 @@ export class HeldView {
   /** A view counts only from its first reset on. */
   #pass(): void {
     if (!this.#released || this.#pods === undefined) return;
-    const items = [...this.#pods.values()];
+    // what is not taken stays held
+    this.#tell({ type: 'reset', items: [...this.#pods.values()] });
     this.#pods = undefined;
-    this.#tell({ type: 'reset', items });
   }
 }

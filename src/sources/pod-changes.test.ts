@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Pod } from '../model/kube.ts';
 import { pod } from '../testing/fixtures.ts';
-import { PodChanges } from './pod-changes.ts';
+import type { PodChange } from '../model/pod-update.ts';
+import { PodChanges, type PodView } from './pod-changes.ts';
 
 const named = (name: string, change: Parameters<typeof pod>[0] = {}): Pod =>
   pod({ ...change, metadata: { name, uid: `uid-${name}`, ...change.metadata } });
@@ -76,5 +77,47 @@ describe('changes of a source', () => {
   it('ignores the deletion of a pod it never told of', () => {
     const changes = new PodChanges({ source: 'api', now: () => 0 });
     assert.deepEqual(changes.apply({ type: 'delete', object: named('a') }), []);
+  });
+});
+
+describe('changes that are not taken', () => {
+  const named = (name: string): Pod => pod({ metadata: { name, uid: name } });
+
+  function setUp() {
+    const changes = new PodChanges({ source: 'api', now: () => 0 });
+    const told: string[] = [];
+    const broken = new Set<string>();
+    const take = (all: readonly PodChange[]): void => {
+      for (const { kind, pod: each } of all) {
+        if (broken.has(each.metadata.name)) throw new Error(`no ${each.metadata.name}`);
+        told.push(`${kind} ${each.metadata.name}`);
+      }
+    };
+    return { changes, told, broken, take };
+  }
+
+  it('hold up no other pod, and are told again with the next view', () => {
+    const { changes, told, broken, take } = setUp();
+    broken.add('a');
+    const view: PodView = { type: 'reset', items: [named('a'), named('b')] };
+    assert.throws(() => {
+      changes.tell(view, take);
+    }, /no a/);
+    assert.deepEqual(told, ['add b']);
+    broken.clear();
+    changes.tell(view, take);
+    assert.deepEqual(told, ['add b', 'add a']);
+  });
+
+  it('of pods that went are told again as well', () => {
+    const { changes, told, broken, take } = setUp();
+    changes.tell({ type: 'reset', items: [named('a')] }, take);
+    broken.add('a');
+    assert.throws(() => {
+      changes.tell({ type: 'delete', object: named('a') }, take);
+    });
+    broken.clear();
+    changes.tell({ type: 'reset', items: [] }, take);
+    assert.deepEqual(told, ['add a', 'remove a']);
   });
 });

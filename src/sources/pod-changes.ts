@@ -41,6 +41,41 @@ export class PodChanges {
     }
   }
 
+  /**
+   * Tells what differs from before, each pod on its own: one that is not taken holds up no other, and is told again with the
+   * next view that has it.
+   * @throws what the first that was not taken threw, after the others were told
+   */
+  tell(view: PodView, onChanges: (changes: readonly PodChange[]) => void): void {
+    const before = new Map(this.#pods);
+    const changes = this.apply(view);
+    try {
+      onChanges(changes);
+      return;
+    } catch (error) {
+      if (changes.length <= 1) {
+        for (const { pod } of changes) this.#untell(pod.metadata.uid, before);
+        throw error;
+      }
+    }
+    const failures: unknown[] = [];
+    for (const change of changes) {
+      try {
+        onChanges([change]);
+      } catch (error) {
+        failures.push(error);
+        this.#untell(change.pod.metadata.uid, before);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  #untell(uid: string, before: ReadonlyMap<string, Pod>): void {
+    const pod = before.get(uid);
+    if (pod === undefined) this.#pods.delete(uid);
+    else this.#pods.set(uid, pod);
+  }
+
   #upsert(pod: Pod): PodChange[] {
     const before = this.#pods.get(pod.metadata.uid);
     const stamped = stamp(pod, {
