@@ -14,6 +14,7 @@ import { listenKubeletApi } from './kubelet-api.ts';
 import { listenPlain } from './server/plain-server.ts';
 import { buildSharedCluster, showApiAccess } from './shared-cluster.ts';
 import { standaloneProblem } from './standalone.ts';
+import { stopAll, stopReason, waitAtMost } from './stopping.ts';
 import { syncLoopsProblem } from './sync/sync-loop-health.ts';
 import { contentType, createProcessMetrics, type ProcessMetrics } from './telemetry/metrics.ts';
 import { metricsText, type Exposed } from './telemetry/metrics-text.ts';
@@ -29,7 +30,9 @@ export interface AppOptions {
   readonly podIP: string | undefined;
 }
 
+/** What is left of the ten seconds is for the connections to the API server, and the process's own end. */
 const STOP_MS = 8_000;
+const CLOSE_MS = 1_000;
 
 /** Runs until the signal aborts; then leaves pods running and stops within ten seconds. */
 export async function runApp(options: AppOptions, { signal }: { signal: AbortSignal }): Promise<void> {
@@ -80,20 +83,26 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
     faults.report('process', error);
   };
   process.on('uncaughtException', onUncaught).on('unhandledRejection', onUncaught);
-  const listeners: { close(): unknown }[] = [];
+  const listeners: { name: string; stop(): unknown }[] = [];
+  const listens = (name: string, listener: { close(): unknown }): void => {
+    listeners.push({ name, stop: () => listener.close() });
+  };
+  let failure: unknown;
   const life = childController(signal);
   const own = { config, kube, clock, log, faults, signal: life.signal };
   const common = buildSharedCluster({ ...own, metrics });
   try {
     if (config.healthzPort > 0)
-      listeners.push(
+      listens(
+        'healthz',
         await listenPlain(
           { healthProblems: health },
           { host: config.healthzBindAddress, port: config.healthzPort },
         ),
       );
     if (config.metricsPort > 0) {
-      listeners.push(
+      listens(
+        'metrics',
         await listenPlain(
           { metrics: () => ({ pieces: metricsText(exposed(nodes, metrics)), contentType }) },
           { host: config.metricsBindAddress, port: config.metricsPort },
@@ -120,24 +129,25 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
       const shared = { ...own, node, nodeIP, common };
       const app = buildNode({ ...shared, cluster });
       nodes.push(app);
-      listeners.push(await listenKubeletApi({ ...shared, app, processMetrics: metrics }));
+      listens(
+        `kubelet API of ${node.name}`,
+        await listenKubeletApi({ ...shared, app, processMetrics: metrics }),
+      );
     }
     await Promise.all([cluster?.then(() => common.run()), ...nodes.map((node) => node.run())]);
   } catch (error) {
     if (!signal.aborted) {
+      failure = error;
       life.abort(error);
       throw error;
     }
   } finally {
-    log.info({}, 'stopping: pods keep running');
-    const limit = AbortSignal.timeout(STOP_MS);
-    await Promise.all(listeners.map((listener) => listener.close()));
-    await Promise.race([
-      Promise.all(nodes.map((node) => node.stop({ signal: limit }))),
-      clock.sleep(STOP_MS),
-    ]);
-    await kube.close();
+    log.info({}, stopReason(signal, failure));
+    const ends = nodes.map((node) => ({ name: `node ${node.name}`, stop: node.stop.bind(node) }));
+    await stopAll([...listeners, ...ends], { ms: STOP_MS, clock, log });
+    await waitAtMost(kube.close(), { ms: CLOSE_MS, clock });
     process.off('uncaughtException', onUncaught).off('unhandledRejection', onUncaught);
+    log.info({}, 'stopped');
   }
 }
 

@@ -13,6 +13,7 @@ import { newlyTerminated } from './pods/terminated-containers.ts';
 import type { PodStartup } from './pods/pod-startup.ts';
 import type { SharedCluster } from './shared-cluster.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import { orAbort } from './util/abort.ts';
 import type { Clock } from './util/clock.ts';
 
 export interface ClusterAccessOptions {
@@ -35,34 +36,43 @@ export interface ClusterAccess {
   readonly tokens: Tokens;
   readonly status: StatusWriter;
   readonly volumeObjects: ReturnType<typeof volumeObjects>;
+  /** Writes the statuses that the API server has not got yet, as far as the signal allows; from then on none are written. */
+  flushStatuses(options: { signal: AbortSignal }): Promise<void>;
 }
 
 export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess {
   const { kube, common, metrics, startup, onObject, clock, log, signal } = options;
   const shared = { client: kube, clock, log };
+  // statuses outlive everything else of the node: what happened last is still to be told
+  const writing = new AbortController();
+  const status = new StatusWriter({
+    ...shared,
+    signal: writing.signal,
+    merge: mergePodStatus,
+    illegal: illegalTransition,
+    onStatus: (before, after) => {
+      for (const { type, exitCode, reason } of newlyTerminated(before, after))
+        metrics.kubelet_terminated_containers_total.inc({
+          container_type: type,
+          exit_code: String(exitCode),
+          reason,
+        });
+    },
+    onWritten: (pod, seconds) => {
+      startup.written(pod);
+      metrics.kubelet_pod_status_sync_duration_seconds.observe(seconds);
+    },
+  });
   return {
     objects: new PodObjects({ watches: common.objects, onChange: onObject }),
     services: common.services,
     runtimeClasses: common.runtimeClasses,
     tokens: new Tokens(shared),
-    status: new StatusWriter({
-      ...shared,
-      signal,
-      merge: mergePodStatus,
-      illegal: illegalTransition,
-      onStatus: (before, after) => {
-        for (const { type, exitCode, reason } of newlyTerminated(before, after))
-          metrics.kubelet_terminated_containers_total.inc({
-            container_type: type,
-            exit_code: String(exitCode),
-            reason,
-          });
-      },
-      onWritten: (pod, seconds) => {
-        startup.written(pod);
-        metrics.kubelet_pod_status_sync_duration_seconds.observe(seconds);
-      },
-    }),
+    status,
     volumeObjects: volumeObjects(kube),
+    flushStatuses: async (rest) => {
+      await orAbort(status.flush(), rest.signal).catch(() => undefined);
+      writing.abort(new Error('the node has ended'));
+    },
   };
 }

@@ -62,10 +62,13 @@ async function main(): Promise<number> {
       print: (text) => process.stdout.write(text),
     });
   const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const)
-    process.once(signal, () => {
-      stop.abort(new FarletError('cancelled', signal));
-    });
+  const signals = ['SIGTERM', 'SIGINT'] as const;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    // the next one, of either, is the system's to act on: it ends the process whatever that is busy with
+    for (const each of signals) process.off(each, onSignal);
+    stop.abort(new FarletError('cancelled', signal));
+  };
+  for (const signal of signals) process.on(signal, onSignal);
   await runApp(
     {
       config,

@@ -24,6 +24,7 @@ import { NodeSources } from './node-sources.ts';
 import { hostLabels, poolLabels } from './model/host-labels.ts';
 import type { SharedCluster } from './shared-cluster.ts';
 import { staticOwner } from './sources/static-owner.ts';
+import { waitAtMost } from './stopping.ts';
 import { reportedFaults } from './telemetry/reported-faults.ts';
 import { loggedEvents } from './telemetry/logged-events.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -60,6 +61,9 @@ export interface NodeApp {
   run(): Promise<void>;
   stop(options: { signal: AbortSignal }): Promise<void>;
 }
+
+/** How long pods' steps may take to notice that the process ends. */
+const IDLE_MS = 3_000;
 
 export function buildNode(options: NodeAppOptions): NodeApp {
   const { config, node, cluster, kube, clock, signal } = options;
@@ -233,8 +237,9 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       ]);
     },
     stop: async (rest) => {
-      await Promise.all(apps.map((app) => app.idle()));
-      await recorder?.flush(rest);
+      // what still works then is left to itself: what is to be told of the pods must not wait for it
+      await waitAtMost(Promise.all(apps.map((app) => app.idle())), { ms: IDLE_MS, clock });
+      await Promise.all([recorder?.flush(rest), access.flushStatuses(rest)]);
       await Promise.all(apps.map((app) => app.close()));
     },
   };
