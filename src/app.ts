@@ -14,7 +14,7 @@ import { listenKubeletApi } from './kubelet-api.ts';
 import { listenPlain } from './server/plain-server.ts';
 import { buildSharedCluster, showApiAccess } from './shared-cluster.ts';
 import { standaloneProblem } from './standalone.ts';
-import { stopAll, stopReason, waitAtMost } from './stopping.ts';
+import { stopAll, stopReason, waitAtMost, type Stoppable } from './stopping.ts';
 import { syncLoopsProblem } from './sync/sync-loop-health.ts';
 import { contentType, createProcessMetrics, type ProcessMetrics } from './telemetry/metrics.ts';
 import { metricsText, type Exposed } from './telemetry/metrics-text.ts';
@@ -83,7 +83,7 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
     faults.report('process', error);
   };
   process.on('uncaughtException', onUncaught).on('unhandledRejection', onUncaught);
-  const listeners: { name: string; stop(): unknown }[] = [];
+  const listeners: Stoppable[] = [];
   const listens = (name: string, listener: { close(): unknown }): void => {
     listeners.push({ name, stop: () => listener.close() });
   };

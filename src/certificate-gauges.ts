@@ -11,25 +11,30 @@ export function showCertificates(
     client,
     clock,
   }: {
-    readonly server: string | Buffer;
+    readonly server: () => string | Buffer;
     readonly client: () => string | Buffer | undefined;
     readonly clock: Pick<Clock, 'now'>;
   },
 ): void {
-  const serverEnds = expiry(server);
+  const serverEnds = end(server);
+  const clientEnds = end(client);
+  const ttl = (ends: number): number =>
+    Number.isFinite(ends) ? Math.trunc((ends - clock.now()) / 1000) : Infinity;
+  metrics.beforeText(() => {
+    metrics.kubelet_certificate_manager_server_ttl_seconds.set(ttl(serverEnds()));
+    metrics.kubelet_certificate_manager_client_ttl_seconds.set(ttl(clientEnds()));
+  });
+}
+
+/** When a certificate ends that may be another one the next time. */
+function end(certificate: () => string | Buffer | undefined): () => number {
   let known: { of: string | Buffer; ends: number } | undefined;
-  const clientEnds = (): number => {
-    const of = client();
+  return () => {
+    const of = certificate();
     if (of === undefined) return Infinity;
     if (known?.of !== of) known = { of, ends: expiry(of) };
     return known.ends;
   };
-  const ttl = (ends: number): number =>
-    Number.isFinite(ends) ? Math.trunc((ends - clock.now()) / 1000) : Infinity;
-  metrics.beforeText(() => {
-    metrics.kubelet_certificate_manager_server_ttl_seconds.set(ttl(serverEnds));
-    metrics.kubelet_certificate_manager_client_ttl_seconds.set(ttl(clientEnds()));
-  });
 }
 
 function expiry(pem: string | Buffer): number {

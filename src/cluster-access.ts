@@ -26,7 +26,6 @@ export interface ClusterAccessOptions {
   readonly onObject: (podUids: readonly string[]) => void;
   readonly clock: Clock;
   readonly log: Log;
-  readonly signal: AbortSignal;
 }
 
 export interface ClusterAccess {
@@ -41,7 +40,7 @@ export interface ClusterAccess {
 }
 
 export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess {
-  const { kube, common, metrics, startup, onObject, clock, log, signal } = options;
+  const { kube, common, metrics, startup, onObject, clock, log } = options;
   const shared = { client: kube, clock, log };
   // statuses outlive everything else of the node: what happened last is still to be told
   const writing = new AbortController();

@@ -1,5 +1,4 @@
 /** Wires one node's kubelet API to its pods and its host. Composition only. */
-import { readFileSync } from 'node:fs';
 import { showCertificates } from './certificate-gauges.ts';
 import type { Config, NodeConfig } from './config/schema.ts';
 import type { HostApp } from './host-app.ts';
@@ -16,14 +15,15 @@ import type { Log } from './model/log.ts';
 import type { NodeApp } from './node-app.ts';
 import type { Backend, Target } from './server/backend.ts';
 import { HttpFault } from './server/http-fault.ts';
-import { listenKubelet } from './server/kubelet-server.ts';
+import { listenKubelet, type StreamObserver } from './server/kubelet-server.ts';
 import type { RequestObserver } from './server/observe-requests.ts';
-import { selfSignedCertificate } from './server/self-signed.ts';
+import { ServingTls } from './server/serving-tls.ts';
 import type { SharedCluster } from './shared-cluster.ts';
 import { syncLoopsProblem } from './sync/sync-loop-health.ts';
-import { contentType, type ProcessMetrics } from './telemetry/metrics.ts';
+import { contentType, type Metrics, type ProcessMetrics } from './telemetry/metrics.ts';
 import { wholeText } from './telemetry/metrics-text.ts';
 import type { Clock } from './util/clock.ts';
+import { inOne } from './util/in-one.ts';
 
 export interface KubeletApiOptions {
   readonly app: NodeApp;
@@ -38,20 +38,47 @@ export interface KubeletApiOptions {
   readonly signal: AbortSignal;
 }
 
-export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ close(): unknown }> {
+export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ close(): Promise<void> }> {
   const { config, node, nodeIP, kube, clock, log } = options;
   const { metrics } = options.app;
   const { tlsCertFile, tlsPrivateKeyFile, authentication } = config;
-  const pair =
-    tlsCertFile === undefined || tlsPrivateKeyFile === undefined
-      ? selfSignedCertificate(node.name, [nodeIP, '127.0.0.1'], clock.now())
-      : { cert: readFileSync(tlsCertFile), key: readFileSync(tlsPrivateKeyFile) };
-  const clientCa =
-    authentication.x509.clientCAFile === undefined
-      ? undefined
-      : readFileSync(authentication.x509.clientCAFile);
-  showCertificates(metrics, { server: pair.cert, client: () => kube.clientCertificate(), clock });
-  const observer: RequestObserver = {
+  const tls = await ServingTls.open({
+    files:
+      tlsCertFile === undefined || tlsPrivateKeyFile === undefined
+        ? undefined
+        : { cert: tlsCertFile, key: tlsPrivateKeyFile },
+    names: { node: node.name, addresses: [nodeIP, '127.0.0.1'] },
+    clientCaFile: authentication.x509.clientCAFile,
+    minVersion: config.tlsMinVersion,
+    cipherSuites: config.tlsCipherSuites,
+    log,
+    clock,
+  });
+  showCertificates(metrics, {
+    server: () => tls.certificate,
+    client: () => kube.clientCertificate(),
+    clock,
+  });
+  const server = await listenKubelet(
+    {
+      backend: backend(options),
+      log,
+      clock,
+      observer: observer(metrics),
+      tls,
+      acceptsTokens: authentication.webhook.enabled,
+      idleMs: config.streamingConnectionIdleTimeout,
+    },
+    { host: config.address, port: node.port },
+  );
+  metrics.beforeText(() => {
+    metrics.farlet_kubelet_api_connections.set(server.connections);
+  });
+  return server;
+}
+
+function observer(metrics: Metrics): RequestObserver & StreamObserver {
+  return {
     began: (labels) => {
       metrics.kubelet_http_requests_total.inc({ ...labels });
       metrics.kubelet_http_inflight_requests.inc({ ...labels });
@@ -60,11 +87,13 @@ export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ cl
       metrics.kubelet_http_inflight_requests.dec({ ...labels });
       metrics.kubelet_http_requests_duration_seconds.observe({ ...labels }, seconds);
     },
+    open: (kind, count) => {
+      metrics.farlet_streams.set({ kind }, count);
+    },
+    refused: (kind, limit) => {
+      metrics.farlet_streams_refused_total.inc({ kind, limit });
+    },
   };
-  return listenKubelet(
-    { backend: backend(options), log, clock, observer, tls: { ...pair, clientCa } },
-    { host: config.address, port: node.port },
-  );
 }
 
 function backend(options: KubeletApiOptions): Backend {
@@ -75,13 +104,13 @@ function backend(options: KubeletApiOptions): Backend {
     podList: () => podList(app.hosts),
     runningPods: () => runningPods(app.hosts),
     configz: () => configz(config, node),
-    metrics: async () => ({
+    metrics: inOne(async () => ({
       text: await wholeText([
         { node: undefined, metrics: app.metrics },
         { node: undefined, metrics: options.processMetrics },
       ]),
       contentType,
-    }),
+    })),
     healthChecks: () => [
       { name: 'ping', problem: undefined },
       { name: 'log', problem: undefined },

@@ -135,7 +135,6 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     startup,
     clock,
     log,
-    signal,
     onObject: (uids) => {
       for (const app of apps) app.objectsChanged(uids);
     },

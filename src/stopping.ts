@@ -6,7 +6,7 @@ import type { Clock } from './util/clock.ts';
 export interface Stoppable {
   /** names the part where it did not stop in time */
   readonly name: string;
-  stop(options: { signal: AbortSignal }): unknown;
+  readonly stop: (options: { signal: AbortSignal }) => unknown;
 }
 
 /**

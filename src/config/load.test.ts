@@ -36,6 +36,12 @@ describe('configuration', () => {
     assert.equal(config.nodes[0]?.hosts[0]?.ssh?.agentSocket, '/run/agent');
   });
 
+  for (const address of ['127.0.0.1', '127.1.2.3', '::1', 'localhost'])
+    it(`lets everybody do everything on ${address}`, () => {
+      const text = `${head}authorization: {mode: AlwaysAllow}\naddress: "${address}"\nnodes:\n${node('a', 1)}`;
+      assert.deepEqual(problems(text), []);
+    });
+
   const rows: { name: string; text: string; expect: RegExp[] }[] = [
     {
       name: 'an unknown key, with its line and a suggestion',
@@ -51,6 +57,18 @@ describe('configuration', () => {
       name: 'a bad duration',
       text: `${head}nodeStatusUpdateFrequency: soon\nnodes:\n${node('a', 1)}`,
       expect: [/"soon" is no duration; write for example 10s/],
+    },
+    {
+      name: 'everybody allowed everything, from everywhere',
+      text: `${head}authorization: {mode: AlwaysAllow}\nnodes:\n${node('a', 1)}`,
+      expect: [/^authorization\.mode: AlwaysAllow without authentication\.x509\.clientCAFile .* 0\.0\.0\.0/],
+    },
+    {
+      name: 'a cipher suite that is none',
+      text: `${head}tlsCipherSuites: [TLS_ROT13]\nnodes:\n${node('a', 1)}`,
+      expect: [
+        /^tlsCipherSuites\[0\] \(line 3\): .*TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256.*found "TLS_ROT13"/,
+      ],
     },
     {
       name: 'two nodes with one name and one port',

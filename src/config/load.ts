@@ -2,6 +2,7 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
+import { accessProblems } from './access-problems.ts';
 import { endpointProblems } from './endpoints.ts';
 import { badFiles } from './files.ts';
 import { managerProblems } from './manager-problems.ts';
@@ -49,6 +50,7 @@ export function parseConfig(text: string, file: string, agentSocket?: string): C
     );
   const problems = [
     ...clashes(parsed.data),
+    ...accessProblems(parsed.data),
     ...managerProblems(parsed.data),
     ...resourceProblems(parsed.data),
     ...poolProblems(parsed.data),

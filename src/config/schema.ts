@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { defaultEvictionHard } from '../model/eviction-thresholds.ts';
 import { parseCpuSet } from '../model/cpu-set.ts';
+import { cipherSuiteNames } from '../model/tls-names.ts';
 import { duration, durationBetween } from './units.ts';
 
 const dnsName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -311,7 +312,12 @@ export const configSchema = z.strictObject({
         .prefault({}),
       x509: z
         .strictObject({
-          clientCAFile: z.string().optional().describe('PEM file with the CAs of client certificates'),
+          clientCAFile: z
+            .string()
+            .optional()
+            .describe(
+              'PEM file with the CAs of client certificates, read anew when it changes; without it no certificate is accepted',
+            ),
         })
         .prefault({}),
     })
@@ -330,8 +336,24 @@ export const configSchema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
-  tlsCertFile: z.string().optional().describe("the kubelet API's certificate; self-signed if absent"),
+  tlsCertFile: z
+    .string()
+    .optional()
+    .describe("the kubelet API's certificate, read anew when it changes; self-signed if absent"),
   tlsPrivateKeyFile: z.string().optional().describe('its key'),
+  tlsMinVersion: z
+    .enum(['VersionTLS10', 'VersionTLS11', 'VersionTLS12', 'VersionTLS13'])
+    .default('VersionTLS12')
+    .describe('the oldest TLS that callers of the kubelet API may speak'),
+  tlsCipherSuites: z
+    .array(z.enum(cipherSuiteNames))
+    .default([])
+    .describe(
+      'cipher suites for TLS up to 1.2, by the names of Go; default: those with forward secrecy and AES-GCM or ChaCha20; those of TLS 1.3 are always on',
+    ),
+  streamingConnectionIdleTimeout: duration('4h').describe(
+    'how long exec, attach and port-forward may go without a byte in either direction; 0s: for ever',
+  ),
   address: z.string().default('0.0.0.0').describe("the kubelet API's listen address"),
   healthzBindAddress: z.string().default('127.0.0.1').describe('listen address of /healthz'),
   healthzPort: port(10_248).describe('port of /healthz; 0: off'),

@@ -1,6 +1,7 @@
 /** A file or folder of the host's /var/log, for /logs/. */
 import { Readable } from 'node:stream';
 import type { HostFile, HostFiles } from '../hosts/link.ts';
+import { messageOf } from '../model/errors.ts';
 import type { HostLog } from '../server/backend.ts';
 
 const ROOT = '/var/log';
@@ -26,20 +27,43 @@ export async function readHostLog(
     type: 'file',
     size: info.size,
     modified: info.mtime,
-    content: Readable.from(pieces(file, info.size), { objectMode: false }),
+    content: content(file, info.size),
   };
 }
 
-/** Exactly as much as was announced, also of a file that grows; what was cut off meanwhile ends it early. */
-async function* pieces(file: HostFile, size: number): AsyncIterable<Buffer> {
-  try {
-    for (let at = 0; at < size;) {
-      const piece = await file.read(at, Math.min(BLOCK, size - at));
-      if (piece.length === 0) return;
-      at += piece.length;
-      yield piece;
-    }
-  } finally {
-    await file.close();
-  }
+/**
+ * Exactly as much as was announced, also of a file that grows; what was cut off meanwhile ends it early. The file is closed
+ * however the stream ends, be it before it was read at all.
+ */
+function content(file: HostFile, size: number): Readable {
+  let at = 0;
+  return new Readable({
+    highWaterMark: BLOCK,
+    read() {
+      const length = Math.min(BLOCK, size - at);
+      if (length <= 0) {
+        this.push(null);
+        return;
+      }
+      file.read(at, length).then(
+        (piece) => {
+          at += piece.length;
+          this.push(piece.length === 0 ? null : piece);
+        },
+        (error: unknown) => {
+          this.destroy(error instanceof Error ? error : new Error(messageOf(error)));
+        },
+      );
+    },
+    destroy(error, done) {
+      file.close().then(
+        () => {
+          done(error);
+        },
+        () => {
+          done(error);
+        },
+      );
+    },
+  });
 }

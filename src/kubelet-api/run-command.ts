@@ -8,7 +8,7 @@ export async function runCommand(
   app: HostApp,
   target: Target,
   { command, signal }: { command: readonly string[]; signal: AbortSignal },
-): Promise<string> {
+): Promise<Buffer> {
   const container = findRunning(app, findPod(app, target), target);
   if (container === undefined) throw noContainer(target);
   const { stdout, stderr, exit_code } = await app.host.cri.execSync(
@@ -18,7 +18,10 @@ export async function runCommand(
   if (exit_code !== 0)
     throw new HttpFault(
       500,
-      `command '${command.join(' ')}' exited with ${String(exit_code)}: ${stderr.toString()}`,
+      Buffer.concat([
+        Buffer.from(`command '${command.join(' ')}' exited with ${String(exit_code)}: `),
+        stderr,
+      ]),
     );
-  return Buffer.concat([stdout, stderr]).toString();
+  return Buffer.concat([stdout, stderr]);
 }

@@ -27,7 +27,7 @@ export async function openStream(app: HostApp, request: StreamRequest, signal: A
   } catch (error) {
     throw error instanceof HttpFault ? error : streamingFault(error);
   }
-  return { by: 'runtime', url, dial: () => dialUrl(app, url) };
+  return { by: 'runtime', url, dial: (rest) => dialUrl(app, url, rest) };
 }
 
 /** The runtime's refusal as HTTP (cri-streaming WriteError). */
@@ -54,12 +54,16 @@ function streamUrl(app: HostApp, request: StreamRequest, signal: AbortSignal): P
   }
 }
 
-async function execUrl(app: HostApp, { target, query }: StreamRequest, signal: AbortSignal): Promise<string> {
+async function execUrl(
+  app: HostApp,
+  { target, query, command }: StreamRequest,
+  signal: AbortSignal,
+): Promise<string> {
   const options = streamOptions(query);
   const container = findRunning(app, findPod(app, target), target);
   if (container === undefined) throw noContainer(target);
   const { url } = await app.host.cri.exec(
-    { container_id: container.id, cmd: query.getAll('command'), ...options },
+    { container_id: container.id, cmd: [...command], ...options },
     { signal },
   );
   return url;
@@ -140,12 +144,22 @@ function ownKernelTarget(
 }
 
 /** The URL's host is the runtime's own view: it is dialed from its host, unless the link knows better. */
-async function dialUrl(app: HostApp, url: URL): Promise<Duplex> {
+async function dialUrl(app: HostApp, url: URL, { signal }: { signal: AbortSignal }): Promise<Duplex> {
   const { link } = app.host;
-  const signal = AbortSignal.timeout(DIAL_MS);
-  if (link.dialStream !== undefined) return link.dialStream(url, { signal });
-  const socket = await link.dial(urlTarget(url), { signal });
-  if (url.protocol !== 'https:') return socket;
-  // the stream's token in the URL is what authenticates; the runtime's certificate is its own
-  return tlsConnect({ socket, rejectUnauthorized: false });
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(DIAL_MS)]);
+  try {
+    if (link.dialStream !== undefined) return await link.dialStream(url, { signal: limit });
+    const socket = await link.dial(urlTarget(url), { signal: limit });
+    if (url.protocol !== 'https:') return socket;
+    // the stream's token in the URL is what authenticates; the runtime's certificate is its own
+    const secure = tlsConnect({ socket, rejectUnauthorized: false });
+    // one layer's end is the other's, or a client that goes amid the handshake leaves a connection behind
+    secure.once('close', () => socket.destroy());
+    return secure;
+  } catch (error) {
+    signal.throwIfAborted();
+    const { host, port } = urlTarget(url);
+    // with a line end, as Go's http.Error
+    throw new HttpFault(500, `${dialError(hostPort(host, port), error)}\n`);
+  }
 }

@@ -22,6 +22,8 @@ export interface StreamRequest {
   readonly kind: StreamKind;
   readonly target: Target;
   readonly query: URLSearchParams;
+  /** words of the command to exec; bytes that are no text are kept (model/go-string.ts) */
+  readonly command: readonly string[];
   /** a WebSocket handshake, whose port-forward names its ports in the query */
   readonly isWebSocket: boolean;
 }
@@ -31,14 +33,14 @@ export type HostLog =
   | { readonly type: 'folder'; readonly entries: readonly { name: string; isFolder: boolean }[] }
   | { readonly type: 'file'; readonly size: number; readonly modified: number; readonly content: Readable };
 
-/** Who serves a stream: the runtime at this URL, or for port-forward farlet itself, with connections to the pod. */
-export type Stream =
-  | { readonly by: 'runtime'; readonly url: URL; readonly dial: () => Promise<Duplex> }
-  | { readonly by: 'farlet'; readonly target: ForwardTarget };
-
 interface Life {
   readonly signal: AbortSignal;
 }
+
+/** Who serves a stream: the runtime at this URL, or for port-forward farlet itself, with connections to the pod. */
+export type Stream =
+  | { readonly by: 'runtime'; readonly url: URL; readonly dial: (options: Life) => Promise<Duplex> }
+  | { readonly by: 'farlet'; readonly target: ForwardTarget };
 
 /** What one node's kubelet API needs of the node. Everything that is refused is refused with HttpFault. */
 export interface Backend {
@@ -52,8 +54,8 @@ export interface Backend {
   healthChecks(): readonly HealthCheck[];
   /** Throws for pods and containers that have none; what goes wrong later is the iterable's. */
   logs(target: Target, query: URLSearchParams, options: Life): AsyncIterable<Buffer>;
-  /** Combined output of the command. */
-  run(target: Target, command: readonly string[], options: Life): Promise<string>;
+  /** Combined output of the command, whose words are as in StreamRequest. */
+  run(target: Target, command: readonly string[], options: Life): Promise<Buffer>;
   /** Path of the archive on the host. */
   checkpoint(target: Target, query: URLSearchParams, options: Life): Promise<string>;
   /** `path` is relative to /var/log, without dot segments; undefined where nothing is. */

@@ -15,6 +15,29 @@ describe('bearer token', () => {
       { upgrade: 'websocket', 'sec-websocket-protocol': `v5.channel.k8s.io, ${carried}` },
       't',
     ],
+    [
+      'a subprotocol alone, without one to answer with',
+      { upgrade: 'websocket', 'sec-websocket-protocol': carried },
+      undefined,
+    ],
+    [
+      'two of them',
+      { upgrade: 'websocket', 'sec-websocket-protocol': `v5.channel.k8s.io,${carried},${carried}` },
+      undefined,
+    ],
+    [
+      'one that is no base64url',
+      { upgrade: 'websocket', 'sec-websocket-protocol': `v5.channel.k8s.io,${carried}=` },
+      undefined,
+    ],
+    [
+      'one that is no UTF-8',
+      {
+        upgrade: 'websocket',
+        'sec-websocket-protocol': `v5.channel.k8s.io,base64url.bearer.authorization.k8s.io._w`,
+      },
+      undefined,
+    ],
     ['a subprotocol without WebSocket', { 'sec-websocket-protocol': carried }, undefined],
   ];
   for (const [name, headers, expect] of rows)

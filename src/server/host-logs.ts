@@ -2,21 +2,23 @@
 import { own } from '../model/own.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Backend } from './backend.ts';
+import { lifeOf } from './life.ts';
 import { TEXT } from './rest-service.ts';
 
 export function sendHostLog(backend: Backend) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const life = new AbortController();
-    reply.raw.once('close', () => {
-      life.abort(new Error('the client has gone'));
-    });
+    const signal = lifeOf(reply.raw);
     const path = (request.params as { '*'?: string })['*'] ?? '';
     const segments = path.replace(/\/$/, '').split('/');
-    const isSafe = path === '' || segments.every((segment) => !['', '.', '..'].includes(segment));
-    const found = isSafe ? await backend.hostLog(path, { signal: life.signal }) : undefined;
+    const isName = (segment: string): boolean =>
+      !['', '.', '..'].includes(segment) && !segment.includes('\0');
+    const isSafe = path === '' || segments.every(isName);
+    const found = isSafe ? await backend.hostLog(path, { signal }) : undefined;
     if (found === undefined) return reply.code(404).type(TEXT).send('404 page not found\n');
     if (found.type === 'folder')
       return reply.type('text/html; charset=utf-8').send(folderPage(found.entries));
+    // the client may have gone while the file was opened
+    if (signal.aborted) found.content.destroy();
     return reply
       .type(TEXT)
       .header('content-length', found.size)

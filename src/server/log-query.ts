@@ -48,6 +48,11 @@ export function parseLogQuery(query: URLSearchParams, now: number): ParsedLogQue
   };
 }
 
+/** Whether the log is to be followed. */
+export function isFollowed(query: URLSearchParams): boolean {
+  return flag(query, 'follow');
+}
+
 /** NaN for what Go's ParseInt refuses. */
 function integer(text: string | null): number | undefined {
   if (text === null) return undefined;

@@ -1,5 +1,5 @@
 /** The kubelet API's paths (pkg/kubelet/server/server.go): parse, ask the backend, answer. */
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { messageOf } from '../model/errors.ts';
@@ -7,13 +7,20 @@ import type { Backend, Target } from './backend.ts';
 import { rootHealth, singleHealth, type HealthAnswer } from './health-checks.ts';
 import { sendHostLog } from './host-logs.ts';
 import { HttpFault } from './http-fault.ts';
-import { firstValue, pathOf, queryOf, streamTarget } from './request-target.ts';
+import { lifeOf } from './life.ts';
+import { isFollowed } from './log-query.ts';
+import { pathOf, queryOf, queryTexts, streamTarget } from './request-target.ts';
 import { restService, TEXT } from './rest-service.ts';
 
 /** What a kubelet serves and this version does not: refused aloud instead of a 404 that looks like a wrong path. */
 const MISSING = ['/metrics/cadvisor', '/metrics/resource', '/metrics/probes', '/metrics/slis'];
 
-export function addRoutes(server: FastifyInstance, backend: Backend): void {
+export interface Places {
+  /** A place for a log that is followed, of a pod as namespace/name; returns how to give it back. Throws HttpFault 429. */
+  follow(request: IncomingMessage, pod: string): () => void;
+}
+
+export function addRoutes(server: FastifyInstance, backend: Backend, places: Places): void {
   addHealth(server, backend);
   const json = (answer: () => object) => (_request: FastifyRequest, reply: FastifyReply) =>
     sendJson(reply, JSON.stringify(answer()));
@@ -33,7 +40,7 @@ export function addRoutes(server: FastifyInstance, backend: Backend): void {
   for (const path of MISSING) server.all(path, notOffered);
   restService(server, '/stats', [{ path: '/summary', methods: ['GET', 'POST'], handle: notOffered }]);
   restService(server, '/containerLogs', [
-    { path: '/:namespace/:pod/:container', methods: get, handle: containerLogs(backend) },
+    { path: '/:namespace/:pod/:container', methods: get, handle: containerLogs(backend, places) },
   ]);
   restService(server, '/run', inContainer(['POST'], runCommand(backend)));
   restService(server, '/checkpoint', [
@@ -84,10 +91,16 @@ function targetOf({ params }: FastifyRequest): Target {
 }
 
 const containerLogs =
-  (backend: Backend): Handle =>
+  (backend: Backend, places: Places): Handle =>
   async (request, reply) => {
     const signal = lifeOf(reply.raw);
-    const pieces = backend.logs(targetOf(request), queryOf(request.raw.url ?? ''), { signal });
+    const target = targetOf(request);
+    const query = queryOf(request.raw.url ?? '');
+    if (isFollowed(query)) {
+      const release = places.follow(request.raw, `${target.namespace}/${target.pod}`);
+      reply.raw.once('close', release);
+    }
+    const pieces = backend.logs(target, query, { signal });
     reply.hijack();
     // a quiet container must not hold back the headers; the kubelet sends no content type here
     reply.raw.writeHead(200, { 'transfer-encoding': 'chunked' }).flushHeaders();
@@ -108,9 +121,10 @@ async function* toldErrors(pieces: AsyncIterable<Buffer>, signal: AbortSignal): 
 const runCommand =
   (backend: Backend): Handle =>
   async (request, reply) => {
-    const command = firstValue(queryOf(request.raw.url ?? ''), 'cmd').split(' ');
-    const output = await backend.run(targetOf(request), command, { signal: lifeOf(reply.raw) });
-    return sendJson(reply, output);
+    const [text = ''] = queryTexts(request.raw.url ?? '', 'cmd');
+    const output = await backend.run(targetOf(request), text.split(' '), { signal: lifeOf(reply.raw) });
+    // Go's writeJSONResponse: nothing at all, not even a type, for no bytes
+    return output.length === 0 ? reply.code(200).send() : sendJson(reply, output);
   };
 
 const checkpoint =
@@ -130,7 +144,7 @@ const refusedStream =
     const found = streamTarget(pathOf(url));
     if (found === undefined) throw new HttpFault(404, '404: Page Not Found');
     await backend.stream(
-      { ...found, query: queryOf(url), isWebSocket: false },
+      { ...found, query: queryOf(url), command: queryTexts(url, 'command'), isWebSocket: false },
       { signal: lifeOf(reply.raw) },
     );
     throw new HttpFault(500, 'Upgrade request required\n');
@@ -141,15 +155,6 @@ const notOffered: Handle = () => {
 };
 
 /** As a buffer, so that the content type stays as the kubelet's, without a charset. */
-function sendJson(reply: FastifyReply, text: string): FastifyReply {
+function sendJson(reply: FastifyReply, text: string | Buffer): FastifyReply {
   return reply.header('content-type', 'application/json').send(Buffer.from(text));
-}
-
-/** Aborts when the answer is out, or the client has gone. */
-export function lifeOf(response: ServerResponse): AbortSignal {
-  const life = new AbortController();
-  response.once('close', () => {
-    life.abort(new Error('the client has gone'));
-  });
-  return life.signal;
 }

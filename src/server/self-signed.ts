@@ -6,6 +6,8 @@ import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { isIPv4 } from 'node:net';
 
 const YEAR_MS = 365 * 24 * 3_600_000;
+/** How long before its end a certificate is replaced. */
+export const RENEW_BEFORE_MS = 73 * 24 * 3_600_000;
 
 function der(tag: number, ...parts: readonly Buffer[]): Buffer {
   const body = Buffer.concat(parts);
@@ -38,12 +40,12 @@ const ids = {
   serverAuth: '2b06010505070301',
 };
 
-/** PEM of a certificate for the names and addresses, valid for a year from `now` (ms), and of its key. */
+/** PEM of a certificate for the names and addresses, valid for a year from `now` (ms), and of its key; `expires` in ms. */
 export function selfSignedCertificate(
   name: string,
   addresses: readonly string[],
   now: number,
-): { cert: string; key: string } {
+): { cert: string; key: string; expires: number } {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   const subject = sequence(der(0x31, sequence(oid(ids.commonName), der(0x0c, Buffer.from(name)))));
   const alternatives = [
@@ -75,5 +77,6 @@ export function selfSignedCertificate(
   return {
     cert: `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`,
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+    expires: now + YEAR_MS,
   };
 }

@@ -2,14 +2,39 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../util/clock.ts';
+import { subprotocols } from './credentials.ts';
+import { endWhenIdle } from './end-when-idle.ts';
+import { headerLines, refuseUpgrade, type UpgradeRefusal } from './refuse-upgrade.ts';
 
-const hopHeaders = new Set(['authorization', 'host', 'cookie']);
+/** What a streaming server needs to know. Whatever else a request carries is for the kubelet API alone. */
+const passedOn = new Set([
+  'connection',
+  'upgrade',
+  'x-stream-protocol-version',
+  'sec-websocket-key',
+  'sec-websocket-version',
+  'sec-websocket-protocol',
+  'sec-websocket-extensions',
+  // golang.org/x/net/websocket wants one
+  'origin',
+]);
+/** Of a refusal: these are about the connection that it came on. */
+const hopHeaders = new Set([
+  'connection',
+  'content-length',
+  'keep-alive',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
 const MAX_REFUSAL = 64 * 1024;
 const HANDSHAKE_MS = 30_000;
+const REFUSAL_MS = 10_000;
 
 export interface Upstream {
   readonly socket: Duplex;
   readonly url: URL;
+  readonly idleMs: number;
   readonly clock: Pick<Clock, 'after'>;
 }
 
@@ -21,32 +46,38 @@ export interface Upstream {
 export function proxyUpgrade(
   request: IncomingMessage,
   { client, head }: { client: Duplex; head: Buffer },
-  { socket, url, clock }: Upstream,
+  { socket, url, idleMs, clock }: Upstream,
 ): void {
   const outgoing = httpRequest({
     createConnection: () => socket,
     method: request.method ?? 'POST',
     path: url.pathname + url.search,
     setHost: false,
-    headers: ['Host', url.host, ...withoutCredentials(request.rawHeaders)],
+    headers: ['Host', url.host, ...streamHeaders(request.rawHeaders)],
   });
-  const give = (code: number, reason: string, body: string): void => {
+  const give = (refusal: UpgradeRefusal): void => {
     socket.destroy();
-    refuseUpgrade(client, { code, reason, body });
+    refuseUpgrade(client, refusal, clock);
+  };
+  const fail = (error: Error): void => {
+    give({ code: 500, reason: 'Internal Server Error', body: `${error.message}\n` });
   };
   client.once('close', () => socket.destroy());
   const answered = clock.after(HANDSHAKE_MS, () => {
     outgoing.destroy(new Error(`the runtime did not answer within ${String(HANDSHAKE_MS / 1000)}s`));
   });
+  client.once('close', answered);
   outgoing.once('error', (error) => {
     answered();
-    give(500, 'Internal Server Error', error.message);
+    fail(error);
   });
   outgoing.once('response', (answer) => {
     answered();
-    void refusalText(answer).then((body) => {
-      give(answer.statusCode ?? 500, answer.statusMessage ?? '', body);
-    });
+    const { statusCode = 0 } = answer;
+    if (statusCode < 400) {
+      answer.destroy();
+      fail(new Error(`invalid upgrade response: status code ${String(statusCode)}`));
+    } else void readRefusal(answer, clock).then(give);
   });
   outgoing.once('upgrade', (answer, upstream: Duplex, early: Buffer) => {
     answered();
@@ -54,6 +85,7 @@ export function proxyUpgrade(
     if (early.length > 0) client.write(early);
     if (head.length > 0) upstream.write(head);
     join(client, upstream);
+    endWhenIdle(client, { idleMs, clock });
   });
   outgoing.end();
 }
@@ -71,43 +103,44 @@ function join(client: Duplex, upstream: Duplex): void {
   upstream.pipe(client);
 }
 
-function withoutCredentials(rawHeaders: readonly string[]): string[] {
-  return rawHeaders.flatMap((name, at) =>
-    at % 2 === 0 && !hopHeaders.has(name.toLowerCase()) ? [name, rawHeaders[at + 1] ?? ''] : [],
-  );
+/** Of a request, names and values in turn; the token that a subprotocol may carry is not among them. */
+export function streamHeaders(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.flatMap((name, at) => {
+    if (at % 2 !== 0 || !passedOn.has(name.toLowerCase())) return [];
+    const value = rawHeaders[at + 1] ?? '';
+    if (name.toLowerCase() !== 'sec-websocket-protocol') return [name, value];
+    const { carriers, others } = subprotocols(value);
+    if (carriers.length === 0) return [name, value];
+    return others.length === 0 ? [] : [name, others.join(',')];
+  });
 }
 
-function responseHead({ statusMessage, rawHeaders }: IncomingMessage): string {
-  const lines = rawHeaders.flatMap((name, at) =>
-    at % 2 === 0 ? [`${name}: ${rawHeaders[at + 1] ?? ''}\r\n`] : [],
-  );
-  return `HTTP/1.1 101 ${statusMessage ?? 'Switching Protocols'}\r\n${lines.join('')}\r\n`;
+function responseHead({ statusMessage, rawHeaders }: IncomingMessage): Buffer {
+  const first = `HTTP/1.1 101 ${statusMessage ?? 'Switching Protocols'}`;
+  return Buffer.from([first, ...headerLines(rawHeaders), '', ''].join('\r\n'), 'latin1');
 }
 
-async function refusalText(answer: IncomingMessage): Promise<string> {
-  let text = '';
+/** The runtime's answer as it came, cut off where it is too long. */
+async function readRefusal(answer: IncomingMessage, clock: Pick<Clock, 'after'>): Promise<UpgradeRefusal> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const cancel = clock.after(REFUSAL_MS, () => answer.destroy());
   try {
     for await (const chunk of answer as AsyncIterable<Buffer>) {
-      text += chunk.toString();
-      if (text.length > MAX_REFUSAL) break;
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > MAX_REFUSAL) break;
     }
   } catch {
     // what was said before the connection broke is still the best there is to tell
+  } finally {
+    cancel();
   }
-  return text.slice(0, MAX_REFUSAL);
-}
-
-/** An HTTP answer on a connection that was to be upgraded, and its end. */
-export function refuseUpgrade(client: Duplex, { code, reason, body, headers = {} }: UpgradeRefusal): void {
-  const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  client.end(
-    `HTTP/1.1 ${String(code)} ${reason}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${String(Buffer.byteLength(body))}\r\n${more.join('')}Connection: close\r\n\r\n${body}`,
-  );
-}
-
-export interface UpgradeRefusal {
-  readonly code: number;
-  readonly reason: string;
-  readonly body: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  const { statusCode = 500, statusMessage = '', rawHeaders } = answer;
+  return {
+    code: statusCode,
+    reason: statusMessage,
+    body: Buffer.concat(chunks).subarray(0, MAX_REFUSAL),
+    headers: rawHeaders.filter((_, at) => !hopHeaders.has((rawHeaders[at - (at % 2)] ?? '').toLowerCase())),
+  };
 }

@@ -305,6 +305,17 @@ export const table = {
     help: 'Exceptions that nobody expected, by the part that they cost something; the log has their stacks',
     labels: ['part'],
   },
+  farlet_kubelet_api_connections: { kind: 'gauge', help: 'Connections to the kubelet API' },
+  farlet_streams: {
+    kind: 'gauge',
+    help: 'Open streams of the kubelet API: exec, attach and port-forward, and logs that are followed',
+    labels: ['kind'],
+  },
+  farlet_streams_refused_total: {
+    kind: 'counter',
+    help: 'Streams that were refused with 429, by the limit they met: of all, of one user, of one pod',
+    labels: ['kind', 'limit'],
+  },
   farlet_events_dropped_total: { kind: 'counter', help: 'Kubernetes events that were not recorded' },
 } as const satisfies Record<string, Row>;
 

@@ -40,14 +40,16 @@ before(async () => {
         });
         socket.once('error', reject);
       });
-    servePortForward(request, { client, head }, { target: { pod: 'web', open }, clock, log: quietLog }).catch(
-      (error: unknown) => {
-        if (error instanceof HttpFault)
-          client.end(
-            `HTTP/1.1 ${String(error.code)} no\r\nContent-Length: ${String(error.message.length)}\r\n\r\n${error.message}`,
-          );
-      },
-    );
+    servePortForward(
+      request,
+      { client, head },
+      { target: { pod: 'web', open }, clock, idleMs: 4 * 3_600_000, log: quietLog },
+    ).catch((error: unknown) => {
+      if (error instanceof HttpFault)
+        client.end(
+          `HTTP/1.1 ${String(error.code)} no\r\nContent-Length: ${String(error.message.length)}\r\n\r\n${error.message}`,
+        );
+    });
   });
   await listen(kubelet);
 });

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Log } from '../../model/log.ts';
 import type { Clock } from '../../util/clock.ts';
 import { webSocketAccept } from '../../util/websocket-frames.ts';
+import { endWhenIdle } from '../end-when-idle.ts';
 import { HttpFault } from '../http-fault.ts';
 import { queryOf } from '../request-target.ts';
 import { forwardedPorts } from '../stream-options.ts';
@@ -14,8 +15,14 @@ import { WebSocketForwarding } from './websocket-forwarding.ts';
 const SPDY_PROTOCOL = 'portforward.k8s.io';
 const BINARY = 'v4.channel.k8s.io';
 const BASE64 = 'v4.base64.channel.k8s.io';
-/** No byte in either direction for so long ends a connection (the kubelet's streamingConnectionIdleTimeout). */
-const IDLE_MS = 4 * 3_600_000;
+
+interface ForwardContext {
+  readonly target: ForwardTarget;
+  readonly clock: Pick<Clock, 'after'>;
+  /** no byte in either direction for so long ends a connection; 0: never */
+  readonly idleMs: number;
+  readonly log: Pick<Log, 'warn'>;
+}
 
 /**
  * Resolves when the client has gone, or what it sends can't be understood, which is logged. Rejects with HttpFault for a
@@ -24,13 +31,13 @@ const IDLE_MS = 4 * 3_600_000;
 export async function servePortForward(
   request: IncomingMessage,
   { client, head }: { client: Duplex; head: Buffer },
-  { target, clock, log }: { target: ForwardTarget; clock: Pick<Clock, 'after'>; log: Pick<Log, 'warn'> },
+  { target, clock, idleMs, log }: ForwardContext,
 ): Promise<void> {
   const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
   const agreed = isWebSocket ? webSocketHandshake(request) : spdyHandshake(request);
   const ports = isWebSocket ? forwardedPorts(queryOf(request.url ?? '')) : [];
   client.write(['HTTP/1.1 101 Switching Protocols', ...agreed.lines, '', ''].join('\r\n'));
-  const endIdle = endWhenIdle(client, clock);
+  const endIdle = endWhenIdle(client, { idleMs, clock });
   try {
     if (isWebSocket)
       await new WebSocketForwarding({ client, target, ports, isText: agreed.protocol === BASE64 }).run(head);
@@ -96,27 +103,4 @@ function list(header: string | string[] | undefined): string[] {
     .flatMap((each) => each.split(','))
     .map((each) => each.trim())
     .filter((each) => each !== '');
-}
-
-/** Returns the way to stop looking. */
-function endWhenIdle(client: Duplex, clock: Pick<Clock, 'after'>): () => void {
-  let seen = -1;
-  let cancel: () => void = () => undefined;
-  const moved = (): number =>
-    'bytesRead' in client && 'bytesWritten' in client
-      ? Number(client.bytesRead) + Number(client.bytesWritten)
-      : NaN;
-  const look = (): void => {
-    const now = moved();
-    if (now === seen) {
-      client.destroy();
-      return;
-    }
-    seen = now;
-    cancel = clock.after(IDLE_MS, look);
-  };
-  look();
-  return () => {
-    cancel();
-  };
 }
