@@ -47,6 +47,11 @@ await build({
 const nodeFlags = ['--heap-growing-percent=25', '--max-semi-space-size=2', '--optimize-for-size'];
 /** glibc: one arena for all threads, and what is freed goes back */
 const mallocSettings = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '65536' };
+/**
+ * Threads that wait for files and names: eight may be held by pods' files on servers that are silent
+ * (src/hosts/local-reads.ts), and libuv's four would be gone with the first four of those.
+ */
+const threadSettings = { UV_THREADPOOL_SIZE: '32' };
 
 const launcher = `#!/usr/bin/env node
 // Starts farlet in this process's place, with the memory settings of docs/adr/0008-memory.md. A Node that is too old
@@ -60,11 +65,13 @@ const bundle = fileURLToPath(new URL('./farlet.js', import.meta.url));
 const pinned = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));
 const flags = [${nodeFlags.map((flag) => `'${flag}'`).join(', ')}];
 const args = [bundle, ...process.argv.slice(2)];
-const env = { ${Object.entries(mallocSettings)
+const env = { ${Object.entries({ ...mallocSettings, ...threadSettings })
   .map(([name, value]) => `${name}: '${value}'`)
   .join(', ')}, ...process.env };
 const isNew = major > 22 || (major === 22 && minor >= 19);
 // a channel to a parent would not outlive the exchange; where there is no execve, farlet runs with Node's defaults
+// before anything has asked for a thread
+process.env.UV_THREADPOOL_SIZE ??= env.UV_THREADPOOL_SIZE;
 if (isNew && (process.channel != null || process.execve === undefined)) await import(bundle);
 else if (isNew) process.execve(process.execPath, [process.execPath, ...flags, ...process.execArgv, ...args], env);
 else if (!existsSync(pinned)) {

@@ -316,7 +316,7 @@ export function buildHost(options: HostAppOptions): HostApp {
       remove: prober.remove.bind(prober),
       stopLivenessAndStartup: prober.stopLivenessAndStartup.bind(prober),
     },
-    messages: new TerminationMessages({ files: link.files }),
+    messages: new TerminationMessages({ files: link.files, paths: hostPaths }),
     forgetPod: (uid) => {
       tokens.forget(uid);
     },

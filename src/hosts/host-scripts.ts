@@ -42,6 +42,50 @@ done
 `;
 
 /**
+ * $1 folder, $2 path below it, $3 head or tail, $4 bytes: what openWithin (local-open.ts) reads, by what every shell has. The
+ * shell's own working folder is what it has hold of; the file is looked at once more when it is open, and has to be the one
+ * of that name in that folder. Nothing but what just was a regular file is opened.
+ */
+export const readWithin = `
+set -u
+exec 6>&2 2>/dev/null
+no() { echo "$1" >&6; exit 1; }
+here() { d=$(pwd -P); d=\${d%/}/; case $d in "$root"*) ;; *) no "leads out of the volume" ;; esac; }
+root=; cd -P -- "$1" || no "no such file or directory"
+here; root=$d; rest=$2; links=0
+while [ -n "$rest" ]; do
+  part=\${rest%%/*}
+  case $rest in */*) rest=\${rest#*/} ;; *) rest= ;; esac
+  case $part in
+  ""|.) continue ;;
+  ..) if [ "$d" != "$root" ]; then cd -P .. && here || no "no such file or directory"; fi; continue ;;
+  esac
+  if [ -L "./$part" ]; then
+    links=$((links + 1)); [ $links -le 40 ] || no "too many levels of symbolic links"
+    to=$(readlink -n "./$part" && echo x) || no "no such file or directory"
+    to=\${to%x}
+    case $to in /*) cd -P -- "$root" && here || no "no such file or directory" ;; esac
+    rest=$to/$rest
+  elif [ -d "./$part" ]; then
+    cd -P -- "./$part" && here || no "no such file or directory"
+  elif [ -f "./$part" ]; then
+    case $rest in *[!./]*) no "not a directory" ;; esac
+    {
+      [ -f /proc/self/fd/4 ] && [ "$(readlink -n /proc/self/fd/4 && echo x)" = "$d\${part}x" ] || no "changed while it was opened"
+      "$3" -c "$4" <&4 || no "input/output error"
+      exit 0
+    } 4<"./$part"
+    no "permission denied"
+  elif [ -e "./$part" ]; then
+    no "is not a regular file"
+  else
+    no "no such file or directory"
+  fi
+done
+no "is a directory"
+`;
+
+/**
  * $1 path, $2 gid, $3 mode change of everything (ug+rw), $4 of folders (ug+rwx,g+s), $5 a folder's bits that $4 gives,
  * $6 yes: only if the root mismatches. A changed group drops setuid and setgid bits of files, which are given back.
  */

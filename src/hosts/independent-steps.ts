@@ -1,7 +1,7 @@
 /** Which steps of a batch may be done side by side where every system call is waited for. Pure. */
 import type { FileOp } from './link.ts';
 
-/** As many as libuv's thread pool has threads: more would only wait there, with their files open. */
+/** More would keep others from the threads that wait for files, and keep their own files open meanwhile. */
 const MOST_TOGETHER = 4;
 
 /** The steps in order, in groups: files that follow each other, or links, each of another path, need not wait for each other. */

@@ -213,6 +213,16 @@ export interface HostAnswer {
   readonly tree?: TreeUsage;
 }
 
+/** How a call is made. */
+export interface Call {
+  readonly signal: AbortSignal;
+  /**
+   * The path leads to where a pod or another machine may hold it up (volumes that are not farlet's own: a hostPath, nfs). Such
+   * calls hold up only their like, and end with kind deadline-exceeded after at most 20 s.
+   */
+  readonly mayHang?: boolean;
+}
+
 /** An open file, for logs: reads go on in the same file when its name moves to another. */
 export interface HostFile {
   /** Up to `length` bytes from `position`; an empty buffer at the end. */
@@ -225,21 +235,32 @@ export interface HostFile {
 
 /**
  * The host's files. Failures are HostErrors whose kind is `not-found`, `forbidden`, `resource-exhausted` (disk
- * full), `unavailable` (link down), or `internal`, and whose message names host, path and cause.
+ * full), `unavailable` (link down), `invalid` (too long, or no regular file), or `internal`, and whose message names host, path
+ * and cause. What is no regular file is never opened: a FIFO would be waited for, and a device do who knows what.
  */
 export interface HostFiles {
   /**
    * Does all steps in order as one batch (one round trip on a far host); stops at the first failure. Files that follow
    * each other may be written side by side, and links made.
    */
-  apply(ops: readonly FileOp[], options: { signal: AbortSignal }): Promise<void>;
+  apply(ops: readonly FileOp[], options: Call): Promise<void>;
   /** The whole file; more than maxBytes is an error of kind `invalid`. */
   readFile(path: string, options: { signal: AbortSignal; maxBytes: number }): Promise<Buffer>;
   /** The last maxBytes of the file. */
   readTail(path: string, options: { signal: AbortSignal; maxBytes: number }): Promise<Buffer>;
+  /**
+   * A file that a pod may have put there: of the folder `root`, which itself is not the pod's, the file `path`. Links are
+   * followed below root only, as if root were /. The whole file, or its last maxBytes with `tail`. Rejects with kind
+   * `invalid` for what is no regular file; never waits longer than 20 s (docs/adr/0017-hostile-files.md).
+   */
+  readPodFile(
+    root: string,
+    path: string,
+    options: { signal: AbortSignal; maxBytes: number; tail?: boolean },
+  ): Promise<Buffer>;
   open(path: string, options: { signal: AbortSignal }): Promise<HostFile>;
   /** undefined where nothing is; `follow` resolves symlinks. */
-  stat(path: string, options: { signal: AbortSignal; follow?: boolean }): Promise<FileInfo | undefined>;
+  stat(path: string, options: Call & { follow?: boolean }): Promise<FileInfo | undefined>;
   readLink(path: string, options: { signal: AbortSignal }): Promise<string | undefined>;
   /** undefined where no folder is */
   list(path: string, options: { signal: AbortSignal }): Promise<DirEntry[] | undefined>;
@@ -248,7 +269,7 @@ export interface HostFiles {
   /** The host's mount table, in the order of mounting: of several mounts on one path the last is seen. */
   mounts(options: { signal: AbortSignal }): Promise<readonly MountEntry[]>;
   /** The path with all links resolved; rejects with kind not-found where nothing is. */
-  realPath(path: string, options: { signal: AbortSignal }): Promise<string>;
+  realPath(path: string, options: Call): Promise<string>;
   usage(path: string, options: { signal: AbortSignal }): Promise<FsUsage>;
   /**
    * Answers all queries in their order, in one round trip on a far host. What is not there, or vanishes meanwhile,

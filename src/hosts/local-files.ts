@@ -1,10 +1,10 @@
 /** The files of the machine that farlet itself runs on: what the unix link's hosts have. */
-import { own } from '../model/own.ts';
 import { watch } from 'node:fs';
-import { lstat, open, readdir, readlink, realpath, stat, statfs } from 'node:fs/promises';
-import { HostError, type ErrorKind } from '../model/errors.ts';
+import { lstat, readdir, readlink, realpath, stat, statfs } from 'node:fs/promises';
+import { FarletError, HostError } from '../model/errors.ts';
 import { orAbort, settledAll } from '../util/abort.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
+import { errorOfCode, fileError } from './errno.ts';
 import { fileInfo, fileType, ignore } from './file-info.ts';
 import { independentSteps } from './independent-steps.ts';
 import type {
@@ -19,24 +19,14 @@ import type {
   MountEntry,
 } from './link.ts';
 import { LocalMounts } from './local-mounts.ts';
+import { NotRegular, openRegular } from './local-open.ts';
 import { LocalOps } from './local-ops.ts';
+import { readEnd, readPodFile, readWhole } from './local-reads.ts';
+import { pathOf } from './op-path.ts';
 import { treeUsage } from './tree-usage.ts';
 
 const POLL_MS = 1_000;
 const MAX_LOOK_TEXT = 65_536;
-const FIRST_READ = 4_096;
-
-const kinds: Record<string, ErrorKind> = {
-  ENOENT: 'not-found',
-  ENOTDIR: 'not-found',
-  EACCES: 'forbidden',
-  EPERM: 'forbidden',
-  EROFS: 'forbidden',
-  ENOSPC: 'resource-exhausted',
-  EDQUOT: 'resource-exhausted',
-  EEXIST: 'already-exists',
-  EBUSY: 'conflict',
-};
 
 export class LocalFiles implements HostFiles {
   readonly #host: string;
@@ -59,44 +49,35 @@ export class LocalFiles implements HostFiles {
   }
 
   #perform(op: FileOp, signal: AbortSignal): Promise<void> {
-    return this.#named(`${op.op} ${op.op === 'rename' ? op.from : op.path}`, () =>
-      this.#ops.perform(op, signal),
-    );
+    return this.#named(op.op, pathOf(op), () => this.#ops.perform(op, signal));
   }
 
   readFile(path: string, { maxBytes }: { signal: AbortSignal; maxBytes: number }): Promise<Buffer> {
-    return this.#named(`read ${path}`, async () => {
-      await using file = await open(path);
-      const chunks: Buffer[] = [];
-      let size = 0;
-      // /proc files have no size: read until the end
-      for (;;) {
-        const { bytesRead, buffer } = await file.read({
-          // most files that are read again and again are short ones of /proc
-          buffer: Buffer.allocUnsafe(Math.min(size === 0 ? FIRST_READ : 65_536, maxBytes - size + 1)),
-        });
-        if (bytesRead === 0) return Buffer.concat(chunks);
-        size += bytesRead;
-        if (size > maxBytes)
-          throw new HostError('invalid', this.#host, `${path} is longer than ${maxBytes} bytes`);
-        chunks.push(buffer.subarray(0, bytesRead));
-      }
+    return this.#named('read', path, async () => {
+      await using file = await openRegular(path);
+      return await readWhole(file, { maxBytes, host: this.#host, path });
     });
   }
 
   readTail(path: string, { maxBytes }: { signal: AbortSignal; maxBytes: number }): Promise<Buffer> {
-    return this.#named(`read ${path}`, async () => {
-      await using file = await open(path);
-      const { size } = await file.stat();
-      const buffer = Buffer.alloc(Math.min(size, maxBytes));
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, size - buffer.length);
-      return buffer.subarray(0, bytesRead);
+    return this.#named('read', path, async () => {
+      await using file = await openRegular(path);
+      return await readEnd(file, { maxBytes });
     });
   }
 
+  readPodFile(
+    root: string,
+    path: string,
+    options: { signal: AbortSignal; maxBytes: number; tail?: boolean },
+  ): Promise<Buffer> {
+    const at = { host: this.#host, root, path };
+    return this.#named('read', `${root}/${path}`, () => readPodFile(at, options));
+  }
+
   open(path: string, _options: { signal: AbortSignal }): Promise<HostFile> {
-    return this.#named(`open ${path}`, async () => {
-      const file = await open(path);
+    return this.#named('open', path, async () => {
+      const file = await openRegular(path);
       return {
         read: async (position, length) => {
           const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, position);
@@ -113,36 +94,36 @@ export class LocalFiles implements HostFiles {
   }
 
   stat(path: string, options: { signal: AbortSignal; follow?: boolean }): Promise<FileInfo | undefined> {
-    return this.#unlessMissing(`stat ${path}`, async () =>
+    return this.#unlessMissing('stat', path, async () =>
       fileInfo(await (options.follow === true ? stat(path) : lstat(path))),
     );
   }
 
   readLink(path: string, _options: { signal: AbortSignal }): Promise<string | undefined> {
-    return this.#unlessMissing(`read link ${path}`, () => readlink(path));
+    return this.#unlessMissing('readlink', path, () => readlink(path));
   }
 
   list(path: string, _options: { signal: AbortSignal }): Promise<DirEntry[] | undefined> {
-    return this.#unlessMissing(`list ${path}`, async () => {
+    return this.#unlessMissing('list', path, async () => {
       const entries = await readdir(path, { withFileTypes: true });
       return entries.map((entry) => ({ name: entry.name, type: fileType(entry) }));
     });
   }
 
   mountsBelow(path: string, _options: { signal: AbortSignal }): Promise<string[]> {
-    return this.#named('read mounts', () => this.#mounts.below(path));
+    return this.#named('read', '/proc/self/mountinfo', () => this.#mounts.below(path));
   }
 
   mounts(_options: { signal: AbortSignal }): Promise<readonly MountEntry[]> {
-    return this.#named('read mounts', () => this.#mounts.entries());
+    return this.#named('read', '/proc/self/mountinfo', () => this.#mounts.entries());
   }
 
   realPath(path: string, _options: { signal: AbortSignal }): Promise<string> {
-    return this.#named(`real path of ${path}`, () => realpath(path));
+    return this.#named('real path', path, () => realpath(path));
   }
 
   usage(path: string, { signal }: { signal: AbortSignal }): Promise<FsUsage> {
-    return this.#named(`usage of ${path}`, async () => {
+    return this.#named('statfs', path, async () => {
       const fs = await orAbort(statfs(path), signal);
       return {
         capacityBytes: fs.blocks * fs.bsize,
@@ -157,8 +138,7 @@ export class LocalFiles implements HostFiles {
     return Promise.all(
       queries.map(
         async (query) =>
-          (await this.#unlessMissing(`${query.look} of ${query.path}`, () => this.#answer(query, signal))) ??
-          {},
+          (await this.#unlessMissing(query.look, query.path, () => this.#answer(query, signal))) ?? {},
       ),
     );
   }
@@ -203,7 +183,7 @@ export class LocalFiles implements HostFiles {
   async #answer({ look, path }: HostQuery, signal: AbortSignal): Promise<HostAnswer> {
     switch (look) {
       case 'text': {
-        await using file = await open(path);
+        await using file = await openRegular(path);
         const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(MAX_LOOK_TEXT), 0, MAX_LOOK_TEXT, 0);
         return { text: buffer.subarray(0, bytesRead).toString() };
       }
@@ -216,25 +196,25 @@ export class LocalFiles implements HostFiles {
     }
   }
 
-  async #unlessMissing<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+  async #unlessMissing<T>(verb: string, path: string, work: () => Promise<T>): Promise<T | undefined> {
     try {
-      return await this.#named(what, work);
+      return await this.#named(verb, path, work);
     } catch (error) {
       if (error instanceof HostError && error.kind === 'not-found') return undefined;
       throw error;
     }
   }
 
-  async #named<T>(what: string, work: () => Promise<T>): Promise<T> {
+  async #named<T>(verb: string, path: string, work: () => Promise<T>): Promise<T> {
+    const host = this.#host;
     try {
       return await work();
     } catch (error) {
-      if (error instanceof HostError || (error instanceof Error && error.name === 'AbortError')) throw error;
-      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-      const text = error instanceof Error ? error.message : String(error);
-      throw new HostError(own(kinds, code) ?? 'internal', this.#host, `${this.#host}: ${what}: ${text}`, {
-        cause: error,
-      });
+      if (error instanceof FarletError || (error instanceof Error && error.name === 'AbortError'))
+        throw error;
+      if (error instanceof NotRegular)
+        throw fileError('invalid', { host, verb, path, why: error.message }, error);
+      throw errorOfCode(error, { host, verb, path });
     }
   }
 }

@@ -22,10 +22,19 @@ export interface RemoteAgentOptions {
 
 interface Waiting {
   readonly marker: Buffer;
+  readonly limitMs: number;
   readonly give: (answer: RemoteAnswer) => void;
   readonly fail: (error: HostError) => void;
-  readonly stopTimer: () => void;
 }
+
+/** The program as a process of the host: its id, and when it was started, in the kernel's ticks. */
+export interface RemoteProcess {
+  readonly pid: string;
+  readonly started: string;
+}
+
+/** The agent was given up for what is before it: of this request nothing was done. */
+export class NotBegun extends HostError {}
 
 const GREETING_MS = 20_000;
 const MAX_STDERR = 2_000;
@@ -38,10 +47,13 @@ export class RemoteAgent {
   readonly #key = randomBytes(16).toString('hex');
   readonly #greeted = Promise.withResolvers<undefined>();
   readonly #waiting: Waiting[] = [];
+  /** known once it is ready */
+  process: RemoteProcess | undefined;
   #greeting: Buffer | undefined = Buffer.alloc(0);
   #chunks: Buffer[] = [];
   #size = 0;
   #sequence = 0;
+  #stopTimer: () => void = () => undefined;
   #stderr = '';
   #over = false;
 
@@ -85,25 +97,36 @@ export class RemoteAgent {
     return this.#waiting.length;
   }
 
-  /** Sends a request. After `limitMs` without an answer the whole agent is given up. */
+  /**
+   * Sends a request. It may take `limitMs` once those before it are answered; then the whole agent is given up, and what is
+   * behind it is rejected with NotBegun.
+   */
   ask(steps: readonly RemoteStep[], limitMs: number): Promise<RemoteAnswer> {
-    const { host, channel, clock } = this.#options;
+    const { host, channel } = this.#options;
     if (this.#over)
       return Promise.reject(new HostError('unavailable', host, `${host}: the remote shell ended`));
     this.#sequence += 1;
     const sequence = this.#sequence;
     return new Promise((give, fail) => {
-      const stopTimer = clock.after(limitMs, () => {
-        this.#end(`no answer within ${String(limitMs / 1000)}s`, 'deadline-exceeded');
-      });
       const marker = Buffer.from(`\n${this.#key} ${String(sequence)} `);
-      this.#waiting.push({ marker, give, fail, stopTimer });
+      this.#waiting.push({ marker, limitMs, give, fail });
+      if (this.#waiting.length === 1) this.#startTimer();
       for (const piece of encodeRequest(this.#key, sequence, steps)) channel.stream.write(piece);
     });
   }
 
   close(): void {
     this.#end('closed');
+  }
+
+  /** For the request that the program is at. */
+  #startTimer(): void {
+    this.#stopTimer();
+    const limitMs = this.#waiting[0]?.limitMs;
+    if (limitMs === undefined) return;
+    this.#stopTimer = this.#options.clock.after(limitMs, () => {
+      this.#end(`no answer within ${String(limitMs / 1000)}s`, 'deadline-exceeded');
+    });
   }
 
   #take(chunk: Buffer): void {
@@ -115,15 +138,17 @@ export class RemoteAgent {
   /** Whatever a login shell prints before the program runs is skipped. */
   #takeGreeting(chunk: Buffer): Buffer | undefined {
     const seen = Buffer.concat([this.#greeting ?? Buffer.alloc(0), chunk]);
-    const greeting = `farlet ${this.#key} ready\n`;
-    const at = seen.indexOf(greeting);
-    if (at < 0) {
+    const at = seen.indexOf(`farlet ${this.#key} ready`);
+    const end = at < 0 ? -1 : seen.indexOf(NEWLINE, at);
+    if (end < 0) {
       this.#greeting = seen.subarray(-MAX_STDERR);
       return undefined;
     }
     this.#greeting = undefined;
+    const [, pid, started] = / (\d+) (\d+)$/.exec(seen.toString('latin1', at, end)) ?? [];
+    if (pid !== undefined && started !== undefined) this.process = { pid, started };
     this.#greeted.resolve(undefined);
-    return seen.subarray(at + greeting.length);
+    return seen.subarray(end + 1);
   }
 
   /** What is left of the chunk once the first answer in it is complete; undefined if it is not. */
@@ -146,7 +171,7 @@ export class RemoteAgent {
     this.#chunks = [];
     this.#size = 0;
     this.#waiting.shift();
-    first.stopTimer();
+    this.#startTimer();
     const status = recent.subarray(at + first.marker.length, end).toString();
     first.give(parseAnswer(status, Buffer.concat([...before, recent.subarray(0, at)])));
     return recent.subarray(end + 1);
@@ -181,10 +206,11 @@ export class RemoteAgent {
       : new HostError(kind, host, text);
     this.#greeted.promise.catch(() => undefined);
     this.#greeted.reject(error);
-    for (const { fail, stopTimer } of this.#waiting.splice(0)) {
-      stopTimer();
-      fail(error);
-    }
+    this.#stopTimer();
+    const [first, ...behind] = this.#waiting.splice(0);
+    first?.fail(error);
+    for (const { fail } of behind)
+      fail(kind === 'deadline-exceeded' ? new NotBegun('unavailable', host, text) : error);
     onEnd();
   }
 }

@@ -9,8 +9,11 @@ import { remoteProgram } from './remote-program.ts';
 const { signal } = new AbortController();
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+/** processes that were killed */
+const reaped: string[] = [];
+
 /** A shell that greets and answers every request at once but those that hang, or says what it should not have said behind its greeting. */
-function shell(afterGreeting = ''): ShellChannel {
+function shell(afterGreeting = '', process = ''): ShellChannel {
   let key: string | undefined;
   let seen = '';
   let hangs = false;
@@ -20,10 +23,12 @@ function shell(afterGreeting = ''): ShellChannel {
       seen += chunk.toString();
       if (key === undefined && seen.length > remoteProgram.length && seen.endsWith('\n')) {
         key = seen.slice(remoteProgram.length).trim();
-        stream.push(`farlet ${key} ready\n${afterGreeting}`);
+        stream.push(`farlet ${key} ready${process}\n${afterGreeting}`);
       }
       const sequence = new RegExp(`^${String(key)} end (\\d+)\n$`).exec(chunk.toString())?.[1];
       hangs ||= chunk.includes(' hang ');
+      const killed = / reap 0 (.*)\n$/.exec(chunk.toString())?.[1];
+      if (killed !== undefined) reaped.push(killed);
       if (sequence !== undefined && !hangs) stream.push(`\n${String(key)} ${sequence} ok \n`);
       done();
     },
@@ -34,9 +39,11 @@ function shell(afterGreeting = ''): ShellChannel {
 /** Opens as told, one after the other; whoever asks for more than is listed ends it all, as nothing else could. */
 function setUp(...opens: (() => Promise<ShellChannel> | ShellChannel)[]) {
   const state = { opened: 0 };
+  const clock = new FakeClock();
+  reaped.length = 0;
   const agents: RemoteAgents = new RemoteAgents({
     host: 'box',
-    clock: new FakeClock(),
+    clock,
     open: async () => {
       const open = opens[state.opened];
       state.opened += 1;
@@ -50,7 +57,7 @@ function setUp(...opens: (() => Promise<ShellChannel> | ShellChannel)[]) {
       ({ ok }) => (ok ? 'done' : 'error'),
       (error: unknown) => (error as Error).message,
     );
-  return { agents, ask, state };
+  return { agents, ask, state, clock, reaped };
 }
 
 describe('the agents of a host', () => {
@@ -78,7 +85,8 @@ describe('the agents of a host', () => {
   });
 
   for (const [pace, others] of [
-    ['hangs', ['slow', 'quick']],
+    ['hangs', ['risky', 'slow', 'quick']],
+    ['risky', ['hangs', 'slow', 'quick']],
     ['slow', ['quick']],
   ] as const)
     it(`are left for what is ${others.join(' or ')} by what ${pace === 'slow' ? 'is slow' : pace}`, async () => {
@@ -94,6 +102,20 @@ describe('the agents of a host', () => {
   it('do what may hang too, where there is but one', async () => {
     const { ask, agents } = setUp(shell, down, down);
     assert.deepEqual(await Promise.all([ask('hangs'), ask('slow'), ask('quick')]), ['done', 'done', 'done']);
+    agents.close();
+  });
+
+  it('are given up for what is stuck in them alone', async () => {
+    const { ask, agents, clock, state, reaped } = setUp(() => shell('', ' 17 99'), shell);
+    const [stuck, behind] = [ask('quick', 'hang'), ask('quick')];
+    for (let turns = 0; turns < 20; turns += 1) await turn();
+    await clock.advance(29_000);
+    const late = ask('quick');
+    await clock.advance(1_000);
+    assert.equal(await stuck, 'box: no answer within 30s');
+    assert.deepEqual(await Promise.all([behind, late]), ['done', 'done']);
+    assert.equal(state.opened, 2);
+    assert.deepEqual(reaped, ['17 99']);
     agents.close();
   });
 

@@ -1,11 +1,12 @@
 /**
  * The agents of one host. An sshd allows ten sessions a connection by default, so there are few agents: quick requests
  * share one, back to back; one that may take long has an agent to itself; beyond that requests wait in a queue. One agent
- * is left for quick requests, and what may hang never has more than a third of them: it holds up only its like.
+ * is left for quick requests, and what may hang never has more than a third of them: it holds up only its like. An agent
+ * that is stuck is given up, killed by another, and what waited behind in it is asked again.
  */
-import { HostError } from '../model/errors.ts';
+import { HostError, kindOf } from '../model/errors.ts';
 import type { Clock } from '../util/clock.ts';
-import { RemoteAgent, type ShellChannel } from './remote-agent.ts';
+import { NotBegun, RemoteAgent, type ShellChannel } from './remote-agent.ts';
 import type { RemoteAnswer, RemoteStep } from './remote-encoding.ts';
 import { remoteCommand } from './remote-program.ts';
 
@@ -21,8 +22,11 @@ export interface RemoteAgentsOptions {
   readonly clock: Clock;
 }
 
-/** What a request may cost: `slow` changes things or takes its time; what `hangs` does so for as long as somebody else likes. */
-export type Pace = 'quick' | 'slow' | 'hangs';
+/**
+ * What a request may cost: `slow` changes things or takes its time; what `hangs` does so for as long as somebody else
+ * likes; `risky` looks at what a pod or another machine may hold up, and is given up soon.
+ */
+export type Pace = 'quick' | 'slow' | 'hangs' | 'risky';
 
 interface Pending {
   readonly steps: readonly RemoteStep[];
@@ -30,6 +34,8 @@ interface Pending {
   readonly give: (answer: RemoteAnswer) => void;
   readonly fail: (error: unknown) => void;
   readonly started: () => void;
+  /** how often it was put behind a request that got stuck */
+  moves: number;
 }
 
 interface Entry {
@@ -42,8 +48,14 @@ const MAX_AGENTS = 6;
 const MAX_IN_FLIGHT = 32;
 const MAX_QUEUED = 10_000;
 const OPEN_MS = 30_000;
-const QUICK_MS = 60_000;
-const SLOW_MS = 600_000;
+const LIMIT_MS: Readonly<Record<Pace, number>> = {
+  quick: 30_000,
+  risky: 20_000,
+  slow: 600_000,
+  hangs: 600_000,
+};
+/** A look that was behind a stuck one so often is as likely stuck itself. */
+const MAX_MOVES = 2;
 /** A host that refused one more session is not asked again for so long. */
 const REFUSED_MS = 60_000;
 /** How long a caller that has aborted a change waits for it to end, so that nothing overtakes it. */
@@ -85,6 +97,7 @@ export class RemoteAgents {
       const pending: Pending = {
         steps,
         pace,
+        moves: 0,
         started: () => (sent = true),
         give: (answer) => {
           done();
@@ -157,20 +170,35 @@ export class RemoteAgents {
     const most = this.#mayOpen() ? MAX_AGENTS : this.#entries.size + this.#opening;
     const busy = [...this.#entries].map((entry) => entry.pace).filter((each) => each !== 'quick');
     if (busy.length >= Math.max(1, most - 1)) return true;
-    const hanging = busy.filter((each) => each === 'hangs').length;
-    return pace === 'hangs' && hanging >= Math.max(1, Math.floor(most / 3));
+    const alike = busy.filter((each) => each === pace).length;
+    return pace !== 'slow' && alike >= Math.max(1, Math.floor(most / 3));
   }
 
-  #send(entry: Entry, { steps, pace, give, fail, started }: Pending): void {
+  #send(entry: Entry, pending: Pending): void {
+    const { steps, pace, give, started } = pending;
     entry.pace = pace;
     started();
     entry.agent
-      .ask(steps, pace === 'quick' ? QUICK_MS : SLOW_MS)
-      .then(give, fail)
+      .ask(steps, LIMIT_MS[pace])
+      .then(give, (error: unknown) => {
+        this.#failed(pending, entry.agent, error);
+      })
       .finally(() => {
         if (entry.agent.load === 0) entry.pace = 'quick';
         this.#dispatch();
       });
+  }
+
+  #failed(pending: Pending, { process }: RemoteAgent, error: unknown): void {
+    if (error instanceof NotBegun && pending.moves < MAX_MOVES && !this.#life.signal.aborted) {
+      pending.moves += 1;
+      this.#queue.push(pending);
+      return;
+    }
+    pending.fail(error);
+    if (kindOf(error) !== 'deadline-exceeded' || process === undefined || this.#life.signal.aborted) return;
+    const step = { verb: 'reap', args: [process.pid, process.started] };
+    this.ask([step], { signal: this.#life.signal, pace: 'quick' }).catch(() => undefined);
   }
 
   #mayOpen(): boolean {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { encodeArgument, encodeRequest, kindOfText, mountinfoPath, parseAnswer } from './remote-encoding.ts';
+import { kindOfText } from './errno.ts';
+import { encodeArgument, encodeRequest, mountinfoPath, parseAnswer } from './remote-encoding.ts';
 import { parseWatched } from './remote-queries.ts';
 
 const decode = 'IFS=" "; set -f; set -- $1; for A; do A=$(printf "%bx" "$A"); printf "%s\\0" "${A%x}"; done';

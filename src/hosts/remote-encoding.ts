@@ -4,6 +4,7 @@
  * So names with spaces, quotes or newlines are data by construction. Pure.
  */
 import type { ErrorKind } from '../model/errors.ts';
+import { kindOfText } from './errno.ts';
 
 /** One step of a request: a function of the program, its arguments, and the bytes that follow. */
 export interface RemoteStep {
@@ -72,17 +73,4 @@ export function parseAnswer(status: string, payload: Buffer): RemoteAnswer {
   const said = stated.find((each) => each === error?.[2]);
   const kind = said ?? kindOfText(text);
   return { ok: false, step: Number(error?.[1] ?? 0), kind, text };
-}
-
-const texts: readonly (readonly [RegExp, ErrorKind])[] = [
-  [/No such file|Not a directory|nonexistent/i, 'not-found'],
-  [/Permission denied|not permitted|Read-only file system|must be superuser/i, 'forbidden'],
-  [/No space left|quota exceeded/i, 'resource-exhausted'],
-  [/File exists/i, 'already-exists'],
-  [/Device or resource busy/i, 'conflict'],
-];
-
-/** The kind of a command's complaint, which is strerror(3)'s text under LC_ALL=C. */
-export function kindOfText(text: string): ErrorKind {
-  return texts.find(([pattern]) => pattern.test(text))?.[1] ?? 'internal';
 }

@@ -2,14 +2,25 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { Duplex, Transform } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
+import { FakeClock } from '../testing/fixtures.ts';
 import { systemClock } from '../util/clock.ts';
 import type { FileOp, HostFiles } from './link.ts';
 import { LocalFiles } from './local-files.ts';
 import type { ShellChannel } from './remote-agent.ts';
+import { RemoteAgents } from './remote-agents.ts';
 import { RemoteFiles } from './remote-files.ts';
 
 const { signal } = new AbortController();
@@ -118,3 +129,43 @@ describe('files of a far host', { skip: process.getuid?.() !== 0 && 'only root m
     assert.equal((await changes.next()).done, true);
   });
 });
+
+describe('an agent that is stuck', { skip: process.getuid?.() !== 0 && 'only root runs the program' }, () => {
+  it('is killed with all it has started', async () => {
+    const clock = new FakeClock();
+    const pids: number[] = [];
+    const agents = new RemoteAgents({
+      host: 'box',
+      clock,
+      open: ([file = '', ...args]) => {
+        const { stdin, stdout, stderr, pid = 0 } = spawn(file, args, { stdio: 'pipe' });
+        pids.push(pid);
+        return Promise.resolve({ stream: Duplex.from({ readable: stdout, writable: stdin }), stderr });
+      },
+    });
+    // looks on and on, and sleeps in between
+    const steps = [1, 1_000_000].map((looks) => ({ verb: 'watch', args: [looks, '/none'] }));
+    const stuck = assert.rejects(agents.ask(steps, { signal, pace: 'quick' }), {
+      kind: 'deadline-exceeded',
+    });
+    /** its children come and go */
+    const sleeps = (pid: number): boolean => {
+      try {
+        const [child = ''] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
+        return readFileSync(`/proc/${child}/comm`, 'utf8').startsWith('sleep');
+      } catch {
+        return false;
+      }
+    };
+    await until(() => pids.some(sleeps));
+    await clock.advance(30_000);
+    await stuck;
+    const [pid] = pids;
+    await until(() => !existsSync(`/proc/${String(pid)}/exe`));
+    agents.close();
+  });
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+}

@@ -1,7 +1,9 @@
 /** HostFiles over the remote program: every method is one request, and requests made together travel together. */
 import { FarletError, HostError } from '../model/errors.ts';
 import type { Clock } from '../util/clock.ts';
+import { errorOfText, fileError, notRegular } from './errno.ts';
 import type {
+  Call,
   DirEntry,
   FileInfo,
   FileOp,
@@ -13,6 +15,7 @@ import type {
   MountEntry,
 } from './link.ts';
 import { mountsAtOrBelow, parseMountinfo } from './mountinfo.ts';
+import { pathOf } from './op-path.ts';
 import { RemoteAgents, type OpenShell } from './remote-agents.ts';
 import { MOUNT_FAILED, mountinfoPath, type RemoteAnswer, type RemoteStep } from './remote-encoding.ts';
 import { opSteps } from './remote-ops.ts';
@@ -26,6 +29,8 @@ export interface RemoteFilesOptions {
   readonly open: OpenShell;
   readonly clock: Clock;
 }
+
+const MOUNTS = '/proc/self/mountinfo';
 
 type Answered = Extract<RemoteAnswer, { ok: true }>;
 
@@ -50,29 +55,24 @@ export class RemoteFiles implements HostFiles {
     this.#watch.close();
   }
 
-  async apply(ops: readonly FileOp[], { signal }: { signal: AbortSignal }): Promise<void> {
+  async apply(ops: readonly FileOp[], { signal, mayHang }: Call): Promise<void> {
     signal.throwIfAborted();
     if (ops.length === 0) return;
     const steps = ops.map((op) => opSteps(this.#checked(op)));
-    const answer = await this.#agents.ask(steps.flat(), {
-      signal,
-      pace: ops.some(mayHang) ? 'hangs' : 'slow',
-    });
+    const pace = ops.some(takesLong) ? 'hangs' : mayHang === true ? 'risky' : 'slow';
+    const answer = await this.#agents.ask(steps.flat(), { signal, pace });
     if (answer.ok) return;
     let left = answer.step;
     const failed = steps.findIndex(({ length }) => (left -= length) < 0);
     const op = ops[failed];
-    throw this.#error(
-      answer,
-      op === undefined ? 'apply' : `${op.op} ${op.op === 'rename' ? op.from : op.path}`,
-    );
+    throw this.#error(answer, { verb: op?.op ?? 'apply', path: op === undefined ? '' : pathOf(op) });
   }
 
   async readFile(
     path: string,
     { signal, maxBytes }: { signal: AbortSignal; maxBytes: number },
   ): Promise<Buffer> {
-    const { payload } = await this.#ask(`read ${path}`, 'read', [path, maxBytes + 1], signal);
+    const { payload } = await this.#ask('read', { verb: 'read', args: [path, maxBytes + 1] }, { signal });
     if (payload.length > maxBytes)
       throw new HostError('invalid', this.#host, `${path} is longer than ${String(maxBytes)} bytes`);
     return payload;
@@ -82,52 +82,72 @@ export class RemoteFiles implements HostFiles {
     path: string,
     { signal, maxBytes }: { signal: AbortSignal; maxBytes: number },
   ): Promise<Buffer> {
-    return (await this.#ask(`read ${path}`, 'tail', [path, maxBytes], signal)).payload;
+    return (await this.#ask('read', { verb: 'tail', args: [path, maxBytes] }, { signal })).payload;
+  }
+
+  async readPodFile(
+    root: string,
+    path: string,
+    { signal, maxBytes, tail = false }: { signal: AbortSignal; maxBytes: number; tail?: boolean },
+  ): Promise<Buffer> {
+    const args = [root, path, ...(tail ? ['tail', maxBytes] : ['head', maxBytes + 1])];
+    const whole = `${root}/${path}`;
+    const step = { verb: 'read_within', args };
+    const { payload } = await this.#ask('read', step, { signal, mayHang: true, shown: whole });
+    if (payload.length <= maxBytes) return payload;
+    throw new HostError('invalid', this.#host, `${whole} is longer than ${String(maxBytes)} bytes`);
   }
 
   async open(path: string, { signal }: { signal: AbortSignal }): Promise<HostFile> {
+    const opened = await this.#stat('open', path, { signal, follow: true });
+    if (opened.type !== 'file')
+      throw fileError('invalid', { host: this.#host, verb: 'open', path, why: notRegular(opened.type) });
     return new RemoteFile({
       path,
-      opened: await this.#stat(`open ${path}`, [path, 'follow'], signal),
-      pread: (args) => this.#ask(`read ${path}`, 'pread', args, signal),
-      stat: () => this.#stat(`stat ${path}`, [path, 'follow'], signal).catch(unlessMissing),
+      opened,
+      pread: (args) => this.#ask('read', { verb: 'pread', args }, { signal }),
+      stat: () => this.#stat('stat', path, { signal, follow: true }).catch(unlessMissing),
     });
   }
 
-  async stat(
-    path: string,
-    { signal, follow }: { signal: AbortSignal; follow?: boolean },
-  ): Promise<FileInfo | undefined> {
-    return this.#stat(`stat ${path}`, [path, follow === true ? 'follow' : undefined], signal).catch(
-      unlessMissing,
-    );
+  async stat(path: string, call: Call & { follow?: boolean }): Promise<FileInfo | undefined> {
+    return this.#stat('stat', path, call).catch(unlessMissing);
   }
 
   async readLink(path: string, { signal }: { signal: AbortSignal }): Promise<string | undefined> {
-    const answer = await this.#ask(`read link ${path}`, 'readlink', [path], signal).catch(unlessMissing);
+    const answer = await this.#ask('readlink', { verb: 'readlink', args: [path] }, { signal }).catch(
+      unlessMissing,
+    );
     return answer?.payload.toString();
   }
 
   async list(path: string, { signal }: { signal: AbortSignal }): Promise<DirEntry[] | undefined> {
-    const answer = await this.#ask(`list ${path}`, 'list', [path], signal).catch(unlessMissing);
+    const answer = await this.#ask('list', { verb: 'list', args: [path] }, { signal }).catch(unlessMissing);
     return answer === undefined ? undefined : parseList(answer.payload);
   }
 
   async mountsBelow(path: string, { signal }: { signal: AbortSignal }): Promise<string[]> {
-    const { payload } = await this.#ask('read mounts', 'mounts', [mountinfoPath(path)], signal);
+    const { payload } = await this.#ask(
+      'read',
+      { verb: 'mounts', args: [mountinfoPath(path)] },
+      { signal, shown: MOUNTS },
+    );
     return mountsAtOrBelow(payload.toString(), path);
   }
 
   async usage(path: string, { signal }: { signal: AbortSignal }): Promise<FsUsage> {
-    return parseUsage((await this.#ask(`usage of ${path}`, 'usage', [path], signal)).payload.toString());
+    return parseUsage(
+      (await this.#ask('statfs', { verb: 'usage', args: [path] }, { signal })).payload.toString(),
+    );
   }
 
   async mounts({ signal }: { signal: AbortSignal }): Promise<readonly MountEntry[]> {
-    return parseMountinfo((await this.#ask('read mounts', 'mounts', ['/'], signal)).payload.toString());
+    const { payload } = await this.#ask('read', { verb: 'mounts', args: ['/'] }, { signal, shown: MOUNTS });
+    return parseMountinfo(payload.toString());
   }
 
-  async realPath(path: string, { signal }: { signal: AbortSignal }): Promise<string> {
-    return (await this.#ask(`real path of ${path}`, 'realpath', [path], signal)).payload.toString();
+  async realPath(path: string, call: Call): Promise<string> {
+    return (await this.#ask('real path', { verb: 'realpath', args: [path] }, call)).payload.toString();
   }
 
   async look(queries: readonly HostQuery[], { signal }: { signal: AbortSignal }): Promise<HostAnswer[]> {
@@ -140,7 +160,7 @@ export class RemoteFiles implements HostFiles {
       pace: queries.some(({ look }) => look === 'tree') ? 'slow' : 'quick',
     });
     if (answer.ok) return parseLook(queries, answer.payload);
-    throw this.#error(answer, `look at ${queries[answer.step]?.path ?? ''}`);
+    throw this.#error(answer, { verb: 'look at', path: queries[answer.step]?.path ?? '' });
   }
 
   changes(
@@ -154,16 +174,26 @@ export class RemoteFiles implements HostFiles {
     return this.#watch.changes(folder, { signal, growing });
   }
 
-  async #stat(what: string, args: [string, 'follow' | undefined], signal: AbortSignal): Promise<FileInfo> {
-    return parseStat((await this.#ask(what, 'stat', args, signal)).payload.toString());
+  async #stat(
+    what: string,
+    path: string,
+    { follow, ...call }: Call & { follow?: boolean },
+  ): Promise<FileInfo> {
+    const step = { verb: 'stat', args: [path, follow === true ? 'follow' : undefined] };
+    return parseStat((await this.#ask(what, step, call)).payload.toString());
   }
 
-  async #ask(what: string, verb: string, args: RemoteStep['args'], signal: AbortSignal): Promise<Answered> {
-    const [path] = args;
-    if (typeof path === 'string' && !isUsable(path)) throw this.#unusable(what, path);
-    const answer = await this.#agents.ask([{ verb, args }], { signal, pace: 'quick' });
+  /** `what` is tried with the path that the step begins with, or that is `shown`. */
+  async #ask(
+    what: string,
+    step: RemoteStep,
+    { signal, mayHang = false, shown }: Call & { shown?: string },
+  ): Promise<Answered> {
+    const path = String(step.args[0]);
+    if (!isUsable(path)) throw this.#unusable(what, path);
+    const answer = await this.#agents.ask([step], { signal, pace: mayHang ? 'risky' : 'quick' });
     if (answer.ok) return answer;
-    throw this.#error(answer, what);
+    throw this.#error(answer, { verb: what, path: shown ?? path });
   }
 
   /** An option is never mistaken for a path, nor a path cut short. */
@@ -178,14 +208,18 @@ export class RemoteFiles implements HostFiles {
     return new HostError('invalid', this.#host, text);
   }
 
-  #error({ kind, text }: Extract<RemoteAnswer, { ok: false }>, what: string): HostError {
-    const whole = text.startsWith(MOUNT_FAILED) ? text : `${this.#host}: ${what}: ${text}`;
-    return new HostError(kind, this.#host, whole);
+  #error(
+    { kind, text }: Extract<RemoteAnswer, { ok: false }>,
+    { verb, path }: { verb: string; path: string },
+  ): HostError {
+    const host = this.#host;
+    if (text.startsWith(MOUNT_FAILED)) return new HostError(kind, host, text);
+    return errorOfText(text, { kind, host, verb, path });
   }
 }
 
 /** For as long as a server does not answer, or as a volume has files. */
-function mayHang(op: FileOp): boolean {
+function takesLong(op: FileOp): boolean {
   return (op.op === 'mount' && op.type === 'nfs') || op.op === 'own-tree';
 }
 

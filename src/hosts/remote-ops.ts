@@ -171,8 +171,10 @@ IFS=" "`,
   gzip: {
     steps: ({ path }) => [{ verb: 'gzip', args: [path] }],
     shell: {
-      gzip: `m=$(stat -c %a "$1" 2>&1) || { fail - "$m"; return; }
-e=$( (umask 077; gzip -c "$1" >"$1.tmp") 2>&1) || { fail - "$e"; rm -f "$1.tmp"; return; }
+      gzip: `regular "$1" || return
+m=$(stat -c %a "$1" 2>&1) || { fail - "$m"; return; }
+run rm -f "$1.tmp" || return
+e=$( (set -C; umask 077; gzip -c "$1" >"$1.tmp") 2>&1) || { fail - "$e"; rm -f "$1.tmp"; return; }
 run chmod "$m" "$1.tmp" && run mv -fT "$1.tmp" "$1.gz" && run rm -f "$1"`,
     },
   },

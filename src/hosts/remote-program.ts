@@ -28,6 +28,7 @@ rm -f --one-file-system 2>/dev/null && ONE_FS=--one-file-system
 fail() { [ -n "$E" ] || E="$I $1 $(printf %s "$2" | tr "\\n\\r" "  ")"; return 1; }
 run() { e=$("$@" 2>&1 >/dev/null) || fail - "\${e:-$1 failed}"; }
 say() { e=$("$@" 2>&1 >&3) || fail - "\${e:-$1 failed}"; }
+regular() { [ -f "$1" ] || if [ -d "$1" ]; then fail - "is a directory"; elif [ -e "$1" ]; then fail - "is not a regular file"; else fail - "no such file or directory"; fi; }
 take() { dd bs="$1" count=1 iflag=fullblock status=none <&5; }
 own() { case "$2:$3" in -:-) return 0 ;; -:*) o=":$3" ;; *:-) o=$2 ;; *) o="$2:$3" ;; esac; run chown -h "$o" "$1"; }
 mounts_below() { P=$1 awk "ENVIRON[\\"P\\"] == \\"/\\" || \\$5 == ENVIRON[\\"P\\"] || index(\\$5, ENVIRON[\\"P\\"] \\"/\\") == 1" /proc/self/mountinfo; }
@@ -40,7 +41,8 @@ ${Object.entries(functions)
   .map(([verb, body]) => `do_${verb}() {\n${body}\n}`)
   .join('\n')}
 IFS= read -r K <&5 || exit
-printf "farlet %s ready\\n" "$K"
+IFS= read -r s </proc/$$/stat; set -- \${s##*) }
+printf "farlet %s ready %s %s\\n" "$K" $$ "\${20}"
 E=; I=0; M=
 while IFS= read -r L <&5; do
   set -- $L

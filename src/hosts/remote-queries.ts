@@ -1,5 +1,6 @@
 /** What can be asked about files on a far host: the program's functions, and how their answers are read. Pure. */
 import { own } from '../model/own.ts';
+import { readWithin } from './host-scripts.ts';
 import type { DirEntry, FileInfo, FileType, FsUsage, HostAnswer, HostQuery } from './link.ts';
 
 /** stat -f: block size, blocks, blocks available, inodes, inodes free. */
@@ -19,29 +20,40 @@ for f in "$1"/* "$1"/.[!.]* "$1"/..?*; do
   printf "%s%s\\0" $t "\${f##*/}"
 done
 set -f`,
-  read: `say head -c "$2" "$1"`,
-  tail: `say tail -c "$2" "$1"`,
+  read: `regular "$1" && say head -c "$2" "$1"`,
+  tail: `regular "$1" && say tail -c "$2" "$1"`,
+  // folder, path below it, head or tail, bytes
+  read_within: `e=$( (${readWithin}) 2>&1 >&3 ) || fail - "$e"`,
   // path, inode and device of the file that was opened, position, length; answers what the name leads to now
   pread: `M=$(stat -L -c "%i %d" "$1" 2>&1) || M=gone
-if [ "$M" = "$2 $3" ] && { same "$@"; } 4<"$1"; then return; fi
+if [ "$M" = "$2 $3" ] && [ -f "$1" ] && { same "$@"; } 4<"$1"; then return; fi
 set +f
 for f in "$1"*; do
   [ -f "$f" ] && { same "$f" "$2" "$3" "$4" "$5"; } 4<"$f" && break
 done
 set -f`,
   // as pread, of a file that still has its name; answers what the name leads to, and as many bytes as it says
-  grown: `{ m=$(stat -L -c "%i %d %s" /proc/self/fd/4)
+  grown: `[ -f "$1" ] && { m=$(stat -L -c "%i %d %s" /proc/self/fd/4)
 n=0; case $m in "$2 $3 "*) n=$((\${m##* } - $4)) ;; esac
 [ $n -le "$5" ] || n=$5; [ $n -gt 0 ] || n=0
 printf "%s\\n%s\\n" "\${m% *}" $n
 [ $n = 0 ] || dd bs=$n count=1 skip="$4" iflag=skip_bytes,fullblock status=none <&4
 return 0; } 4<"$1"
 printf "gone\\n0\\n"`,
+  // process, and when it was started; kills it and all it has started, if it still is that process
+  reap: `IFS= read -r s <"/proc/$1/stat" || return 0
+set -- "$1" "$2" \${s##*) }; [ "\${22}" = "$2" ] || return 0
+set +f; l=$1; k=
+while [ -n "$l" ]; do
+  k="$k $l"
+  l=$(cat /proc/[0-9]*/stat 2>/dev/null | P=" $l " awk "{ p = \$1; sub(/.*\\) /, \"\"); if (index(ENVIRON[\"P\"], \" \" \$2 \" \")) printf \"%s \", p }")
+done
+set -f; kill -9 $k 2>/dev/null; return 0`,
   mounts: `mounts_below "$1"`,
   usage: `say stat -f -c "${USAGE_FORMAT}" "$1"`,
   realpath: `if [ -e "$1" ]; then say readlink -n -f "$1"; else fail - "No such file or directory"; fi`,
   // each answers with its length in bytes, a line break, and as many bytes; - where nothing is
-  look_text: `t=$(head -c ${String(MAX_LOOK_BYTES)} "$1" 2>/dev/null && echo x) || { echo -; return 0; }; put "\${t%x}"`,
+  look_text: `t=$([ -f "$1" ] && head -c ${String(MAX_LOOK_BYTES)} "$1" 2>/dev/null && echo x) || { echo -; return 0; }; put "\${t%x}"`,
   look_stat: `t=$(stat -L -c "$STAT" "$1" 2>/dev/null) || { echo -; return 0; }; put "$t"`,
   look_usage: `t=$(stat -f -c "${USAGE_FORMAT}" "$1" 2>/dev/null) || { echo -; return 0; }; put "$t"`,
   look_tree: `if ! [ -e "$1" ] && ! [ -L "$1" ]; then echo -; return 0; fi

@@ -76,10 +76,23 @@ export class KubeError extends FarletError {
 /** Something a host could not do for us: connect, read a file, mount. */
 export class HostError extends FarletError {
   readonly host: string;
-  constructor(kind: ErrorKind, host: string, message: string, options?: ErrorOptions) {
+  /** what a kubelet on the host itself would say, for events and statuses; undefined: the message */
+  readonly told: string | undefined;
+  constructor(
+    kind: ErrorKind,
+    host: string,
+    message: string,
+    { told, ...options }: ErrorOptions & { told?: string } = {},
+  ) {
     super(kind, message, options);
     this.host = host;
+    this.told = told;
   }
+}
+
+/** The text of any thrown value for events and statuses of pods, in a kubelet's words where there are any. */
+export function toldOf(error: unknown): string {
+  return error instanceof HostError && error.told !== undefined ? error.told : messageOf(error);
 }
 
 /** The kind of any thrown value; what farlet did not make itself is `internal`, an abort is `cancelled`. */

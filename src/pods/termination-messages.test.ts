@@ -7,20 +7,23 @@ import { container } from '../testing/fixtures.ts';
 import { lastLines, TerminationMessages } from './termination-messages.ts';
 
 const { signal } = new AbortController();
-const FILE = '/host/message';
+const FILE = '/farlet/pods/u/containers/c/0a1b2c3d';
 const LOG = '/host/0.log';
 const nothing = emptyRuntimeState({ uid: 'u', name: 'web', namespace: 'shop' }, 0);
 
 /** By path: a text, or what reading it throws. */
 function setUp(files: Record<string, string | Error>) {
+  const read = (path: string, maxBytes: number): Promise<Buffer> => {
+    const found = files[path] ?? new HostError('not-found', 'box', `box: read ${path}: no such file`);
+    return typeof found === 'string'
+      ? Promise.resolve(Buffer.from(found).subarray(-maxBytes))
+      : Promise.reject(found);
+  };
   return new TerminationMessages({
+    paths: { rootDir: '/farlet', podLogsDir: '/logs', containerLogsDir: '/links' },
     files: {
-      readTail: (path, { maxBytes }) => {
-        const found = files[path] ?? new HostError('not-found', 'box', `box: read ${path}: no such file`);
-        return typeof found === 'string'
-          ? Promise.resolve(Buffer.from(found).subarray(-maxBytes))
-          : Promise.reject(found);
-      },
+      readTail: (path, { maxBytes }) => read(path, maxBytes),
+      readPodFile: (root, path, { maxBytes }) => read(`pod's ${root} ${path}`, maxBytes),
     },
   });
 }
@@ -57,6 +60,25 @@ describe('termination messages', () => {
       { [FILE]: '', [LOG]: line('log') },
       exited({ reason: 'ContainerCannotRun' }),
       '',
+    ],
+    ...[
+      ['/farlet/pods/u/volume-subpaths/v/c/0', "pod's /farlet/pods/u/volume-subpaths/v/c 0"],
+      ['/farlet/pods/u/containers/c2/0a1b2c3d', "pod's /farlet/pods/u/containers/c2 0a1b2c3d"],
+      ['/message', "pod's / message"],
+    ].map(([hostPath = '', read = '']): [string, Record<string, string>, ObservedContainer, string] => [
+      `a file of a volume, as hostile: ${hostPath}`,
+      { [read]: 'theirs', [hostPath]: 'not so' },
+      exited({ mounts: [{ containerPath: '/dev/termination-log', hostPath }] }),
+      'theirs',
+    ]),
+    [
+      'a path without its slash',
+      { [FILE]: 'done' },
+      exited({
+        annotations: { [annotations.terminationMessagePath]: 'tmp/said' },
+        mounts: [{ containerPath: '/tmp/said', hostPath: FILE }],
+      }),
+      'done',
     ],
     [
       'a file that can not be read',

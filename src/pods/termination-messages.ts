@@ -2,7 +2,8 @@
 import { LRUCache } from 'lru-cache';
 import type { HostFiles } from '../hosts/link.ts';
 import { annotations } from '../model/labels.ts';
-import { isNotFound, kindOf, messageOf } from '../model/errors.ts';
+import { isNotFound, kindOf, toldOf } from '../model/errors.ts';
+import { containerDir, type HostPaths } from '../model/paths.ts';
 import type { ObservedContainer, PodRuntimeState } from '../model/runtime-state.ts';
 
 const MAX_BYTES = 4096;
@@ -10,12 +11,17 @@ const LOG_BYTES = 2048;
 const LOG_LINES = 80;
 const ENTRIES = 4096;
 
+export interface TerminationMessagesOptions {
+  readonly files: Pick<HostFiles, 'readTail' | 'readPodFile'>;
+  readonly paths: HostPaths;
+}
+
 export class TerminationMessages {
-  readonly #files: Pick<HostFiles, 'readTail'>;
+  readonly #options: TerminationMessagesOptions;
   readonly #messages = new LRUCache<string, string>({ max: ENTRIES });
 
-  constructor(options: { files: Pick<HostFiles, 'readTail'> }) {
-    this.#files = options.files;
+  constructor(options: TerminationMessagesOptions) {
+    this.#options = options;
   }
 
   get(containerId: string): string | undefined {
@@ -29,17 +35,18 @@ export class TerminationMessages {
     );
     await Promise.all(
       unread.map(async (container) => {
-        this.#messages.set(container.id, await this.#message(container, signal));
+        this.#messages.set(container.id, await this.#message(state.uid, container, signal));
       }),
     );
   }
 
-  async #message(container: ObservedContainer, signal: AbortSignal): Promise<string> {
-    const path = container.annotations[annotations.terminationMessagePath];
+  async #message(uid: string, container: ObservedContainer, signal: AbortSignal): Promise<string> {
+    const said = container.annotations[annotations.terminationMessagePath] ?? '';
+    const path = said.startsWith('/') ? said : `/${said}`;
     const file = container.mounts.find((mount) => mount.containerPath === path)?.hostPath;
     let text = '';
     try {
-      text = file === undefined ? '' : await this.#tail(file, MAX_BYTES, signal);
+      text = file === undefined ? '' : await this.#written(file, { uid, container, signal });
     } catch (error) {
       if (!isNotFound(error)) return this.#failure(`termination log ${file ?? ''}`, error, signal);
     }
@@ -47,21 +54,34 @@ export class TerminationMessages {
     if (text !== '' || !fromLog || container.exitCode === 0 || container.reason === 'ContainerCannotRun')
       return text;
     try {
-      return lastLines(await this.#tail(container.logPath, 4 * LOG_BYTES, signal));
+      const { files } = this.#options;
+      return lastLines(
+        (await files.readTail(container.logPath, { signal, maxBytes: 4 * LOG_BYTES })).toString(),
+      );
     } catch (error) {
       return this.#failure('termination message from logs', error, signal);
     }
   }
 
-  async #tail(path: string, maxBytes: number, signal: AbortSignal): Promise<string> {
-    return (await this.#files.readTail(path, { signal, maxBytes })).toString();
+  /** The file that farlet made can't be swapped: the container has it alone mounted. What else is mounted there is the pod's. */
+  async #written(
+    path: string,
+    { uid, container, signal }: { uid: string; container: ObservedContainer; signal: AbortSignal },
+  ): Promise<string> {
+    const { files, paths } = this.#options;
+    const maxBytes = MAX_BYTES;
+    if (path.startsWith(`${containerDir(paths, uid, container.name)}/`))
+      return (await files.readTail(path, { signal, maxBytes })).toString();
+    const slash = path.lastIndexOf('/');
+    const [root, name] = [path.slice(0, slash) || '/', path.slice(slash + 1)];
+    return (await files.readPodFile(root, name, { signal, maxBytes, tail: true })).toString();
   }
 
   /** What is said in the message's place. While the host can't be asked nothing is said: it is read later. */
   #failure(what: string, error: unknown, signal: AbortSignal): string {
     signal.throwIfAborted();
     if (['unavailable', 'deadline-exceeded', 'cancelled'].includes(kindOf(error))) throw error;
-    return `Error on reading ${what}: ${messageOf(error)}`;
+    return `Error on reading ${what}: ${toldOf(error)}`;
   }
 }
 

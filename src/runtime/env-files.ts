@@ -1,7 +1,5 @@
 /** Reads the files in volumes that a container's variables name (fileKeyRef, KEP-3721). */
 import type { HostFiles } from '../hosts/link.ts';
-import { FarletError } from '../model/errors.ts';
-import { goQuote } from '../model/go-quote.ts';
 import { textOfBytes } from '../model/go-string.ts';
 import type { Container } from '../model/kube.ts';
 import type { Fetched } from './env-entry.ts';
@@ -13,8 +11,8 @@ export interface EnvFile {
   readonly text: string;
 }
 
-/** As the API server limits them, and more than any sane file. */
-const maxBytes = 64 * 1024;
+/** More than any sane file: a pod's start waits for it. */
+const maxBytes = 1024 * 1024;
 
 export function envFileKey({ volumeName, path }: { volumeName: string; path: string }): string {
   return `${volumeName}/${path}`;
@@ -30,9 +28,8 @@ export async function readEnvFiles(
   const wanted = new Map(refs.map((ref) => [envFileKey(ref), ref]));
   const read = async (path: string, root: string): Promise<Fetched<EnvFile>> => {
     try {
-      const file = await insideVolume(files, root, { path, signal });
-      const text = textOfBytes(await files.readFile(file, { signal, maxBytes }));
-      return { value: { path: file, text } };
+      const text = textOfBytes(await files.readPodFile(root, path, { signal, maxBytes }));
+      return { value: { path: `${root}/${path}`, text } };
     } catch (error) {
       signal.throwIfAborted();
       return { error };
@@ -50,20 +47,4 @@ export async function readEnvFiles(
       ]),
     ),
   );
-}
-
-/** A pod may have put a link in its volume that leads anywhere on the host: none is followed. */
-async function insideVolume(
-  files: HostFiles,
-  root: string,
-  { path, signal }: { path: string; signal: AbortSignal },
-): Promise<string> {
-  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..'))
-    throw new FarletError('forbidden', `the path ${goQuote(path)} of a FileKeyRef must not contain '..'`);
-  const steps = parts.map((_, index) => `${root}/${parts.slice(0, index + 1).join('/')}`);
-  const found = await Promise.all(steps.map((step) => files.stat(step, { signal })));
-  if (found.some((info) => info?.type === 'symlink'))
-    throw new FarletError('forbidden', `the path ${goQuote(path)} of a FileKeyRef has a symlink in it`);
-  return steps.at(-1) ?? root;
 }

@@ -1,6 +1,6 @@
 /** A container's environment: makeEnvironmentVariables in pkg/kubelet/kubelet_pods.go. */
 import { own } from '../model/own.ts';
-import { FarletError, isNotFound, kindOf } from '../model/errors.ts';
+import { FarletError, isNotFound } from '../model/errors.ts';
 import { resolveFieldRef } from '../model/field-ref.ts';
 import { goQuote } from '../model/go-quote.ts';
 import { textOfBytes } from '../model/go-string.ts';
@@ -133,12 +133,8 @@ function fromFile(
       'not-found',
       `cannot find the volume ${goQuote(ref.volumeName)} referenced by FileKeyRef`,
     );
-  if ('error' in fetched) {
-    const { error } = fetched;
-    throw kindOf(error) === 'forbidden'
-      ? error
-      : new FarletError('invalid', "couldn't parse env file", { cause: error });
-  }
+  if ('error' in fetched)
+    throw new FarletError('invalid', "couldn't parse env file", { cause: fetched.error });
   let value: string | undefined;
   try {
     value = parseEnvFile(fetched.value.text, ref.key);

@@ -27,7 +27,7 @@ function assignment(line: string, number: number): { name: string; rest: string 
   const equals = line.indexOf('=');
   if (equals === -1) throw wrong(number, "missing '='");
   const name = line.slice(0, equals);
-  if (name.trim() === '') throw wrong(number, 'empty variable name');
+  if (/^[ \t]*$/.test(name)) throw wrong(number, 'empty variable name');
   if (/[ \t]$/.test(name)) throw wrong(number, "whitespace before '=' is not allowed");
   return { name, rest: line.slice(equals + 1) };
 }
@@ -39,7 +39,7 @@ function quoted(lines: readonly string[], first: string, from: number): { value:
   for (let at = from; ;) {
     const end = rest.indexOf("'");
     if (end !== -1) {
-      if (!/^[ \t]*(#.*)?$/.test(rest.slice(end + 1)))
+      if (!/^[ \t]*(#|$)/.test(rest.slice(end + 1)))
         throw wrong(at + 1, 'unexpected content after closing quote');
       return { value: value + rest.slice(0, end), last: at };
     }
