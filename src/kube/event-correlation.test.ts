@@ -33,6 +33,18 @@ describe('events', () => {
     });
   });
 
+  it('have a name of their own where the object’s is too long or none for an event', () => {
+    for (const name of ['x'.repeat(237), 'Upper', 'a_b']) {
+      const write = setUp()({ about: { ...about, name } });
+      assert.ok(write?.kind === 'create');
+      assert.match(write.event.metadata.name ?? '', /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+      assert.equal(write.event.involvedObject.name, name);
+    }
+    const longest = setUp()({ about: { ...about, name: 'x'.repeat(236) } });
+    assert.ok(longest?.kind === 'create');
+    assert.match(longest.event.metadata.name ?? '', /^x{236}\.[0-9a-f]{16}$/);
+  });
+
   it('that come again are counted under the first one’s name', () => {
     const next = setUp();
     const first = next();

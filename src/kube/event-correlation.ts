@@ -1,8 +1,12 @@
 /** Which events are sent, merged or dropped (client-go: tools/record/events_cache.go). Pure but for its memory, which is bounded. */
+import { randomUUID } from 'node:crypto';
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { CoreEvent, ObjectReference } from '../model/kube.ts';
 import { rfc3339 } from '../util/clock.ts';
+
+const maxName = 253;
+const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 const CACHE = 4096;
 /** Messages of a kind that are told apart while there is one every ten minutes; what comes beyond them counts as one event. */
@@ -97,10 +101,12 @@ export class EventCorrelation {
     return { key: keyOf(kind, about.fieldPath, message), message, annotations };
   }
 
+  /** An object's name may be none for an event, or too long for one (client-go: tools/record/util GenerateEventName). */
   #newName(about: ObjectReference, now: number): string {
     this.#counter += 1;
     const unique = BigInt(now) * 1_000_000n + BigInt(this.#counter % 1_000_000);
-    return `${about.name ?? ''}.${unique.toString(16)}`;
+    const name = `${about.name ?? ''}.${unique.toString(16)}`;
+    return name.length <= maxName && subdomain.test(name) ? name : randomUUID();
   }
 
   #spend({ about, type }: EventInput, now: number): boolean {

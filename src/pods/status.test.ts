@@ -129,3 +129,32 @@ describe('reason and message of a status', () => {
       assert.deepEqual({ reason, message }, { reason: undefined, message: undefined, ...expect });
     });
 });
+
+describe('an ephemeral container that could not start', () => {
+  const failure = { reason: 'RunContainerError', message: 'stat /nope: no such file or directory' };
+  const shown = (restartPolicy: string): ContainerStatus['state'] => {
+    const { ephemeralContainerStatuses } = podStatus({
+      pod: pod({ spec: { restartPolicy, ephemeralContainers: [{ name: 'e', image: 'i' }] } }),
+      state: {
+        ...emptyRuntimeState(podRef(pod()), 0),
+        sandboxes: [sandbox()],
+        containers: [container(), container({ id: 'c2', name: 'e', state: 'exited', exitCode: 128 })],
+      },
+      previous: {},
+      failure: (name) => (name === 'e' ? failure : undefined),
+      probes: { startup: () => undefined, readiness: () => undefined },
+      terminationMessage: () => undefined,
+      nodeIPs: ['192.0.2.1'],
+      runtimeName: 'containerd',
+      isTerminal: false,
+      isComplete: true,
+      now: 0,
+    });
+    return ephemeralContainerStatuses?.[0]?.state;
+  };
+
+  it('waits, as far as the pod restarts its containers', () => {
+    assert.deepEqual(shown('Always'), { waiting: failure });
+    assert.equal(shown('Never')?.terminated?.exitCode, 128);
+  });
+});

@@ -146,7 +146,6 @@ function willRestart(
 ): boolean {
   if (isTerminal || pod.metadata.deletionTimestamp !== undefined) return false;
   if (exitCode === undefined) return true;
-  if (container.type === 'ephemeral_container') return false;
   // an init container that is through is not started again because a later start failed
   if (container.type === 'init_container' && !container.sidecar && exitCode === 0) return false;
   return restartsAfter(pod, container.spec, exitCode);

@@ -3,10 +3,11 @@ import { isIPv6 } from 'node:net';
 import type { PodSandboxConfig } from '../cri/generated/runtime/v1/PodSandboxConfig.ts';
 import type { PortMapping } from '../cri/generated/runtime/v1/PortMapping.ts';
 import type { UserNamespace } from '../cri/generated/runtime/v1/UserNamespace.ts';
+import { FarletError } from '../model/errors.ts';
 import type { Container, ContainerPort, Pod } from '../model/kube.ts';
 import { labels } from '../model/labels.ts';
-import { podLogDir } from '../model/paths.ts';
-import { podRef } from '../model/pod-ref.ts';
+import { podLogDir, type HostPaths } from '../model/paths.ts';
+import { podRef, type PodRef } from '../model/pod-ref.ts';
 import { isStaticPod } from '../model/pod-source.ts';
 import { normalizeSysctl } from '../model/sysctl-name.ts';
 import type { DnsSettings } from './dns.ts';
@@ -38,7 +39,7 @@ export function sandboxConfig(pod: Pod, input: SandboxInput): PodSandboxConfig {
     ...(pod.spec.hostNetwork === true
       ? {}
       : { hostname: kernelHostname(pod, podHostname(pod, settings.clusterDomain)) }),
-    log_directory: podLogDir(settings.paths, ref),
+    log_directory: logDirectory(settings.paths, ref),
     dns_config: {
       servers: [...input.dns.servers],
       searches: [...input.dns.searches],
@@ -56,6 +57,17 @@ export function sandboxConfig(pod: Pod, input: SandboxInput): PodSandboxConfig {
     },
   };
 }
+
+/** The kubelet makes the folder before the sandbox; of a pod with a very long name it can't be made. */
+function logDirectory(paths: HostPaths, ref: PodRef): string {
+  const folder = podLogDir(paths, ref);
+  if (Buffer.byteLength(folder.slice(folder.lastIndexOf('/') + 1)) > maxFileName)
+    throw new FarletError('invalid', `mkdir ${folder}: file name too long`);
+  return folder;
+}
+
+/** Bytes, on every file system of Linux. */
+const maxFileName = 255;
 
 /** What tells whose a sandbox or container is. */
 export function ownLabels(
