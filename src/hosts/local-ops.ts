@@ -1,6 +1,18 @@
 /** The steps of a batch, done on the machine that farlet itself runs on. */
 import { constants } from 'node:fs';
-import { chmod, lchown, lstat, mkdir, open, rename, rm, rmdir, symlink, unlink } from 'node:fs/promises';
+import {
+  chmod,
+  lchown,
+  lstat,
+  mkdir,
+  open,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  symlink,
+  unlink,
+} from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { HostError } from '../model/errors.ts';
 import type { Clock } from '../util/clock.ts';
@@ -101,6 +113,11 @@ export class LocalOps {
 /** Of several who make it only the first sets mode and owner of a folder that is to be kept. */
 async function makeFolder(op: FileOp & { op: 'mkdir' }): Promise<void> {
   const made = await makeWithParents(op.path);
+  if (!made && !(await stat(op.path)).isDirectory()) {
+    const fault: NodeJS.ErrnoException = new Error('not a directory');
+    fault.code = 'ENOTDIR';
+    throw fault;
+  }
   if (!made && op.keep === true) return;
   await own(op);
   await chmod(op.path, op.mode);

@@ -10,6 +10,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -59,6 +60,16 @@ describe('files of a far host', { skip: process.getuid?.() !== 0 && 'only root m
       () => 'done',
       (error: unknown) => (error as Error).message.trim().replaceAll(/\s+/g, ' '),
     );
+
+  for (const keep of [undefined, true])
+    it(`take no file for a folder${keep === true ? ' that is kept' : ''}`, async () => {
+      const path = `${root}/in-the-way`;
+      writeFileSync(path, '', { mode: 0o600 });
+      const op: FileOp = { op: 'mkdir', path, mode: 0o755, ...(keep === true ? { keep } : {}) };
+      assert.match(await said(remote, op), /in-the-way.*not a directory/i);
+      assert.match(await said(local, op), /in-the-way.*not a directory/i);
+      assert.equal(statSync(path).mode & 0o777, 0o600);
+    });
 
   it('tell of mounts that fail what is told on this machine', async () => {
     const path = `${root}/point`;

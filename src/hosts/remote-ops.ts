@@ -23,7 +23,10 @@ export const remoteOps: RemoteOps = {
       { verb: 'mkdir', args: [path, octal(mode), uid, gid, keep === true ? 'keep' : undefined] },
     ],
     shell: {
-      mkdir: `if [ -e "$1" ] || [ -L "$1" ]; then [ "$5" != keep ] || return 0; else run mkdir -p "$1" || return; fi
+      mkdir: `if [ -e "$1" ] || [ -L "$1" ]; then
+  [ -d "$1" ] || { fail - "Not a directory"; return; }
+  [ "$5" != keep ] || return 0
+else run mkdir -p "$1" || return; fi
 own "$1" "$3" "$4" && run chmod "$2" "$1"`,
     },
   },
