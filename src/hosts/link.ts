@@ -227,9 +227,12 @@ export interface Call {
 export interface HostFile {
   /** Up to `length` bytes from `position`; an empty buffer at the end. */
   read(position: number, length: number): Promise<Buffer>;
-  info(): Promise<FileInfo>;
+  /** as it was when it was opened */
+  readonly opened: FileInfo;
   /** Whether the name leads to another file by now (log rotation); after a read this asks nothing of a far host. */
   moved(): Promise<boolean>;
+  /** The last read found that the file is gone with all its names: what was not read before can't be read any more. */
+  isLost?(): boolean;
   close(): Promise<void>;
 }
 

@@ -78,15 +78,16 @@ export class LocalFiles implements HostFiles {
   open(path: string, _options: { signal: AbortSignal }): Promise<HostFile> {
     return this.#named('open', path, async () => {
       const file = await openRegular(path);
+      const opened = fileInfo(await file.stat());
       return {
         read: async (position, length) => {
           const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, position);
           return buffer.subarray(0, bytesRead);
         },
-        info: async () => fileInfo(await file.stat()),
+        opened,
         moved: async () => {
-          const [named, held] = await Promise.all([stat(path).catch(ignore('ENOENT')), file.stat()]);
-          return named !== undefined && (named.ino !== held.ino || named.dev !== held.dev);
+          const named = await stat(path).catch(ignore('ENOENT'));
+          return named !== undefined && (named.ino !== opened.inode || named.dev !== opened.device);
         },
         close: () => file.close(),
       };

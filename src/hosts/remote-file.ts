@@ -6,9 +6,8 @@ import type { Grown } from './remote-queries.ts';
 export interface RemoteFileOptions {
   readonly path: string;
   readonly opened: FileInfo;
-  /** bytes of the file that was opened, and what its name leads to now: `inode device`, or `gone` */
+  /** bytes of the file that was opened, and what its name leads to now: `inode device`, or `gone`; then `lost` if it has no name */
   readonly pread: (args: PreadArgs) => Promise<{ readonly payload: Buffer; readonly more: string }>;
-  readonly stat: () => Promise<FileInfo | undefined>;
 }
 
 /** path, inode, device, position, length */
@@ -31,43 +30,49 @@ export class RemoteFile implements HostFile {
   readonly #options: RemoteFileOptions;
   readonly #id: string;
   #named: string;
-  #size: number;
+  #isLost = false;
   /** where the last read ended, and how much it wanted */
   #end = 0;
   #wanted = 0;
   /** what came with a change, from `at` on */
   #ahead: { readonly at: number; readonly bytes: Buffer } = { at: 0, bytes: Buffer.alloc(0) };
+  /** there was more than the last change could bring along */
+  #hasMore = false;
 
   constructor(options: RemoteFileOptions) {
-    const { inode, device, size } = options.opened;
+    const { inode, device } = options.opened;
     this.#options = options;
     this.#id = `${String(inode)} ${String(device)}`;
     this.#named = this.#id;
-    this.#size = size;
+  }
+
+  get opened(): FileInfo {
+    return this.#options.opened;
   }
 
   async read(position: number, length: number): Promise<Buffer> {
     this.#wanted = length;
     const from = position - this.#ahead.at;
-    if (from >= 0 && from < this.#ahead.bytes.length) {
-      const piece = this.#ahead.bytes.subarray(from, from + length);
-      this.#end = position + piece.length;
-      return piece;
-    }
+    if (from < 0 || from >= this.#ahead.bytes.length) return await this.#ask(position, length);
+    const piece = this.#ahead.bytes.subarray(from, from + length);
+    this.#end = position + piece.length;
+    if (piece.length === length || !this.#hasMore) return piece;
+    this.#hasMore = false;
+    return Buffer.concat([piece, await this.#ask(this.#end, length - piece.length)]);
+  }
+
+  async #ask(position: number, length: number): Promise<Buffer> {
     const { payload, more } = await this.#options.pread(this.#args(position, length));
-    this.#named = more;
-    this.#end = position + payload.length;
-    this.#size = Math.max(this.#size, this.#end);
+    const [named = '', lost = ''] = more.split(/ (?=lost$)/);
+    this.#named = named;
+    this.#isLost = lost !== '';
+    // of reads that were made together one may be past the end
+    if (payload.length > 0) this.#end = Math.max(this.#end, position + payload.length);
     return payload;
   }
 
-  async info(): Promise<FileInfo> {
-    const { opened, stat } = this.#options;
-    if (this.#named !== this.#id) return { ...opened, size: this.#size };
-    const now = await stat();
-    return now?.inode === opened.inode && now.device === opened.device
-      ? now
-      : { ...opened, size: this.#size };
+  isLost(): boolean {
+    return this.#isLost;
   }
 
   moved(): Promise<boolean> {
@@ -83,21 +88,22 @@ export class RemoteFile implements HostFile {
     const { at, bytes } = this.#ahead;
     const known = Math.max(this.#end, at + bytes.length);
     if (this.#wanted === 0 || known - this.#end >= MAX_AHEAD) return undefined;
+    const wanted = this.#wanted;
     return {
-      step: { verb: 'grown', args: this.#args(known, this.#wanted) },
+      step: { verb: 'grown', args: this.#args(known, wanted) },
       take: (grown) => {
-        this.#grew(known, grown);
+        this.#grew(known, wanted, grown);
       },
     };
   }
 
-  #grew(position: number, { bytes, named }: Grown): void {
+  #grew(position: number, wanted: number, { bytes, named }: Grown): void {
     this.#named = named;
+    this.#hasMore = bytes.length > 0 && bytes.length === wanted;
     if (bytes.length === 0) return;
     const at = Math.max(this.#end, this.#ahead.at);
     const unread = this.#ahead.bytes.subarray(at - this.#ahead.at);
     this.#ahead = unread.length > 0 ? { at, bytes: Buffer.concat([unread, bytes]) } : { at: position, bytes };
-    this.#size = Math.max(this.#size, position + bytes.length);
   }
 
   #args(position: number, length: number): PreadArgs {

@@ -139,6 +139,21 @@ describe('files of a far host', { skip: process.getuid?.() !== 0 && 'only root m
     control.abort();
     assert.equal((await changes.next()).done, true);
   });
+
+  it('tell that a file that is read has gone with all its names', async () => {
+    const path = `${root}/gone.log`;
+    writeFileSync(path, 'abcdef');
+    const file = await remote.open(path, { signal });
+    assert.equal(file.opened.size, 6);
+    assert.equal((await file.read(0, 3)).toString(), 'abc');
+    renameSync(path, `${path}.1`);
+    writeFileSync(path, 'new');
+    assert.equal((await file.read(3, 2)).toString(), 'de');
+    assert.deepEqual([await file.moved(), file.isLost?.()], [true, false]);
+    rmSync(`${path}.1`);
+    assert.equal((await file.read(5, 10)).toString(), '');
+    assert.deepEqual([await file.moved(), file.isLost?.()], [true, true]);
+  });
 });
 
 describe('an agent that is stuck', { skip: process.getuid?.() !== 0 && 'only root runs the program' }, () => {

@@ -106,7 +106,6 @@ export class RemoteFiles implements HostFiles {
       path,
       opened,
       pread: (args) => this.#ask('read', { verb: 'pread', args }, { signal }),
-      stat: () => this.#stat('stat', path, { signal, follow: true }).catch(unlessMissing),
     });
   }
 

@@ -24,14 +24,15 @@ set -f`,
   tail: `regular "$1" && say tail -c "$2" "$1"`,
   // folder, path below it, head or tail, bytes
   read_within: `e=$( (${readWithin}) 2>&1 >&3 ) || fail - "$e"`,
-  // path, inode and device of the file that was opened, position, length; answers what the name leads to now
+  // path, inode and device of the file that was opened, position, length; answers what the name leads to now, and whether
+  // the file has no name any more
   pread: `M=$(stat -L -c "%i %d" "$1" 2>&1) || M=gone
 if [ "$M" = "$2 $3" ] && [ -f "$1" ] && { same "$@"; } 4<"$1"; then return; fi
 set +f
 for f in "$1"*; do
-  [ -f "$f" ] && { same "$f" "$2" "$3" "$4" "$5"; } 4<"$f" && break
+  [ -f "$f" ] && { same "$f" "$2" "$3" "$4" "$5"; } 4<"$f" && { set -f; return; }
 done
-set -f`,
+set -f; M="$M lost"`,
   // as pread, of a file that still has its name; answers what the name leads to, and as many bytes as it says
   grown: `[ -f "$1" ] && { m=$(stat -L -c "%i %d %s" /proc/self/fd/4)
 n=0; case $m in "$2 $3 "*) n=$((\${m##* } - $4)) ;; esac

@@ -1,5 +1,7 @@
 /** /containerLogs: which container is meant, and its log (pkg/kubelet/server getContainerLogs, kubelet_pods.go GetKubeletContainerLogs). */
 import { findContainer, findContainerStatus } from '../model/containers.ts';
+import { goQuote } from '../model/go-quote.ts';
+import { moved } from '../model/go-time.ts';
 import type { ContainerStatus, Pod } from '../model/kube.ts';
 import type { ObservedContainer } from '../model/runtime-state.ts';
 import type { HostApp } from '../host-app.ts';
@@ -18,9 +20,9 @@ export function containerLogs(
   if (!parsed.ok) throw new HttpFault(parsed.code, parsed.body);
   const name = target.container ?? '';
   const pod = app.table.find(target.namespace, target.pod);
-  if (pod === undefined) throw new HttpFault(404, `pod "${target.pod}" does not exist`);
+  if (pod === undefined) throw new HttpFault(404, `pod ${goQuote(target.pod)} does not exist`);
   if (findContainer(pod, name) === undefined)
-    throw new HttpFault(404, `container "${name}" not found in pod "${target.pod}"`);
+    throw new HttpFault(404, `container ${goQuote(name)} not found in pod ${goQuote(target.pod)}`);
   const { uid } = pod.metadata;
   const { stream } = parsed.query;
   if (stream !== undefined && stream !== 'All')
@@ -33,21 +35,19 @@ export function containerLogs(
     previous: parsed.query.previous,
   });
   if ('refusal' in found) throw new HttpFault(400, found.refusal);
-  const { containerId } = found;
+  const { containerID } = found;
+  const containerId = /^[^:]*:\/\/([^:]*)$/.exec(containerID)?.[1] ?? '';
   const seen = (): ObservedContainer | undefined =>
     app.cache.get(uid)?.containers.find(({ id }) => id === containerId);
   const container = seen();
-  if (container === undefined)
-    return said(
-      `unable to retrieve container logs for ${app.host.runtime()?.name ?? 'unknown'}://${containerId}`,
-    );
+  if (container === undefined) return said(`unable to retrieve container logs for ${containerID || '://'}`);
   const { since } = parsed.query;
   return readContainerLog(
     {
       files: app.host.link.files,
       path: container.logPath,
       // lines are dated by the host
-      options: { ...parsed.query, since: since === undefined ? undefined : app.host.hostTime(since) },
+      options: { ...parsed.query, since: since && moved(since, app.host.hostTime(0)) },
       isRunning: () => seen()?.state === 'running',
     },
     { signal },

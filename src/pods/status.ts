@@ -1,5 +1,6 @@
 /** A pod's whole status from what is known of it (pkg/kubelet/kubelet_pods.go generateAPIPodStatus). Pure. */
 import { podContainers, type PodContainer } from '../model/containers.ts';
+import { bytesOfText, textOfBytes } from '../model/go-string.ts';
 import type { ContainerStatus, Pod, PodStatus } from '../model/kube.ts';
 import { podQosClass } from '../model/pod-qos.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
@@ -216,14 +217,17 @@ function onePerFamily(ips: readonly string[], hostIP: string | undefined): strin
   return [first, second].filter((ip) => ip !== undefined);
 }
 
+/**
+ * Messages cut to so many bytes, be it within a character; what then is no UTF-8 is U+FFFD for each byte, as Go's JSON has it
+ * (pkg/kubelet/status/status_manager.go normalizeStatus).
+ */
 function withShortMessages(status: ContainerStatus, bytes: number): ContainerStatus {
   const short = (state: ContainerStatus['state']): ContainerStatus['state'] => {
     const message = state?.terminated?.message;
-    if (state?.terminated === undefined || message === undefined || Buffer.byteLength(message) <= bytes)
-      return state;
-    return {
-      terminated: { ...state.terminated, message: Buffer.from(message).subarray(0, bytes).toString() },
-    };
+    if (state?.terminated === undefined || message === undefined) return state;
+    const whole = bytesOfText(message);
+    const cut = whole.length <= bytes ? message : textOfBytes(whole.subarray(0, bytes));
+    return { terminated: { ...state.terminated, message: cut.toWellFormed() } };
   };
   return { ...status, state: short(status.state) ?? {}, lastState: short(status.lastState) ?? {} };
 }

@@ -4,7 +4,7 @@ import { FarletError, HostError } from '../model/errors.ts';
 import { annotations } from '../model/labels.ts';
 import { emptyRuntimeState, type ObservedContainer } from '../model/runtime-state.ts';
 import { container } from '../testing/fixtures.ts';
-import { lastLines, TerminationMessages } from './termination-messages.ts';
+import { TerminationMessages } from './termination-messages.ts';
 
 const { signal } = new AbortController();
 const FILE = '/farlet/pods/u/containers/c/0a1b2c3d';
@@ -12,12 +12,12 @@ const LOG = '/host/0.log';
 const nothing = emptyRuntimeState({ uid: 'u', name: 'web', namespace: 'shop' }, 0);
 
 /** By path: a text, or what reading it throws. */
-function setUp(files: Record<string, string | Error>) {
+function setUp(files: Record<string, string | Buffer | Error>) {
   const read = (path: string, maxBytes: number): Promise<Buffer> => {
     const found = files[path] ?? new HostError('not-found', 'box', `box: read ${path}: no such file`);
-    return typeof found === 'string'
-      ? Promise.resolve(Buffer.from(found).subarray(-maxBytes))
-      : Promise.reject(found);
+    return found instanceof Error
+      ? Promise.reject(found)
+      : Promise.resolve(Buffer.from(found).subarray(-maxBytes));
   };
   return new TerminationMessages({
     paths: { rootDir: '/farlet', podLogsDir: '/logs', containerLogsDir: '/links' },
@@ -49,10 +49,29 @@ const line = (text: string, tag = 'F'): string => `2026-01-01T00:00:00.000000000
 const broken = new HostError('internal', 'box', 'box: read it: input/output error');
 
 describe('termination messages', () => {
-  const rows: [string, Record<string, string | Error>, ObservedContainer, string][] = [
+  const rows: [string, Record<string, string | Buffer | Error>, ObservedContainer, string][] = [
     ['the file', { [FILE]: 'done', [LOG]: line('log') }, exited(), 'done'],
     ['the log where the file is empty', { [FILE]: '', [LOG]: line('log') }, exited(), 'log\n'],
     ['the log where the file is gone', { [LOG]: line('log') }, exited(), 'log\n'],
+    ['bytes that are no text', { [FILE]: Buffer.from('a\xe9b', 'latin1') }, exited(), 'a\udce9b'],
+    [
+      'bytes of the log that are no text',
+      { [LOG]: Buffer.from(line('caf\xe9 \xf0\x9f'), 'latin1') },
+      exited(),
+      'caf\udce9 \udcf0\udc9f\n',
+    ],
+    [
+      'the end of an entry however long',
+      { [LOG]: line(`${'x'.repeat(30_000)}END`) },
+      exited(),
+      `${'x'.repeat(2044)}END\n`,
+    ],
+    [
+      'what is no log',
+      { [LOG]: 'no log\n' },
+      exited(),
+      'Error on reading termination message from logs: failed to get parse function: unsupported log format: "no log\\n"',
+    ],
     ['no log without the policy', { [FILE]: '', [LOG]: line('log') }, exited({ policy: 'File' }), ''],
     ['no log of a success', { [FILE]: '', [LOG]: line('log') }, exited({ exitCode: 0 }), ''],
     [
@@ -110,16 +129,4 @@ describe('termination messages', () => {
     await messages.read(state, { signal });
     assert.equal(messages.get('one'), 'done');
   });
-
-  const logs: [string, string, string][] = [
-    ['parts of a line are one', line('a', 'P') + line('b'), 'ab\n'],
-    ['an empty line counts', line('a') + line(''), 'a\n\n'],
-    ['the last eighty', Array.from({ length: 90 }, (_, index) => line(`${index}`)).join(''), ''],
-  ];
-  for (const [name, log, expect] of logs)
-    it(`of logs: ${name}`, () => {
-      const text = lastLines(log);
-      if (expect === '') assert.equal(text.split('\n')[0], '10');
-      else assert.equal(text, expect);
-    });
 });

@@ -1,14 +1,14 @@
 /** What containers left to say, read once per exited container (kuberuntime_container.go getTerminationMessage). */
 import { LRUCache } from 'lru-cache';
 import type { HostFiles } from '../hosts/link.ts';
+import { textOfBytes } from '../model/go-string.ts';
 import { annotations } from '../model/labels.ts';
 import { isNotFound, kindOf, toldOf } from '../model/errors.ts';
 import { containerDir, type HostPaths } from '../model/paths.ts';
 import type { ObservedContainer, PodRuntimeState } from '../model/runtime-state.ts';
+import { lastWords } from '../runtime/log-tail.ts';
 
 const MAX_BYTES = 4096;
-const LOG_BYTES = 2048;
-const LOG_LINES = 80;
 const ENTRIES = 4096;
 
 export interface TerminationMessagesOptions {
@@ -24,6 +24,7 @@ export class TerminationMessages {
     this.#options = options;
   }
 
+  /** Bytes that are no UTF-8 are kept (model/go-string.ts). */
   get(containerId: string): string | undefined {
     return this.#messages.get(containerId);
   }
@@ -54,10 +55,7 @@ export class TerminationMessages {
     if (text !== '' || !fromLog || container.exitCode === 0 || container.reason === 'ContainerCannotRun')
       return text;
     try {
-      const { files } = this.#options;
-      return lastLines(
-        (await files.readTail(container.logPath, { signal, maxBytes: 4 * LOG_BYTES })).toString(),
-      );
+      return textOfBytes(await lastWords(container.logPath, { files: this.#options.files, signal }));
     } catch (error) {
       return this.#failure('termination message from logs', error, signal);
     }
@@ -71,10 +69,10 @@ export class TerminationMessages {
     const { files, paths } = this.#options;
     const maxBytes = MAX_BYTES;
     if (path.startsWith(`${containerDir(paths, uid, container.name)}/`))
-      return (await files.readTail(path, { signal, maxBytes })).toString();
+      return textOfBytes(await files.readTail(path, { signal, maxBytes }));
     const slash = path.lastIndexOf('/');
     const [root, name] = [path.slice(0, slash) || '/', path.slice(slash + 1)];
-    return (await files.readPodFile(root, name, { signal, maxBytes, tail: true })).toString();
+    return textOfBytes(await files.readPodFile(root, name, { signal, maxBytes, tail: true }));
   }
 
   /** What is said in the message's place. While the host can't be asked nothing is said: it is read later. */
@@ -83,13 +81,4 @@ export class TerminationMessages {
     if (['unavailable', 'deadline-exceeded', 'cancelled'].includes(kindOf(error))) throw error;
     return `Error on reading ${what}: ${toldOf(error)}`;
   }
-}
-
-/** The text of the last lines of a CRI log, without times and tags. */
-export function lastLines(log: string): string {
-  const lines = log.replace(/\n$/, '').split('\n').slice(-LOG_LINES);
-  const text = lines
-    .map((line) => /^\S+ (?:stdout|stderr) (\S+) (.*)$/s.exec(line))
-    .map((match) => (match === null ? '' : `${match[2] ?? ''}${match[1] === 'F' ? '\n' : ''}`));
-  return Buffer.from(text.join('')).subarray(-LOG_BYTES).toString();
 }

@@ -1,7 +1,7 @@
 /** Pure: what to do with the files of a container's log that has grown too large (pkg/kubelet/logs/container_log_manager.go). */
 import type { FileOp } from '../hosts/link.ts';
 
-const compressed = '.gz';
+export const compressedSuffix = '.gz';
 const temporary = '.tmp';
 
 export interface RotationPlan {
@@ -23,16 +23,17 @@ export function planRotation(
   const folder = path.slice(0, path.lastIndexOf('/'));
   const log = path.slice(folder.length + 1);
   const rotated = files.filter((name) => name.startsWith(`${log}.`)).sort();
-  const used = rotated.filter((name) => isInUse(name, rotated));
+  const used = rotatedNames(log, rotated);
   const excess = Math.max(0, used.length - Math.max(0, maxFiles - 2));
-  const gone = [...rotated.filter((name) => !used.includes(name)), ...used.slice(0, excess)];
+  const inUse = new Set(used);
+  const gone = [...rotated.filter((name) => !inUse.has(name)), ...used.slice(0, excess)];
   const aside = `${path}.${timestamp(now)}`;
   return {
     ops: [
       ...gone.map((name): FileOp => ({ op: 'remove', path: `${folder}/${name}` })),
       ...used
         .slice(excess)
-        .filter((name) => !name.endsWith(compressed))
+        .filter((name) => !name.endsWith(compressedSuffix))
         .map((name): FileOp => ({ op: 'gzip', path: `${folder}/${name}` })),
       { op: 'rename', from: path, to: aside },
     ],
@@ -40,10 +41,16 @@ export function planRotation(
   };
 }
 
+/** Of the files beside a log those that it was rotated to, the oldest first. */
+export function rotatedNames(log: string, files: readonly string[]): string[] {
+  const rotated = new Set(files.filter((name) => name.startsWith(`${log}.`)).sort());
+  return [...rotated].filter((name) => isInUse(name, rotated));
+}
+
 /** A temporary file, or one whose compressed twin is there, is what a rotation that broke off left behind. */
-function isInUse(name: string, all: readonly string[]): boolean {
+function isInUse(name: string, all: ReadonlySet<string>): boolean {
   if (name.endsWith(temporary)) return false;
-  return name.endsWith(compressed) || !all.includes(`${name}${compressed}`);
+  return name.endsWith(compressedSuffix) || !all.has(`${name}${compressedSuffix}`);
 }
 
 /** 20060102-150405, in UTC. */

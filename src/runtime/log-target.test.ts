@@ -20,23 +20,23 @@ describe('log target', () => {
     {
       name: 'running',
       status: { state: { running: {} }, containerID: 'containerd://a' },
-      expect: { containerId: 'a' },
+      expect: { containerID: 'containerd://a' },
     },
     {
       name: 'terminated',
       status: { state: ended('containerd://a'), lastState: ended('containerd://b') },
-      expect: { containerId: 'a' },
+      expect: { containerID: 'containerd://a' },
     },
     {
       name: 'terminated without id: the last one',
       status: { state: ended(), lastState: ended('containerd://b') },
-      expect: { containerId: 'b' },
+      expect: { containerID: 'containerd://b' },
     },
     { name: 'terminated, never run', status: { state: ended() }, expect: refused('is terminated') },
     {
       name: 'waiting after a crash: the last one',
       status: { state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: ended('containerd://b') },
-      expect: { containerId: 'b' },
+      expect: { containerID: 'containerd://b' },
     },
     {
       name: 'waiting to start',
@@ -53,12 +53,28 @@ describe('log target', () => {
       status: { state: { waiting: { reason: 'ImagePullBackOff' } } },
       expect: refused('is waiting to start: trying and failing to pull image'),
     },
+    {
+      name: 'waiting for no reason',
+      status: { state: { waiting: {} } },
+      expect: refused('is waiting to start: '),
+    },
+    {
+      name: 'terminated with an empty id',
+      status: { state: ended(''), lastState: ended('containerd://b') },
+      expect: { containerID: 'containerd://b' },
+    },
+    {
+      name: 'previous with an empty id',
+      status: { state: { running: {} }, containerID: 'containerd://a', lastState: ended('') },
+      previous: true,
+      expect: { refusal: 'previous terminated container "c" in pod "p" not found' },
+    },
     { name: 'no state at all', status: {}, expect: refused('is waiting to start - no logs yet') },
     {
       name: 'previous',
       status: { state: { running: {} }, containerID: 'containerd://a', lastState: ended('containerd://b') },
       previous: true,
-      expect: { containerId: 'b' },
+      expect: { containerID: 'containerd://b' },
     },
     {
       name: 'previous that never was',

@@ -1,7 +1,8 @@
 /** Which container's log a request means, or why there is none (pkg/kubelet/kubelet_pods.go validateContainerLogStatus). Pure. */
 import type { ContainerStatus } from '../model/kube.ts';
 
-export type LogTarget = { readonly containerId: string } | { readonly refusal: string };
+/** The container as a status names it: `runtime://id`. */
+export type LogTarget = { readonly containerID: string } | { readonly refusal: string };
 
 export function logTarget(
   pod: string,
@@ -10,24 +11,22 @@ export function logTarget(
 ): LogTarget {
   const refuse = (text: string): LogTarget => ({ refusal: text });
   if (status === undefined) return refuse(`container "${container}" in pod "${pod}" is not available`);
-  const last = status.lastState?.terminated?.containerID;
+  const last = status.lastState?.terminated?.containerID ?? '';
   if (previous)
-    return last === undefined
+    return last === ''
       ? refuse(`previous terminated container "${container}" in pod "${pod}" not found`)
-      : target(last);
-  const terminated = refuse(`container "${container}" in pod "${pod}" is terminated`);
-  if (status.state?.running !== undefined && status.containerID !== undefined)
-    return target(status.containerID);
-  if (status.state?.terminated !== undefined) {
+      : { containerID: last };
+  const { running, terminated, waiting } = status.state ?? {};
+  if (running !== undefined) return { containerID: status.containerID ?? '' };
+  if (terminated !== undefined || status.lastState?.terminated !== undefined) {
     // where the next container did not start there is no id, and the last one's log is the one to see
-    const id = status.state.terminated.containerID ?? last;
-    return id === undefined ? terminated : target(id);
+    const id = (terminated?.containerID ?? '') || last;
+    return id === '' ? refuse(`container "${container}" in pod "${pod}" is terminated`) : { containerID: id };
   }
-  if (status.lastState?.terminated !== undefined) return last === undefined ? terminated : target(last);
-  const reason = status.state?.waiting?.reason;
+  if (waiting === undefined)
+    return refuse(`container "${container}" in pod "${pod}" is waiting to start - no logs yet`);
+  const { reason = '' } = waiting;
   switch (reason) {
-    case undefined:
-      return refuse(`container "${container}" in pod "${pod}" is waiting to start - no logs yet`);
     case 'ErrImagePull':
       return refuse(`container "${container}" in pod "${pod}" is waiting to start: image can't be pulled`);
     case 'ImagePullBackOff':
@@ -37,8 +36,4 @@ export function logTarget(
     default:
       return refuse(`container "${container}" in pod "${pod}" is waiting to start: ${reason}`);
   }
-}
-
-function target(id: string): LogTarget {
-  return { containerId: id.replace(/^.*:\/\//, '') };
 }

@@ -1,11 +1,13 @@
-/** Reads a container's log on its host, and follows it through rotation. */
+/** Reads a container's log on its host, and follows it through rotation (cri-client/pkg/logs/logs.go ReadLogs). */
 import type { HostFile, HostFiles } from '../hosts/link.ts';
+import { goQuote } from '../model/go-quote.ts';
 import { isNotFound } from '../model/errors.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
-import { LogWriter, type LogOptions } from './log-lines.ts';
+import { LogBlocks } from './log-blocks.ts';
+import { LogChain, type ChainFile } from './log-chain.ts';
+import { LogFault, LogReader, type LogOptions } from './log-reader.ts';
+import { tailStart } from './log-tail.ts';
 
-const BLOCK = 64 * 1024;
-const NEWLINE = 0x0a;
 /** A runtime that begins a log anew may still be writing its last lines to the old file. */
 const SETTLE_MS = 100;
 
@@ -14,101 +16,153 @@ export interface ReadLogInput {
   readonly path: string;
   readonly options: LogOptions;
   readonly isRunning: () => boolean;
-  readonly clock?: Pick<Clock, 'sleep'>;
+  readonly clock?: Pick<Clock, 'sleep' | 'monotonic'>;
 }
 
-/** What to send, piece by piece; ends at the file's end, or when a followed container has ended and all is read. */
-export async function* readContainerLog(
-  { files, path, options, isRunning, clock = systemClock }: ReadLogInput,
-  { signal }: { signal: AbortSignal },
-): AsyncIterable<Buffer> {
-  const writer = new LogWriter(options);
-  let file = await files.open(path, { signal });
-  let next: HostFile | undefined;
-  let changes: AsyncIterator<void> | undefined;
+interface Rest {
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What to send, piece by piece. Without follow that is what the log holds when it is opened, however fast it grows; a
+ * followed log ends when its container has ended and all is read. Rejects with LogFault, whose text is for the client.
+ */
+export async function* readContainerLog(input: ReadLogInput, { signal }: Rest): AsyncGenerator<Buffer> {
+  const { files, path, options, clock = systemClock } = input;
+  const file = await openLog(files, path, { signal });
+  const reading = new Reading({ file, isCurrent: true }, { reader: new LogReader(options), clock });
   try {
-    let position = options.tailLines === undefined ? 0 : await tailStart(file, options.tailLines);
-    let rest: Buffer = Buffer.alloc(0);
-    changes = options.follow
-      ? files
-          .changes(path.slice(0, path.lastIndexOf('/')), { signal, file: () => file })
-          [Symbol.asyncIterator]()
-      : undefined;
-    let drained = false;
-    for (let over = false; ;) {
+    const { size } = file.opened;
+    reading.position =
+      options.tailLines === undefined
+        ? 0
+        : await tailStart(file, { lines: options.tailLines, size }, { signal });
+    if (options.follow) yield* follow(input, reading, { signal });
+    else yield* reading.upTo(size, { signal });
+    yield* reading.end();
+  } finally {
+    await reading.close();
+  }
+}
+
+async function* follow(
+  { files, path, isRunning, clock = systemClock }: ReadLogInput,
+  reading: Reading,
+  { signal }: Rest,
+): AsyncGenerator<Buffer> {
+  const chain = new LogChain(files, path);
+  chain.begin({ signal });
+  const folder = path.slice(0, path.lastIndexOf('/'));
+  const changes = files.changes(folder, { signal, file: () => reading.file })[Symbol.asyncIterator]();
+  try {
+    while (!reading.isFull) {
       const wasRunning = isRunning();
-      // a block that is not full is the last: asking once more would cost a far host's round trip
-      for (let length = BLOCK; length === BLOCK;) {
-        const block = await file.read(position, BLOCK);
-        length = block.length;
-        position += block.length;
-        rest = Buffer.concat([rest, block]);
-        for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE)) {
-          const piece = writer.write(rest.subarray(0, end).toString());
-          rest = rest.subarray(end + 1);
-          if (piece.length > 0) yield piece;
-          if (writer.isFull) return;
-        }
-      }
-      if (changes === undefined || over) return;
-      if (next !== undefined && drained) {
-        await file.close();
-        [file, next, position, drained] = [next, undefined, 0, false];
-        continue;
-      }
-      if (next !== undefined) {
+      yield* reading.upTo(Infinity, { signal });
+      const hasMoved = reading.isCurrent && (await reading.file.moved());
+      if (hasMoved) {
         // what was written between the last read and the rotation is in the old file, some of it only in a moment
-        await clock.sleep(SETTLE_MS, { signal }).catch(() => undefined);
-        if (signal.aborted) return;
-        drained = true;
-        continue;
+        await clock.sleep(SETTLE_MS, { signal });
+        yield* reading.upTo(Infinity, { signal });
       }
-      next = await successor(files, { path, file, signal });
-      if (next !== undefined) continue;
-      if (!wasRunning) {
-        over = true;
-        continue;
-      }
-      if ((await changes.next()).done === true) return;
+      const next = hasMoved || !reading.isCurrent ? await chain.next(reading.file, { signal }) : undefined;
+      if (next !== undefined) yield* reading.goOn(next);
+      else if (!wasRunning || (await changes.next()).done === true) return;
     }
   } finally {
     // a watch that nobody ends is asked of the host for ever
-    await Promise.all([file.close(), next?.close(), changes?.return?.()]);
+    await changes.return?.();
   }
 }
 
-/** The file that has taken the name since (log rotation), if there is one. */
-async function successor(
-  files: HostFiles,
-  { path, file, signal }: { path: string; file: HostFile; signal: AbortSignal },
-): Promise<HostFile | undefined> {
-  if (!(await file.moved())) return undefined;
+/** The file that is read, how far, and what becomes of its bytes. */
+class Reading {
+  position = 0;
+  #at: ChainFile;
+  #blocks: LogBlocks;
+  readonly #reader: LogReader;
+  readonly #clock: Pick<Clock, 'monotonic'>;
+
+  constructor(at: ChainFile, { reader, clock }: { reader: LogReader; clock: Pick<Clock, 'monotonic'> }) {
+    this.#at = at;
+    this.#reader = reader;
+    this.#clock = clock;
+    this.#blocks = new LogBlocks(at.file, clock);
+  }
+
+  get file(): HostFile {
+    return this.#at.file;
+  }
+
+  get isCurrent(): boolean {
+    return this.#at.isCurrent;
+  }
+
+  get isFull(): boolean {
+    return this.#reader.isFull;
+  }
+
+  async *upTo(end: number, { signal }: Rest): AsyncGenerator<Buffer> {
+    if (this.isFull) return;
+    for await (const block of this.#blocks.read(this.position, end, { signal })) {
+      this.position += block.length;
+      const piece = this.#reader.take(block);
+      if (piece.length > 0) yield piece;
+      this.#check();
+      if (this.#reader.isFull) return;
+    }
+  }
+
+  *end(): Generator<Buffer> {
+    const piece = this.#reader.end();
+    if (piece.length > 0) yield piece;
+    this.#check();
+  }
+
+  #check(): void {
+    const { fault } = this.#reader;
+    if (fault !== undefined) throw fault;
+  }
+
+  /** With the next file; what can't be read of those between is told in its place. */
+  async *goOn({ lost, ...next }: ChainFile & { readonly lost: number }): AsyncGenerator<Buffer> {
+    const old = this.#at;
+    const missing = lost + (old.file.isLost?.() === true ? 1 : 0);
+    this.#at = next;
+    this.position = 0;
+    this.#blocks = new LogBlocks(next.file, this.#clock);
+    await old.file.close();
+    if (missing === 0) return;
+    const what = missing === 1 ? 'a rotated file was' : `${String(missing)} rotated files were`;
+    const piece = this.#reader.gap(
+      `farlet: lines are missing here: ${what} compressed or removed before being read`,
+    );
+    if (piece.length > 0) yield piece;
+  }
+
+  close(): Promise<void> {
+    return this.file.close();
+  }
+}
+
+async function openLog(files: HostFiles, path: string, { signal }: Rest): Promise<HostFile> {
   try {
     return await files.open(path, { signal });
   } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
+    if (!isNotFound(error)) throw error;
+    const at = await firstMissing(files, path, { signal });
+    throw new LogFault(
+      `failed to try resolving symlinks in path ${goQuote(path)}: lstat ${at}: no such file or directory`,
+    );
   }
 }
 
-/** Where the last `lines` lines begin, read backwards block by block. */
-async function tailStart(file: HostFile, lines: number): Promise<number> {
-  const { size } = await file.info();
-  if (lines === 0) return size;
-  let wanted = lines + 1;
-  for (let end = size; end > 0;) {
-    const start = Math.max(0, end - BLOCK);
-    const block = await file.read(start, end - start);
-    for (let at = block.length - 1; at >= 0; at -= 1) {
-      if (block[at] !== NEWLINE) continue;
-      // a file that ends without a newline has one line more than newlines
-      if (end === size && at === block.length - 1) wanted -= 1;
-      else {
-        wanted -= 1;
-        if (wanted === 0) return start + at + 1;
-      }
-    }
-    end = start;
-  }
-  return 0;
+/** The first part of a path that is not there: a whole folder may have gone. */
+async function firstMissing(files: HostFiles, path: string, { signal }: Rest): Promise<string> {
+  const parts = path.split('/').slice(1);
+  const paths = parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`);
+  const seen = await files.look(
+    paths.map((each) => ({ look: 'stat', path: each })),
+    { signal },
+  );
+  return paths.find((_, index) => seen[index]?.stat === undefined) ?? path;
 }

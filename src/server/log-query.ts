@@ -1,12 +1,14 @@
 /** The query of /containerLogs as the kubelet decodes and checks it (PodLogOptions v1; apimachinery runtime/conversion.go). Pure. */
+import { moved, parseGoTime, type Moment } from '../model/go-time.ts';
+
 export interface LogQuery {
   readonly follow: boolean;
   readonly previous: boolean;
   readonly timestamps: boolean;
   readonly tailLines: number | undefined;
   readonly limitBytes: number | undefined;
-  /** ms since the epoch */
-  readonly since: number | undefined;
+  /** entries from before it are left out */
+  readonly since: Moment | undefined;
   /** a stream that was asked for by name; only `All` is served while PodLogsQuerySplitStreams is off */
   readonly stream: string | undefined;
 }
@@ -17,8 +19,8 @@ export type ParsedLogQuery =
 
 const undecodable: ParsedLogQuery = { ok: false, code: 400, body: '{"message": "Unable to decode query."}' };
 const invalid: ParsedLogQuery = { ok: false, code: 422, body: '{"message": "Invalid request."}' };
-const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 const STREAMS = new Set(['All', 'Stdout', 'Stderr']);
+const EPOCH: Moment = { seconds: 0, nanos: 0 };
 const MAX_INT64 = 2n ** 63n - 1n;
 
 export function parseLogQuery(query: URLSearchParams, now: number): ParsedLogQuery {
@@ -27,7 +29,7 @@ export function parseLogQuery(query: URLSearchParams, now: number): ParsedLogQue
   const numbers = [tail, query.get('limitBytes'), query.get('sinceSeconds')].map(integer);
   const [tailLines, limitBytes, sinceSeconds] = numbers;
   const sinceTime = time(query.get('sinceTime'));
-  if ([...numbers, sinceTime].some((number) => Number.isNaN(number))) return undecodable;
+  if (numbers.some((number) => Number.isNaN(number)) || sinceTime === 'none') return undecodable;
   const both = sinceSeconds !== undefined && query.has('sinceTime');
   const stream = query.get('stream') ?? undefined;
   const wrongStream =
@@ -42,7 +44,7 @@ export function parseLogQuery(query: URLSearchParams, now: number): ParsedLogQue
       timestamps: flag(query, 'timestamps'),
       tailLines,
       limitBytes,
-      since: sinceSeconds === undefined ? sinceTime : now - sinceSeconds * 1000,
+      since: sinceSeconds === undefined ? sinceTime : moved(EPOCH, now - sinceSeconds * 1000),
       stream,
     },
   };
@@ -61,10 +63,11 @@ function integer(text: string | null): number | undefined {
   return exact > MAX_INT64 || exact < -MAX_INT64 - 1n ? Number.NaN : Number(exact);
 }
 
-/** NaN for what is no RFC 3339; empty is no time at all. */
-function time(text: string | null): number | undefined {
+/** `none` for what is no RFC 3339; empty is no time at all. */
+function time(text: string | null): Moment | 'none' | undefined {
   if (text === null || text === '' || text === 'null') return undefined;
-  return RFC3339.test(text) ? Date.parse(text) : Number.NaN;
+  const time = parseGoTime(Buffer.from(text));
+  return time === undefined ? 'none' : { seconds: time.seconds, nanos: time.nanos };
 }
 
 /** Only absence, 0 and false mean no; an empty value means yes. */
