@@ -52,11 +52,17 @@ function zone(folder) {
       '@typescript-eslint/no-restricted-imports': [
         'error',
         {
-          paths: foreign.map((name) => ({
-            name,
-            message: `only src/${libraries[name].join(', ')} imports it`,
-            allowTypeImports: folder === 'model',
-          })),
+          paths: [
+            ...foreign.map((name) => ({
+              name,
+              message: `only src/${libraries[name].join(', ')} imports it`,
+              allowTypeImports: folder === 'model',
+            })),
+            ...['node:timers', 'node:timers/promises'].map((name) => ({
+              name,
+              message: 'take a Clock (util/clock.ts)',
+            })),
+          ],
           patterns: [
             ...(closed.length === 0
               ? []
@@ -100,9 +106,17 @@ export default tseslint.config(
   },
   {
     files: ['src/**/*.ts'],
-    ignores: ['src/util/clock.ts', 'src/util/abort.ts', 'src/**/*.test.ts'],
+    ignores: ['src/util/clock.ts', 'src/**/*.test.ts'],
     rules: {
-      'no-restricted-properties': ['error', { object: 'Date', property: 'now', message: 'take a Clock' }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Date', property: 'now', message: 'take a Clock' },
+        {
+          object: 'AbortSignal',
+          property: 'timeout',
+          message: 'limitSignal (util/abort.ts) is right for any length',
+        },
+      ],
       'no-restricted-globals': [
         'error',
         ...['setTimeout', 'setInterval'].map((name) => ({ name, message: 'take a Clock (util/clock.ts)' })),

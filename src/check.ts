@@ -8,6 +8,7 @@ import { connectKube } from './kube/connect.ts';
 import { isClusterConfigured } from './kube/credentials.ts';
 import { messageOf } from './model/errors.ts';
 import { standaloneProblem } from './standalone.ts';
+import { limitSignal } from './util/abort.ts';
 
 export interface CheckOptions {
   readonly config: Config;
@@ -113,7 +114,7 @@ async function checkCluster(
   { version, config }: Pick<CheckOptions, 'version' | 'config'>,
 ): Promise<Row[]> {
   const hasPool = config.nodes.some(({ hosts }) => hosts.length > 1);
-  const signal = AbortSignal.timeout(4 * ANSWER_MS);
+  const signal = limitSignal(4 * ANSWER_MS);
   const kube = connectKube({
     userAgent: `farlet/${version}`,
     ...(kubeconfig === undefined ? {} : { kubeconfig }),

@@ -15,7 +15,7 @@ import { systemClock, type Clock } from '../util/clock.ts';
 import type { CallOptions, CriClient } from './calls.ts';
 import { criError } from './errors.ts';
 import type { ProtoGrpcType } from './generated/cri.ts';
-import { operationType, timeoutMs } from './operations.ts';
+import { boundedTimeout, operationType, timeoutMs } from './operations.ts';
 import { representableRequest } from './strings.ts';
 import type { ContainerEventResponse__Output } from './generated/runtime/v1/ContainerEventResponse.ts';
 
@@ -138,8 +138,9 @@ function unary(
 ) {
   const call: unknown = Reflect.get(client, name);
   if (!isUnary(call)) throw new Error(`the generated client has no ${name}`);
-  return (request: object, options: CallOptions = {}): Promise<object> => {
+  return (asked: object, options: CallOptions = {}): Promise<object> => {
     options.signal?.throwIfAborted();
+    const request = boundedTimeout(asked);
     const started = clock.monotonic();
     const ended = (error: CriError | undefined): void => {
       onCall?.({ operation: operationType(name), seconds: (clock.monotonic() - started) / 1000, error });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { operationType, timeoutMs } from './operations.ts';
+import { boundedTimeout, operationType, timeoutMs } from './operations.ts';
 
 describe('operation types', () => {
   const rows: Record<string, string> = {
@@ -37,4 +37,23 @@ describe('deadlines', () => {
       assert.equal(timeoutMs(method, request, own === undefined ? {} : { timeoutMs: own }), expect);
     });
   }
+});
+
+describe('a timeout that a runtime gets', () => {
+  const rows: [asked: object, given: object][] = [
+    [
+      { container_id: 'a', timeout: 2_147_483_647 },
+      { container_id: 'a', timeout: 2_147_483_647 },
+    ],
+    // 2^63 - 1 seconds, as JSON has it: it would become negative in 64 bits, and then again as a Go duration
+    [
+      { container_id: 'a', timeout: Number('9223372036854775807') },
+      { container_id: 'a', timeout: 9_000_000_000 },
+    ],
+    [{ container_id: 'a' }, { container_id: 'a' }],
+  ];
+  for (const [asked, given] of rows)
+    it(JSON.stringify(asked), () => {
+      assert.deepEqual(boundedTimeout(asked), given);
+    });
 });

@@ -25,6 +25,15 @@ export function timeoutMs(method: string, request: object, options: CallOptions)
   }
 }
 
+/** As many seconds as a Go duration holds (292 years), less what callers and runtimes add: more would turn negative there. */
+const MAX_SECONDS = 9_000_000_000;
+
+/** The request with a `timeout` (StopContainer, ExecSync) that a runtime can count with; it may be any int64 in the API. Pure. */
+export function boundedTimeout<Request extends object>(request: Request): Request {
+  if (!('timeout' in request) || typeof request.timeout !== 'number') return request;
+  return request.timeout > MAX_SECONDS ? { ...request, timeout: MAX_SECONDS } : request;
+}
+
 /** The kubelet's operation_type label (kuberuntime/instrumented_services.go): RunPodSandbox → run_podsandbox. */
 export function operationType(method: string): string {
   if (method === 'UpdateContainerResources') return 'update_container';

@@ -9,7 +9,7 @@ import type { CriClient } from '../cri/calls.ts';
 import { runtimeCgroupDriver, type CgroupDriver } from '../cri/cgroup-driver.ts';
 import { HostError, kindOf, messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
-import { orAbort } from '../util/abort.ts';
+import { limitSignal, orAbort } from '../util/abort.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import { planHelper, type HelperPlan } from './helper-plan.ts';
@@ -107,7 +107,7 @@ export class HelperPod {
   /** Why there is none, trying to mend that; asks the host only if there is reason to. */
   async problem({ signal }: { signal: AbortSignal }): Promise<string | undefined> {
     if (this.#state.at === 'running') return undefined;
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(SHORT_WAIT_MS)]);
+    const limit = limitSignal(SHORT_WAIT_MS, signal);
     try {
       await this.container({ signal: limit });
       return undefined;
@@ -139,7 +139,7 @@ export class HelperPod {
 
   #make(before: Failure | undefined): Promise<string> {
     const { clock, image } = this.#options;
-    const signal = AbortSignal.any([this.#life.signal, AbortSignal.timeout(MAKE_MS)]);
+    const signal = limitSignal(MAKE_MS, this.#life.signal);
     const made = this.#ensure(signal).then(
       (container) => {
         if (before !== undefined) this.#log.info({ image }, 'the helper pod is there');
@@ -222,7 +222,7 @@ export class HelperPod {
       await this.#options.try(container, { signal });
       return container;
     } catch (error) {
-      await this.#removeAll([id], AbortSignal.timeout(CLEAN_MS)).catch(() => undefined);
+      await this.#removeAll([id], limitSignal(CLEAN_MS)).catch(() => undefined);
       throw error;
     }
   }

@@ -9,6 +9,7 @@ import type { Clock } from '../util/clock.ts';
 import { NotBegun, RemoteAgent, type ShellChannel } from './remote-agent.ts';
 import type { RemoteAnswer, RemoteStep } from './remote-encoding.ts';
 import { remoteCommand } from './remote-program.ts';
+import { limitSignal } from '../util/abort.ts';
 
 /** Starts a command on the host. Rejects with HostError. */
 export type OpenShell = (
@@ -213,7 +214,7 @@ export class RemoteAgents {
     this.#opening += 1;
     let failure: unknown;
     try {
-      const signal = AbortSignal.any([this.#life.signal, AbortSignal.timeout(OPEN_MS)]);
+      const signal = limitSignal(OPEN_MS, this.#life.signal);
       const channel = await open(remoteCommand, { signal });
       const agent = new RemoteAgent({
         host,

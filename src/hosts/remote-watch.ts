@@ -1,6 +1,6 @@
 /** Folders that are watched on a far host: one question for all of them, which the host answers when something changed. */
 import { HostError } from '../model/errors.ts';
-import { orAbort } from '../util/abort.ts';
+import { limitSignal, orAbort } from '../util/abort.ts';
 import type { Clock } from '../util/clock.ts';
 import { RemoteAgent } from './remote-agent.ts';
 import type { RemoteFile } from './remote-file.ts';
@@ -101,7 +101,7 @@ export class RemoteWatch {
 
   async #open(): Promise<RemoteAgent> {
     const { host, open, clock } = this.#options;
-    const signal = AbortSignal.any([this.#life.signal, AbortSignal.timeout(ANSWER_MS)]);
+    const signal = limitSignal(ANSWER_MS, this.#life.signal);
     const channel = await open(remoteCommand, { signal });
     const agent = new RemoteAgent({ host, channel, clock, onEnd: () => undefined });
     await agent.ready;

@@ -1,6 +1,7 @@
 /** Runs a command of this machine to its end. */
 import { spawn } from 'node:child_process';
 import { FarletError } from '../model/errors.ts';
+import { limitSignal } from '../util/abort.ts';
 
 export interface CommandResult {
   /** undefined: ended by a signal */
@@ -21,8 +22,7 @@ export function runCommand(
   { signal, timeoutMs }: { signal: AbortSignal; timeoutMs?: number },
 ): Promise<CommandResult> {
   signal.throwIfAborted();
-  const limited =
-    timeoutMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const limited = timeoutMs === undefined ? signal : limitSignal(timeoutMs, signal);
   const [file = '', ...args] = command;
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {

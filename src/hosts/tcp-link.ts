@@ -22,6 +22,7 @@ import { streamTarget } from './stream-target.ts';
 import { connectTls, tlsWhere } from './tls-connect.ts';
 import { tlsFault } from './tls-fault.ts';
 import type { TlsFiles } from './tls-files.ts';
+import { limitSignal } from '../util/abort.ts';
 
 export interface TcpLinkOptions {
   readonly name: string;
@@ -115,7 +116,7 @@ export function tcpLink(options: TcpLinkOptions): HostLink {
     close: async () => {
       files.close();
       helper.close();
-      if (temporary) await helper.remove({ signal: AbortSignal.timeout(REMOVE_MS) }).catch(() => undefined);
+      if (temporary) await helper.remove({ signal: limitSignal(REMOVE_MS) }).catch(() => undefined);
       cri.close();
       bridge.close();
     },
@@ -185,7 +186,7 @@ async function tryOut(
   open: (signal: AbortSignal) => Promise<ExecStream>,
   signal: AbortSignal,
 ): Promise<void> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(TRY_MS)]);
+  const limit = limitSignal(TRY_MS, signal);
   const { stream, stderr, ended } = await open(limit);
   let said = '';
   stderr.on('data', (chunk: Buffer) => {
@@ -219,7 +220,7 @@ function dialOne({ name, dials, run }: Dialer, target: DialTarget, signal: Abort
   const opened = Promise.withResolvers<Duplex>();
   dials
     .run(signal, async () => {
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(DIAL_MS)]);
+      const limit = limitSignal(DIAL_MS, signal);
       const exec = await run(dialCommand(target), { signal: limit });
       const socket = await dialThrough(exec, { host: name, target, signal: limit });
       opened.resolve(socket);

@@ -13,6 +13,7 @@ import { HttpFault } from '../server/http-fault.ts';
 import type { ForwardTarget } from '../server/port-forward/forwarded-port.ts';
 import { forwardedPorts, streamOptions } from '../server/stream-options.ts';
 import { findPod, findRunning, isMeant, noContainer } from './find.ts';
+import { limitSignal } from '../util/abort.ts';
 
 const DIAL_MS = 30_000;
 /** How long the runtime keeps an unused stream's token: a slot is free again by then. */
@@ -129,7 +130,7 @@ function ownKernelTarget(
   return {
     pod: name,
     open: async (port, { signal }) => {
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(DIAL_MS)]);
+      const limit = limitSignal(DIAL_MS, signal);
       try {
         return await app.host.link.dial({ host: ip, port }, { signal: limit });
       } catch (error) {
@@ -146,7 +147,7 @@ function ownKernelTarget(
 /** The URL's host is the runtime's own view: it is dialed from its host, unless the link knows better. */
 async function dialUrl(app: HostApp, url: URL, { signal }: { signal: AbortSignal }): Promise<Duplex> {
   const { link } = app.host;
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(DIAL_MS)]);
+  const limit = limitSignal(DIAL_MS, signal);
   try {
     if (link.dialStream !== undefined) return await link.dialStream(url, { signal: limit });
     const socket = await link.dial(urlTarget(url), { signal: limit });

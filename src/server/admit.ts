@@ -9,6 +9,7 @@ import { bearerToken, certificateVerdict } from './credentials.ts';
 import { HttpFault } from './http-fault.ts';
 import { pathOf } from './request-target.ts';
 import type { Refusals } from './refusals.ts';
+import { limitSignal } from '../util/abort.ts';
 
 /** Both questions to the API server together. */
 const AUTH_MS = 15_000;
@@ -23,7 +24,7 @@ export interface AdmitOptions {
 /** Who the request is from. Rejects with HttpFault if it may not pass; a question that can't be answered is a no. */
 export async function admit(options: AdmitOptions, request: IncomingMessage): Promise<Identity> {
   const { backend, log } = options;
-  const signal = AbortSignal.timeout(AUTH_MS);
+  const signal = limitSignal(AUTH_MS);
   const who = await identity(request, { ...options, signal });
   const { verb, subresources } = requestAttributes(request.method ?? '', pathOf(request.url ?? '/'));
   for (const subresource of subresources) {

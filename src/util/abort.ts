@@ -1,4 +1,5 @@
 import { FarletError } from '../model/errors.ts';
+import { startTimer } from './clock.ts';
 
 /**
  * Runs `work` with a signal that aborts when `signal` does or after `ms`, whichever is first. The deadline
@@ -13,9 +14,9 @@ export async function withDeadline<T>(
 ): Promise<T> {
   signal?.throwIfAborted();
   const controller = new AbortController();
-  const timer = setTimeout(() => {
+  const cancel = startTimer(ms, () => {
     controller.abort(new FarletError('deadline-exceeded', `${what}: no answer within ${String(ms / 1000)}s`));
-  }, ms);
+  });
   const forward = (): void => {
     controller.abort(signal?.reason);
   };
@@ -23,9 +24,25 @@ export async function withDeadline<T>(
   try {
     return await orAbort(work(controller.signal), controller.signal);
   } finally {
-    clearTimeout(timer);
+    cancel();
     signal?.removeEventListener('abort', forward);
   }
+}
+
+/**
+ * A signal that aborts after `ms`, or with the first of `others`. Its own reason is a FarletError of kind `deadline-exceeded`.
+ * Any length is right, unlike AbortSignal.timeout's, and the process may end meanwhile.
+ */
+export function limitSignal(ms: number, ...others: readonly AbortSignal[]): AbortSignal {
+  const limit = new AbortController();
+  startTimer(
+    ms,
+    () => {
+      limit.abort(new FarletError('deadline-exceeded', `no answer within ${String(ms / 1000)}s`));
+    },
+    { holds: false },
+  );
+  return others.length === 0 ? limit.signal : AbortSignal.any([limit.signal, ...others]);
 }
 
 /** The promise's outcome, or the signal's reason as soon as it aborts; the late outcome is dropped. */

@@ -1,4 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
+/** The longest wait that Node's timers know, about 25 days; they take a longer one for 1 ms. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Time as a dependency. Everything that waits or dates takes one; tests advance their own. */
 export interface Clock {
@@ -15,21 +16,47 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  async sleep(ms, { signal } = {}) {
-    try {
-      await delay(ms, undefined, signal === undefined ? {} : { signal });
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
-    }
+  sleep(ms, { signal } = {}) {
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => {
+        cancel();
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's own reason, as it is
+        reject(signal?.reason);
+      };
+      const cancel = startTimer(ms, () => {
+        signal?.removeEventListener('abort', giveUp);
+        resolve();
+      });
+      if (signal?.aborted === true) giveUp();
+      else signal?.addEventListener('abort', giveUp, { once: true });
+    });
   },
-  after(ms, call) {
-    const timer = setTimeout(call, ms);
-    return () => {
-      clearTimeout(timer);
-    };
-  },
+  after: (ms, call) => startTimer(ms, call),
 };
+
+/**
+ * Calls once after ms, however long that is: years are waited for in several timers, one after the other. The one place that
+ * makes timers. `holds: false` lets the process end meanwhile.
+ */
+export function startTimer(ms: number, call: () => void, { holds = true } = {}): () => void {
+  let timer: NodeJS.Timeout;
+  const wait = (leftMs: number): void => {
+    const isLast = !(leftMs > MAX_TIMER_MS);
+    timer = setTimeout(
+      isLast
+        ? call
+        : () => {
+            wait(leftMs - MAX_TIMER_MS);
+          },
+      isLast ? leftMs : MAX_TIMER_MS,
+    );
+    if (!holds) timer.unref();
+  };
+  wait(ms);
+  return () => {
+    clearTimeout(timer);
+  };
+}
 
 /** RFC 3339 in seconds, the form of metav1.Time. */
 export function rfc3339(ms: number): string {
