@@ -276,7 +276,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     clock,
     events,
     metrics: runtimeMetrics(metrics),
-    dial: link.dial.bind(link),
+    dial: (target, rest) => link.dial(target, { ...rest, use: 'hook' }),
   });
   const collector = new GarbageCollector({
     remover: new ContainerRemover({ cri, files: link.files, paths: hostPaths }),
@@ -465,6 +465,8 @@ export function buildHost(options: HostAppOptions): HostApp {
   host.onChange(({ at }) => {
     // what a lost host of a pool means for its pods is seen to where the others are known
     if (isOnly && at === 'lost') markLost({ pods: table.all(), status, events, now: rfc3339(clock.now()) });
+    // before the pods' workers hear of it, which would act on what was seen before
+    if (at === 'ready') prober.hostIsBack();
     pleg.relistSoon();
     queue.hostChanged();
   });

@@ -3,6 +3,8 @@ export interface ExecStatus {
   readonly ok: boolean;
   /** for people; empty if all went well */
   readonly text: string;
+  /** the stream ended before the process: the way there broke, or the caller left */
+  readonly isCut?: true;
 }
 
 /** The status channel of v4.channel.k8s.io: a metav1.Status as JSON. Pure. */

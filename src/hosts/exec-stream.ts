@@ -198,7 +198,7 @@ class ExecChannels {
     if (this.#over) return;
     this.#over = true;
     this.#stopPings();
-    this.#ended.resolve({ ok: false, text: 'the stream ended before the process' });
+    this.#ended.resolve({ ok: false, text: 'the stream ended before the process', isCut: true });
     this.#stderr.push(null);
     if (!this.#stream.destroyed) this.#stream.push(null);
   }

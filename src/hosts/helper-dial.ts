@@ -4,18 +4,30 @@
  * bytes, the bytes; 0 is the end. What comes back is as it is. "open" on standard error says that it is connected.
  */
 import { Duplex } from 'node:stream';
+import { isIP } from 'node:net';
 import { HostError } from '../model/errors.ts';
 import { orAbort } from '../util/abort.ts';
 import type { ExecStream } from './exec-stream.ts';
-import type { DialTarget } from './link.ts';
-import { spokenError } from './net-errors.ts';
+import { TargetError, type DialTarget } from './dial-target.ts';
+import { onTheHost } from './helper-spec.ts';
+import { hostPort, spokenError } from './net-errors.ts';
 
 /**
+ * $1 is an address, or empty; $2 the port; $3 a name whose addresses the host itself looks up, which are tried one after the
+ * other. nc gets nothing but an address, behind the end of its options.
+ *
  * nc does not tell when it is connected, so its socket is looked up in the kernel's table until its state is another than
  * SYN_SENT (02); one that has ended, waited for or not, has no open files. When the caller goes, everything of the session is killed.
  */
 const script = `exec 3<&0
 trap 'exit 0' TERM
+a=$1
+if [ -z "$a" ]; then
+  a=$(${onTheHost(['sh', '-c', `'command -v getent >/dev/null || { echo "the host has no getent to look names up with" >&2; exit 3; }; getent ahosts "$1"'`, 'sh', '"$3"']).join(' ')} </dev/null)
+  case $? in 0 | 2) ;; *) exit 3 ;; esac
+  a=$(printf '%s\\n' "$a" | awk '$2 == "STREAM" && $1 ~ /^[0-9a-fA-F:.]+(%[0-9A-Za-z_.-]+)?$/ { print $1 }')
+  [ -n "$a" ] || { echo "nc: no such host" >&2; exit 1; }
+fi
 feed() {
   while read -r n <&3; do
     [ "$n" != 0 ] || return 0
@@ -24,31 +36,34 @@ feed() {
   kill 0
 }
 feed | {
-  exec 4<&0
-  nc "$1" "$2" <&4 4<&- 3<&- &
-  nc=$!
-  exec 3<&- 4<&- </dev/null
+  exec 4<&0 3<&- </dev/null
   lives() { [ -h /proc/$nc/fd/1 ]; }
-  while lives; do
-    s=
-    for f in /proc/$nc/fd/*; do
-      l=$(readlink "$f") && case $l in socket:*) s=\${l#socket:[}; s=\${s%]} ;; esac
+  for h in $a; do
+    nc -- "$h" "$2" <&4 4<&- &
+    nc=$!
+    while lives; do
+      s=
+      for f in /proc/$nc/fd/*; do
+        l=$(readlink "$f") && case $l in socket:*) s=\${l#socket:[}; s=\${s%]} ;; esac
+      done
+      [ -z "$s" ] || ! awk -v s="$s" '$10 == s && $4 != "02" { f = 1 } END { exit !f }' /proc/net/tcp /proc/net/tcp6 2>/dev/null || break
+      sleep 0.02
     done
-    [ -z "$s" ] || ! awk -v s="$s" '$10 == s && $4 != "02" { f = 1 } END { exit !f }' /proc/net/tcp /proc/net/tcp6 2>/dev/null || break
-    sleep 0.02
+    o=; lives && { exec 4<&-; echo open >&2; o=1; }
+    wait $nc
+    c=$?
+    [ -n "$o" ] || [ $c != 0 ] || { echo open >&2; o=1; }
+    [ -z "$o" ] || break
   done
-  o=; lives && { echo open >&2; o=1; }
-  wait $nc
-  c=$?
-  [ -n "$o" ] || [ $c != 0 ] || echo open >&2
   trap 'exit 0' TERM
   kill 0
 }
 `;
 
-/** Nothing of the target is ever part of the script. */
+/** Nothing of the target is ever part of the script. `target` is a checked one. */
 export function dialCommand({ host, port }: DialTarget): string[] {
-  return ['sh', '-c', script, 'sh', host, String(port)];
+  const [address, name] = isIP(host) === 0 ? ['', host] : [host, ''];
+  return ['sh', '-c', script, 'sh', address, String(port), name];
 }
 
 const PIECE_BYTES = 64 * 1024;
@@ -74,7 +89,11 @@ export async function dialThrough(
     exec.stream.destroy();
     throw error;
   }
-  return throughFeed(exec.stream);
+  const socket = throughFeed(exec.stream);
+  void exec.ended.then(({ isCut, text }) => {
+    if (isCut === true) socket.destroy(new HostError('unavailable', host, `${host}: the helper: ${text}`));
+  });
+  return socket;
 }
 
 function opened({ stream, stderr, ended }: ExecStream, host: string, target: DialTarget): Promise<void> {
@@ -86,23 +105,26 @@ function opened({ stream, stderr, ended }: ExecStream, host: string, target: Dia
     });
     stderr.once('end', () => {
       void ended.then(({ text }) => {
-        const words = said
-          .trim()
-          .replace(/^nc: (?:can't connect to remote host[^:]*: )?/m, '')
-          .split('\n')[0];
-        reject(dialError(words === undefined || words === '' ? text : words, host, target));
+        reject(dialError({ said: said.trim(), text }, host, target));
       });
     });
     stream.once('error', (error) => {
-      reject(dialError(error.message, host, target));
+      reject(dialError({ said: '', text: error.message }, host, target));
     });
   });
 }
 
-function dialError(text: string, host: string, target: DialTarget): HostError {
-  const cause = spokenError(text);
-  return new HostError('unavailable', host, `${host}: dial ${target.host}:${String(target.port)}: ${text}`, {
-    cause,
+/** What nc says is of the target: of several addresses the first, as a kubelet tells it. Anything else is of the way there. */
+function dialError(
+  { said, text }: { said: string; text: string },
+  host: string,
+  target: DialTarget,
+): HostError {
+  const word = /^nc: (?:can't connect to remote host[^:]*: )?(.*)$/m.exec(said)?.[1];
+  const what = word ?? (said === '' ? text : (said.split('\n')[0] ?? said));
+  const Kind = word === undefined ? HostError : TargetError;
+  return new Kind('unavailable', host, `${host}: dial ${hostPort(target.host, target.port)}: ${what}`, {
+    cause: spokenError(what),
   });
 }
 

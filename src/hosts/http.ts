@@ -2,7 +2,7 @@
 import { request, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import type { DialTarget } from './link.ts';
+import type { DialTarget } from './dial-target.ts';
 import { hostPort } from './net-errors.ts';
 
 /** What to dial for a URL: its host without brackets, its port or the scheme's own. */

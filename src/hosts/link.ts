@@ -1,4 +1,6 @@
 import type { Duplex } from 'node:stream';
+import type { DialUse, LaneUsage } from './dial-lanes.ts';
+import type { DialTarget } from './dial-target.ts';
 
 /** How the CRI client reaches a host's runtime through its link. */
 export interface CriEndpoint {
@@ -10,10 +12,10 @@ export interface CriEndpoint {
   readonly tls?: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer };
 }
 
-/** An address as the host sees it: its loopback is the host's own. */
-export interface DialTarget {
-  readonly host: string;
-  readonly port: number;
+export interface DialOptions {
+  readonly signal: AbortSignal;
+  /** whose places it takes; `user` unless told */
+  readonly use?: DialUse;
 }
 
 /**
@@ -37,8 +39,18 @@ export interface HostLink {
    * every look at the runtime: asks nothing of the host while all is well.
    */
   problem?(options: { signal: AbortSignal }): Promise<string | undefined>;
-  /** Opens a TCP connection from the host's network. Rejects with HostError. */
-  dial(target: DialTarget, options: { signal: AbortSignal }): Promise<Duplex>;
+  /**
+   * Opens a TCP connection from the host's network. Rejects with TargetError if nobody takes it, or with the signal's reason if
+   * nobody has by then; with another HostError if the way to the host does not let it be tried.
+   */
+  dial(target: DialTarget, options: DialOptions): Promise<Duplex>;
+  /**
+   * Marks this moment, on links that can be cut. What it returns tells whether the way to the host has been whole ever since:
+   * it asks the host for an answer, and does not wait for it longer than two seconds.
+   */
+  witness?(): (options: { signal: AbortSignal }) => Promise<boolean>;
+  /** How many connections are open or wait for a place, on links that count them. */
+  lanes?(): readonly LaneUsage[];
   /**
    * Opens a connection to the runtime's streaming server, secured and verified, for a URL that it gave out; on links that
    * reach that server on their own. Without it the URL is dialed from the host.

@@ -8,6 +8,16 @@ const words: Record<string, string> = {
   ETIMEDOUT: 'i/o timeout',
   ECONNRESET: 'read: connection reset by peer',
   EPIPE: 'write: broken pipe',
+  EACCES: 'connect: permission denied',
+  EPERM: 'connect: operation not permitted',
+  EINVAL: 'connect: invalid argument',
+  EADDRNOTAVAIL: 'connect: cannot assign requested address',
+};
+
+/** Why a name has no address, as Go's resolver says it. */
+const lookupWords: Record<string, string> = {
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'server misbehaving',
 };
 
 /** What sshd and nc say where a system call has a code: probes and events go by the codes. */
@@ -16,6 +26,10 @@ const spoken: readonly (readonly [RegExp, string])[] = [
   [/No route to host/i, 'EHOSTUNREACH'],
   [/Network is unreachable/i, 'ENETUNREACH'],
   [/timed out/i, 'ETIMEDOUT'],
+  [/Permission denied/i, 'EACCES'],
+  [/Operation not permitted/i, 'EPERM'],
+  [/Temporary failure in name resolution/i, 'EAI_AGAIN'],
+  [/Name or service not known|Name does not resolve|No address associated|no such host/i, 'ENOTFOUND'],
 ];
 
 /** What a program at the host said of a connection, as an error with the code that its words stand for. */
@@ -36,6 +50,9 @@ export function errorCode(error: unknown): string | undefined {
 
 export function dialError(address: string, error: unknown): string {
   const code = errorCode(error);
+  const lookup = code === undefined ? undefined : own(lookupWords, code);
+  if (lookup !== undefined)
+    return `dial tcp: lookup ${address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')}: ${lookup}`;
   const text = code === undefined ? undefined : own(words, code);
   return `dial tcp ${address}: ${text ?? (error instanceof Error ? error.message : String(error))}`;
 }

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
-import type { DialTarget } from './link.ts';
+import type { DialTarget } from './dial-target.ts';
 
 /**
  * The address of this machine that packets to `target` would leave from. Nothing is sent: the kernel's routes

@@ -8,7 +8,7 @@ import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { HostError } from '../model/errors.ts';
 import type { Clock } from '../util/clock.ts';
-import type { DialTarget } from './link.ts';
+import type { DialTarget } from './dial-target.ts';
 import { errorCode } from './net-errors.ts';
 
 /** Ten probes a second apart follow. */

@@ -53,7 +53,7 @@ async function carry(
     socket.destroy();
     far.destroy();
   };
-  far.once('error', end).once('close', end);
+  far.on('error', end).once('close', end);
   socket.once('close', end);
   socket.pipe(far);
   far.pipe(socket);

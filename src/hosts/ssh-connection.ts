@@ -2,7 +2,7 @@
 import type { Client } from 'ssh2';
 import { HostError, kindOf, messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
-import { orAbort } from '../util/abort.ts';
+import { orAbort, withDeadline } from '../util/abort.ts';
 import type { Clock } from '../util/clock.ts';
 import { logIn, type SshClient, type SshLogin } from './ssh-handshake.ts';
 import { watchSilence } from './ssh-silence.ts';
@@ -15,6 +15,8 @@ export interface SshConnectionOptions extends Omit<SshLogin, 'clock'> {
 
 /** tcpmux: nothing is forwarded from it */
 const UNUSED_PORT = 1;
+/** Long enough for hosts far away and busy ones, short enough to tell a cut that is over from a host that was there. */
+const WITNESS_MS = 2_000;
 
 export class SshConnection {
   readonly #options: SshConnectionOptions;
@@ -60,6 +62,21 @@ export class SshConnection {
       throw this.#unavailable(state.error ?? 'not connected');
     this.#running ??= this.#run();
     return orAbort(this.#attempt.promise, signal);
+  }
+
+  /** See HostLink.witness: the connection is still the same one, and the host's sshd answers on it. */
+  witness(): (options: { signal: AbortSignal }) => Promise<boolean> {
+    const made = this.#made;
+    return async ({ signal }) => {
+      const client = this.#current?.client;
+      if (this.#made !== made || client === undefined) return false;
+      try {
+        await withDeadline(signal, WITNESS_MS, 'the host', () => answer(client));
+        return this.#made === made && this.#current?.client === client && !this.#current.socket.destroyed;
+      } catch {
+        return false;
+      }
+    };
   }
 
   async close(): Promise<void> {
@@ -115,12 +132,7 @@ export class SshConnection {
       socket,
       clock: this.#options.clock,
       ping: () => {
-        try {
-          // to be refused by any sshd: what counts is that it answers
-          client.unforwardIn('127.0.0.1', UNUSED_PORT, () => undefined);
-        } catch {
-          // it ends at this moment
-        }
+        answer(client).catch(() => undefined);
       },
       onGone: () => socket.destroy(new Error('the host does not answer any more')),
     });
@@ -154,6 +166,15 @@ export class SshConnection {
 
 function faultOf(state: SshState): string | undefined {
   return state.at === 'lost' || state.at === 'connecting' ? state.error : undefined;
+}
+
+/** Resolves when sshd says anything to a question that it refuses; rejects at once if the connection ends at this moment. */
+function answer(client: Client): Promise<void> {
+  return new Promise((resolve) => {
+    client.unforwardIn('127.0.0.1', UNUSED_PORT, () => {
+      resolve();
+    });
+  });
 }
 
 /** Resolves with the reason when the connection has ended. */

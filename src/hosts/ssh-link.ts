@@ -3,11 +3,13 @@ import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
 import { HostError, messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
+import { reasonOf } from '../util/abort.ts';
 import type { Clock } from '../util/clock.ts';
-import { Lane } from '../util/lane.ts';
+import { DialLanes, onTheWay } from './dial-lanes.ts';
+import { checkedTarget, TargetError, type DialTarget } from './dial-target.ts';
 import type { HostLink } from './link.ts';
 import type { ShellChannel } from './remote-agent.ts';
-import { spokenError } from './net-errors.ts';
+import { hostPort, spokenError } from './net-errors.ts';
 import { RemoteFiles } from './remote-files.ts';
 import { bridgeSocket } from './socket-bridge.ts';
 import { SshConnection } from './ssh-connection.ts';
@@ -23,9 +25,16 @@ export interface SshLinkOptions {
   readonly log: Log;
 }
 
-/** Forwarded connections open at a time; those beyond wait. */
-const MAX_FORWARDS = 512;
+/** Forwarded connections open at a time; those beyond wait. Together they stay below the files that an sshd may have open. */
+const WIDTHS = [
+  ['probe', 192],
+  ['hook', 64],
+  ['user', 192],
+  ['runtime', 64],
+] as const;
 const OPEN_MS = 30_000;
+/** Longer than a kernel tries to connect, whose word it is that nobody answers. */
+const TARGET_MS = 150_000;
 /** What sshd gets to see that a session has ended. */
 const SHED_MS = 500;
 
@@ -37,21 +46,19 @@ export function sshLink(options: SshLinkOptions): HostLink {
   const parsed = parseSshEndpoint(endpoint);
   if ('problem' in parsed) throw new HostError('invalid', name, `${name}: ${endpoint}: ${parsed.problem}`);
   const connection = new SshConnection({ host: name, endpoint: parsed, credentials, clock, log });
-  const forwards = new Lane(MAX_FORWARDS);
+  const lanes = new DialLanes(name, WIDTHS);
   const channel = async (what: string, open: Open, signal: AbortSignal): Promise<ClientChannel> => {
     const client = await connection.client({ signal });
-    return openChannel(client, open, { host: name, what, clock, signal });
+    return openChannel(client, open, { host: name, what, clock, signal, limitMs: OPEN_MS });
   };
-  const forward = (what: string, open: Open, signal: AbortSignal): Promise<ClientChannel> => {
-    const opened = Promise.withResolvers<ClientChannel>();
-    forwards
-      .run(signal, async () => {
-        const stream = await channel(what, open, signal);
-        opened.resolve(stream);
-        await new Promise((resolve) => stream.once('close', resolve));
-      })
-      .catch(opened.reject);
-    return opened.promise;
+  const forward = (what: string, open: Open, signal: AbortSignal): Promise<ClientChannel> =>
+    lanes.open('runtime', signal, () => channel(what, open, signal));
+  const dial = async (target: DialTarget, signal: AbortSignal): Promise<ClientChannel> => {
+    const way = { host: name, what: 'the ssh connection', signal };
+    const client = await onTheWay(way, () => connection.client({ signal }));
+    const what = `dial ${hostPort(target.host, target.port)}`;
+    const open: Open = (to, done) => to.forwardOut('127.0.0.1', 0, target.host, target.port, done);
+    return openChannel(client, open, { host: name, what, clock, signal, limitMs: TARGET_MS });
   };
   const toRuntime = new RuntimeSocket({
     host: name,
@@ -82,12 +89,12 @@ export function sshLink(options: SshLinkOptions): HostLink {
     cri: () => ({ target: `unix:${bridge.path}`, watched: true }),
     fault: () => connection.fault() ?? toRuntime.problem,
     connections: () => connection.made,
-    dial: (target, { signal }) =>
-      forward(
-        `dial ${target.host}:${String(target.port)}`,
-        (client, done) => client.forwardOut('127.0.0.1', 0, target.host, target.port, done),
-        signal,
-      ),
+    dial: async (to, { signal, use = 'user' }) => {
+      const target = checkedTarget(name, to);
+      return lanes.open(use, signal, () => dial(target, signal));
+    },
+    witness: () => connection.witness(),
+    lanes: () => lanes.usage(),
     files,
     close: async () => {
       files.close();
@@ -177,9 +184,9 @@ function commandLine(words: readonly string[]): string {
 function openChannel(
   client: Client,
   open: Open,
-  of: { host: string; what: string; clock: Clock; signal: AbortSignal },
+  of: { host: string; what: string; clock: Clock; signal: AbortSignal; limitMs: number },
 ): Promise<ClientChannel> {
-  const { host, what, clock, signal } = of;
+  const { host, what, clock, signal, limitMs } = of;
   return new Promise((resolve, reject) => {
     let over = false;
     const end = (): boolean => {
@@ -193,10 +200,10 @@ function openChannel(
       if (end()) reject(channelError(error, host, what));
     };
     const abort = (): void => {
-      if (end()) reject(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
+      if (end()) reject(reasonOf(signal));
     };
-    const cancelTimer = clock.after(OPEN_MS, () => {
-      fail(new Error(`no answer within ${String(OPEN_MS / 1000)}s`));
+    const cancelTimer = clock.after(limitMs, () => {
+      fail(new Error(`no answer within ${String(limitMs / 1000)}s`));
     });
     signal.addEventListener('abort', abort, { once: true });
     try {
@@ -226,5 +233,12 @@ function channelError(error: unknown, host: string, what: string): HostError {
     ? "; the host's sshd forbids it: set AllowTcpForwarding and AllowStreamLocalForwarding to yes (sshd_config)"
     : '';
   const kind = advice === '' ? 'unavailable' : 'forbidden';
-  return new HostError(kind, host, `${host}: ${what}: ${text}${advice}`, { cause });
+  // of a runtime's socket as well, which is a target of the host as any other
+  const Kind = refusedByTarget(error) ? TargetError : HostError;
+  return new Kind(kind, host, `${host}: ${what}: ${text}${advice}`, { cause });
+}
+
+/** SSH_OPEN_CONNECT_FAILED: sshd has tried. Every other reason is its own (RFC 4254, 5.1). */
+function refusedByTarget(error: unknown): boolean {
+  return error instanceof Error && 'reason' in error && error.reason === 2;
 }

@@ -1,6 +1,6 @@
 import { HostError } from '../model/errors.ts';
 import { urlTarget } from './http.ts';
-import type { DialTarget } from './link.ts';
+import type { DialTarget } from './dial-target.ts';
 
 /** What a runtime says that does not know, or not tell, under which address others see it. */
 const NOWHERE = new Set(['0.0.0.0', '::', '::1', 'localhost', '127.0.0.1']);

@@ -9,12 +9,13 @@ import { HostError, messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { parseTcpEndpoint } from '../model/tcp-endpoint.ts';
 import type { Clock } from '../util/clock.ts';
-import { Lane } from '../util/lane.ts';
 import { openExecStream, type ExecStream } from './exec-stream.ts';
 import { dialCommand, dialThrough } from './helper-dial.ts';
 import { HelperPod } from './helper-pod.ts';
 import { helperTrial, onTheHost, type HelperOwner } from './helper-spec.ts';
-import type { DialTarget, HostLink } from './link.ts';
+import { DialLanes, onTheWay } from './dial-lanes.ts';
+import { checkedTarget, type DialTarget } from './dial-target.ts';
+import type { HostLink } from './link.ts';
 import { RemoteFiles } from './remote-files.ts';
 import { endWhenCut } from './silent-cut.ts';
 import { bridgeSocket } from './socket-bridge.ts';
@@ -38,8 +39,14 @@ export interface TcpLinkOptions {
 }
 
 /** Connections from the host open at a time, each a process there; those beyond wait. */
-const MAX_DIALS = 256;
-const DIAL_MS = 30_000;
+const WIDTHS = [
+  ['probe', 128],
+  ['hook', 32],
+  ['user', 96],
+] as const;
+/** Longer than a kernel tries to connect, whose word it is that nobody answers. */
+const DIAL_MS = 150_000;
+const WITNESS_MS = 2_000;
 const TRY_MS = 30_000;
 const REMOVE_MS = 20_000;
 
@@ -98,7 +105,7 @@ export function tcpLink(options: TcpLinkOptions): HostLink {
     clock,
     open: (command, { signal }) => run(onTheHost(command), { signal, watched: true }),
   });
-  const dials = new Lane(MAX_DIALS);
+  const lanes = new DialLanes(name, WIDTHS);
   return {
     name,
     endpoint,
@@ -106,7 +113,20 @@ export function tcpLink(options: TcpLinkOptions): HostLink {
     fault: () => connections.fault,
     connections: () => connections.made,
     problem: (o) => helper.problem(o),
-    dial: (to, { signal }) => dialOne({ name, dials, run }, to, signal),
+    dial: async (to, { signal, use = 'user' }) => {
+      const target = checkedTarget(name, to);
+      return lanes.open(use, signal, () => dialOne({ name, run }, target, limitSignal(DIAL_MS, signal)));
+    },
+    witness: () => {
+      const { made } = connections;
+      // by the same way as dials: the runtime has to be there for both
+      return ({ signal }) =>
+        cri.version({ version: '' }, { signal, timeoutMs: WITNESS_MS }).then(
+          () => connections.made === made,
+          () => false,
+        );
+    },
+    lanes: () => lanes.usage(),
     dialStream: async (url, o) => {
       const stream = await connections.toStream(url, o);
       endWhenCut(stream, { host: name, target: connections.streamsAt(url), clock });
@@ -212,22 +232,11 @@ async function tryOut(
 
 interface Dialer {
   readonly name: string;
-  readonly dials: Lane;
   readonly run: (cmd: readonly string[], options: { signal: AbortSignal }) => Promise<ExecStream>;
 }
 
-function dialOne({ name, dials, run }: Dialer, target: DialTarget, signal: AbortSignal): Promise<Duplex> {
-  const opened = Promise.withResolvers<Duplex>();
-  dials
-    .run(signal, async () => {
-      const limit = limitSignal(DIAL_MS, signal);
-      const exec = await run(dialCommand(target), { signal: limit });
-      const socket = await dialThrough(exec, { host: name, target, signal: limit });
-      opened.resolve(socket);
-      await new Promise((resolve) => socket.once('close', resolve));
-    })
-    .catch((error: unknown) => {
-      opened.reject(error);
-    });
-  return opened.promise;
+async function dialOne({ name, run }: Dialer, target: DialTarget, signal: AbortSignal): Promise<Duplex> {
+  const way = { host: name, what: 'the helper pod', signal };
+  const exec = await onTheWay(way, () => run(dialCommand(target), { signal }));
+  return dialThrough(exec, { host: name, target, signal });
 }

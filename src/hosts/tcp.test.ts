@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { kindOf, messageOf } from '../model/errors.ts';
 import { parseTcpEndpoint } from '../model/tcp-endpoint.ts';
 import { execStatus } from './exec-status.ts';
-import { dialCommand, feedFrames } from './helper-dial.ts';
+import { feedFrames } from './helper-dial.ts';
 import { planHelper, type SeenContainer, type SeenSandbox } from './helper-plan.ts';
 import { helperContainer, helperLabels, helperSandbox, helperSpecHash } from './helper-spec.ts';
 import { streamTarget } from './stream-target.ts';
@@ -173,13 +173,6 @@ describe('the helper', () => {
 });
 
 describe('a dial by way of the helper', () => {
-  it('never makes the target part of the script', () => {
-    const target = { host: '$(reboot)', port: 1 };
-    const [shell, option, script = '', name, ...args] = dialCommand(target);
-    assert.deepEqual([shell, option, name, args], ['sh', '-c', 'sh', ['$(reboot)', '1']]);
-    assert.ok(!script.includes('reboot'));
-  });
-
   it('frames every byte, in pieces of 64 KiB at most', () => {
     fc.assert(
       fc.property(fc.nat(200_000), (length) => {

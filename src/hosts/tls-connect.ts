@@ -2,7 +2,7 @@
 import { connect, type TLSSocket } from 'node:tls';
 import { HostError } from '../model/errors.ts';
 import type { Clock } from '../util/clock.ts';
-import type { DialTarget } from './link.ts';
+import type { DialTarget } from './dial-target.ts';
 import { tlsFault } from './tls-fault.ts';
 import { readTlsFiles, type TlsFiles } from './tls-files.ts';
 

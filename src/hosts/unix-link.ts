@@ -2,8 +2,11 @@
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { HostError } from '../model/errors.ts';
-import type { DialTarget, HostLink } from './link.ts';
+import { reasonOf } from '../util/abort.ts';
+import { checkedTarget, TargetError, type DialTarget } from './dial-target.ts';
+import type { HostLink } from './link.ts';
 import { LocalFiles } from './local-files.ts';
+import { errorCode, hostPort } from './net-errors.ts';
 
 /** `endpoint` is `unix:///path/to.sock`. Nothing is connected before it is needed. */
 export function unixLink({ name, endpoint }: { name: string; endpoint: string }): HostLink {
@@ -12,7 +15,7 @@ export function unixLink({ name, endpoint }: { name: string; endpoint: string })
     name,
     endpoint,
     cri: () => ({ target: `unix:${pathname}` }),
-    dial: (target, { signal }) => dial(name, target, signal),
+    dial: async (target, { signal }) => dial(name, checkedTarget(name, target), signal),
     files: new LocalFiles({ host: name }),
     close: () => Promise.resolve(),
   };
@@ -29,14 +32,12 @@ function dial(name: string, target: DialTarget, signal: AbortSignal): Promise<Du
     const fail = (cause: Error): void => {
       signal.removeEventListener('abort', abort);
       socket.destroy();
-      reject(
-        new HostError('unavailable', name, `${name}: dial ${target.host}:${target.port}: ${cause.message}`, {
-          cause,
-        }),
-      );
+      reject(refusal(name, target, cause));
     };
     const abort = (): void => {
-      fail(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
+      socket.off('error', fail).on('error', () => undefined);
+      socket.destroy();
+      reject(reasonOf(signal));
     };
     if (signal.aborted) {
       abort();
@@ -46,4 +47,13 @@ function dial(name: string, target: DialTarget, signal: AbortSignal): Promise<Du
     socket.once('connect', give);
     socket.once('error', fail);
   });
+}
+
+/** What this machine lacks is no fault of the target. */
+const lacking = ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EADDRNOTAVAIL'];
+
+function refusal(name: string, { host, port }: DialTarget, cause: Error): HostError {
+  const text = `${name}: dial ${hostPort(host, port)}: ${cause.message}`;
+  if (lacking.includes(errorCode(cause) ?? '')) return new HostError('unavailable', name, text, { cause });
+  return new TargetError('unavailable', name, text, { cause });
 }

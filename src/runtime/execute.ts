@@ -8,6 +8,7 @@
  * I3. What fails becomes a step with an error. Only an abort makes a call reject.
  */
 import type { PodSandboxConfig } from '../cri/generated/runtime/v1/PodSandboxConfig.ts';
+import type { HostLink } from '../hosts/link.ts';
 import type { Pod } from '../model/kube.ts';
 import { formatPod, podRef, podReference } from '../model/pod-ref.ts';
 import type { ObservedSandbox } from '../model/runtime-state.ts';
@@ -52,7 +53,8 @@ export class PodRuntime {
   constructor(options: PodRuntimeOptions) {
     this.#options = options;
     const { cri, link } = options.host;
-    const hooks = new HookRunner({ ...options, cri, dial: (target, rest) => link.dial(target, rest) });
+    const dial: HostLink['dial'] = (target, rest) => link.dial(target, { ...rest, use: 'hook' });
+    const hooks = new HookRunner({ ...options, cri, dial });
     this.#userNamespaces = new UserNamespaces({
       files: link.files,
       paths: options.settings.paths,

@@ -13,6 +13,10 @@ export class Lane {
     this.#width = width;
   }
 
+  get running(): number {
+    return this.#running;
+  }
+
   /** how many wait for their turn */
   get queued(): number {
     return this.#waiting.length;
