@@ -1,8 +1,12 @@
 import type { CriClient } from '../cri/calls.ts';
 import { kindOf } from '../model/errors.ts';
+import { goQuote } from '../model/go-quote.ts';
 import { goSeconds, MAX_OUTPUT_BYTES, type ProbeOutcome } from './probe.ts';
 
-/** Exit code 0 is success; the command's own timeout is enforced by the runtime (pkg/probe/exec). */
+/**
+ * Exit code 0 is success; the command's own timeout is enforced by the runtime (pkg/probe/exec). Children that hold its output
+ * keep the answer back, with a kubelet as well, until they end or two minutes are over.
+ */
 export async function probeExec(
   cri: Pick<CriClient, 'execSync'>,
   exec: { containerId: string; command: readonly string[]; timeoutSeconds: number },
@@ -22,7 +26,8 @@ export async function probeExec(
     if (kindOf(error) !== 'deadline-exceeded') throw error;
     return {
       kind: 'failure',
-      output: `command timed out: "${exec.command.join(' ')}" timed out after ${goSeconds(exec.timeoutSeconds)}`,
+      isLate: true,
+      output: `command timed out: ${goQuote(exec.command.join(' '))} timed out after ${goSeconds(exec.timeoutSeconds)}`,
     };
   }
 }

@@ -1,143 +1,142 @@
-/**
- * gRPC health probes (pkg/probe/grpc; grpc.health.v1). One unary call with two one-field messages over plain
- * HTTP/2 needs no gRPC library: the request is a string field 1, the answer an enum field 1.
- */
-import { connect, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
-import type { DialTarget } from '../hosts/link.ts';
-import { messageOf } from '../model/errors.ts';
+/** gRPC health probes (pkg/probe/grpc; grpc.health.v1), sent from the host so that pod addresses are routable. */
+import { connect, type ClientHttp2Session } from 'node:http2';
+import { TargetError, type DialTarget } from '../hosts/dial-target.ts';
 import { hostPort } from '../hosts/net-errors.ts';
-import { goSeconds, type ProbeOutcome } from './probe.ts';
+import { goQuote } from '../model/go-quote.ts';
+import { messageOf } from '../model/errors.ts';
+import { orAbort } from '../util/abort.ts';
+import { backoffMs } from '../util/backoff.ts';
+import type { Clock } from '../util/clock.ts';
+import { callOnce } from './grpc-call.ts';
+import { codeName, codes, frame, healthRequest, healthStatus, type GrpcStatus } from './grpc-message.ts';
 import { USER_AGENT } from './http.ts';
+import { goSeconds, type ProbeOutcome } from './probe.ts';
 import type { Dial } from './tcp.ts';
 
-const servingStatus: Record<number, string> = {
-  0: 'UNKNOWN',
-  1: 'SERVING',
-  2: 'NOT_SERVING',
-  3: 'SERVICE_UNKNOWN',
-};
-/** google.golang.org/grpc/codes, as its errors print them. */
-const codeNames =
-  'OK Canceled Unknown InvalidArgument DeadlineExceeded NotFound AlreadyExists PermissionDenied ResourceExhausted FailedPrecondition Aborted OutOfRange Unimplemented Internal Unavailable DataLoss Unauthenticated'.split(
-    ' ',
-  );
+const CHECK = '/grpc.health.v1.Health/Check';
+/** The kubelet's library adds itself, by the version in its go.mod. */
+const GRPC_USER_AGENT = `${USER_AGENT} grpc-go/1.79.3`;
 const SERVING = 1;
-const DEADLINE_EXCEEDED = 4;
-const UNIMPLEMENTED = 12;
-const MAX_ANSWER_BYTES = 4096;
+const servingStatus = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'];
+/** Between two attempts to connect (google.golang.org/grpc/backoff DefaultConfig). */
+const policy = { baseMs: 800, maxMs: 120_000, factor: 1.6, jitter: 0.5 };
 
 export interface GrpcProbeTarget extends DialTarget {
   readonly service: string;
   readonly timeoutSeconds: number;
 }
 
+export interface GrpcProbeOptions {
+  /** aborts when the time is over */
+  readonly signal: AbortSignal;
+  readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
+}
+
 export async function probeGrpc(
   dial: Dial,
   target: GrpcProbeTarget,
-  { signal }: { signal: AbortSignal },
+  options: GrpcProbeOptions,
 ): Promise<ProbeOutcome> {
-  const address = hostPort(target.host, target.port);
+  const { signal, clock } = options;
+  const authority = hostPort(target.host, target.port);
   const limit = goSeconds(target.timeoutSeconds);
-  // gRPC counts a connection as made once the server has sent its settings, and tries on until the time is over
-  const notConnected = `timeout: failed to connect service "${address}" within ${limit}: context deadline exceeded`;
-  const tooLate = `timeout: health rpc did not complete within ${limit}`;
+  const end = clock.monotonic() + target.timeoutSeconds * 1000;
   let session: ClientHttp2Session;
-  const seen = { settings: false };
   try {
-    const socket = await dial(target, { signal });
-    session = connect(`http://${address}`, { createConnection: () => socket });
-    session.once('remoteSettings', () => (seen.settings = true));
+    session = await connected(dial, target, options);
   } catch {
-    return failure(notConnected);
+    return failure(
+      `timeout: failed to connect service ${goQuote(authority)} within ${limit}: context deadline exceeded`,
+    );
   }
   try {
-    const { status, message, body } = await check(session, target.service, signal);
-    if (status === DEADLINE_EXCEEDED) return failure(tooLate);
-    if (status === UNIMPLEMENTED) {
-      return failure(
-        `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${message}`,
-      );
-    }
-    if (status !== 0)
-      return failure(
-        `error: health rpc probe failed: rpc error: code = ${codeNames[status] ?? String(status)} desc = ${message}`,
-      );
-    const serving = healthStatus(body);
-    if (serving === SERVING) return { kind: 'success' };
-    return failure(`service unhealthy (responded with "${servingStatus[serving] ?? String(serving)}")`);
+    const limitMs = Math.max(0, end - clock.monotonic());
+    const request = frame(healthRequest(target.service));
+    const call = { path: CHECK, authority, userAgent: GRPC_USER_AGENT, request, limitMs };
+    return judged(await callOnce(session, call, { signal }), limit);
   } catch (error) {
-    if (!seen.settings) return failure(notConnected);
-    return failure(signal.aborted ? tooLate : `error: health rpc probe failed: ${messageOf(error)}`);
+    if (signal.aborted) return failure(tooLate(limit));
+    return failure(`error: health rpc probe failed: ${messageOf(error)}`);
   } finally {
     session.destroy();
   }
+}
+
+function judged(answer: { readonly message: Buffer } | GrpcStatus, limit: string): ProbeOutcome {
+  const serving = 'code' in answer ? undefined : healthStatus(answer.message);
+  if (serving === SERVING) return { kind: 'success' };
+  if (serving !== undefined)
+    return failure(
+      `service unhealthy (responded with ${goQuote(servingStatus[serving] ?? String(serving))})`,
+    );
+  const { code, message }: GrpcStatus =
+    'code' in answer
+      ? answer
+      : {
+          code: codes.internal,
+          message:
+            'grpc: failed to unmarshal the received message: proto: cannot parse invalid wire-format data',
+        };
+  if (code === codes.deadlineExceeded) return failure(tooLate(limit));
+  if (code === codes.unimplemented)
+    return failure(
+      `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${message}`,
+    );
+  return failure(`error: health rpc probe failed: rpc error: code = ${codeName(code)} desc = ${message}`);
 }
 
 function failure(output: string): ProbeOutcome {
   return { kind: 'failure', output };
 }
 
-interface Answer {
-  readonly status: number;
-  readonly message: string;
-  readonly body: Buffer;
+function tooLate(limit: string): string {
+  return `timeout: health rpc did not complete within ${limit}`;
 }
 
-function check(session: ClientHttp2Session, service: string, signal: AbortSignal): Promise<Answer> {
-  return new Promise<Answer>((resolve, reject) => {
-    session.once('error', reject);
-    const stream = session.request(
-      {
-        [constants.HTTP2_HEADER_METHOD]: 'POST',
-        [constants.HTTP2_HEADER_PATH]: '/grpc.health.v1.Health/Check',
-        [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc',
-        [constants.HTTP2_HEADER_USER_AGENT]: USER_AGENT,
-        te: 'trailers',
-      },
-      { signal },
-    );
-    let head: IncomingHttpHeaders = {};
-    let trailers: IncomingHttpHeaders = {};
-    let body: Buffer = Buffer.alloc(0);
-    stream.on('response', (headers: IncomingHttpHeaders) => (head = headers));
-    stream.on('trailers', (headers: IncomingHttpHeaders) => (trailers = headers));
-    stream.on('data', (chunk: Buffer) => {
-      body = Buffer.concat([body, chunk]);
-      if (body.length > MAX_ANSWER_BYTES)
-        stream.destroy(new Error('the answer is too long for a health check'));
+/**
+ * gRPC counts a connection as made once the server has sent its settings, and tries on until the time is over. Rejects then,
+ * and at once where the way to the host is not there.
+ */
+async function connected(
+  dial: Dial,
+  target: DialTarget,
+  { signal, clock }: GrpcProbeOptions,
+): Promise<ClientHttp2Session> {
+  for (let failures = 1; ; failures += 1) {
+    const session = await connectOnce(dial, target, signal);
+    if (session !== undefined) return session;
+    await clock.sleep(backoffMs(policy, failures), { signal });
+  }
+}
+
+/** Undefined: nobody is there who speaks HTTP/2. */
+async function connectOnce(
+  dial: Dial,
+  target: DialTarget,
+  signal: AbortSignal,
+): Promise<ClientHttp2Session | undefined> {
+  let session: ClientHttp2Session | undefined;
+  try {
+    const socket = await dial(target, { signal });
+    session = connect(`http://${hostPort(target.host, target.port)}`, { createConnection: () => socket });
+    await orAbort(settings(session), signal);
+    return session;
+  } catch (error) {
+    session?.destroy();
+    signal.throwIfAborted();
+    if (session === undefined && !(error instanceof TargetError)) throw error;
+    return undefined;
+  }
+}
+
+function settings(session: ClientHttp2Session): Promise<void> {
+  return new Promise((resolve, reject) => {
+    session.on('error', reject);
+    session.once('close', () => {
+      reject(new Error('closed before the server has sent its settings'));
     });
-    stream.once('error', reject);
-    stream.once('close', () => {
-      const all = { ...head, ...trailers };
-      if (all['grpc-status'] === undefined)
-        reject(new Error(`no gRPC status in the answer (HTTP status ${String(head[':status'] ?? 'none')})`));
-      else
-        resolve({
-          status: Number(all['grpc-status']),
-          message: decodeURIComponent(String(all['grpc-message'] ?? '')),
-          body,
-        });
+    session.once('remoteSettings', () => {
+      resolve();
     });
-    stream.end(frame(healthRequest(service)));
   });
-}
-
-/** A gRPC message frame: not compressed, big-endian length. */
-export function frame(message: Buffer): Buffer {
-  const header = Buffer.alloc(5);
-  header.writeUInt32BE(message.length, 1);
-  return Buffer.concat([header, message]);
-}
-
-/** HealthCheckRequest{service = 1}. Names are short: the length fits one varint of up to two bytes. */
-export function healthRequest(service: string): Buffer {
-  const name = Buffer.from(service);
-  if (name.length === 0) return name;
-  const length = name.length < 128 ? [name.length] : [(name.length & 0x7f) | 0x80, name.length >> 7];
-  return Buffer.concat([Buffer.from([0x0a, ...length]), name]);
-}
-
-/** HealthCheckResponse{status = 1} out of its frame; an empty message is UNKNOWN. */
-export function healthStatus(framed: Buffer): number {
-  return framed.length >= 7 && framed[5] === 0x08 ? (framed[6] ?? 0) : 0;
 }

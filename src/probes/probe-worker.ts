@@ -4,10 +4,10 @@
  */
 import { messageOf } from '../model/errors.ts';
 import type { Container, Pod, Probe } from '../model/kube.ts';
-import { childController, withDeadline } from '../util/abort.ts';
+import { childController, orAbort } from '../util/abort.ts';
 import type { Clock } from '../util/clock.ts';
 import { probeNames, type ProbeKind, type ProbeOutcome, type ProbeResult } from './probe.ts';
-import { initialResult, judge, noRun, type ResultRun } from './thresholds.ts';
+import { beforeFailure, initialResult, judge, noRun, type ResultRun } from './thresholds.ts';
 
 /** A container as probes see it now. */
 export interface ProbedContainer {
@@ -37,6 +37,10 @@ export interface ProbeWorkerOptions {
   readonly isStarted: (containerId: string) => boolean;
   readonly publish: (containerId: string, result: ProbeResult) => void;
   readonly forget: (containerId: string) => void;
+  /** whether the container's host can be seen now; a failure of a host that can't is none of the container */
+  readonly isSeen: () => boolean;
+  /** probes say nothing from now on, and why */
+  readonly tell: (why: string) => void;
   readonly event: (reason: 'Unhealthy' | 'ProbeWarning', message: string) => void;
   readonly observe: (result: 'successful' | 'failed' | 'unknown', seconds: number) => void;
   readonly onEnd: () => void;
@@ -44,6 +48,8 @@ export interface ProbeWorkerOptions {
 
 /** Attempts within one probe when the probe itself errs, as opposed to failing (pkg/kubelet/prober maxProbeRetries). */
 const MAX_ATTEMPTS = 3;
+/** Only against a hang: whatever an attempt does has a limit below it, an exec the longest, two minutes. */
+const GUARD_MS = 150_000;
 /** A container that runs since longer than this before farlet's start was there before (kubeletRestartGracePeriod). */
 const RESTART_GRACE_MS = 10_000;
 
@@ -52,7 +58,9 @@ export class ProbeWorker {
   readonly #stop: AbortController;
   #containerId = '';
   #run: ResultRun = noRun;
-  #held = false;
+  /** what the worker holds with until the container is another one */
+  #held: 'success' | 'failure' | undefined;
+  #isBlind = false;
   #tried = false;
   #wake: AbortController | undefined;
 
@@ -70,13 +78,23 @@ export class ProbeWorker {
     if (!this.#tried) this.#wake?.abort();
   }
 
+  /** Takes back a failure that it holds with, so that one more probe decides, at once. */
+  lookAgain(): void {
+    const { kind, probe, publish } = this.#options;
+    if (this.#held !== 'failure') return;
+    this.#held = undefined;
+    this.#run = beforeFailure(probe);
+    publish(this.#containerId, initialResult[kind]);
+    this.#wake?.abort();
+  }
+
   async run(): Promise<void> {
     const { clock, random, farletStart, onEnd, forget } = this.#options;
     const signal = this.#stop.signal;
     const periodMs = (this.#options.probe.periodSeconds ?? 10) * 1000;
     try {
-      // after a start with many pods the probes must not all come at once
-      if (clock.now() - farletStart < periodMs) await this.#rest(random() * periodMs, signal);
+      // after a start with many pods the probes must not all come at once: nothing cuts this rest short
+      if (clock.now() - farletStart < periodMs) await clock.sleep(random() * periodMs, { signal });
       // a ticker's beat: a slow attempt shortens the rest after it, and at most one missed beat is made up for
       let next = clock.monotonic() + periodMs;
       while (await this.#once(signal)) {
@@ -116,7 +134,7 @@ export class ProbeWorker {
     const container = look();
     if (container === undefined) return true;
     if (container.id !== this.#containerId) this.#adopt(container);
-    if (this.#held) return true;
+    if (this.#held !== undefined) return true;
     if (!container.running) {
       publish(container.id, 'failure');
       return !container.over;
@@ -136,14 +154,14 @@ export class ProbeWorker {
     const { kind, farletStart, publish, forget } = this.#options;
     if (this.#containerId !== '') forget(this.#containerId);
     this.#containerId = container.id;
-    this.#held = false;
+    this.#held = undefined;
     this.#tried = false;
     const wasThere = container.running && container.startedAt < farletStart - RESTART_GRACE_MS;
     if (!wasThere) publish(container.id, initialResult[kind]);
   }
 
   async #probe(container: ProbedContainer, signal: AbortSignal): Promise<void> {
-    const { kind, probe, clock, event, observe, publish } = this.#options;
+    const { kind, probe, clock, event, observe, publish, isSeen } = this.#options;
     this.#tried = true;
     const started = clock.monotonic();
     let outcome: ProbeOutcome;
@@ -157,6 +175,14 @@ export class ProbeWorker {
       );
       return;
     }
+    if (outcome.kind === 'failure' && !isSeen()) outcome = { kind: 'unknown', why: 'the host is not ready' };
+    if (outcome.kind === 'unknown') {
+      if (!this.#isBlind) this.#options.tell(outcome.why);
+      this.#isBlind = true;
+      observe('unknown', (clock.monotonic() - started) / 1000);
+      return;
+    }
+    this.#isBlind = false;
     if (outcome.kind === 'failure') event('Unhealthy', `${probeNames[kind]} probe failed: ${outcome.output}`);
     if (outcome.kind === 'warning')
       event('ProbeWarning', `${probeNames[kind]} probe warning: ${outcome.output}`);
@@ -164,7 +190,7 @@ export class ProbeWorker {
     observe(counted === 'success' ? 'successful' : 'failed', (clock.monotonic() - started) / 1000);
     const { run, result, hold } = judge(kind, probe, this.#run, counted);
     this.#run = run;
-    this.#held = hold;
+    this.#held = hold ? counted : undefined;
     if (result !== undefined) publish(container.id, result);
   }
 
@@ -172,23 +198,33 @@ export class ProbeWorker {
     const seconds = this.#options.probe.timeoutSeconds ?? 1;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const controller = childController(signal);
-        // the attempt's own deadline comes first and gives the kubelet's text; this one only guards against a hang
-        const cancel = this.#options.clock.after(seconds * 1000, () => {
-          controller.abort(new Error('probe timeout'));
-        });
-        try {
-          return await withDeadline(signal, seconds * 1000 + 10_000, 'probe', () =>
-            this.#options.attempt(container, { signal: controller.signal }),
-          );
-        } finally {
-          cancel();
-          controller.abort();
-        }
+        return await this.#attempt(container, seconds * 1000, signal);
       } catch (error) {
         signal.throwIfAborted();
         if (attempt >= MAX_ATTEMPTS) throw error;
       }
+    }
+  }
+
+  async #attempt(container: ProbedContainer, limitMs: number, signal: AbortSignal): Promise<ProbeOutcome> {
+    const { clock, attempt } = this.#options;
+    const time = childController(signal);
+    const hang = childController(signal);
+    // the attempt's own deadline comes first and gives the kubelet's text; the other one only guards against a hang
+    const cancels = [
+      clock.after(limitMs, () => {
+        time.abort(new Error('probe timeout'));
+      }),
+      clock.after(limitMs + GUARD_MS, () => {
+        hang.abort(new Error(`no outcome within ${String((limitMs + GUARD_MS) / 1000)}s`));
+      }),
+    ];
+    try {
+      return await orAbort(attempt(container, { signal: time.signal }), hang.signal);
+    } finally {
+      for (const cancel of cancels) cancel();
+      time.abort();
+      hang.abort();
     }
   }
 }

@@ -3,11 +3,16 @@ import type { Container, Probe } from '../model/kube.ts';
 
 export type ProbeKind = 'startup' | 'readiness' | 'liveness';
 
-/** What one attempt said. A warning counts as success but is told in an event. */
+/**
+ * What one attempt said. A warning counts as success but is told in an event; `unknown` says nothing of the container, as the way
+ * there was broken: it counts for nothing.
+ */
 export type ProbeOutcome =
   | { readonly kind: 'success' }
   | { readonly kind: 'warning'; readonly output: string }
-  | { readonly kind: 'failure'; readonly output: string };
+  /** `isLate`: the time was over before anything was answered */
+  | { readonly kind: 'failure'; readonly output: string; readonly isLate?: true }
+  | { readonly kind: 'unknown'; readonly why: string };
 
 /** The result that counts, after thresholds. */
 export type ProbeResult = 'success' | 'failure' | 'unknown';
@@ -48,8 +53,11 @@ function namedPort(name: string, { ports = [] }: Container): number {
   return found ?? Number(name);
 }
 
-/** Seconds as Go prints a duration: 1 → 1s, 90 → 1m30s. */
+/** Seconds as Go prints a duration: 1 → 1s, 90 → 1m30s, 3600 → 1h0m0s. */
 export function goSeconds(seconds: number): string {
   const minutes = Math.floor(seconds / 60);
-  return minutes === 0 ? `${String(seconds)}s` : `${String(minutes)}m${String(seconds % 60)}s`;
+  const hours = Math.floor(minutes / 60);
+  const small = `${String(seconds % 60)}s`;
+  if (minutes === 0) return small;
+  return hours === 0 ? `${String(minutes)}m${small}` : `${String(hours)}h${String(minutes % 60)}m${small}`;
 }

@@ -37,6 +37,7 @@ function setUp(
         },
       },
       link: { dial: () => Promise.reject(new Error('not dialled')) },
+      state: () => ({ at: 'ready' }),
     } as never,
     clock,
     log: quietLog,

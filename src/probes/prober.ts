@@ -25,12 +25,13 @@ import {
   type ProbeResult,
 } from './probe.ts';
 import { ProbeWorker, type ProbedContainer } from './probe-worker.ts';
-import { probeTcp } from './tcp.ts';
+import { probeTcp, type Dial } from './tcp.ts';
+import { byTheRuntime, overTheWay } from './way.ts';
 
 const kinds: readonly ProbeKind[] = ['startup', 'readiness', 'liveness'];
 
 export interface ProberOptions {
-  readonly host: Pick<RuntimeHost, 'cri' | 'link'>;
+  readonly host: Pick<RuntimeHost, 'cri' | 'link' | 'state'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly events: EventRecorder;
@@ -157,6 +158,14 @@ export class Prober {
       forget: (id) => {
         this.#forget(id, kind);
       },
+      isSeen: () => this.#options.host.state().at === 'ready',
+      tell: (why) => {
+        const { name, namespace } = pod.metadata;
+        log.warn(
+          { pod: `${namespace}/${name}`, container: container.spec.name, probe: kind, why },
+          'probe could not be made: its last result stays',
+        );
+      },
       event: (reason, message) => {
         events.event(podReference(pod, containerFieldPath(container)), 'Warning', reason, message);
       },
@@ -191,37 +200,47 @@ export class Prober {
     else this.#results.set(containerId, rest);
   }
 
-  #attempt(
+  /**
+   * The host answers again: what was held against a container before is to be seen once more before anything is killed for it.
+   */
+  hostIsBack(): void {
+    for (const workers of this.#workers.values()) for (const worker of workers.values()) worker.lookAgain();
+  }
+
+  async #attempt(
     container: PodContainer,
     probe: Probe,
     target: ProbedContainer,
     options: { signal: AbortSignal },
   ): Promise<ProbeOutcome> {
-    const { cri, link } = this.#options.host;
-    const dial = link.dial.bind(link);
+    const { host, clock, signal: life } = this.#options;
+    const { cri, link } = host;
     const timeoutSeconds = probe.timeoutSeconds ?? 1;
     if (probe.exec !== undefined) {
       const command = expandStatic(probe.exec.command ?? [], container.spec.env ?? []);
       // the runtime enforces the time; the attempt's own signal would cut the call without its kubelet text
-      return probeExec(
-        cri,
-        { containerId: target.id, command, timeoutSeconds },
-        { signal: this.#options.signal },
-      );
+      const exec = { containerId: target.id, command, timeoutSeconds };
+      return byTheRuntime(host, () => probeExec(cri, exec, { signal: life }), { life });
     }
+    if (target.podIp === '') return { kind: 'unknown', why: 'the pod has no address yet' };
+    const over = (attempt: (dial: Dial) => Promise<ProbeOutcome>): Promise<ProbeOutcome> =>
+      overTheWay(link, attempt, { signal: options.signal, life });
     if (probe.httpGet !== undefined) {
       const port = resolvePort(probe.httpGet.port, container.spec);
-      return probeHttp(dial, httpTarget(probe.httpGet, target.podIp, port), options);
+      const to = httpTarget(probe.httpGet, target.podIp, port);
+      return over((dial) => probeHttp(dial, to, options));
     }
     if (probe.tcpSocket !== undefined) {
       const port = resolvePort(probe.tcpSocket.port, container.spec);
       const { host: own } = probe.tcpSocket;
-      return probeTcp(dial, { host: own === undefined || own === '' ? target.podIp : own, port }, options);
+      const to = { host: own === undefined || own === '' ? target.podIp : own, port };
+      return over((dial) => probeTcp(dial, to, options));
     }
     if (probe.grpc !== undefined) {
-      const { port, service } = probe.grpc;
-      return probeGrpc(dial, { host: target.podIp, port, service: service ?? '', timeoutSeconds }, options);
+      const { port, service = '' } = probe.grpc;
+      const to = { host: target.podIp, port, service, timeoutSeconds };
+      return over((dial) => probeGrpc(dial, to, { ...options, clock }));
     }
-    return Promise.reject(new Error(`missing probe handler for container ${container.spec.name}`));
+    throw new Error(`missing probe handler for container ${container.spec.name}`);
   }
 }

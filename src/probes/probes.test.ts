@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
-import { createServer as createHttp2, type Http2Server } from 'node:http2';
 import { connect, createServer as createTcp, type AddressInfo, type Server as TcpServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { CriError } from '../model/errors.ts';
 import { probeExec } from './exec.ts';
-import { frame, healthRequest, healthStatus, probeGrpc } from './grpc.ts';
 import { httpTarget, probeHeaders, probeHttp } from './http.ts';
 import { resolvePort } from './probe.ts';
 import { probeTcp, type Dial } from './tcp.ts';
@@ -137,87 +135,6 @@ describe('http probe', () => {
   });
 });
 
-describe('grpc probe', () => {
-  let server: Http2Server;
-  let answer: { status: string; body: Buffer } = { status: '0', body: Buffer.alloc(0) };
-  let asked: Buffer = Buffer.alloc(0);
-  before(async () => {
-    server = createHttp2();
-    server.on('stream', (stream) => {
-      stream.on('data', (chunk: Buffer) => (asked = chunk));
-      stream.on('end', () => {
-        stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-        stream.on('wantTrailers', () => {
-          stream.sendTrailers({ 'grpc-status': answer.status, 'grpc-message': 'no%20such' });
-        });
-        stream.end(answer.body);
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  });
-  after(() => server.close());
-
-  const rows = [
-    { name: 'serving', status: '0', body: frame(Buffer.from([8, 1])), expect: { kind: 'success' } },
-    {
-      name: 'not serving',
-      status: '0',
-      body: frame(Buffer.from([8, 2])),
-      expect: { kind: 'failure', output: 'service unhealthy (responded with "NOT_SERVING")' },
-    },
-    {
-      name: 'unknown',
-      status: '0',
-      body: frame(Buffer.alloc(0)),
-      expect: { kind: 'failure', output: 'service unhealthy (responded with "UNKNOWN")' },
-    },
-    {
-      name: 'no health service',
-      status: '12',
-      body: Buffer.alloc(0),
-      expect: {
-        kind: 'failure',
-        output:
-          'error: this server does not implement the grpc health protocol (grpc.health.v1.Health): no such',
-      },
-    },
-  ];
-  for (const { name, status, body, expect } of rows) {
-    it(name, async () => {
-      answer = { status, body };
-      const target = { host: '127.0.0.1', port: portOf(server), service: 'shop', timeoutSeconds: 1 };
-      assert.deepEqual(await probeGrpc(dial, target, { signal }), expect);
-      assert.deepEqual(asked, frame(Buffer.from('\n\x04shop')));
-    });
-  }
-
-  it('is late where the server says so', async () => {
-    answer = { status: '4', body: Buffer.alloc(0) };
-    const target = { host: '127.0.0.1', port: portOf(server), service: 'shop', timeoutSeconds: 1 };
-    assert.deepEqual(await probeGrpc(dial, target, { signal }), {
-      kind: 'failure',
-      output: 'timeout: health rpc did not complete within 1s',
-    });
-  });
-
-  it('has no connection where something else answers, or nothing', async () => {
-    const other = createTcp((socket) => socket.resume().end('HTTP/1.1 400 Bad Request\r\n\r\n'));
-    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
-    const port = portOf(other);
-    const target = { host: '127.0.0.1', port, service: '', timeoutSeconds: 90 };
-    const output = `timeout: failed to connect service "127.0.0.1:${port}" within 1m30s: context deadline exceeded`;
-    assert.deepEqual(await probeGrpc(dial, target, { signal }), { kind: 'failure', output });
-    await new Promise((resolve) => other.close(resolve));
-    assert.deepEqual(await probeGrpc(dial, target, { signal }), { kind: 'failure', output });
-  });
-
-  it('writes long names and no name', () => {
-    assert.equal(healthRequest('').length, 0);
-    assert.deepEqual(healthRequest('a'.repeat(200)).subarray(0, 3), Buffer.from([0x0a, 0xc8, 0x01]));
-    assert.equal(healthStatus(Buffer.alloc(0)), 0);
-  });
-});
-
 describe('tcp probe', () => {
   let server: TcpServer;
   before(async () => {
@@ -250,6 +167,7 @@ describe('exec probe', () => {
     });
     assert.deepEqual(await probeExec(failing('deadline-exceeded'), exec, { signal }), {
       kind: 'failure',
+      isLate: true,
       output: 'command timed out: "cat /x" timed out after 1s',
     });
     await assert.rejects(probeExec(failing('unavailable'), exec, { signal }));

@@ -1,4 +1,4 @@
-import type { DialTarget } from '../hosts/link.ts';
+import type { DialTarget } from '../hosts/dial-target.ts';
 import type { Duplex } from 'node:stream';
 import { dialError, hostPort } from '../hosts/net-errors.ts';
 import type { ProbeOutcome } from './probe.ts';

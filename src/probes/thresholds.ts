@@ -31,6 +31,11 @@ export function judge(
   return { run: { last: outcome, length: hold ? 0 : length }, result: outcome, hold };
 }
 
+/** One more failure decides again: as it was just before the last one. Pure. */
+export function beforeFailure(probe: Probe): ResultRun {
+  return { last: 'failure', length: (probe.failureThreshold ?? 3) - 1 };
+}
+
 /** What counts for a container before its first result (pkg/kubelet/prober/worker.go newWorker). */
 export const initialResult: Record<ProbeKind, ProbeResult> = {
   readiness: 'failure',
