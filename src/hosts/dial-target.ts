@@ -1,7 +1,7 @@
 /** What may be dialed, by strict grammar, and the error that says that the target, not the way to its host, is at fault. */
 import { isIP } from 'node:net';
 import { HostError } from '../model/errors.ts';
-import { hostPort } from './net-errors.ts';
+import { hostPort, spokenError } from './net-errors.ts';
 
 /** An address as the host sees it: its loopback is the host's own. */
 export interface DialTarget {
@@ -30,7 +30,7 @@ export function checkedTarget(name: string, { host, port }: DialTarget): DialTar
 }
 
 export function noSuchHost(name: string, { host, port }: DialTarget): TargetError {
-  const cause = Object.assign(new Error(`lookup ${host}: no such host`), { code: 'ENOTFOUND' });
+  const cause = spokenError(`lookup ${host}: no such host`);
   return new TargetError('unavailable', name, `${name}: dial ${hostPort(host, port)}: no such host`, {
     cause,
   });

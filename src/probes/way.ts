@@ -30,7 +30,8 @@ export async function overTheWay(
   /** of the last dial: what the way, and not the target, did; whether the host said that nobody takes it */
   const last: { broken: unknown; isRefused: boolean } = { broken: undefined, isRefused: false };
   const dial: Dial = async (target, options) => {
-    Object.assign(last, { broken: undefined, isRefused: false });
+    last.broken = undefined;
+    last.isRefused = false;
     let socket: Duplex;
     try {
       socket = await link.dial(target, { ...options, use: 'probe' });
