@@ -76,10 +76,11 @@ describe('the way to a host', () => {
     const waiting = onTheWay(
       way,
       () =>
-        new Promise((_, reject) => { time.signal.addEventListener('abort', () => {
+        new Promise((_, reject) => {
+          time.signal.addEventListener('abort', () => {
             reject(reason);
-          }); },
-        ),
+          });
+        }),
     );
     time.abort(reason);
     await assert.rejects(waiting, (error) => error instanceof HostError && error.cause === reason);
