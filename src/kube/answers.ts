@@ -59,14 +59,15 @@ function answerProblem(form: AnswerForm, value: Json): string | undefined {
 
 function listProblem(form: ObjectForm, value: Json): string | undefined {
   const { kind, metadata, items } = value;
-  const isKind = form.kind === undefined ? String(kind).endsWith('List') : kind === `${form.kind}List`;
+  const isKind =
+    form.kind === undefined ? isText(kind) && kind.endsWith('List') : kind === `${form.kind}List`;
   if (!isKind || value.apiVersion !== form.apiVersion)
     return `the answer is ${described(value)}, not a ${form.kind ?? ''}List of ${form.apiVersion}`;
-  if (!isJson(metadata)) return `the ${String(kind)} has no metadata`;
-  if (items !== null && !Array.isArray(items)) return `the ${String(kind)} has no items`;
+  if (!isJson(metadata)) return `the ${shown(kind)} has no metadata`;
+  if (items !== null && !Array.isArray(items)) return `the ${shown(kind)} has no items`;
   for (const item of (items ?? []) as unknown[]) {
     const problem = itemProblem(form, item);
-    if (problem !== undefined) return `the ${String(kind)} has an item that is none: ${problem}`;
+    if (problem !== undefined) return `the ${shown(kind)} has an item that is none: ${problem}`;
   }
   return undefined;
 }
@@ -84,12 +85,12 @@ export function objectProblem(form: ObjectForm, value: Json): string | undefined
   if (apiVersion !== form.apiVersion || (form.kind !== undefined && kind !== form.kind))
     return `the answer is ${described(value)}, not a ${form.kind ?? 'resource'} of ${form.apiVersion}`;
   if (!form.isStored) return passingProblem(value);
-  if (!isJson(metadata)) return `the ${String(kind)} has no metadata`;
+  if (!isJson(metadata)) return `the ${shown(kind)} has no metadata`;
   for (const key of ['name', 'uid'] as const)
-    if (!isText(metadata[key])) return `the ${String(kind)} has no ${key}`;
+    if (!isText(metadata[key])) return `the ${shown(kind)} has no ${key}`;
   for (const key of ['name', 'namespace'] as const)
     if (form[key] !== undefined && metadata[key] !== form[key])
-      return `the ${String(kind)} has the ${key} ${excerpt(String(metadata[key]))}, not ${form[key]}`;
+      return `the ${shown(kind)} has the ${key} ${shown(metadata[key])}, not ${form[key]}`;
   return kind === 'Pod' ? podProblem(value) : undefined;
 }
 
@@ -104,10 +105,12 @@ function podProblem({ metadata, spec }: Json): string | undefined {
 
 /** Answers that grant something: what does not say so is no answer, and above all no yes. */
 function passingProblem({ kind, status }: Json): string | undefined {
-  if (!isJson(status)) return `the ${String(kind)} has no status`;
+  if (!isJson(status)) return `the ${shown(kind)} has no status`;
   switch (kind) {
     case 'TokenRequest':
-      return isText(status.token) && !Number.isNaN(Date.parse(String(status.expirationTimestamp)))
+      return isText(status.token) &&
+        isText(status.expirationTimestamp) &&
+        !Number.isNaN(Date.parse(status.expirationTimestamp))
         ? undefined
         : 'the TokenRequest has no token, or none that expires';
     case 'TokenReview':
@@ -115,7 +118,7 @@ function passingProblem({ kind, status }: Json): string | undefined {
     default:
       return typeof status.allowed === 'boolean'
         ? undefined
-        : `the ${String(kind)} does not say whether it is allowed`;
+        : `the ${shown(kind)} does not say whether it is allowed`;
   }
 }
 
@@ -138,7 +141,7 @@ export function isRefusal(value: unknown): value is Json {
 }
 
 function described({ kind, apiVersion }: Json): string {
-  return isText(kind) ? `a ${excerpt(kind)} of ${excerpt(String(apiVersion))}` : 'JSON without a kind';
+  return isText(kind) ? `a ${shown(kind)} of ${shown(apiVersion)}` : 'JSON without a kind';
 }
 
 export function isJson(value: unknown): value is Json {
@@ -147,6 +150,12 @@ export function isJson(value: unknown): value is Json {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
+}
+
+/** Any value, for a message: others' objects may say anything of how they are to be shown. */
+export function shown(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  return excerpt(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
 /** Enough to recognise a login page by. */

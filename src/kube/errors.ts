@@ -1,5 +1,5 @@
 import { KubeError, kindOf, messageOf, type ErrorKind } from '../model/errors.ts';
-import { excerpt, isJson, isRefusal, UNEXPECTED } from './answers.ts';
+import { excerpt, isJson, isRefusal, shown, UNEXPECTED } from './answers.ts';
 
 const kinds = new Map<number, ErrorKind>([
   [400, 'invalid'],
@@ -67,8 +67,7 @@ export function unreachable(server: string, error: unknown): KubeError {
 }
 
 function pageMessage(code: number, body: string, { location }: AnswerHeaders): string {
-  const where =
-    code >= 300 && code < 400 && location !== undefined ? ` and leads to ${String(location)}` : '';
+  const where = code >= 300 && code < 400 && location !== undefined ? ` and leads to ${shown(location)}` : '';
   const what = body.trim() === '' ? '' : `: ${excerpt(body)}`;
   return `the answer is ${code}${where}, not the API server's${what}; is something else answering in its place?`;
 }
@@ -76,8 +75,9 @@ function pageMessage(code: number, body: string, { location }: AnswerHeaders): s
 /** Whole seconds, as client-go reads it (rest/with_retry.go retryAfterSeconds); in a header or a Status. */
 function retryAfter(headers: AnswerHeaders, details: unknown): number | undefined {
   const asked = headers['retry-after'] ?? (isJson(details) ? details.retryAfterSeconds : undefined);
-  if (!/^\d{1,9}$/.test(String(asked))) return undefined;
-  return Math.min(Number(asked) * 1000, MAX_RETRY_AFTER_MS);
+  const text = typeof asked === 'number' ? String(asked) : asked;
+  if (typeof text !== 'string' || !/^\d{1,9}$/.test(text)) return undefined;
+  return Math.min(Number(text) * 1000, MAX_RETRY_AFTER_MS);
 }
 
 function textOf(value: unknown): string {

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { FarletError, messageOf } from '../model/errors.ts';
 import type { Clock } from '../util/clock.ts';
-import { excerpt, isJson } from './answers.ts';
+import { excerpt, isJson, shown } from './answers.ts';
 
 export interface ExecPlugin {
   readonly apiVersion: string;
@@ -34,10 +34,10 @@ export function execPlugin(exec: unknown, cluster: object): ExecPlugin {
     : ({} as Record<string, unknown>);
   if (typeof command !== 'string' || command === '')
     throw new FarletError('invalid', 'the kubeconfig’s exec section names no command');
-  if (!versions.includes(String(apiVersion)))
+  if (typeof apiVersion !== 'string' || !versions.includes(apiVersion))
     throw new FarletError(
       'invalid',
-      `the kubeconfig’s exec section has apiVersion ${String(apiVersion)}; it must be one of ${versions.join(', ')}`,
+      `the kubeconfig’s exec section has apiVersion ${shown(apiVersion)}; it must be one of ${versions.join(', ')}`,
     );
   if (interactiveMode === 'Always')
     throw new FarletError(
@@ -45,14 +45,19 @@ export function execPlugin(exec: unknown, cluster: object): ExecPlugin {
       `the credential plugin ${command} wants a terminal (interactiveMode: Always), and farlet has none`,
     );
   return {
-    apiVersion: String(apiVersion),
+    apiVersion,
     command,
-    args: Array.isArray(args) ? args.map(String) : [],
+    args: Array.isArray(args) ? args.map(shownWhole) : [],
     env: (Array.isArray(env) ? env : []).flatMap((each: unknown) =>
-      isJson(each) ? [{ name: String(each.name), value: String(each.value) }] : [],
+      isJson(each) ? [{ name: shownWhole(each.name), value: shownWhole(each.value) }] : [],
     ),
     cluster: provideClusterInfo === true ? cluster : undefined,
   };
+}
+
+/** YAML gives numbers where a text looks like one. */
+function shownWhole(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 export class ExecAuth {

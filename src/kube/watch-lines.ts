@@ -1,5 +1,5 @@
 /** What a watch sends: one event a line (apimachinery: watch.Event). A line that is none ends the watch. */
-import { objectProblem, isJson, isRefusal, unexpected } from './answers.ts';
+import { objectProblem, isJson, isRefusal, shown, unexpected } from './answers.ts';
 import type { ObjectForm } from './answer-form.ts';
 import { watchError } from './errors.ts';
 
@@ -36,6 +36,6 @@ export function decodeWatchLine<T>(form: ObjectForm, value: unknown): WatchLine<
       return { type, object: object as T, version };
     }
     default:
-      throw unexpected(`the watch sends events of the type ${String(type).slice(0, 50)}`, 200);
+      throw unexpected(`the watch sends events of the type ${shown(type)}`, 200);
   }
 }
