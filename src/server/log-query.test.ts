@@ -20,6 +20,7 @@ describe('log query', () => {
     ['follow=false&previous=0&timestamps=FALSE', {}],
     ['tailLines=5&limitBytes=7', { tailLines: 5, limitBytes: 7 }],
     ['tailLines=0', { tailLines: 0 }],
+    [`tailLines=%2B${'0'.repeat(30)}7`, { tailLines: 7 }],
     ['tail=3', { tailLines: 3 }],
     ['tail=all&tailLines=2', {}],
     ['tail=&tailLines=2', { tailLines: 2 }],

@@ -58,8 +58,10 @@ export function isFollowed(query: URLSearchParams): boolean {
 /** NaN for what Go's ParseInt refuses. */
 function integer(text: string | null): number | undefined {
   if (text === null) return undefined;
-  if (!/^[+-]?\d+$/.test(text)) return Number.NaN;
-  const exact = BigInt(text.replace(/^\+/, ''));
+  const [, sign = '', digits] = /^([+-]?)0*(\d+)$/.exec(text) ?? [];
+  // more digits than an int64 has are not worth their arithmetic
+  if (digits === undefined || digits.length > 19) return Number.NaN;
+  const exact = BigInt(`${sign === '-' ? '-' : ''}${digits}`);
   return exact > MAX_INT64 || exact < -MAX_INT64 - 1n ? Number.NaN : Number(exact);
 }
 

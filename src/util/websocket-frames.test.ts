@@ -94,3 +94,43 @@ describe('frames from a server', () => {
       assert.throws(() => new FrameReader().take(bytes));
     });
 });
+
+describe('what would cost more than its part', () => {
+  const parts = (first: number, rest: number, count: number, data: Buffer): Buffer =>
+    Buffer.concat([served(first, data), ...Array.from({ length: count }, () => served(rest, data))]);
+
+  it('parts of nothing, without end, are nothing', () => {
+    const reader = new FrameReader();
+    reader.take(served(0x02, Buffer.alloc(0)));
+    const before = process.memoryUsage().rss;
+    const empty = parts(0x00, 0x00, 50_000, Buffer.alloc(0));
+    for (let turns = 0; turns < 20; turns += 1) assert.deepEqual(reader.take(empty), []);
+    assert.ok(process.memoryUsage().rss - before < 100 * 1024 * 1024);
+    assert.deepEqual(reader.take(served(0x80, Buffer.from('x'))), [
+      { kind: 'binary', data: Buffer.from('x') },
+    ]);
+  });
+
+  it('a message is as large as it may be, whatever the parts', () => {
+    const reader = new FrameReader();
+    const kib = Buffer.alloc(1024);
+    assert.equal(reader.take(parts(0x02, 0x00, 1023, kib)).length, 0);
+    assert.throws(() => reader.take(served(0x00, Buffer.from('x'))), /a message of 1 bytes/);
+    assert.throws(() => new FrameReader().take(Buffer.from('827f0000000100000000', 'hex')), /a message of/);
+  });
+
+  it('control frames that are long or in parts', () => {
+    assert.throws(() => new FrameReader().take(served(0x89, Buffer.alloc(126))), /control frame/);
+    assert.throws(() => new FrameReader().take(served(0x09, Buffer.alloc(1))), /control frame/);
+  });
+
+  it('a large message byte by byte', () => {
+    const reader = new FrameReader({ from: 'client' });
+    const frame = encodeFrame({ kind: 'binary', data: Buffer.alloc(200_000, 7) }, Buffer.from('mask'));
+    let messages = 0;
+    const before = process.cpuUsage().user;
+    for (let at = 0; at < frame.length; at += 16) messages += reader.take(frame.subarray(at, at + 16)).length;
+    assert.equal(messages, 1);
+    assert.ok(process.cpuUsage().user - before < 2_000_000, 'not copied with every chunk');
+  });
+});

@@ -29,7 +29,8 @@ interface Pair {
 
 /** How long a stream waits for the other of its pair (the kubelet's streamCreationTimeout). */
 const PAIR_MS = 30_000;
-const MAX_PAIRS = 1_000;
+/** Each is a connection from the host. */
+const MAX_PAIRS = 256;
 const MAX_EARLY_BYTES = 64 * 1024;
 
 export class SpdyForwarding {

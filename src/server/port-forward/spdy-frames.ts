@@ -23,6 +23,8 @@ const FIN = 0x01;
 const types = { synStream: 1, synReply: 2, rstStream: 3, ping: 6, goaway: 7, headers: 8 } as const;
 /** Of control frames; the headers of a stream take a hundred bytes. */
 const MAX_CONTROL_BYTES = 64 * 1024;
+/** Clients send 32 KiB at once; a frame is kept until it is whole. */
+const MAX_DATA_BYTES = 1024 * 1024;
 const HEAD_BYTES = 8;
 const ID_MASK = 0x7fff_ffff;
 
@@ -44,8 +46,8 @@ export class SpdyReader {
       const bytes = this.#join();
       const length = bytes.readUIntBE(5, 3);
       const isControl = ((bytes[0] ?? 0) & CONTROL) !== 0;
-      if (isControl && length > MAX_CONTROL_BYTES)
-        throw new Error(`a control frame of ${String(length)} bytes`);
+      if (length > (isControl ? MAX_CONTROL_BYTES : MAX_DATA_BYTES))
+        throw new Error(`a ${isControl ? 'control' : 'data'} frame of ${String(length)} bytes`);
       this.#needed = HEAD_BYTES + length;
       if (bytes.length < this.#needed) break;
       frames.push(
