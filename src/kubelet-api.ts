@@ -121,7 +121,7 @@ function backend(options: KubeletApiOptions): Backend {
     run: (target, command, { signal }) => runCommand(hostOf(target), target, { command, signal }),
     checkpoint: (target, query, { signal }) =>
       checkpointContainer(hostOf(target), target, { query, rootDir: node.rootDir, now: clock.now(), signal }),
-    hostLog: (path, rest) => readHostLog(onlyHost(app).link.files, path, rest),
+    hostLog: (path, rest) => readHostLog(onlyHost(app).link.files, path, { ...rest, clock }),
     stream: (request, { signal }) => openStream(hostOf(request.target), request, signal),
   };
 }

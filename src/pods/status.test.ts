@@ -158,3 +158,57 @@ describe('an ephemeral container that could not start', () => {
     assert.equal(shown('Never')?.terminated?.exitCode, 128);
   });
 });
+
+describe('messages of ended containers', () => {
+  // 12288 bytes for all containers of a pod
+  const rows: { name: string; containers: number; message: string; expect: string }[] = [
+    { name: 'are told whole', containers: 1, message: 'x'.repeat(4096), expect: 'x'.repeat(4096) },
+    { name: 'share the room', containers: 6, message: 'x'.repeat(4096), expect: 'x'.repeat(2048) },
+    {
+      name: 'are cut within a character, whose bytes are told one by one',
+      containers: 6,
+      message: `${'x'.repeat(2046)}\u{1f600}`,
+      expect: `${'x'.repeat(2046)}\ufffd\ufffd`,
+    },
+    {
+      name: 'are told a byte at a time where they are no text',
+      containers: 1,
+      message: 'a\udcf0\udc9f\udce9',
+      expect: 'a\ufffd\ufffd\ufffd',
+    },
+    {
+      name: 'count their bytes as they were',
+      containers: 6,
+      message: '\udce9'.repeat(2049),
+      expect: '\ufffd'.repeat(2048),
+    },
+  ];
+  for (const { name, containers, message, expect } of rows)
+    it(name, () => {
+      const names = Array.from({ length: containers }, (_, index) => `c${String(index)}`);
+      const { containerStatuses } = podStatus({
+        pod: pod({
+          spec: { containers: names.map((each) => ({ name: each, image: 'i' })), restartPolicy: 'Never' },
+        }),
+        state: {
+          uid: 'uid-web',
+          name: 'web',
+          namespace: 'default',
+          sandboxes: [sandbox()],
+          containers: [container({ id: 'e', name: 'c0', state: 'exited', exitCode: 1 })],
+          ips: ['10.0.0.2'],
+          observedAt: 0,
+        },
+        previous: {},
+        failure: () => undefined,
+        probes: { startup: () => undefined, readiness: () => undefined },
+        terminationMessage: () => message,
+        nodeIPs: ['192.0.2.1'],
+        runtimeName: 'containerd',
+        isTerminal: false,
+        isComplete: true,
+        now: 0,
+      });
+      assert.equal(containerStatuses?.[0]?.state?.terminated?.message, expect);
+    });
+});

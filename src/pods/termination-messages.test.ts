@@ -23,6 +23,7 @@ function setUp(files: Record<string, string | Buffer | Error>) {
     paths: { rootDir: '/farlet', podLogsDir: '/logs', containerLogsDir: '/links' },
     files: {
       readTail: (path, { maxBytes }) => read(path, maxBytes),
+      look: (queries) => Promise.resolve(queries.map(() => ({}))),
       readPodFile: (root, path, { maxBytes }) => read(`pod's ${root} ${path}`, maxBytes),
     },
   });
@@ -65,6 +66,12 @@ describe('termination messages', () => {
       { [LOG]: line(`${'x'.repeat(30_000)}END`) },
       exited(),
       `${'x'.repeat(2044)}END\n`,
+    ],
+    [
+      'a log that is gone',
+      {},
+      exited({ logPath: '/gone/0.log' }),
+      'Error on reading termination message from logs: failed to try resolving symlinks in path "/gone/0.log": lstat /gone: no such file or directory',
     ],
     [
       'what is no log',

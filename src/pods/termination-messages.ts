@@ -12,7 +12,7 @@ const MAX_BYTES = 4096;
 const ENTRIES = 4096;
 
 export interface TerminationMessagesOptions {
-  readonly files: Pick<HostFiles, 'readTail' | 'readPodFile'>;
+  readonly files: Pick<HostFiles, 'readTail' | 'readPodFile' | 'look'>;
   readonly paths: HostPaths;
 }
 

@@ -5,6 +5,7 @@
 import { goQuote } from '../model/go-quote.ts';
 import { textOfBytes } from '../model/go-string.ts';
 import { fixedGoTime, isBefore, type GoTime, type Moment } from '../model/go-time.ts';
+import { LogFault } from './log-fault.ts';
 import { criEntry, entryForm, entryHead, type LogEntry, type ParseEntry } from './log-entry.ts';
 
 const NEWLINE = 0x0a;
@@ -20,9 +21,6 @@ export interface LogOptions {
   readonly since: Moment | undefined;
   readonly timestamps: boolean;
 }
-
-/** The log can't be read on; the message has the kubelet's words. */
-export class LogFault extends Error {}
 
 export class LogReader {
   readonly #options: LogOptions;

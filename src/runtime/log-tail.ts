@@ -1,6 +1,7 @@
 /** The end of a container's log: where its last lines begin, and what a failed container said at last. */
 import type { HostFile, HostFiles } from '../hosts/link.ts';
 import { forms, type ParseEntry } from './log-entry.ts';
+import { logFault } from './log-fault.ts';
 import { LogReader } from './log-reader.ts';
 
 const NEWLINE = 0x0a;
@@ -44,10 +45,12 @@ export async function tailStart(
  */
 export async function lastWords(
   path: string,
-  { files, signal }: { files: Pick<HostFiles, 'readTail'>; signal: AbortSignal },
+  { files, signal }: { files: Pick<HostFiles, 'readTail' | 'look'>; signal: AbortSignal },
 ): Promise<Buffer> {
   for (const maxBytes of LOOKS) {
-    const end = await files.readTail(path, { signal, maxBytes });
+    const end = await files.readTail(path, { signal, maxBytes }).catch(async (error: unknown) => {
+      throw await logFault(error, path, { files, signal });
+    });
     const words = wordsOf(end, { isWhole: end.length < maxBytes, isLast: maxBytes === LOOKS.at(-1) });
     if (words !== undefined) return words;
   }

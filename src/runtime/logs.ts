@@ -1,11 +1,10 @@
 /** Reads a container's log on its host, and follows it through rotation (cri-client/pkg/logs/logs.go ReadLogs). */
 import type { HostFile, HostFiles } from '../hosts/link.ts';
-import { goQuote } from '../model/go-quote.ts';
-import { isNotFound } from '../model/errors.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
 import { LogBlocks } from './log-blocks.ts';
 import { LogChain, type ChainFile } from './log-chain.ts';
-import { LogFault, LogReader, type LogOptions } from './log-reader.ts';
+import { logFault } from './log-fault.ts';
+import { LogReader, type LogOptions } from './log-reader.ts';
 import { tailStart } from './log-tail.ts';
 
 /** A runtime that begins a log anew may still be writing its last lines to the old file. */
@@ -144,25 +143,10 @@ class Reading {
   }
 }
 
-async function openLog(files: HostFiles, path: string, { signal }: Rest): Promise<HostFile> {
+async function openLog(files: HostFiles, path: string, rest: Rest): Promise<HostFile> {
   try {
-    return await files.open(path, { signal });
+    return await files.open(path, rest);
   } catch (error) {
-    if (!isNotFound(error)) throw error;
-    const at = await firstMissing(files, path, { signal });
-    throw new LogFault(
-      `failed to try resolving symlinks in path ${goQuote(path)}: lstat ${at}: no such file or directory`,
-    );
+    throw await logFault(error, path, { files, ...rest });
   }
-}
-
-/** The first part of a path that is not there: a whole folder may have gone. */
-async function firstMissing(files: HostFiles, path: string, { signal }: Rest): Promise<string> {
-  const parts = path.split('/').slice(1);
-  const paths = parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`);
-  const seen = await files.look(
-    paths.map((each) => ({ look: 'stat', path: each })),
-    { signal },
-  );
-  return paths.find((_, index) => seen[index]?.stat === undefined) ?? path;
 }

@@ -1,4 +1,4 @@
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import type { HealthCheck } from './health-checks.ts';
 import type { ForwardTarget } from './port-forward/forwarded-port.ts';
 
@@ -31,7 +31,13 @@ export interface StreamRequest {
 /** A file or folder of the host's /var/log. */
 export type HostLog =
   | { readonly type: 'folder'; readonly entries: readonly { name: string; isFolder: boolean }[] }
-  | { readonly type: 'file'; readonly size: number; readonly modified: number; readonly content: Readable };
+  | {
+      readonly type: 'file';
+      readonly size: number;
+      readonly modified: number;
+      /** holds the file until it has been iterated, be it not to its end */
+      readonly content: AsyncIterable<Buffer>;
+    };
 
 interface Life {
   readonly signal: AbortSignal;

@@ -1,11 +1,13 @@
 /** /logs/: the host's /var/log, as Go's file server shows it (pkg/kubelet/kubelet.go ServeLogs). */
 import { own } from '../model/own.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../util/clock.ts';
 import type { Backend } from './backend.ts';
 import { lifeOf } from './life.ts';
 import { TEXT } from './rest-service.ts';
+import { sendPieces } from './send-pieces.ts';
 
-export function sendHostLog(backend: Backend) {
+export function sendHostLog(backend: Backend, clock: Pick<Clock, 'after'>) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const signal = lifeOf(reply.raw);
     const path = (request.params as { '*'?: string })['*'] ?? '';
@@ -17,13 +19,14 @@ export function sendHostLog(backend: Backend) {
     if (found === undefined) return reply.code(404).type(TEXT).send('404 page not found\n');
     if (found.type === 'folder')
       return reply.type('text/html; charset=utf-8').send(folderPage(found.entries));
-    // the client may have gone while the file was opened
-    if (signal.aborted) found.content.destroy();
-    return reply
-      .type(TEXT)
-      .header('content-length', found.size)
-      .header('last-modified', new Date(found.modified).toUTCString())
-      .send(found.content);
+    reply.hijack();
+    reply.raw.writeHead(200, {
+      'content-type': TEXT,
+      'content-length': found.size,
+      'last-modified': new Date(found.modified).toUTCString(),
+    });
+    await sendPieces(reply.raw, found.content, { clock, length: found.size });
+    return reply;
   };
 }
 

@@ -98,7 +98,10 @@ export async function listenKubelet(
   });
   server.setNotFoundHandler((_request, reply) => reply.code(404).type(TEXT).send('404 page not found\n'));
   addRoutes(server, backend, {
-    follow: (request, pod) => limits.log.take({ user: callers.get(request)?.user ?? '', pod }),
+    clock,
+    places: {
+      follow: (request, pod) => limits.log.take({ user: callers.get(request)?.user ?? '', pod }),
+    },
   });
   observeRequests(server.server, { observer, clock });
   const onAdmitted = ({ socket }: IncomingMessage): void => {

@@ -1,8 +1,7 @@
 /** The kubelet API's paths (pkg/kubelet/server/server.go): parse, ask the backend, answer. */
 import type { IncomingMessage } from 'node:http';
-import { pipeline } from 'node:stream/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { messageOf } from '../model/errors.ts';
+import type { Clock } from '../util/clock.ts';
 import type { Backend, Target } from './backend.ts';
 import { rootHealth, singleHealth, type HealthAnswer } from './health-checks.ts';
 import { sendHostLog } from './host-logs.ts';
@@ -11,16 +10,22 @@ import { lifeOf } from './life.ts';
 import { isFollowed } from './log-query.ts';
 import { pathOf, queryOf, queryTexts, streamTarget } from './request-target.ts';
 import { restService, TEXT } from './rest-service.ts';
+import { sendPieces, toldErrors } from './send-pieces.ts';
 
 /** What a kubelet serves and this version does not: refused aloud instead of a 404 that looks like a wrong path. */
 const MISSING = ['/metrics/cadvisor', '/metrics/resource', '/metrics/probes', '/metrics/slis'];
+
+export interface RouteOptions {
+  readonly places: Places;
+  readonly clock: Pick<Clock, 'after'>;
+}
 
 export interface Places {
   /** A place for a log that is followed, of a pod as namespace/name; returns how to give it back. Throws HttpFault 429. */
   follow(request: IncomingMessage, pod: string): () => void;
 }
 
-export function addRoutes(server: FastifyInstance, backend: Backend, places: Places): void {
+export function addRoutes(server: FastifyInstance, backend: Backend, options: RouteOptions): void {
   addHealth(server, backend);
   const json = (answer: () => object) => (_request: FastifyRequest, reply: FastifyReply) =>
     sendJson(reply, JSON.stringify(answer()));
@@ -40,15 +45,15 @@ export function addRoutes(server: FastifyInstance, backend: Backend, places: Pla
   for (const path of MISSING) server.all(path, notOffered);
   restService(server, '/stats', [{ path: '/summary', methods: ['GET', 'POST'], handle: notOffered }]);
   restService(server, '/containerLogs', [
-    { path: '/:namespace/:pod/:container', methods: get, handle: containerLogs(backend, places) },
+    { path: '/:namespace/:pod/:container', methods: get, handle: containerLogs(backend, options) },
   ]);
   restService(server, '/run', inContainer(['POST'], runCommand(backend)));
   restService(server, '/checkpoint', [
     { path: '/:namespace/:pod/:container', methods: ['POST'], handle: checkpoint(backend) },
   ]);
   restService(server, '/logs', [
-    { path: '', methods: get, handle: sendHostLog(backend) },
-    { path: '/*', methods: get, handle: sendHostLog(backend) },
+    { path: '', methods: get, handle: sendHostLog(backend, options.clock) },
+    { path: '/*', methods: get, handle: sendHostLog(backend, options.clock) },
   ]);
   restService(server, '/debug/pprof', []);
   const stream = refusedStream(backend);
@@ -91,7 +96,7 @@ function targetOf({ params }: FastifyRequest): Target {
 }
 
 const containerLogs =
-  (backend: Backend, places: Places): Handle =>
+  (backend: Backend, { places, clock }: RouteOptions): Handle =>
   async (request, reply) => {
     const signal = lifeOf(reply.raw);
     const target = targetOf(request);
@@ -104,19 +109,8 @@ const containerLogs =
     reply.hijack();
     // a quiet container must not hold back the headers; the kubelet sends no content type here
     reply.raw.writeHead(200, { 'transfer-encoding': 'chunked' }).flushHeaders();
-    await pipeline(toldErrors(pieces, signal), reply.raw).catch((error: unknown) => {
-      if (!signal.aborted) throw error;
-    });
+    await sendPieces(reply.raw, toldErrors(pieces, { signal }), { clock });
   };
-
-/** The code has been sent by now: what goes wrong is told where the log would be, as the kubelet does. */
-async function* toldErrors(pieces: AsyncIterable<Buffer>, signal: AbortSignal): AsyncIterable<Buffer> {
-  try {
-    yield* pieces;
-  } catch (error) {
-    if (!signal.aborted) yield Buffer.from(messageOf(error));
-  }
-}
 
 const runCommand =
   (backend: Backend): Handle =>
