@@ -5,6 +5,7 @@
 import { specContainers } from '../model/containers.ts';
 import type { Container, EnvVar, Volume } from '../model/kube.ts';
 import type { ManifestPod } from './manifest-defaults.ts';
+import { shapeProblems } from './manifest-shape.ts';
 
 const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -13,8 +14,10 @@ const uidForm = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 /** A sentence for each fault; empty for a manifest that can be run. */
 export function checkManifest(pod: ManifestPod): string[] {
   const { metadata, spec } = pod;
-  const shape = badShape(pod);
+  // values of other types would make everything after them meaningless
+  const shape = shapeProblems(pod);
   if (shape.length > 0) return shape;
+  if ((spec.containers as unknown) === undefined) return ['spec.containers: at least one is needed'];
   const names = specContainers(pod.spec).map(({ name }) => name);
   const volumes = (spec.volumes ?? []).map(({ name }) => name);
   return [
@@ -44,28 +47,9 @@ export function checkManifest(pod: ManifestPod): string[] {
   ];
 }
 
-/** Lists that are none would make everything after them meaningless. */
-function badShape({ spec }: ManifestPod): string[] {
-  const lists: [string, unknown][] = [
-    ['spec.containers', spec.containers],
-    ['spec.initContainers', spec.initContainers ?? []],
-    ['spec.volumes', spec.volumes ?? []],
-    ['spec.tolerations', spec.tolerations ?? []],
-  ];
-  return lists.flatMap(([path, list]) => {
-    if (!Array.isArray(list)) return [`${path}: a list is needed`];
-    return list.every((item) => typeof item === 'object' && item !== null)
-      ? []
-      : [`${path}: every item must be an object`];
-  });
-}
-
 function badContainer(container: Container, volumes: readonly string[]): string[] {
   const { name, image, volumeMounts = [], ports = [], env = [] } = container;
   const at = `container ${name}`;
-  const lists = { command: container.command, args: container.args, volumeMounts, ports, env };
-  const unlisted = Object.entries(lists).filter(([, list]) => list !== undefined && !Array.isArray(list));
-  if (unlisted.length > 0) return unlisted.map(([key]) => `${at}: ${key}: a list is needed`);
   return [
     ...must(text(name) && label.test(name), `${at}: name: a DNS-1123 label is needed`),
     ...must(text(image) && image.trim() === image, `${at}: image: is needed`),

@@ -1,5 +1,6 @@
 /** What the API server sets where a pod says nothing, for pods that never pass it (pkg/apis/core/v1/defaults.go). Pure. */
-import type { Container, ObjectMeta, PodSpec, Probe, Volume } from '../model/kube.ts';
+import type { Container, ObjectMeta, PodSpec, Probe, ResourceRequirements, Volume } from '../model/kube.ts';
+import { canonicalText } from '../model/quantity-text.ts';
 
 /** A pod as somebody wrote it. */
 export interface ManifestPod {
@@ -25,7 +26,26 @@ export function withDefaults(spec: PodSpec): PodSpec {
     containers: spec.containers.map(one),
     ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(one) }),
     ...(spec.volumes === undefined ? {} : { volumes: spec.volumes.map(volumeDefaults) }),
+    ...(spec.resources === undefined ? {} : { resources: resourcesOf(spec.resources) }),
+    ...(spec.overhead === undefined ? {} : { overhead: canonical(spec.overhead) }),
   };
+}
+
+/** Quantities may be written as numbers, and in any form. A limit of a container without a request is the request, too. */
+function resourcesOf(
+  { limits, requests, ...rest }: ResourceRequirements = {},
+  { limitsAreRequests = false }: { limitsAreRequests?: boolean } = {},
+): ResourceRequirements {
+  const asked = limitsAreRequests && limits !== undefined ? { ...limits, ...requests } : requests;
+  return {
+    ...rest,
+    ...(limits === undefined ? {} : { limits: canonical(limits) }),
+    ...(asked === undefined ? {} : { requests: canonical(asked) }),
+  };
+}
+
+function canonical(list: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(list).map(([name, text]) => [name, canonicalText(String(text))]));
 }
 
 function containerDefaults<T extends Container>(container: T, hostNetwork: boolean): T {
@@ -44,13 +64,7 @@ function containerDefaults<T extends Container>(container: T, hostNetwork: boole
     terminationMessagePolicy: 'File',
     imagePullPolicy: isLatest(image) ? 'Always' : 'IfNotPresent',
     ...container,
-    resources: {
-      ...resources,
-      // a limit without a request is the request, too
-      ...(resources?.limits === undefined
-        ? {}
-        : { requests: { ...resources.limits, ...resources.requests } }),
-    },
+    resources: resourcesOf(resources, { limitsAreRequests: true }),
     ...(ports === undefined
       ? {}
       : {
@@ -109,13 +123,21 @@ function envDefaults<T extends NonNullable<Container['env']>[number]>(variable: 
 }
 
 function volumeDefaults(volume: Volume): Volume {
-  const { name, hostPath, downwardAPI, projected, ...rest } = volume;
+  const { name, hostPath, emptyDir, downwardAPI, projected, ...rest } = volume;
   return {
     name,
     ...rest,
+    ...(emptyDir === undefined ? {} : { emptyDir: emptyDirOf(emptyDir) }),
     ...(hostPath === undefined ? {} : { hostPath: { type: '', ...hostPath } }),
     ...(downwardAPI === undefined ? {} : { downwardAPI: { defaultMode: FILE_MODE, ...downwardAPI } }),
     ...(projected === undefined ? {} : { projected: { defaultMode: FILE_MODE, ...projected } }),
     ...(Object.keys(volume).length === 1 ? { emptyDir: {} } : {}),
   };
+}
+
+function emptyDirOf({
+  sizeLimit,
+  ...rest
+}: NonNullable<Volume['emptyDir']>): NonNullable<Volume['emptyDir']> {
+  return sizeLimit === undefined ? rest : { ...rest, ...canonical({ sizeLimit }) };
 }

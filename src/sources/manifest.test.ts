@@ -115,6 +115,23 @@ kind: Ignored
     assert.equal(read(text({ metadata: { uid: 'mine' } })).metadata.uid, 'mine');
   });
 
+  it('takes null for what is not there, and quantities in any form', () => {
+    const pod = read(
+      text({
+        container: { ports: null, resources: { limits: { cpu: 0.5, memory: '1024Mi' } } },
+        spec: { volumes: [{ name: 'v', emptyDir: { sizeLimit: 1024 } }], hostAliases: null },
+      }),
+    );
+    const [container] = pod.spec.containers;
+    assert.deepEqual(container?.resources, {
+      limits: { cpu: '500m', memory: '1Gi' },
+      requests: { cpu: '500m', memory: '1Gi' },
+    });
+    assert.equal(container.ports, undefined);
+    assert.equal(pod.spec.hostAliases, undefined);
+    assert.deepEqual(pod.spec.volumes, [{ name: 'v', emptyDir: { sizeLimit: '1024' } }]);
+  });
+
   const refused: { name: string; text: string; says: RegExp }[] = [
     { name: 'no YAML', text: 'a: [', says: /line/ },
     { name: 'nothing', text: '', says: /holds no object/ },
@@ -137,6 +154,13 @@ kind: Ignored
       name: 'containers that are no list',
       text: text({ spec: { containers: 'x' } }),
       says: /a list is needed/,
+    },
+    {
+      name: 'values of other types',
+      text: text({
+        container: { env: [{ name: 'A', value: 1 }], stdin: 'yes', resources: { limits: { cpu: '1x' } } },
+      }),
+      says: /env\[0\]\.value: a text is needed, found 1.*stdin: true or false.*cpu: a quantity is needed, found "1x"/,
     },
     { name: 'no image', text: text({ container: { image: '' } }), says: /image/ },
     {

@@ -31,10 +31,12 @@ export function readManifest({ path, text }: ManifestFile, { node, parse }: Mani
   let value: unknown;
   try {
     value = parse(text);
+    // what is nested too deeply for that is told here as well
+    JSON.stringify(value);
   } catch (error) {
     throw new FarletError('invalid', messageOf(error), { cause: error });
   }
-  const manifest = asManifest(value);
+  const manifest = asManifest(plain(value));
   const problems = checkManifest(manifest);
   if (problems.length > 0) throw new FarletError('invalid', `invalid pod: ${problems.join('; ')}`);
   const uid = manifest.metadata.uid ?? fnv1a128(`${canonical(manifest)}host:${node}file:${path}`);
@@ -52,6 +54,18 @@ export function readManifest({ path, text }: ManifestFile, { node, parse }: Mani
     spec: { ...withDefaults(manifest.spec), nodeName: node, tolerations: tolerations(manifest.spec) },
     status: { phase: 'Pending' },
   };
+}
+
+/** As Go decodes it: null is not there, a lone half of a character is no character. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(plain);
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, each]) => each !== null && each !== undefined)
+      .map(([key, each]) => [key.toWellFormed(), plain(each)]),
+  );
 }
 
 function asManifest(value: unknown): ManifestPod {
