@@ -58,6 +58,9 @@ const verbs = new Map([
   ['real path', 'lstat'],
 ]);
 
+/** Between the place where something failed and why, where a program on a far host tells of the place. */
+export const PLACE = '\x1e';
+
 export interface FileFailure {
   readonly host: string;
   /** what was tried, e.g. `mkdir` or `real path` */
@@ -79,7 +82,8 @@ export function errorOfText(
   text: string,
   { host, verb, path, kind }: FileFailure & { kind: ErrorKind },
 ): HostError {
-  return fileError(kind, { host, verb, path, why: failureOf(text)?.text ?? text });
+  const [why = '', at = path] = text.split(PLACE, 2).reverse();
+  return fileError(kind, { host, verb, path: at, why: failureOf(why)?.text ?? why });
 }
 
 /** The kind of a command's complaint. */
@@ -97,7 +101,7 @@ export function fileError(
 }
 
 /** The last of several complaints is of what could not be done. */
-function failureOf(text: string): Failure | undefined {
+export function failureOf(text: string): Failure | undefined {
   const last = text.trim().split('\n').at(-1) ?? '';
   return failures.find(({ also }) => also.test(last)) ?? failures.find(({ also }) => also.test(text));
 }

@@ -1,49 +1,20 @@
 /** What a container may leave in a volume, and what reading it comes to: on this machine, and by the program of far hosts. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { Duplex } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { kindOf, toldOf } from '../model/errors.ts';
-import { systemClock } from '../util/clock.ts';
-import type { HostFiles } from './link.ts';
-import { LocalFiles } from './local-files.ts';
-import { RemoteFiles } from './remote-files.ts';
+import { triedHosts } from '../testing/far-hosts.ts';
 
 const { signal } = new AbortController();
 const maxBytes = 1000;
 const isRoot = process.getuid?.() === 0;
 
-/** `programs`: a folder of those that come first, sh among them */
-function farHost(programs: string): RemoteFiles {
-  return new RemoteFiles({
-    host: 'box',
-    clock: systemClock,
-    open: ([file = '', ...args]) => {
-      const env = { PATH: `${programs}:${process.env.PATH ?? ''}` };
-      const { stdin, stdout, stderr } = spawn(`${programs}/${file}`, args, { stdio: 'pipe', env });
-      return Promise.resolve({ stream: Duplex.from({ readable: stdout, writable: stdin }), stderr });
-    },
-  });
-}
-
-const applets = mkdtempSync(`${tmpdir()}/farlet-applets-`);
-const hasBusybox = spawnSync('busybox', ['--install', '-s', applets]).status === 0;
-const remotes: readonly (readonly [string, RemoteFiles])[] = !isRoot
-  ? []
-  : [
-      ['a far host', farHost('/bin')],
-      ...(hasBusybox ? [['a far host of busybox', farHost(applets)] as const] : []),
-    ];
-const all: readonly (readonly [string, HostFiles])[] = [
-  ['this machine', new LocalFiles({ host: 'box' })],
-  ...remotes,
-];
+const hosts = triedHosts();
 after(() => {
-  for (const [, remote] of remotes) remote.close();
-  rmSync(applets, { recursive: true });
+  hosts.close();
 });
 
 /** name below the volume; what is read, or the kind and the cause of the refusal */
@@ -82,7 +53,7 @@ const rows: readonly (readonly [string, string])[] = [
   ['long', 'invalid'],
 ];
 
-for (const [name, files] of all)
+for (const [name, files] of hosts.all)
   describe(`files of pods on ${name}`, () => {
     let top = '';
     let root = '';

@@ -64,7 +64,7 @@ export interface HostLink {
 export type FileOp =
   /**
    * Makes the folder and its missing parents (those 0755); an existing folder only gets mode and owner, and with `keep`
-   * not even those.
+   * not even those; a link that leads nowhere is kind `already-exists`. A failure names the place where it happened, as Go's os.MkdirAll does.
    */
   | {
       readonly op: 'mkdir';
@@ -80,8 +80,8 @@ export type FileOp =
    * nothing is ever made outside, whoever swaps folders for links meanwhile. A file at the end is left alone.
    */
   | { readonly op: 'mkdir-within'; readonly root: string; readonly path: string }
-  /** Makes an empty file unless something is there; its folder is not made. */
-  | { readonly op: 'touch'; readonly path: string; readonly mode: number }
+  /** Makes an empty file unless something is there; its folder is not made. With `follow`, where a dangling link leads. */
+  | { readonly op: 'touch'; readonly path: string; readonly mode: number; readonly follow?: boolean }
   /** Writes a whole file, replacing what was there. */
   | {
       readonly op: 'write';
@@ -278,7 +278,7 @@ export interface HostFiles {
   stat(path: string, options: Call & { follow?: boolean }): Promise<FileInfo | undefined>;
   readLink(path: string, options: { signal: AbortSignal }): Promise<string | undefined>;
   /** undefined where no folder is */
-  list(path: string, options: { signal: AbortSignal }): Promise<DirEntry[] | undefined>;
+  list(path: string, options: Call): Promise<DirEntry[] | undefined>;
   /** Mount points at or below the path, deepest first. */
   mountsBelow(path: string, options: { signal: AbortSignal }): Promise<string[]>;
   /** The host's mount table, in the order of mounting: of several mounts on one path the last is seen. */

@@ -8,6 +8,7 @@ import { errorOfCode, fileError } from './errno.ts';
 import { fileInfo, fileType, ignore } from './file-info.ts';
 import { independentSteps } from './independent-steps.ts';
 import type {
+  Call,
   DirEntry,
   FileInfo,
   FileOp,
@@ -18,6 +19,7 @@ import type {
   HostQuery,
   MountEntry,
 } from './link.ts';
+import { realPathApart, statApart } from './local-apart.ts';
 import { LocalMounts } from './local-mounts.ts';
 import { NotRegular, openRegular } from './local-open.ts';
 import { LocalOps } from './local-ops.ts';
@@ -41,15 +43,15 @@ export class LocalFiles implements HostFiles {
     this.#ops = new LocalOps({ host: this.#host, clock: this.#clock, mounts: this.#mounts });
   }
 
-  async apply(ops: readonly FileOp[], { signal }: { signal: AbortSignal }): Promise<void> {
+  async apply(ops: readonly FileOp[], call: Call): Promise<void> {
     for (const together of independentSteps(ops)) {
-      signal.throwIfAborted();
-      await settledAll(together.map((op) => this.#perform(op, signal)));
+      call.signal.throwIfAborted();
+      await settledAll(together.map((op) => this.#perform(op, call)));
     }
   }
 
-  #perform(op: FileOp, signal: AbortSignal): Promise<void> {
-    return this.#named(op.op, pathOf(op), () => this.#ops.perform(op, signal));
+  #perform(op: FileOp, call: Call): Promise<void> {
+    return this.#named(op.op, pathOf(op), () => this.#ops.perform(op, call));
   }
 
   readFile(path: string, { maxBytes }: { signal: AbortSignal; maxBytes: number }): Promise<Buffer> {
@@ -94,10 +96,12 @@ export class LocalFiles implements HostFiles {
     });
   }
 
-  stat(path: string, options: { signal: AbortSignal; follow?: boolean }): Promise<FileInfo | undefined> {
-    return this.#unlessMissing('stat', path, async () =>
-      fileInfo(await (options.follow === true ? stat(path) : lstat(path))),
-    );
+  stat(path: string, call: Call & { follow?: boolean }): Promise<FileInfo | undefined> {
+    const { mayHang, follow = false } = call;
+    return this.#unlessMissing('stat', path, async () => {
+      if (mayHang === true) return statApart(path, { ...call, follow });
+      return fileInfo(await (follow ? stat(path) : lstat(path)));
+    });
   }
 
   readLink(path: string, _options: { signal: AbortSignal }): Promise<string | undefined> {
@@ -119,8 +123,10 @@ export class LocalFiles implements HostFiles {
     return this.#named('read', '/proc/self/mountinfo', () => this.#mounts.entries());
   }
 
-  realPath(path: string, _options: { signal: AbortSignal }): Promise<string> {
-    return this.#named('real path', path, () => realpath(path));
+  realPath(path: string, { signal, mayHang }: Call): Promise<string> {
+    return this.#named('real path', path, () =>
+      mayHang === true ? realPathApart(path, { signal }) : realpath(path),
+    );
   }
 
   usage(path: string, { signal }: { signal: AbortSignal }): Promise<FsUsage> {

@@ -1,8 +1,11 @@
 /** Mounting, unmounting and what else takes a command on the machine that farlet itself runs on. */
+import { constants } from 'node:fs';
 import { chmod, lstat, mkdir, open, readFile, rmdir, stat, unlink } from 'node:fs/promises';
 import { HostError, kindOf, messageOf } from '../model/errors.ts';
 import { leadsOut, mkdirWithin, ownTree, ownTreeArguments } from './host-scripts.ts';
-import type { FileOp, MountEntry } from './link.ts';
+import { fileInfo } from './file-info.ts';
+import type { Call, FileInfo, FileOp, MountEntry } from './link.ts';
+import { statApart } from './local-apart.ts';
 import { mountsAtOrBelow, parseMountinfo } from './mountinfo.ts';
 import { runCommand } from './run-command.ts';
 
@@ -59,15 +62,18 @@ export class LocalMounts {
     await this.#mount({ type: ['-t', type], options, source, path }, timeoutMs, signal);
   }
 
-  async bind({ source, path, options = [] }: Op<'bind'>, signal: AbortSignal): Promise<void> {
-    const wanted = await stat(source);
+  async bind({ source, path, options = [] }: Op<'bind'>, { signal, mayHang }: Call): Promise<void> {
+    const look = async (at: string): Promise<FileInfo> =>
+      mayHang === true ? statApart(at, { follow: true, signal }) : fileInfo(await stat(at));
+    const wanted = await look(source);
     if (await this.#isMounted(path)) {
-      const there = await stat(path);
-      if (there.dev === wanted.dev && there.ino === wanted.ino) return;
+      const there = await look(path);
+      if (there.device === wanted.device && there.inode === wanted.inode) return;
       await this.unmount(path, signal);
     }
-    await removeOther(path, wanted.isDirectory());
-    if (wanted.isDirectory()) await mkdir(path, { mode: 0o750 }).catch(unlessThere);
+    const isFolder = wanted.type === 'directory';
+    await removeOther(path, isFolder);
+    if (isFolder) await mkdir(path, { mode: 0o750 }).catch(unlessThere);
     else await makeFile(path, 0o640);
     await this.#mount({ type: ['--no-canonicalize'], options: ['bind'], source, path }, LOCAL_MS, signal);
     if (options.length === 0) return;
@@ -107,8 +113,10 @@ export class LocalMounts {
       throw new HostError('internal', this.#host, `${this.#host}: own ${path}: ${output.trim()}`);
   }
 
-  async touch({ path, mode }: Op<'touch'>): Promise<void> {
+  async touch({ path, mode, follow }: Op<'touch'>): Promise<void> {
     await makeFile(path, mode);
+    if (follow !== true || !(await lstat(path)).isSymbolicLink()) return;
+    await using _file = await open(path, constants.O_CREAT | constants.O_RDONLY | constants.O_NONBLOCK, mode);
   }
 
   async #unmountOne(path: string, signal: AbortSignal): Promise<void> {

@@ -18,7 +18,7 @@ import { HostError } from '../model/errors.ts';
 import type { Clock } from '../util/clock.ts';
 import { ignore } from './file-info.ts';
 import { gzipFile } from './gzip-file.ts';
-import type { FileOp } from './link.ts';
+import type { Call, FileOp } from './link.ts';
 import type { LocalMounts } from './local-mounts.ts';
 import { removeCgroup } from './remove-cgroup.ts';
 
@@ -37,7 +37,8 @@ export class LocalOps {
     this.#options = options;
   }
 
-  async perform(op: FileOp, signal: AbortSignal): Promise<void> {
+  async perform(op: FileOp, call: Call): Promise<void> {
+    const { signal } = call;
     const { mounts, clock } = this.#options;
     switch (op.op) {
       case 'mkdir':
@@ -77,7 +78,7 @@ export class LocalOps {
         await mounts.mount(op, signal);
         return;
       case 'bind':
-        await mounts.bind(op, signal);
+        await mounts.bind(op, call);
         return;
       case 'own-tree':
         await mounts.ownTree(op, signal);
@@ -113,10 +114,10 @@ export class LocalOps {
 /** Of several who make it only the first sets mode and owner of a folder that is to be kept. */
 async function makeFolder(op: FileOp & { op: 'mkdir' }): Promise<void> {
   const made = await makeWithParents(op.path);
-  if (!made && !(await stat(op.path)).isDirectory()) {
-    const fault: NodeJS.ErrnoException = new Error('not a directory');
-    fault.code = 'ENOTDIR';
-    throw fault;
+  if (!made) {
+    const there = await stat(op.path).catch(() => undefined);
+    if (there?.isDirectory() !== true)
+      throw new PlaceError(there === undefined ? 'EEXIST' : 'ENOTDIR', op.path);
   }
   if (!made && op.keep === true) return;
   await own(op);
@@ -136,10 +137,39 @@ async function makeWithParents(path: string): Promise<boolean> {
   try {
     return await make();
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    await mkdir(dirname(path), { recursive: true, mode: FALLBACK_MODE });
+    if (!['ENOENT', 'ENOTDIR'].includes(codeOf(error))) throw error;
+    await makeAll(dirname(path));
     return make();
   }
+}
+
+/** Go's os.MkdirAll: what is in the way is named. */
+async function makeAll(path: string): Promise<void> {
+  const there = await stat(path).catch(() => undefined);
+  if (there?.isDirectory() === true) return;
+  if (there !== undefined) throw new PlaceError('ENOTDIR', path);
+  if (dirname(path) !== path) await makeAll(dirname(path));
+  try {
+    await mkdir(path, { mode: FALLBACK_MODE });
+  } catch (error) {
+    if ((await lstat(path).catch(() => undefined))?.isDirectory() !== true)
+      throw new PlaceError(codeOf(error), path);
+  }
+}
+
+/** A failure of the system at a place that is not the one which was asked for. */
+class PlaceError extends Error {
+  readonly code: string;
+  readonly at: string;
+  constructor(code: string, at: string) {
+    super(`${code} at ${at}`);
+    this.code = code;
+    this.at = at;
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 async function own(op: { path: string; uid?: number; gid?: number }): Promise<void> {

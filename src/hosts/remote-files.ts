@@ -120,8 +120,8 @@ export class RemoteFiles implements HostFiles {
     return answer?.payload.toString();
   }
 
-  async list(path: string, { signal }: { signal: AbortSignal }): Promise<DirEntry[] | undefined> {
-    const answer = await this.#ask('list', { verb: 'list', args: [path] }, { signal }).catch(unlessMissing);
+  async list(path: string, call: Call): Promise<DirEntry[] | undefined> {
+    const answer = await this.#ask('list', { verb: 'list', args: [path] }, call).catch(unlessMissing);
     return answer === undefined ? undefined : parseList(answer.payload);
   }
 

@@ -23,10 +23,10 @@ export const remoteOps: RemoteOps = {
       { verb: 'mkdir', args: [path, octal(mode), uid, gid, keep === true ? 'keep' : undefined] },
     ],
     shell: {
-      mkdir: `if [ -e "$1" ] || [ -L "$1" ]; then
-  [ -d "$1" ] || { fail - "Not a directory"; return; }
-  [ "$5" != keep ] || return 0
-else run mkdir -p "$1" || return; fi
+      mkdir: `if [ -d "$1" ]; then [ "$5" != keep ] || return 0
+elif [ -e "$1" ]; then fail - "Not a directory"; return
+elif [ -L "$1" ]; then fail - "File exists"; return
+else made "$1" || return; fi
 own "$1" "$3" "$4" && run chmod "$2" "$1"`,
     },
   },
@@ -38,11 +38,22 @@ case $c in 0) ;; ${String(leadsOut)}) fail forbidden "$e" ;; *) fail - "\${e:-mk
     },
   },
   touch: {
-    steps: ({ path, mode }) => [{ verb: 'touch', args: [path, octal(mode)] }],
+    steps: ({ path, mode, follow }) => [
+      { verb: 'touch', args: [path, octal(mode), follow === true ? 'follow' : undefined] },
+    ],
     shell: {
       // noclobber: of several who make it, and of a link to elsewhere, nothing is ever emptied
-      touch: `[ -e "$1" ] || [ -L "$1" ] && return 0
-e=$( (set -C; umask 077; : >"$1") 2>&1) || { [ -e "$1" ] || fail - "$e"; return; }
+      touch: `[ ! -e "$1" ] || return 0
+if [ -L "$1" ]; then
+  [ "$3" = follow ] || return 0
+  e=$( (: >>"$1") 2>&1) || { case $e in *onexistent*) e=$(stat -L "$1" 2>&1 >/dev/null) ;; esac; fail - "$e"; }
+  return
+fi
+e=$( (set -C; umask 077; : >"$1") 2>&1) || {
+  [ ! -e "$1" ] || return 0
+  case $e in *onexistent*) e=$(stat "\${1%/*}/." 2>&1 >/dev/null) ;; esac; fail - "$e"
+  return
+}
 run chmod "$2" "$1"`,
     },
   },

@@ -22,11 +22,18 @@ const program = `LC_ALL=C; PATH="$PATH:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:
 IFS=" "; umask 022; set -f; exec 3>&1 5<&0 </dev/null
 STAT="${STAT_FORMAT}"; W=none; ONE_FS=; NOSWAP=,noswap; RAW=
 LF="
-"; NL=$(printf "\\037")
+"; NL=$(printf "\\037"); RS=$(printf "\\036")
 mount --version 2>/dev/null | grep -q util-linux && RAW=--no-canonicalize
 rm -f --one-file-system 2>/dev/null && ONE_FS=--one-file-system
 fail() { [ -n "$E" ] || E="$I $1 $(printf %s "$2" | tr "\\n\\r" "  ")"; return 1; }
 run() { e=$("$@" 2>&1 >/dev/null) || fail - "\${e:-$1 failed}"; }
+made() {
+  e=$(mkdir -p "$1" 2>&1) || [ -d "$1" ] && return
+  p=$1
+  while ! [ -e "$p" ] && ! [ -L "$p" ]; do q=$p; p=\${p%/*}; p=\${p:-/}; done
+  if [ -d "$p" ]; then p=$q; elif [ -e "$p" ]; then e="Not a directory"; else e="File exists"; fi
+  fail - "$p$RS$e"
+}
 say() { e=$("$@" 2>&1 >&3) || fail - "\${e:-$1 failed}"; }
 regular() { [ -f "$1" ] || if [ -d "$1" ]; then fail - "is a directory"; elif [ -e "$1" ]; then fail - "is not a regular file"; else fail - "no such file or directory"; fi; }
 take() { dd bs="$1" count=1 iflag=fullblock status=none <&5; }

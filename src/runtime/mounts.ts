@@ -15,6 +15,8 @@ export interface VolumeSource {
   readonly readOnly: boolean;
   /** made by farlet, so that its SELinux label may be changed */
   readonly managed?: boolean;
+  /** not farlet's own: who serves it may fall silent */
+  readonly mayHang?: boolean;
   /** its name in paths on the host, where that is not the pod's name for it */
   readonly specName?: string;
   /** a block device: for volumeDevices, not for mounts */

@@ -1,6 +1,6 @@
 import { own } from '../model/own.ts';
-import { FarletError } from '../model/errors.ts';
-import type { FileInfo, FileOp, FileType } from '../hosts/link.ts';
+import type { FileInfo, FileOp, FileType, HostFiles } from '../hosts/link.ts';
+import { FarletError, kindOf } from '../model/errors.ts';
 
 const wanted: Record<string, { type: FileType; name: string }> = {
   Directory: { type: 'directory', name: 'directory' },
@@ -12,6 +12,32 @@ const wanted: Record<string, { type: FileType; name: string }> = {
   BlockDevice: { type: 'block-device', name: 'block device' },
 };
 
+/**
+ * Makes what a hostPath asks for. Whatever keeps the host from telling what is there counts as nothing there, and what is in the
+ * place of something that would be made is left to the runtime, as in the kubelet (pkg/volume/hostpath makeDir, makeFile).
+ */
+export async function prepareHostPath(
+  files: Pick<HostFiles, 'stat' | 'apply'>,
+  { path, type }: { path: string; type: string },
+  { signal }: { signal: AbortSignal },
+): Promise<void> {
+  const call = { signal, mayHang: true };
+  const found =
+    type === '' ? undefined : await files.stat(path, { ...call, follow: true }).catch(unlessUnreached);
+  const ops = planHostPath(path, type, found);
+  if (ops.length === 0) return;
+  try {
+    await files.apply(ops, call);
+  } catch (error) {
+    if (kindOf(error) !== 'already-exists') throw error;
+  }
+}
+
+function unlessUnreached(error: unknown): undefined {
+  if (['unavailable', 'deadline-exceeded', 'cancelled', 'resource-exhausted'].includes(kindOf(error)))
+    throw error;
+}
+
 /** What has to be made for a hostPath; throws the kubelet's text where another type is there (pkg/volume/hostpath). Pure. */
 export function planHostPath(path: string, type: string, found: FileInfo | undefined): FileOp[] {
   if (path.split('/').includes('..'))
@@ -20,8 +46,8 @@ export function planHostPath(path: string, type: string, found: FileInfo | undef
   const want = own(wanted, type);
   if (want === undefined) throw new FarletError('invalid', `${type} is an invalid volume type`);
   if (found === undefined) {
-    if (type === 'DirectoryOrCreate') return [{ op: 'mkdir', path, mode: 0o755 }];
-    if (type === 'FileOrCreate') return [{ op: 'touch', path, mode: 0o644 }];
+    if (type === 'DirectoryOrCreate') return [{ op: 'mkdir', path, mode: 0o755, keep: true }];
+    if (type === 'FileOrCreate') return [{ op: 'touch', path, mode: 0o644, follow: true }];
   }
   if (found?.type !== want.type)
     throw new FarletError('invalid', `hostPath type check failed: ${path} is not a ${want.name}`);

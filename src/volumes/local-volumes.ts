@@ -41,9 +41,9 @@ export class LocalVolumes {
     const { files, paths } = this.#options;
     const { path, source } = work;
     const [found, mounts, realSource] = await Promise.all([
-      files.stat(source, { signal, follow: true }),
+      files.stat(source, { signal, mayHang: true, follow: true }),
       files.mounts({ signal }),
-      files.realPath(source, { signal }).catch(unlessMissing(source)),
+      files.realPath(source, { signal, mayHang: true }).catch(unlessMissing(source)),
     ]);
     checkLocalSource(source, found);
     const isShared = isMountedInPods(mounts, { realSource, podsDir: podsDir(paths), but: path });
@@ -51,7 +51,7 @@ export class LocalVolumes {
     const { bind, own } = localOps({ pod, ...work, isShared });
     const isThere = mounts.some((mount) => mount.path === path);
     const folder: FileOp = { op: 'mkdir', path: path.slice(0, path.lastIndexOf('/')), mode: DIR_MODE };
-    await files.apply([...above, folder, ...bind], { signal });
+    await files.apply([...above, folder, ...bind], { signal, mayHang: true });
     if (isThere || own.length === 0) return;
     try {
       await this.#own(pod, volume, { path, own, signal });
@@ -111,7 +111,7 @@ export class LocalVolumes {
     { above, signal }: { above: readonly FileOp[]; signal: AbortSignal },
   ): Promise<void> {
     const { files } = this.#options;
-    const found = await files.stat(source, { signal, follow: true });
+    const found = await files.stat(source, { signal, mayHang: true, follow: true });
     if (found?.type !== 'block-device')
       throw new MountStepError(
         'invalid',

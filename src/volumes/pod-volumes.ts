@@ -6,7 +6,7 @@
  * I3. A pod is unmounted only after its operations have ended, and what is mounted is never deleted.
  */
 import type { FileOp, HostFiles } from '../hosts/link.ts';
-import { FarletError, kindOf, messageOf } from '../model/errors.ts';
+import { FarletError, kindOf, messageOf, toldOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { Pod } from '../model/kube.ts';
 import { podDir, podsDir, type HostPaths } from '../model/paths.ts';
@@ -212,7 +212,7 @@ export class PodVolumes {
       podReference(pod),
       'Warning',
       isMap ? 'FailedMapVolume' : 'FailedMount',
-      `${step} for volume "${specName}" : ${messageOf(error)}`,
+      `${step} for volume "${specName}" : ${toldOf(error)}`,
     );
   }
 
@@ -239,7 +239,7 @@ export class PodVolumes {
     const plugins = (await files.list(`${folder}/volumes`, { signal })) ?? [];
     const lists = await Promise.all(
       plugins.map(async ({ name }) => {
-        const volumes = (await files.list(`${folder}/volumes/${name}`, { signal })) ?? [];
+        const volumes = (await files.list(`${folder}/volumes/${name}`, { signal, mayHang: true })) ?? [];
         return volumes.map(() => name.replace('~', '/'));
       }),
     );

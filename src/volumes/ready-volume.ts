@@ -8,6 +8,8 @@ export interface MountedVolume {
   readonly readOnly: boolean;
   /** made by farlet, so that its SELinux label may be changed */
   readonly managed: boolean;
+  /** not farlet's own: who serves it may fall silent */
+  readonly mayHang?: boolean;
   /** the PersistentVolume's name, else the pod's name for it: as in paths on the host */
   readonly specName: string;
   /** hostPath is a block device, for volumeDevices only */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { FileOp, HostFiles, MountEntry } from '../hosts/link.ts';
+import type { FileOp, FileType, HostFiles, MountEntry } from '../hosts/link.ts';
 import { HostError } from '../model/errors.ts';
 import { pod, quietLog } from '../testing/fixtures.ts';
 import { SubPaths } from './sub-paths.ts';
@@ -8,7 +8,13 @@ import { SubPaths } from './sub-paths.ts';
 const paths = { rootDir: '/r', podLogsDir: '/l', containerLogsDir: '/c' };
 const target = '/r/pods/uid-web/volume-subpaths/pv/c/3';
 
-function prepare(world: { shown?: string; fault?: boolean; there?: boolean; subPath?: string }) {
+function prepare(world: {
+  shown?: string;
+  fault?: HostError;
+  /** what is there; `fault` where looking at it fails */
+  there?: Record<string, FileType | 'fault'>;
+  subPath?: string;
+}) {
   const done: FileOp[] = [];
   const mounts: MountEntry[] = [
     { path: '/', device: '8:1', root: '/', type: 'ext4' },
@@ -16,17 +22,17 @@ function prepare(world: { shown?: string; fault?: boolean; there?: boolean; subP
   ];
   const files: Partial<HostFiles> = {
     apply: (ops) => {
-      if (world.fault === true)
-        return Promise.reject(new HostError('internal', 'box', 'box: secret details'));
+      if (world.fault !== undefined) return Promise.reject(world.fault);
       done.push(...ops);
       return Promise.resolve();
     },
-    stat: () =>
-      Promise.resolve(
-        world.there === true
-          ? { type: 'directory', size: 0, mode: 0, uid: 0, gid: 0, mtime: 0, inode: 1, device: 1 }
-          : undefined,
-      ),
+    stat: (path) => {
+      const type = world.there?.[path];
+      if (type === 'fault') return Promise.reject(new HostError('internal', 'box', 'a loop of links'));
+      return Promise.resolve(
+        type && { type, size: 0, mode: 0, uid: 0, gid: 0, mtime: 0, inode: 1, device: 1 },
+      );
+    },
     mounts: () => Promise.resolve(mounts),
     realPath: (path) => Promise.resolve(`/real${path}`),
   };
@@ -66,12 +72,25 @@ describe('parts of volumes', () => {
     assert.deepEqual(done.at(-1), { op: 'unmount', path: target });
   });
 
-  it('that fail tell nothing of the host', async () => {
-    await assert.rejects(prepare({ fault: true, there: true }).prepared, {
-      message: 'failed to prepare subPath for volumeMount "v" of container "c"',
+  const fault = new HostError('internal', 'box', 'box: secret details');
+  const prepared = 'failed to prepare subPath for volumeMount "v" of container "c"';
+  const created = 'failed to create subPath directory for volumeMount "v" of container "c"';
+  for (const [what, there, message] of [
+    ['what is there', { '/vol': 'directory', '/vol/a': 'directory', '/vol/a/b': 'directory' }, prepared],
+    ['a file that is there', { '/vol': 'directory', '/vol/a': 'directory', '/vol/a/b': 'file' }, prepared],
+    ['nothing, not even a folder above', { '/vol': 'directory' }, created],
+    ['nothing in a folder', { '/vol': 'directory', '/vol/a': 'directory' }, created],
+    ['a file in the way', { '/vol': 'directory', '/vol/a': 'file' }, prepared],
+    ['a loop in the way', { '/vol': 'directory', '/vol/a': 'fault' }, prepared],
+    ['a volume that is a file', { '/vol': 'file' }, prepared],
+    ['a volume that is not there', {}, 'stat /vol: no such file or directory'],
+  ] as const)
+    it(`that fail tell nothing of the host: ${what}`, async () => {
+      await assert.rejects(prepare({ fault, there }).prepared, { message });
     });
-    await assert.rejects(prepare({ fault: true }).prepared, {
-      message: 'failed to create subPath directory for volumeMount "v" of container "c"',
-    });
+
+  it('that could not be asked for fail as that', async () => {
+    const gone = new HostError('unavailable', 'box', 'box: no link');
+    await assert.rejects(prepare({ fault: gone, there: { '/vol': 'directory' } }).prepared, gone);
   });
 });

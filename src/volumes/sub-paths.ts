@@ -3,8 +3,8 @@
  * links at any time, so what is checked is not the path but what the kernel has mounted in the end: it must lie in the
  * volume's own file system, below the volume's own folder. Only then does the container get it.
  */
-import type { FileOp, HostFiles, MountEntry } from '../hosts/link.ts';
-import { FarletError } from '../model/errors.ts';
+import type { Call, FileInfo, FileOp, HostFiles, MountEntry } from '../hosts/link.ts';
+import { FarletError, kindOf } from '../model/errors.ts';
 import { goQuote } from '../model/go-quote.ts';
 import type { Pod } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
@@ -16,7 +16,10 @@ export interface SubPathRequest {
   readonly pod: Pod;
   readonly container: { readonly name: string };
   readonly mounts: readonly { readonly index: number; readonly volume: string; readonly subPath: string }[];
-  readonly volumes: ReadonlyMap<string, { readonly hostPath: string; readonly specName?: string }>;
+  readonly volumes: ReadonlyMap<
+    string,
+    { readonly hostPath: string; readonly specName?: string; readonly mayHang?: boolean }
+  >;
 }
 
 export interface SubPathsOptions {
@@ -33,6 +36,7 @@ interface Part {
   readonly path: string;
   /** where it is bound */
   readonly target: string;
+  readonly mayHang: boolean;
 }
 
 const DIR_MODE = 0o750;
@@ -55,19 +59,20 @@ export class SubPaths {
     const { files, paths } = this.#options;
     const { pod, container, volumes } = request;
     const parts = request.mounts.map(({ index, volume, subPath }): Part => {
-      const { hostPath = '', specName = volume } = volumes.get(volume) ?? {};
+      const { hostPath = '', specName = volume, mayHang = false } = volumes.get(volume) ?? {};
       if (hostPath === '')
         throw new FarletError(
           'invalid',
           `cannot find volume ${goQuote(volume)} to mount into container ${goQuote(container.name)}`,
         );
       const of = { uid: pod.metadata.uid, volume: specName, container: container.name, index };
-      return { index, volume, root: hostPath, path: cleanPath(subPath), target: subPathTarget(paths, of) };
+      const target = subPathTarget(paths, of);
+      return { index, volume, root: hostPath, path: cleanPath(subPath), target, mayHang };
     });
     await Promise.all(parts.map((part) => this.#bind(part, request, signal)));
     const [mounts, ...roots] = await Promise.all([
       files.mounts({ signal }),
-      ...parts.map(({ root }) => files.realPath(root, { signal })),
+      ...parts.map(({ root, mayHang }) => files.realPath(root, { signal, mayHang })),
     ]);
     for (const [at, part] of parts.entries())
       await this.#check(part, { request, mounts, realRoot: roots[at] ?? part.root, signal });
@@ -84,15 +89,42 @@ export class SubPaths {
       { op: 'mkdir-within', root, path },
       { op: 'bind', source, path: target },
     ];
+    const call = { signal, mayHang: part.mayHang };
     try {
-      await files.apply(ops, { signal });
+      await files.apply(ops, call);
     } catch (error) {
       signal.throwIfAborted();
-      const isThere = await files.stat(source, { signal, follow: true }).catch(() => undefined);
-      const what = isThere === undefined ? 'failed to create subPath directory' : 'failed to prepare subPath';
+      if (['unavailable', 'deadline-exceeded', 'cancelled'].includes(kindOf(error))) throw error;
+      const isMade = await this.#couldBeMade(part, call);
+      const what = isMade ? 'failed to create subPath directory' : 'failed to prepare subPath';
       log.warn({ err: error, uid: request.pod.metadata.uid, volume: part.volume }, what);
       throw hidden(what, part, request);
     }
+  }
+
+  /**
+   * Whether a kubelet would have tried to make the folder: it does where nothing is, unless a file or a loop of links is in
+   * the way. Rejects for a volume that is not there (kubelet_pods.go makeMounts).
+   */
+  async #couldBeMade({ root, path }: Part, call: Call): Promise<boolean> {
+    const { files } = this.#options;
+    const steps = [
+      '',
+      ...path.split('/').map((_, index, parts) => `/${parts.slice(0, index + 1).join('/')}`),
+    ];
+    for (const step of steps) {
+      let found: FileInfo | undefined;
+      try {
+        found = await files.stat(`${root}${step}`, { ...call, follow: true });
+      } catch {
+        return false;
+      }
+      if (found === undefined && step === '')
+        throw new FarletError('not-found', `stat ${root}: no such file or directory`);
+      if (found === undefined) return true;
+      if (found.type !== 'directory') return false;
+    }
+    return false;
   }
 
   async #check(

@@ -8,7 +8,7 @@ import { podDir, type HostPaths } from '../model/paths.ts';
 import type { Clock } from '../util/clock.ts';
 import { missingDriver } from './csi.ts';
 import { emptyDirOps } from './empty-dir.ts';
-import { planHostPath } from './host-path.ts';
+import { prepareHostPath } from './host-path.ts';
 import { LocalVolumes } from './local-volumes.ts';
 import { MountStepError } from './mount-step-error.ts';
 import { nfsOps } from './nfs.ts';
@@ -38,7 +38,7 @@ export interface VolumeMounterOptions {
 
 type Work<K extends VolumeWork['kind']> = Extract<VolumeWork, { kind: K }>;
 type WrittenWork = Work<'configmap' | 'secret' | 'downward-api' | 'projected'>;
-type Made = Pick<MountedVolume, 'hostPath' | 'readOnly' | 'managed'>;
+type Made = Pick<MountedVolume, 'hostPath' | 'readOnly' | 'managed' | 'mayHang'>;
 
 const POD_DIR_MODE = 0o750;
 const GID_ANNOTATION = 'pv.beta.kubernetes.io/gid';
@@ -100,17 +100,15 @@ export class VolumeMounter {
       }
       case 'host-path': {
         const { path, type, readOnly } = work;
-        const found = type === '' ? undefined : await files.stat(path, { signal, follow: true });
-        const ops = planHostPath(path, type, found);
-        if (ops.length > 0) await files.apply(ops, { signal });
-        return { hostPath: path, readOnly, managed: false };
+        await prepareHostPath(files, { path, type }, { signal });
+        return { hostPath: path, readOnly, managed: false, mayHang: true };
       }
       case 'nfs':
         await this.#nfs(pod, work, signal);
-        return { hostPath: work.path, readOnly: work.readOnly, managed: false };
+        return { hostPath: work.path, readOnly: work.readOnly, managed: false, mayHang: true };
       case 'local':
         await this.#local.bind(pod, volume, { work, above: this.#above(pod), signal });
-        return { hostPath: work.path, readOnly: work.readOnly, managed: !work.readOnly };
+        return { hostPath: work.path, readOnly: work.readOnly, managed: !work.readOnly, mayHang: true };
       case 'local-block':
         await this.#local.link(work, { above: this.#above(pod), signal });
         return { hostPath: work.path, readOnly: work.readOnly, managed: false };
