@@ -30,8 +30,12 @@ import type { PodUse } from './usage.ts';
 
 const CHECK_MS = 10_000;
 const IMMEDIATE_SECONDS = 1;
-/** Walking through volumes may take long: it takes at most a hundredth of the time. */
-const MEASURING_SHARE = 100;
+/**
+ * Walking through volumes may take long: it takes at most a twentieth of the time, unless that would be later than a kubelet
+ * notices, which measures volumes once a minute or more rarely (volume_stat_calculator.go).
+ */
+const MEASURING_SHARE = 20;
+const MAX_PAUSE_MS = 50_000;
 const DEFAULT_GRACE_SECONDS = 30;
 
 export interface EvictorOptions {
@@ -138,7 +142,8 @@ export class Evictor implements HostWatcher {
       log.warn({ err: error }, "pods' use of local storage could not be measured");
       return [];
     } finally {
-      this.#measureAgainAt = clock.monotonic() + (clock.monotonic() - began) * MEASURING_SHARE;
+      const ended = clock.monotonic();
+      this.#measureAgainAt = ended + Math.min((ended - began) * MEASURING_SHARE, MAX_PAUSE_MS);
     }
     return limited.filter((pod) => {
       const use = uses.get(pod.metadata.uid);

@@ -214,7 +214,7 @@ export type HostQuery =
   | { readonly look: 'stat'; readonly path: string }
   /** the file system that the path is on */
   | { readonly look: 'usage'; readonly path: string }
-  /** everything below a path */
+  /** everything below a path; those of one look don't lie within each other */
   | { readonly look: 'tree'; readonly path: string };
 
 /** The answer to one query: the field of its name; empty where nothing is there. */

@@ -19,7 +19,8 @@ import { pathOf } from './op-path.ts';
 import { RemoteAgents, type OpenShell } from './remote-agents.ts';
 import { MOUNT_FAILED, mountinfoPath, type RemoteAnswer, type RemoteStep } from './remote-encoding.ts';
 import { opSteps } from './remote-ops.ts';
-import { parseList, parseLook, parseStat, parseUsage } from './remote-queries.ts';
+import { planLooks } from './remote-looks.ts';
+import { parseList, parseStat, parseUsage } from './remote-queries.ts';
 import { RemoteFile } from './remote-file.ts';
 import { RemoteWatch } from './remote-watch.ts';
 
@@ -153,13 +154,13 @@ export class RemoteFiles implements HostFiles {
     signal.throwIfAborted();
     if (queries.length === 0) return [];
     for (const { look, path } of queries) if (!isUsable(path)) throw this.#unusable(look, path);
-    const steps = queries.map(({ look, path }) => ({ verb: `look_${look}`, args: [path] }));
+    const { steps, parse, pathOf: pathAt } = planLooks(queries);
     const answer = await this.#agents.ask(steps, {
       signal,
       pace: queries.some(({ look }) => look === 'tree') ? 'slow' : 'quick',
     });
-    if (answer.ok) return parseLook(queries, answer.payload);
-    throw this.#error(answer, { verb: 'look at', path: queries[answer.step]?.path ?? '' });
+    if (answer.ok) return parse(answer.payload);
+    throw this.#error(answer, { verb: 'look at', path: pathAt(answer.step) });
   }
 
   changes(

@@ -10,20 +10,23 @@
  *   answer   PAYLOAD \n KEY SEQUENCE ok|error … \n
  */
 import { MOUNT_FAILED } from './remote-encoding.ts';
+import { remoteLooks } from './remote-looks.ts';
 import { remoteOps } from './remote-ops.ts';
 import { remoteQueries, STAT_FORMAT } from './remote-queries.ts';
 
 const functions = {
   ...remoteQueries,
+  ...remoteLooks,
   ...Object.fromEntries(Object.values(remoteOps).flatMap(({ shell }) => Object.entries(shell))),
 };
 
 const program = `LC_ALL=C; PATH="$PATH:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"; export LC_ALL PATH
 IFS=" "; umask 022; set -f; exec 3>&1 5<&0 </dev/null
-STAT="${STAT_FORMAT}"; W=none; ONE_FS=; NOSWAP=,noswap; RAW=
+STAT="${STAT_FORMAT}"; W=none; ONE_FS=; NOSWAP=,noswap; RAW=; INODES=
 LF="
 "; NL=$(printf "\\037"); RS=$(printf "\\036")
 mount --version 2>/dev/null | grep -q util-linux && RAW=--no-canonicalize
+du -s --inodes /dev/null >/dev/null 2>&1 && INODES=yes
 rm -f --one-file-system 2>/dev/null && ONE_FS=--one-file-system
 fail() { [ -n "$E" ] || E="$I $1 $(printf %s "$2" | tr "\\n\\r" "  ")"; return 1; }
 run() { e=$("$@" 2>&1 >/dev/null) || fail - "\${e:-$1 failed}"; }

@@ -1,11 +1,10 @@
 /** What can be asked about files on a far host: the program's functions, and how their answers are read. Pure. */
 import { own } from '../model/own.ts';
 import { readWithin } from './host-scripts.ts';
-import type { DirEntry, FileInfo, FileType, FsUsage, HostAnswer, HostQuery } from './link.ts';
+import type { DirEntry, FileInfo, FileType, FsUsage } from './link.ts';
 
 /** stat -f: block size, blocks, blocks available, inodes, inodes free. */
-const USAGE_FORMAT = '%S %b %a %c %d';
-const MAX_LOOK_BYTES = 65_536;
+export const USAGE_FORMAT = '%S %b %a %c %d';
 
 /** Shell functions by verb; fd 3 is the answer's payload. */
 export const remoteQueries: Readonly<Record<string, string>> = {
@@ -53,13 +52,6 @@ set -f; kill -9 $k 2>/dev/null; return 0`,
   mounts: `mounts_below "$1"`,
   usage: `say stat -f -c "${USAGE_FORMAT}" "$1"`,
   realpath: `if [ -e "$1" ]; then say readlink -n -f "$1"; else fail - "No such file or directory"; fi`,
-  // each answers with its length in bytes, a line break, and as many bytes; - where nothing is
-  look_text: `t=$([ -f "$1" ] && head -c ${String(MAX_LOOK_BYTES)} "$1" 2>/dev/null && echo x) || { echo -; return 0; }; put "\${t%x}"`,
-  look_stat: `t=$(stat -L -c "$STAT" "$1" 2>/dev/null) || { echo -; return 0; }; put "$t"`,
-  look_usage: `t=$(stat -f -c "${USAGE_FORMAT}" "$1" 2>/dev/null) || { echo -; return 0; }; put "$t"`,
-  look_tree: `if ! [ -e "$1" ] && ! [ -L "$1" ]; then echo -; return 0; fi
-n=$(du -sx --inodes "$1" 2>/dev/null | cut -f 1); [ -n "$n" ] || n=$(find "$1" -xdev 2>/dev/null | wc -l)
-put "$(du -sxk "$1" 2>/dev/null | cut -f 1) $n"`,
   // how often to look at most, then folders; answers once a fingerprint is not the last one
   watch: `t=$1; shift
 while :; do
@@ -118,36 +110,6 @@ export function parseUsage(text: string): FsUsage {
     .split(' ')
     .map(Number);
   return { capacityBytes: block * blocks, availableBytes: block * available, inodes, inodesFree };
-}
-
-/** The answers of look_* steps, in the order of the queries. */
-export function parseLook(queries: readonly HostQuery[], payload: Buffer): HostAnswer[] {
-  let at = 0;
-  return queries.map(({ look }) => {
-    const end = payload.indexOf('\n', at);
-    const length = payload.subarray(at, end).toString();
-    at = end + 1;
-    if (end < 0) throw new Error('the far host answered fewer questions than it was asked');
-    if (length === '-') return {};
-    const text = payload.subarray(at, at + Number(length)).toString();
-    at += Number(length);
-    return lookAnswer(look, text);
-  });
-}
-
-function lookAnswer(look: HostQuery['look'], text: string): HostAnswer {
-  switch (look) {
-    case 'text':
-      return { text };
-    case 'stat':
-      return { stat: parseStat(text) };
-    case 'usage':
-      return { usage: parseUsage(text) };
-    case 'tree': {
-      const [kib = 0, inodes = 0] = text.trim().split(' ').map(Number);
-      return { tree: { bytes: kib * 1024, inodes } };
-    }
-  }
 }
 
 /** What a file has gained, and what its name leads to: `inode device`, or `gone`. */
