@@ -1,5 +1,5 @@
 /** What is to be done about the helpers that a host has. Pure. */
-import { helperLabels } from './helper-spec.ts';
+import { helperLabels } from '../model/labels.ts';
 
 export interface SeenSandbox {
   readonly id: string;

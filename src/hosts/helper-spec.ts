@@ -4,6 +4,7 @@
  */
 import type { CgroupDriver } from '../cri/cgroup-driver.ts';
 import { createHash } from 'node:crypto';
+import { helperLabels } from '../model/labels.ts';
 import type { ContainerConfig } from '../cri/generated/runtime/v1/ContainerConfig.ts';
 import type { NamespaceOption } from '../cri/generated/runtime/v1/NamespaceOption.ts';
 import type { PodSandboxConfig } from '../cri/generated/runtime/v1/PodSandboxConfig.ts';
@@ -16,17 +17,6 @@ export interface HelperOwner {
 
 /** busybox: all that a helper needs, and small. */
 export const DEFAULT_HELPER_IMAGE = 'docker.io/library/busybox:1.37.0';
-
-/**
- * Labels of helpers alone. They carry none of those that pods' sandboxes are found by (model/labels.ts, and the
- * kubelet's), so that no list of pods, no collector and no eviction ever sees a helper.
- */
-export const helperLabels = {
-  node: 'farlet.dev/helper',
-  cluster: 'farlet.dev/helper-cluster',
-  /** a hash of image and form: one that is made differently by now is made anew */
-  spec: 'farlet.dev/helper-spec',
-} as const;
 
 const FORM = '1';
 /** What is slow is what the host serves pods with: it goes last when memory runs out. */

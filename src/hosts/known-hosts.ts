@@ -96,11 +96,21 @@ function matchesHash(hashed: string, wanted: string): boolean {
   return expected.length === found.length && timingSafeEqual(expected, found);
 }
 
-/** `*` any run, `?` any one character; anything else is itself. */
+/** `*` any run, `?` any one character; anything else is itself. Goes back to the last * only, so that no pattern takes long. */
 function glob(pattern: string, text: string): boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replace(/\*/g, '.*')
-    .replace(/\?/g, '.');
-  return new RegExp(`^${source}$`).test(text);
+  let [at, star, from] = [0, -1, 0];
+  for (let index = 0; index < text.length;) {
+    const wanted = pattern[at];
+    if (wanted === '*') {
+      [star, from] = [at, index];
+      at += 1;
+    } else if (wanted === '?' || (wanted !== undefined && wanted === text[index])) {
+      at += 1;
+      index += 1;
+    } else if (star >= 0) {
+      from += 1;
+      [at, index] = [star + 1, from];
+    } else return false;
+  }
+  return /^\**$/.test(pattern.slice(at));
 }

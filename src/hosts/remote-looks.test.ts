@@ -79,7 +79,7 @@ for (const [name, files] of hosts.all)
         [4, 'four', 'file'],
       );
       assert.equal(answers[5]?.tree?.inodes, 3);
-      assert.ok((answers[5]?.tree?.bytes ?? 0) >= 300_000 && (answers[5]?.tree?.bytes ?? 0) < 350_000);
+      assert.ok(answers[5].tree.bytes >= 300_000 && answers[5].tree.bytes < 350_000);
       assert.ok((answers[6]?.usage?.capacityBytes ?? 0) > 0);
     });
   });

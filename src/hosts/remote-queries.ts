@@ -92,7 +92,8 @@ export function parseStat(text: string): FileInfo {
   const [size = 0, uid = 0, gid = 0, seconds = 0, inode = 0, device = 0] = rest.map(Number);
   const raw = parseInt(hex, 16);
   const type = types[raw >> 12];
-  if (type === undefined) throw new Error(`stat answered ${JSON.stringify(text)}`);
+  if (type === undefined || [size, uid, gid, seconds, inode, device].some(Number.isNaN))
+    throw new Error(`stat answered ${JSON.stringify(text)}`);
   return { type, size, mode: raw & 0o7777, uid, gid, mtime: seconds * 1000, inode, device };
 }
 
@@ -109,6 +110,8 @@ export function parseUsage(text: string): FsUsage {
     .trim()
     .split(' ')
     .map(Number);
+  if ([block, blocks, available, inodes, inodesFree].some(Number.isNaN))
+    throw new Error(`stat -f answered ${JSON.stringify(text)}`);
   return { capacityBytes: block * blocks, availableBytes: block * available, inodes, inodesFree };
 }
 

@@ -10,6 +10,24 @@ export const labels = {
   cluster: 'farlet.dev/cluster',
 } as const;
 
+/**
+ * Labels of helpers alone (hosts/helper-spec.ts). They carry none of those that pods' sandboxes are found by (those above, and
+ * the kubelet's), so that no list of pods, no collector and no eviction ever sees a helper; and no pod's sandbox gets them, so
+ * that no pod is ever taken for a helper.
+ */
+export const helperLabels = {
+  node: 'farlet.dev/helper',
+  cluster: 'farlet.dev/helper-cluster',
+  /** a hash of image and form: one that is made differently by now is made anew */
+  spec: 'farlet.dev/helper-spec',
+} as const;
+
+/** A pod's own labels, without those by which farlet would take it for one of its own helpers. */
+export function labelsForRuntime(own: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  const reserved: ReadonlySet<string> = new Set(Object.values(helperLabels));
+  return Object.fromEntries(Object.entries(own ?? {}).filter(([key]) => !reserved.has(key)));
+}
+
 export const annotations = {
   containerHash: 'io.kubernetes.container.hash',
   restartCount: 'io.kubernetes.container.restartCount',

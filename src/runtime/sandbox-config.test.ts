@@ -41,3 +41,27 @@ describe('the log folder of a pod', () => {
     assert.equal(sandboxConfig(named(200), input).hostname, 'x'.repeat(63));
   });
 });
+
+describe('the labels of a sandbox', () => {
+  it("are the pod's and farlet's own, but none by which a pod would be a helper", () => {
+    const labels = {
+      app: 'web',
+      'farlet.dev/helper': 'edge-1',
+      'farlet.dev/helper-cluster': 'c',
+      'farlet.dev/helper-spec': '1',
+      'farlet.dev/helpers': 'mine',
+      'farlet.dev/node': 'other',
+    };
+    assert.deepEqual(
+      Object.entries(sandboxConfig(pod({ metadata: { labels } }), input).labels ?? {}).filter(
+        ([key]) => !key.startsWith('io.'),
+      ),
+      [
+        ['app', 'web'],
+        ['farlet.dev/helpers', 'mine'],
+        ['farlet.dev/node', 'edge-1'],
+        ['farlet.dev/cluster', 'c'],
+      ],
+    );
+  });
+});

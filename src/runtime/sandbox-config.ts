@@ -5,7 +5,7 @@ import type { PortMapping } from '../cri/generated/runtime/v1/PortMapping.ts';
 import type { UserNamespace } from '../cri/generated/runtime/v1/UserNamespace.ts';
 import { FarletError } from '../model/errors.ts';
 import type { Container, ContainerPort, Pod } from '../model/kube.ts';
-import { labels } from '../model/labels.ts';
+import { labels, labelsForRuntime } from '../model/labels.ts';
 import { podLogDir, type HostPaths } from '../model/paths.ts';
 import { podRef, type PodRef } from '../model/pod-ref.ts';
 import { isStaticPod } from '../model/pod-source.ts';
@@ -46,7 +46,7 @@ export function sandboxConfig(pod: Pod, input: SandboxInput): PodSandboxConfig {
       options: [...input.dns.options],
     },
     ...(ports.length === 0 ? {} : { port_mappings: ports }),
-    labels: { ...pod.metadata.labels, ...ownLabels(pod, settings) },
+    labels: { ...labelsForRuntime(pod.metadata.labels), ...ownLabels(pod, settings) },
     annotations: { ...pod.metadata.annotations },
     linux: {
       ...(input.cgroupParent === undefined ? {} : { cgroup_parent: input.cgroupParent }),
