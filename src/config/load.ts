@@ -8,6 +8,7 @@ import { badFiles } from './files.ts';
 import { managerProblems } from './manager-problems.ts';
 import { poolProblems } from './pool-problems.ts';
 import { resourceProblems } from './resource-problems.ts';
+import { sharingProblems } from './sharing-problems.ts';
 import { configSchema, type Config } from './schema.ts';
 
 type Host = Config['nodes'][number]['hosts'][number];
@@ -54,6 +55,7 @@ export function parseConfig(text: string, file: string, agentSocket?: string): C
     ...managerProblems(parsed.data),
     ...resourceProblems(parsed.data),
     ...poolProblems(parsed.data),
+    ...sharingProblems(parsed.data),
     ...endpointProblems(parsed.data, { unreadable: whyUnreadable, agentSocket }),
     ...badFiles(parsed.data),
   ];
