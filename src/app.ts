@@ -10,6 +10,9 @@ import { FarletError, messageOf } from './model/errors.ts';
 import type { Faults } from './model/faults.ts';
 import type { Log } from './model/log.ts';
 import { buildNode, type NodeApp } from './node-app.ts';
+import { ownProcess } from './node/own-process.ts';
+import type { NodeClaim } from './node/ownership.ts';
+import { ownNode, type OwnedNode } from './owned-node.ts';
 import { listenKubeletApi } from './kubelet-api.ts';
 import { listenPlain } from './server/plain-server.ts';
 import { buildSharedCluster, showApiAccess } from './shared-cluster.ts';
@@ -28,6 +31,8 @@ export interface AppOptions {
   readonly version: string;
   readonly log: Log;
   readonly podIP: string | undefined;
+  /** of the pod that farlet itself runs in */
+  readonly podUid: string | undefined;
 }
 
 /** What is left of the ten seconds is for the connections to the API server, and the process's own end. */
@@ -38,7 +43,8 @@ const CLOSE_MS = 1_000;
 export async function runApp(options: AppOptions, { signal }: { signal: AbortSignal }): Promise<void> {
   const { config, log, version } = options;
   const clock = systemClock;
-  const nodes: NodeApp[] = [];
+  const nodes: OwnedNode[] = [];
+  const running = (): NodeApp[] => nodes.flatMap((node) => node.app() ?? []);
   const standalone = !isClusterConfigured(options.kubeconfig);
   const problem = standalone ? standaloneProblem(config) : undefined;
   if (problem !== undefined) throw new FarletError('invalid', problem);
@@ -65,16 +71,14 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
     ...(apiProblem === undefined || !needsApi ? [] : [apiProblem]),
     ...config.nodes.slice(nodes.length).map(({ name }) => `node ${name}: has not started yet`),
     ...nodes.flatMap((node) => {
-      const problem = node.podsAreKnown({ withoutApi: !needsApi })
-        ? syncLoopsProblem(node.hosts, clock.monotonic())
-        : 'its pods have not been listed yet';
+      const problem = node.problem() ?? problemOf(node.app(), { needsApi, now: clock.monotonic() });
       return problem === undefined ? [] : [`node ${node.name}: ${problem}`];
     }),
   ];
   // whatever one pod, caller or answer made nobody expect: it has ended its own part, and is no reason to end the others
   const faults: Faults = {
     report: (part, error, about) => {
-      const [node] = nodes;
+      const [node] = running();
       if (node === undefined) log.error({ err: error, part }, 'an exception that nobody expected');
       else node.faults.report(part, error, about);
     },
@@ -104,7 +108,12 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
       listens(
         'metrics',
         await listenPlain(
-          { metrics: () => ({ pieces: metricsText(exposed(nodes, metrics)), contentType }) },
+          {
+            metrics: () => ({
+              pieces: metricsText(exposed(running(), { metrics, several: config.nodes.length > 1 })),
+              contentType,
+            }),
+          },
           { host: config.metricsBindAddress, port: config.metricsPort },
         ),
       );
@@ -122,17 +131,22 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
     cluster?.catch(() => undefined);
     if (needsApi) await cluster;
     else if (standalone) log.info({}, 'no API server is configured: static pods only');
-    let ownIP = options.podIP;
+    const ownIP = once(() =>
+      options.podIP === undefined
+        ? ownAddress(kube, { log, clock, signal: life.signal, needsApi })
+        : Promise.resolve(options.podIP),
+    );
+    const me = ownProcess(options.podUid);
     for (const node of config.nodes) {
-      const nodeIP =
-        node.nodeIP ?? (ownIP ??= await ownAddress(kube, { log, clock, signal: life.signal, needsApi }));
-      const shared = { ...own, node, nodeIP, common };
-      const app = buildNode({ ...shared, cluster });
-      nodes.push(app);
-      listens(
-        `kubelet API of ${node.name}`,
-        await listenKubeletApi({ ...shared, app, processMetrics: metrics }),
-      );
+      const start = async (claim: NodeClaim, ofNode: AbortSignal): Promise<NodeApp> => {
+        const nodeIP = node.nodeIP ?? (await ownIP());
+        const shared = { ...own, node, nodeIP, common, claim, signal: ofNode };
+        const app = buildNode({ ...shared, cluster });
+        const listener = await listenKubeletApi({ ...shared, app, processMetrics: metrics });
+        listens(`kubelet API of ${node.name}`, listener);
+        return app;
+      };
+      nodes.push(ownNode({ ...own, node, hasCluster: !standalone, me, start }));
     }
     await Promise.all([cluster?.then(() => common.run()), ...nodes.map((node) => node.run())]);
   } catch (error) {
@@ -152,9 +166,27 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
 }
 
 /** Several nodes are told apart by a label; what the process has one of has none. */
-function exposed(nodes: readonly NodeApp[], process: ProcessMetrics): Exposed[] {
-  const each = nodes.map(({ name, metrics }) => ({ node: nodes.length > 1 ? name : undefined, metrics }));
-  return [...each, { node: undefined, metrics: process }];
+function exposed(
+  nodes: readonly NodeApp[],
+  { metrics, several }: { metrics: ProcessMetrics; several: boolean },
+): Exposed[] {
+  const each = nodes.map((node) => ({ node: several ? node.name : undefined, metrics: node.metrics }));
+  return [...each, { node: undefined, metrics }];
+}
+
+/** Why a node that this farlet runs is not as it should be. */
+function problemOf(
+  node: NodeApp | undefined,
+  { needsApi, now }: { needsApi: boolean; now: number },
+): string | undefined {
+  if (node === undefined) return 'has not started yet';
+  if (!node.podsAreKnown({ withoutApi: !needsApi })) return 'its pods have not been listed yet';
+  return node.problem() ?? syncLoopsProblem(node.hosts, now);
+}
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined;
+  return () => (running ??= work());
 }
 
 /** The address that packets to the API server leave from; tries on while its route is unknown, if nothing can run without it. */

@@ -81,6 +81,11 @@ async function checkHosts(config: Config): Promise<Row[]> {
 const permissions = [
   { verb: 'get', resource: 'namespaces' },
   { verb: 'create', resource: 'nodes' },
+  { verb: 'get', resource: 'nodes' },
+  // labels, where they are not the configuration's
+  { verb: 'patch', resource: 'nodes' },
+  // changes of it by others, and that it is deleted
+  { verb: 'watch', resource: 'nodes' },
   { verb: 'patch', resource: 'nodes', subresource: 'status' },
   { verb: 'watch', resource: 'pods' },
   // after a write was refused: whether it is the pod that it was
@@ -96,17 +101,19 @@ const permissions = [
   { verb: 'get', resource: 'persistentvolumes' },
   { verb: 'create', resource: 'events' },
   { verb: 'create', resource: 'serviceaccounts', subresource: 'token' },
+  // the heartbeat, which tells as well whose the node is
+  { verb: 'get', resource: 'leases', group: 'coordination.k8s.io', namespace: 'kube-node-lease' },
+  { verb: 'create', resource: 'leases', group: 'coordination.k8s.io', namespace: 'kube-node-lease' },
   { verb: 'update', resource: 'leases', group: 'coordination.k8s.io', namespace: 'kube-node-lease' },
   { verb: 'watch', resource: 'runtimeclasses', group: 'node.k8s.io' },
   { verb: 'create', resource: 'tokenreviews', group: 'authentication.k8s.io' },
   { verb: 'create', resource: 'subjectaccessreviews', group: 'authorization.k8s.io' },
 ];
 
-/** What nodes of several hosts need beside: to store where a pod is, to see which hosts are to be drained, to drain them. */
+/** What nodes of several hosts need beside: to store where a pod is, to drain hosts. */
 const poolPermissions = [
   { verb: 'patch', resource: 'pods' },
   { verb: 'create', resource: 'pods', subresource: 'eviction' },
-  { verb: 'watch', resource: 'nodes' },
 ];
 
 async function checkCluster(
@@ -136,8 +143,12 @@ async function checkCluster(
       attempt(
         `may ${verb} ${resource}${rest.subresource === undefined ? '' : `/${rest.subresource}`}`,
         async () => {
-          if (!(await mayI(kube, { verb, resource, ...rest }, { signal })))
-            throw new Error('not allowed: grant it in the ClusterRole of farlet');
+          // what is watched is listed first
+          const verbs = verb === 'watch' ? ['list', verb] : [verb];
+          const allowed = await Promise.all(
+            verbs.map((each) => mayI(kube, { verb: each, resource, ...rest }, { signal })),
+          );
+          if (allowed.includes(false)) throw new Error('not allowed: grant it in the ClusterRole of farlet');
           return 'yes';
         },
       ),

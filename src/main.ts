@@ -8,6 +8,7 @@ import { ConfigError, loadConfig } from './config/load.ts';
 import { configReference } from './config/reference.ts';
 import { FarletError, messageOf } from './model/errors.ts';
 import { kubeletVersion } from './node/node-object.ts';
+import { LostOwnership } from './node/ownership.ts';
 import { createLog, logLevels } from './telemetry/log.ts';
 
 const usage = `farlet: a kubelet for hosts that have a container runtime but no kubelet
@@ -76,6 +77,7 @@ async function main(): Promise<number> {
       version: version(),
       log: createLog({ format, level }),
       podIP: process.env.POD_IP,
+      podUid: process.env.POD_UID,
     },
     { signal: stop.signal },
   );
@@ -103,5 +105,5 @@ try {
     (error instanceof FarletError && error.kind === 'invalid') ||
     (error instanceof TypeError && 'code' in error);
   process.stderr.write(`farlet: ${messageOf(error)}\n`);
-  process.exit(isUsage ? 2 : 1);
+  process.exit(isUsage ? 2 : error instanceof LostOwnership ? 3 : 1);
 }

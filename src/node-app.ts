@@ -5,6 +5,7 @@ import type { Config, HostConfig, NodeConfig } from './config/schema.ts';
 import { connectCri } from './cri/connect.ts';
 import { buildHost, type HostApp } from './host-app.ts';
 import { Host } from './hosts/host.ts';
+import { fencedLink } from './hosts/fenced-link.ts';
 import { openLink } from './hosts/open-link.ts';
 import type { KubeConnection } from './kube/connect.ts';
 import { Events } from './kube/events.ts';
@@ -12,6 +13,7 @@ import type { Faults, Part } from './model/faults.ts';
 import type { Log } from './model/log.ts';
 import { isTerminalPhase } from './model/phase.ts';
 import { isStaticPod } from './model/pod-source.ts';
+import type { NodeClaim } from './node/ownership.ts';
 import { kubeletVersion } from './node/node-object.ts';
 import { NodeHost } from './node/node-host.ts';
 import { NodeHosts } from './node/node-hosts.ts';
@@ -29,6 +31,7 @@ import { reportedFaults } from './telemetry/reported-faults.ts';
 import { loggedEvents } from './telemetry/logged-events.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import type { Clock } from './util/clock.ts';
+import { fenced } from './util/fence.ts';
 import { supervise } from './util/supervise.ts';
 
 export interface NodeAppOptions {
@@ -40,6 +43,8 @@ export interface NodeAppOptions {
   readonly kube: KubeConnection;
   /** what the process has one of */
   readonly common: SharedCluster;
+  /** nothing is written or done on a host but through its fences */
+  readonly claim: NodeClaim;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -58,6 +63,8 @@ export interface NodeApp {
    * never reached is not waited for.
    */
   podsAreKnown(options: { withoutApi: boolean }): boolean;
+  /** What is wrong with its Node object; undefined: nothing. */
+  problem(): string | undefined;
   run(): Promise<void>;
   stop(options: { signal: AbortSignal }): Promise<void>;
 }
@@ -66,7 +73,8 @@ export interface NodeApp {
 const IDLE_MS = 3_000;
 
 export function buildNode(options: NodeAppOptions): NodeApp {
-  const { config, node, cluster, kube, clock, signal } = options;
+  const { config, node, cluster, claim, clock, signal } = options;
+  const kube = fenced(options.kube, claim.api, { only: ['create', 'replace', 'patch', 'delete'] });
   const log = options.log.child({ node: node.name });
   const metrics: Metrics = createMetrics({
     node: node.name,
@@ -172,12 +180,14 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     clock,
     log,
     events,
+    faults,
     updateMs: config.nodeStatusUpdateFrequency,
     reportMs: config.nodeStatusReportFrequency,
-    leaseSeconds: config.nodeLeaseDurationSeconds,
+    onRegistered: claim.nodeIs.bind(claim),
   });
   const shared = {
     ...options,
+    kube,
     log,
     sources,
     access,
@@ -224,6 +234,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       if (found === undefined) throw new Error(`node ${node.name} has no host`);
       return found;
     },
+    problem: () => virtualNode.problem(),
     podsAreKnown: sources.areKnown.bind(sources),
     run: async () => {
       await Promise.all([
@@ -270,18 +281,20 @@ function openHost(
     metrics,
     config,
     node,
+    claim,
     clock,
     log,
-  }: Pick<NodeAppOptions, 'config' | 'node' | 'clock' | 'log'> & { metrics: Metrics },
+  }: Pick<NodeAppOptions, 'config' | 'node' | 'claim' | 'clock' | 'log'> & { metrics: Metrics },
 ): Host {
-  const link = openLink(address, {
+  const open = openLink(address, {
     clock,
     log,
     // the cluster may not be known yet
     owner: { node: node.name, cluster: staticOwner(node) },
     cgroupDriver: config.cgroupDriver,
   });
-  const cri = connectCri({
+  const link = fencedLink(open, claim.host);
+  const connected = connectCri({
     endpoint: link.cri(),
     host: link.name,
     onCall: ({ operation, seconds, error }) => {
@@ -291,6 +304,7 @@ function openHost(
         metrics.kubelet_runtime_operations_errors_total.inc({ operation_type: operation });
     },
   });
+  const cri = fenced(connected, claim.host, { streams: ['getContainerEvents'], free: ['close'] });
   const host = new Host({ link, cri, clock, log, sandboxedHandlers: config.sandboxedRuntimeHandlers });
   host.onChange(({ at }) => {
     metrics.farlet_host_up.set({ host: host.name }, at === 'ready' ? 1 : 0);

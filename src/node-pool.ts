@@ -4,11 +4,9 @@ import type { Config, NodeConfig } from './config/schema.ts';
 import type { HostApp } from './host-app.ts';
 import type { KubeConnection } from './kube/connect.ts';
 import { paths } from './kube/paths.ts';
-import { watchObjects } from './kube/watch.ts';
 import { FarletError } from './model/errors.ts';
 import type { EventRecorder } from './model/events.ts';
-import type { Faults } from './model/faults.ts';
-import type { KubeNode, Pod } from './model/kube.ts';
+import type { Pod } from './model/kube.ts';
 import type { Log } from './model/log.ts';
 import { podReference } from './model/pod-ref.ts';
 import type { NodeHost } from './node/node-host.ts';
@@ -35,7 +33,6 @@ export interface NodePoolOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
-  readonly faults: Faults;
   readonly signal: AbortSignal;
 }
 
@@ -48,21 +45,8 @@ export interface NodePool {
 const TICK_MS = 2_000;
 
 export function buildPool(options: NodePoolOptions): NodePool {
-  const {
-    config,
-    node,
-    kube,
-    hosts,
-    apps,
-    virtualNode,
-    access,
-    events,
-    metrics,
-    clock,
-    log,
-    faults,
-    signal,
-  } = options;
+  const { config, kube, hosts, apps, virtualNode, access, events, metrics, clock, log, signal } =
+    options;
   const { status, runtimeClasses } = access;
   const isDraining = (name: string): boolean =>
     hosts.some((host) => host.name === name && host.drain) ||
@@ -170,28 +154,6 @@ export function buildPool(options: NodePoolOptions): NodePool {
       () => undefined,
     );
 
-  /** What others write to the Node, above all which hosts are to be drained. */
-  const watchNode = async (life: AbortSignal): Promise<void> => {
-    await virtualNode.registered;
-    await watchObjects<KubeNode>(
-      {
-        client: kube,
-        clock,
-        log,
-        faults,
-        path: paths.nodes,
-        what: 'the node',
-        fieldSelector: `metadata.name=${node.name}`,
-        onEvent: (event) => {
-          const read = event.type === 'reset' ? event.items[0] : event.object;
-          if (read === undefined || event.type === 'delete') return;
-          virtualNode.observed(read);
-          virtualNode.statusSoon();
-        },
-      },
-      { signal: life },
-    );
-  };
   const tick = async (life: AbortSignal): Promise<void> => {
     for (;;) {
       await clock.sleep(TICK_MS, { signal: life });
@@ -205,7 +167,7 @@ export function buildPool(options: NodePoolOptions): NodePool {
     isDraining,
     run: async (life) => {
       if (hosts.length === 1) return;
-      await Promise.all([watchNode(life), tick(life)]);
+      await tick(life);
     },
   };
 }

@@ -2,37 +2,46 @@
 import { own } from '../model/own.ts';
 import { FarletError, isNotFound, kindOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
-import { isHostName } from '../model/host-labels.ts';
+import type { Faults } from '../model/faults.ts';
+import { drainKey, isHostName } from '../model/host-labels.ts';
 import type { KubeNode, NodeStatus, ObjectReference } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import type { KubeClient } from '../kube/client.ts';
+import type { KubeConnection } from '../kube/connect.ts';
 import { paths } from '../kube/paths.ts';
 import { statusPatch } from '../kube/status-patch.ts';
-import { jittered } from '../util/backoff.ts';
+import { backoffMs, jittered } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
-import { keepLease } from './lease.ts';
 import type { NodeHost } from './node-host.ts';
 import type { NodeHosts } from './node-hosts.ts';
 import { conditionEvents, schedulableEvent } from './node-events.ts';
 import { defaultLabels, newNode, requiredLabels, type NodeIdentity } from './node-object.ts';
 import type { NodeView } from './node-view.ts';
+import { isChanged, isNewerNode, watchNode } from './node-watch.ts';
 
 export interface VirtualNodeOptions {
   readonly identity: NodeIdentity;
   readonly hosts: NodeHosts;
   /** undefined: there is no API server, so there is nothing to register with */
-  readonly client: KubeClient | undefined;
+  readonly client: (KubeClient & Pick<KubeConnection, 'stream'>) | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly events: EventRecorder;
+  readonly faults: Faults;
   readonly updateMs: number;
   readonly reportMs: number;
-  readonly leaseSeconds: number;
+  /** the UID of the Node as it is registered, which its lease belongs to; undefined: it is there no more */
+  readonly onRegistered: (uid: string | undefined) => void;
 }
+
+type Client = NonNullable<VirtualNodeOptions['client']>;
 
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 7_000;
 const JITTER = 0.04;
+/** Who deletes a Node may be about to make it anew; who deletes it again and again means it. */
+const registerAgain = { baseMs: 2_000, maxMs: 300_000, factor: 2, jitter: 0.1 };
+
 export class VirtualNode {
   readonly #options: VirtualNodeOptions;
   readonly #known = Promise.withResolvers<undefined>();
@@ -44,6 +53,9 @@ export class VirtualNode {
   #reportAfterMs = 0;
   #isUnschedulable = false;
   #wake: (() => void) | undefined;
+  /** the Node object was deleted while it was in use, so many times in a row; ms (monotonic) when it comes again */
+  #deleted: { readonly again: number } | undefined;
+  #deletions = { times: 0, at: -Infinity };
 
   constructor(options: VirtualNodeOptions) {
     this.#options = options;
@@ -61,6 +73,13 @@ export class VirtualNode {
   reference(): ObjectReference {
     const { name } = this.#options.identity;
     return { apiVersion: 'v1', kind: 'Node', name, uid: name };
+  }
+
+  /** What is wrong with the Node object; undefined: nothing. */
+  problem(): string | undefined {
+    if (this.#deleted === undefined) return undefined;
+    const seconds = Math.max(0, (this.#deleted.again - this.#options.clock.monotonic()) / 1000);
+    return `its Node object was deleted: it is registered again in ${seconds.toFixed()} s`;
   }
 
   /** The node as the host sees it. */
@@ -107,14 +126,14 @@ export class VirtualNode {
     this.observed(await client.get<KubeNode>(paths.node(identity.name), { signal }));
   }
 
-  /** The Node as the API server has it: what others write to it counts. */
-  observed(read: KubeNode): void {
-    if (this.#node === undefined) return;
-    this.#node = {
-      ...this.#node,
-      metadata: read.metadata,
-      ...(read.spec === undefined ? {} : { spec: read.spec }),
-    };
+  /** The Node as the API server has it: what others write to it counts. `listed`: read just now. */
+  observed(read: KubeNode, { listed }: { listed: boolean } = { listed: true }): void {
+    const before = this.#node;
+    if (before === undefined || (!listed && !isNewerNode(read, before))) return;
+    const isBack = this.#deleted !== undefined;
+    this.#take(read);
+    // what others write into the status is put right with the next one: not at once, for they may do the same
+    if (isBack || isChanged(read, before)) this.#wake?.();
   }
 
   /** Something that the status depends on has changed. */
@@ -122,21 +141,92 @@ export class VirtualNode {
     this.#wake?.();
   }
 
-  async #serve(client: KubeClient, signal: AbortSignal): Promise<void> {
-    const { clock, log, identity, leaseSeconds } = this.#options;
+  async #serve(client: Client, signal: AbortSignal): Promise<void> {
+    const { clock, log, faults, identity } = this.#options;
     await this.#register(client, signal);
-    const lease = keepLease(
+    const watched = watchNode(
       {
         client,
         clock,
         log,
+        faults,
         node: identity.name,
-        durationSeconds: leaseSeconds,
-        nodeUid: () => this.#node?.metadata.uid,
+        onSeen: (read, listed) => {
+          this.observed(read, { listed });
+        },
+        onGone: (uid) => {
+          this.#gone(uid);
+        },
       },
       { signal },
     );
-    await Promise.all([lease, this.#statusLoop(client, signal)]);
+    await Promise.all([watched, this.#statusLoop(client, signal)]);
+  }
+
+  #take(node: KubeNode): void {
+    this.#node = node;
+    this.#deleted = undefined;
+    this.#options.onRegistered(node.metadata.uid);
+  }
+
+  /** The Node object is not there any more: the next turn of the status loop sees to it. */
+  #gone(uid: string | undefined): void {
+    const { clock, log, onRegistered } = this.#options;
+    const { metadata } = this.#node ?? {};
+    if (metadata === undefined || this.#deleted !== undefined) return;
+    if (uid !== undefined && uid !== metadata.uid) return;
+    const now = clock.monotonic();
+    const isOver = now - this.#deletions.at > 2 * registerAgain.maxMs;
+    this.#deletions = { times: isOver ? 1 : this.#deletions.times + 1, at: now };
+    const waitMs = Math.round(backoffMs(registerAgain, this.#deletions.times));
+    this.#deleted = { again: now + waitMs };
+    log.warn(
+      { uid: metadata.uid, waitMs },
+      'the Node object was deleted: it is registered again; stop farlet to be rid of it',
+    );
+    onRegistered(undefined);
+    this.#wake?.();
+  }
+
+  /** Pods of a Node that is gone are deleted after a while: it comes back before, and as closed to new ones as it was. */
+  async #registerAgain(client: Client, signal: AbortSignal): Promise<void> {
+    const { clock, log, events, hosts, identity } = this.#options;
+    const former = this.#node;
+    let failures = 0;
+    while (this.#deleted !== undefined) {
+      const leftMs = this.#deleted.again - clock.monotonic();
+      if (leftMs > 0) {
+        // somebody may make it meanwhile
+        const woken = this.#woken(signal);
+        await clock.sleep(leftMs, { signal: woken }).catch(() => {
+          signal.throwIfAborted();
+        });
+        continue;
+      }
+      try {
+        const facts = await hosts.factsInTime(signal);
+        const status = hosts.status(facts, { node: former, conditions: [] });
+        await this.#createOrReconcile(client, asClosed(newNode(identity, facts, status), former), signal);
+        log.warn({ uid: this.#node?.metadata.uid }, 'the node is registered again');
+        const message = `The Node object was deleted while farlet runs node ${identity.name}: it is registered again`;
+        events.event(this.reference(), 'Warning', 'NodeDeleted', message);
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (failures === 0) log.warn({ err: error }, 'node could not be registered: trying again');
+        failures += 1;
+        await clock.sleep(Math.min(FIRST_RETRY_MS * 2 ** failures, MAX_RETRY_MS), { signal });
+      }
+    }
+  }
+
+  /** A signal that aborts with this one, or when there is news to tell. */
+  #woken(signal: AbortSignal): AbortSignal {
+    const woken = new AbortController();
+    this.#wake = () => {
+      woken.abort(new FarletError('cancelled', 'there is news to tell'));
+    };
+    return AbortSignal.any([signal, woken.signal]);
   }
 
   /** What the hosts are like; tried until it can be told of one. */
@@ -189,7 +279,7 @@ export class VirtualNode {
     }
   }
 
-  async #register(client: KubeClient, signal: AbortSignal): Promise<void> {
+  async #register(client: Client, signal: AbortSignal): Promise<void> {
     const { clock, log, events, identity } = this.#options;
     let failures = 0;
     for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
@@ -209,10 +299,10 @@ export class VirtualNode {
     this.#ready.resolve(undefined);
   }
 
-  async #createOrReconcile(client: KubeClient, wanted: KubeNode, signal: AbortSignal): Promise<void> {
+  async #createOrReconcile(client: Client, wanted: KubeNode, signal: AbortSignal): Promise<void> {
     const { identity } = this.#options;
     try {
-      this.#node = await client.create<KubeNode>(paths.nodes, wanted, { signal });
+      this.#take(await client.create<KubeNode>(paths.nodes, wanted, { signal }));
       return;
     } catch (error) {
       if (kindOf(error) !== 'already-exists' && kindOf(error) !== 'forbidden') throw error;
@@ -225,52 +315,54 @@ export class VirtualNode {
     const labels = { ...wantedLabels, ...Object.fromEntries(gone.map((key) => [key, null])) };
     const stale =
       gone.length > 0 || Object.entries(wantedLabels).some(([key, value]) => own(now, key) !== value);
-    this.#node = stale
-      ? await client.patch<KubeNode>(
-          paths.node(identity.name),
-          'strategic',
-          { metadata: { labels } },
-          { signal },
-        )
-      : existing;
+    this.#take(
+      stale
+        ? await client.patch<KubeNode>(
+            paths.node(identity.name),
+            'strategic',
+            { metadata: { labels } },
+            { signal },
+          )
+        : existing,
+    );
   }
 
-  async #statusLoop(client: KubeClient, signal: AbortSignal): Promise<void> {
+  async #statusLoop(client: Client, signal: AbortSignal): Promise<void> {
     const { clock, log, updateMs } = this.#options;
     let failed = false;
     while (!signal.aborted) {
       // set before the status is put together: what changes meanwhile is told at once, and ends a look that waits
-      const woken = new AbortController();
-      this.#wake = () => {
-        woken.abort(new FarletError('cancelled', 'there is news to tell'));
-      };
+      const woken = this.#woken(signal);
       try {
-        await this.#update(client, { signal, hurry: woken.signal });
+        if (this.#deleted === undefined) await this.#update(client, { signal, hurry: woken });
+        else {
+          await this.#registerAgain(client, signal);
+          continue;
+        }
         failed = false;
       } catch (error) {
         signal.throwIfAborted();
         if (!failed) log.warn({ err: error }, 'node status could not be updated: trying again');
         failed = true;
-        if (isNotFound(error)) await this.#register(client, signal);
+        if (isNotFound(error)) {
+          this.#gone(this.#node?.metadata.uid);
+          continue;
+        }
       }
-      await clock
-        .sleep(failed ? 1_000 : jittered(updateMs, JITTER), {
-          signal: AbortSignal.any([signal, woken.signal]),
-        })
-        .catch(() => {
-          signal.throwIfAborted();
-        });
+      await clock.sleep(failed ? 1_000 : jittered(updateMs, JITTER), { signal: woken }).catch(() => {
+        signal.throwIfAborted();
+      });
     }
   }
 
   async #update(
-    client: KubeClient,
+    client: Client,
     { signal, hurry }: { signal: AbortSignal; hurry: AbortSignal },
   ): Promise<void> {
     const { clock, identity, hosts, reportMs, log } = this.#options;
     const before = this.#node;
     if (before === undefined) return;
-    const facts = await hosts.factsInTime(AbortSignal.any([signal, hurry]));
+    const facts = await hosts.factsInTime(hurry);
     signal.throwIfAborted();
     const status = hosts.status(facts, {
       node: before,
@@ -284,12 +376,13 @@ export class VirtualNode {
     if (!changed && clock.monotonic() - this.#reportedAt < this.#reportAfterMs) return;
     const patch = statusPatch(before.status ?? {}, status);
     if (patch === undefined) return;
-    this.#node = await client.patch<KubeNode>(
+    const written = await client.patch<KubeNode>(
       paths.nodeStatus(identity.name),
       'strategic',
       { ...(labels === undefined ? {} : { metadata: { labels } }), status: patch },
       { signal },
     );
+    if (this.#node !== undefined && isNewerNode(written, this.#node)) this.#node = written;
     this.#reportedAt = clock.monotonic();
     // nodes that had news at the same time are not to report at the same time ever after: ×0.5 to ×1.5 (calculateDelay)
     this.#reportAfterMs = changed ? jittered(reportMs / 2, 2) : reportMs;
@@ -330,6 +423,20 @@ export class VirtualNode {
 }
 
 const hostsReady = 'farlet.dev/HostsReady';
+
+/** As little open to new pods as the Node was that somebody has deleted, perhaps after draining it. */
+function asClosed(node: KubeNode, former: KubeNode | undefined): KubeNode {
+  const drained = former?.metadata.annotations?.[drainKey];
+  const annotations = {
+    ...node.metadata.annotations,
+    ...(drained === undefined ? {} : { [drainKey]: drained }),
+  };
+  return {
+    ...node,
+    metadata: { ...node.metadata, annotations },
+    spec: { ...node.spec, ...(former?.spec?.unschedulable === true ? { unschedulable: true } : {}) },
+  };
+}
 
 function withoutHeartbeats(status: NodeStatus): NodeStatus {
   return {
