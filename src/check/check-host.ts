@@ -15,6 +15,7 @@ import { kindOf, messageOf, type ErrorKind } from '../model/errors.ts';
 import { silentLog } from '../model/log.ts';
 import { withDeadline } from '../util/abort.ts';
 import { systemClock } from '../util/clock.ts';
+import { checkNeighbours } from './neighbours.ts';
 import type { Row } from './table.ts';
 import { trySandbox } from './trial-sandbox.ts';
 import {
@@ -137,6 +138,7 @@ async function lookInside(reached: Reached): Promise<Row[]> {
             : [step('cgroups', ANSWER_MS, signal, (limit) => tryCgroups(reached, driver, limit))]),
           step('dial', ANSWER_MS, signal, (limit) => tryDial(link, limit)),
         ]);
+  const neighbours = files.state === 'fail' ? [] : await lookAround(reached, driver);
   return [
     { what: 'latency', ...latencyVerdict(trips) },
     { what: 'handlers', ...handlersVerdict(handlersOf(status, host)) },
@@ -144,7 +146,19 @@ async function lookInside(reached: Reached): Promise<Row[]> {
     ...(await trySandbox({ ...trial, cgroupDriver: driver })),
     files,
     ...others,
+    ...neighbours,
   ];
+}
+
+/** What can't be told is no warning. */
+async function lookAround({ cri, link, host, signal }: Reached, driver: CgroupDriver): Promise<Row[]> {
+  const { node, rootDir, cgroupRoot: root } = host;
+  const look = async (limit: AbortSignal): Promise<Row[]> => {
+    const layout = root === undefined ? undefined : await readCgroupLayout(link.files, { signal: limit });
+    const cgroups = root === undefined || layout === undefined ? undefined : { root, driver, layout };
+    return checkNeighbours({ cri, files: link.files, node, rootDir, cgroups }, { signal: limit });
+  };
+  return withDeadline(signal, ANSWER_MS, 'neighbours', look).catch(() => []);
 }
 
 function handlersOf(status: StatusResponse__Output, { sandboxedHandlers }: CheckedHost) {
