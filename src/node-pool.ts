@@ -45,8 +45,7 @@ export interface NodePool {
 const TICK_MS = 2_000;
 
 export function buildPool(options: NodePoolOptions): NodePool {
-  const { config, kube, hosts, apps, virtualNode, access, events, metrics, clock, log, signal } =
-    options;
+  const { config, kube, hosts, apps, virtualNode, access, events, metrics, clock, log, signal } = options;
   const { status, runtimeClasses } = access;
   const isDraining = (name: string): boolean =>
     hosts.some((host) => host.name === name && host.drain) ||
