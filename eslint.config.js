@@ -125,6 +125,27 @@ export default tseslint.config(
   },
   {
     files: ['src/**/*.ts'],
+    ignores: ['src/model/percent-decode.ts', 'src/**/*.test.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'Identifier[name=/^decodeURI(?:Component)?$/]',
+          message: 'it throws for a bare %: take percentDecoded (model/percent-decode.ts)',
+        },
+        // what a listener throws ends the process
+        ...[
+          'CallExpression[callee.object.name="JSON"][callee.property.name="parse"]',
+          'NewExpression[callee.name="URL"]',
+        ].map((parser) => ({
+          selector: `CallExpression[callee.property.name=/^(?:on|once|addListener|addEventListener)$/] > :function ${parser}`,
+          message: 'it throws, and nobody catches what a listener throws: see util/guarded.ts',
+        })),
+      ],
+    },
+  },
+  {
+    files: ['src/**/*.ts'],
     ignores: ['src/model/own.ts', 'src/**/*.test.ts', 'src/testing/**'],
     plugins: { farlet: { rules: { 'own-keys': ownKeys } } },
     rules: { 'farlet/own-keys': 'error' },

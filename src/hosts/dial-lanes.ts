@@ -56,6 +56,8 @@ export class DialLanes {
       .run(limitSignal(WAIT_MS, signal), async () => {
         hasPlace = true;
         const stream = await open();
+        // whoever uses it may listen too; who does not is not to end the process by it
+        stream.on('error', () => undefined);
         opened.resolve(stream);
         if (!stream.closed) await new Promise((resolve) => stream.once('close', resolve));
       })

@@ -90,6 +90,7 @@ export async function dialThrough(
     throw error;
   }
   const socket = throughFeed(exec.stream);
+  socket.on('error', () => undefined);
   void exec.ended.then(({ isCut, text }) => {
     if (isCut === true) socket.destroy(new HostError('unavailable', host, `${host}: the helper: ${text}`));
   });

@@ -1,8 +1,9 @@
 /** One running copy of the remote program: requests go in one behind the other, answers come back in that order. */
 import { randomBytes } from 'node:crypto';
 import type { Duplex, Readable } from 'node:stream';
-import { HostError } from '../model/errors.ts';
+import { HostError, messageOf } from '../model/errors.ts';
 import type { Clock } from '../util/clock.ts';
+import { guarded } from '../util/guarded.ts';
 import { encodeRequest, parseAnswer, type RemoteAnswer, type RemoteStep } from './remote-encoding.ts';
 import { remoteProgram } from './remote-program.ts';
 
@@ -64,9 +65,15 @@ export class RemoteAgent {
       this.#stderr = (this.#stderr + chunk.toString()).slice(-MAX_STDERR);
     });
     stderr.on('error', () => undefined);
-    stream.on('data', (chunk: Buffer) => {
-      this.#take(chunk);
-    });
+    const fail = (error: unknown): void => {
+      this.#end(messageOf(error));
+    };
+    stream.on(
+      'data',
+      guarded(fail, (chunk: Buffer) => {
+        this.#take(chunk);
+      }),
+    );
     stream.once('error', (error: Error) => {
       this.#end(error.message);
     });

@@ -1,4 +1,5 @@
 /** What the answer to a call must be, told by the call's method and path alone: no caller can forget to ask for it. Pure. */
+import { percentDecoded } from '../model/percent-decode.ts';
 
 /** The part of an object that proves it to be what was asked for. */
 export interface ObjectForm {
@@ -80,7 +81,7 @@ interface Place {
 
 /** `/api/v1/…` or `/apis/GROUP/VERSION/…`, then `[namespaces/NAMESPACE/]RESOURCE[/NAME[/SUBRESOURCE]]`. */
 function resourcePlace(path: string): Place | undefined {
-  const [, root, ...rest] = path.split('/').map(decodeURIComponent);
+  const [, root, ...rest] = path.split('/').map((part) => percentDecoded(part) ?? part);
   if (root !== 'api' && root !== 'apis') return undefined;
   const groupVersion = rest.splice(0, root === 'api' ? 1 : 2).join('/');
   const isWithin = rest[0] === 'namespaces' && rest.length > 2;

@@ -1,3 +1,5 @@
+import { percentDecoded } from './percent-decode.ts';
+
 /** `ssh://user@host:port/path/to.sock` taken apart. Pure. */
 export interface SshEndpoint {
   readonly user: string;
@@ -16,10 +18,13 @@ export function parseSshEndpoint(endpoint: string): SshEndpoint | { readonly pro
   if (url.username === '') return { problem: 'name the user: ssh://user@host/path/to.sock' };
   if (url.password !== '') return { problem: 'a password has no place here: use a key' };
   if (url.search !== '' || url.hash !== '') return { problem: 'nothing may follow the path' };
-  const socket = decodeURIComponent(url.pathname);
+  const socket = percentDecoded(url.pathname);
+  const user = percentDecoded(url.username);
+  if (socket === undefined || user === undefined)
+    return { problem: 'a % must be followed by two hexadecimal digits: write %25 for the sign itself' };
   if (socket.length < 2) return { problem: "name the runtime's socket: ssh://user@host/path/to.sock" };
   return {
-    user: decodeURIComponent(url.username),
+    user,
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? 22 : Number(url.port),
     socket,
