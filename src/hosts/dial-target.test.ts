@@ -28,7 +28,6 @@ const hostile = [
   '*',
   '..',
   '/etc/passwd',
-  '[::1]',
   '1.2.3',
   '2130706433',
   '0x7f.1',
@@ -54,6 +53,26 @@ describe('a host to dial', () => {
         assert.equal(dialError(hostPort(host, 80), error), `dial tcp: lookup ${host}: no such host`);
         return true;
       });
+    });
+
+  const malformed: [host: string, problem: string][] = [
+    ['[::1]', 'missing port in address'],
+    ['::1]:2', 'too many colons in address'],
+    ['[::1', "unexpected '[' in address"],
+    ['[x', "missing ']' in address"],
+    ['x[', "unexpected '[' in address"],
+    ['x]', "unexpected ']' in address"],
+  ];
+  for (const [host, problem] of malformed)
+    it(`can't be ${host}: with its port it is no address`, () => {
+      assert.throws(
+        () => checkedTarget('box', { host, port: 80 }),
+        (error) => {
+          const address = hostPort(host, 80);
+          assert.equal(dialError(address, error), `dial tcp: address ${address}: ${problem}`);
+          return error instanceof TargetError;
+        },
+      );
     });
 
   for (const port of [0, -1, 65_536, 1.5, NaN])

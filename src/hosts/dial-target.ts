@@ -1,7 +1,7 @@
 /** What may be dialed, by strict grammar, and the error that says that the target, not the way to its host, is at fault. */
 import { isIP } from 'node:net';
 import { HostError } from '../model/errors.ts';
-import { hostPort, spokenError } from './net-errors.ts';
+import { hostPort, MalformedAddress, spokenError } from './net-errors.ts';
 
 /** An address as the host sees it: its loopback is the host's own. */
 export interface DialTarget {
@@ -29,11 +29,26 @@ export function checkedTarget(name: string, { host, port }: DialTarget): DialTar
   return { host, port };
 }
 
-export function noSuchHost(name: string, { host, port }: DialTarget): TargetError {
-  const cause = spokenError(`lookup ${host}: no such host`);
+function noSuchHost(name: string, { host, port }: DialTarget): TargetError {
+  const problem = addressProblem(host);
+  const cause =
+    problem === undefined ? spokenError(`lookup ${host}: no such host`) : new MalformedAddress(problem);
   return new TargetError('unavailable', name, `${name}: dial ${hostPort(host, port)}: no such host`, {
     cause,
   });
+}
+
+/** What Go's net.SplitHostPort holds against a host in brackets, which those with a colon are put in. Pure. */
+function addressProblem(host: string): string | undefined {
+  if (host.includes(':')) {
+    const [inside = '', behind] = host.split(/\](.*)/s);
+    if (behind !== undefined)
+      return behind.startsWith(':') ? 'too many colons in address' : 'missing port in address';
+    return inside.includes('[') ? "unexpected '[' in address" : undefined;
+  }
+  if (host.startsWith('[')) return host.includes(']') ? undefined : "missing ']' in address";
+  if (host.includes('[')) return "unexpected '[' in address";
+  return host.includes(']') ? "unexpected ']' in address" : undefined;
 }
 
 /**

@@ -48,11 +48,17 @@ export function errorCode(error: unknown): string | undefined {
   return undefined;
 }
 
+/** Why host and port make no address, in the words of Go's net.SplitHostPort. */
+export class MalformedAddress extends Error {}
+
 export function dialError(address: string, error: unknown): string {
   const code = errorCode(error);
   const lookup = code === undefined ? undefined : own(lookupWords, code);
   if (lookup !== undefined)
     return `dial tcp: lookup ${address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')}: ${lookup}`;
+  const malformed =
+    error instanceof Error && error.cause instanceof MalformedAddress ? error.cause : undefined;
+  if (malformed !== undefined) return `dial tcp: address ${address}: ${malformed.message}`;
   const text = code === undefined ? undefined : own(words, code);
   return `dial tcp ${address}: ${text ?? (error instanceof Error ? error.message : String(error))}`;
 }

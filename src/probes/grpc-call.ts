@@ -6,6 +6,7 @@ import { constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node
 import { STATUS_CODES } from 'node:http';
 import { goQuote } from '../model/go-quote.ts';
 import { messageOf } from '../model/errors.ts';
+import { errorCode } from '../hosts/net-errors.ts';
 import { guarded } from '../util/guarded.ts';
 import {
   codes,
@@ -98,7 +99,7 @@ function exchange(session: ClientHttp2Session, call: GrpcCall, signal: AbortSign
     session.on(
       'error',
       guarded(reject, (error: Error) => {
-        seen.lost(error);
+        seen.lost(errorCode(error) === 'ECONNRESET' ? new Error('read: connection reset by peer') : error);
       }),
     );
     stream.on(
@@ -166,7 +167,7 @@ class SeenAnswer {
   lost(error: Error): void {
     this.#end({
       code: codes.unavailable,
-      message: `connection error: desc = ${goQuote(`error reading from server: ${error.message}`)}`,
+      message: `error reading from server: ${error.message}`,
     });
   }
 

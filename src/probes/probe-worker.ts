@@ -37,6 +37,8 @@ export interface ProbeWorkerOptions {
   readonly isStarted: (containerId: string) => boolean;
   readonly publish: (containerId: string, result: ProbeResult) => void;
   readonly forget: (containerId: string) => void;
+  /** it stops as soon as its pod is to stop */
+  readonly endsWithPod: boolean;
   /** whether the container's host can be seen now; a failure of a host that can't is none of the container */
   readonly isSeen: () => boolean;
   /** probes say nothing from now on, and why */
@@ -71,6 +73,10 @@ export class ProbeWorker {
 
   stop(): void {
     this.#stop.abort(new Error('the probe is no longer needed'));
+  }
+
+  get endsWithPod(): boolean {
+    return this.#options.endsWithPod;
   }
 
   /** Probes now if this container has not been probed yet, e.g. because it has just started. */
@@ -139,7 +145,7 @@ export class ProbeWorker {
       publish(container.id, 'failure');
       return !container.over;
     }
-    if (pod.metadata.deletionTimestamp !== undefined && kind !== 'readiness') {
+    if (pod.metadata.deletionTimestamp !== undefined && this.endsWithPod) {
       publish(container.id, 'success');
       return false;
     }

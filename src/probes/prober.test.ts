@@ -8,7 +8,7 @@ import { Prober } from './prober.ts';
 /** A pod whose probes are exec: the exit code is what the test says. */
 function setUp(
   spec: object,
-  options: { running?: ProbedContainer; podStatus?: Pod['status'] } = {},
+  options: { running?: ProbedContainer; podStatus?: Pod['status']; random?: number } = {},
 ): {
   prober: Prober;
   clock: FakeClock;
@@ -43,7 +43,7 @@ function setUp(
     log: quietLog,
     events: { event: (_about, type, reason, message) => events.push(`${type} ${reason} ${message}`) },
     signal: new AbortController().signal,
-    random: () => 0,
+    random: () => options.random ?? 0,
     look: () => container,
     pod: () => target,
     onResult: (uid) => results.push(uid),
@@ -196,5 +196,45 @@ describe('prober', () => {
       /Liveness probe errored and resulted in unknown state: strconv\.Atoi: parsing "none": invalid syntax/,
     );
     assert.equal(prober.result('liveness', 'c1'), 'success');
+  });
+
+  it('of a pod that is stopping leave their last result: commands err as a kubelet lets them, the network is asked on', async () => {
+    const { prober, clock, target, set, events, calls } = setUp({
+      readinessProbe: exec,
+      livenessProbe: exec,
+    });
+    set({ container: running(clock) });
+    prober.add(target);
+    await clock.advance(1);
+    assert.equal(prober.result('readiness', 'c1'), 'success');
+    const made = calls();
+    prober.stopLivenessAndStartup(target.metadata.uid);
+    set({ exit: 1 });
+    await clock.advance(20_000);
+    assert.equal(calls(), made);
+    assert.equal(prober.result('readiness', 'c1'), 'success');
+    assert.equal(prober.result('liveness', 'c1'), undefined);
+    assert.deepEqual(
+      [...new Set(events)],
+      [
+        'Warning Unhealthy Readiness probe errored and resulted in unknown state: rpc error: code = Canceled desc = context canceled',
+      ],
+    );
+  });
+
+  it('of a year do not begin for a start, nor run without rest', async () => {
+    const { prober, clock, target, set, calls } = setUp(
+      {
+        readinessProbe: { ...exec, periodSeconds: 2_147_483_647 },
+      },
+      { random: 0.5 },
+    );
+    set({ container: running(clock) });
+    prober.add(target);
+    await clock.advance(0);
+    prober.started(target.metadata.uid);
+    prober.add(target);
+    await clock.advance(86_400_000);
+    assert.equal(calls(), 0);
   });
 });

@@ -60,6 +60,8 @@ export class Prober {
   readonly #workers = new Map<string, Map<string, ProbeWorker>>();
   /** pods of which a container has started since their last sync */
   readonly #started = new Set<string>();
+  /** pods that are being stopped */
+  readonly #ending = new Set<string>();
   readonly #results = new Map<string, Partial<Record<ProbeKind, ProbeResult>>>();
 
   constructor(options: ProberOptions) {
@@ -109,16 +111,21 @@ export class Prober {
     for (const worker of this.#workers.get(uid)?.values() ?? []) worker.trigger();
   }
 
-  /** The pod is stopping: only readiness goes on. */
+  /**
+   * The pod is stopping: only readiness goes on, and what sidecars have. Commands are run no more: a kubelet's probes have the
+   * context of the pod's sync, which has ended, so that exec probes err and leave their last result (pkg/kubelet/pod_workers.go).
+   */
   stopLivenessAndStartup(uid: string): void {
-    for (const [key, worker] of this.#workers.get(uid) ?? [])
-      if (!key.startsWith('readiness ')) worker.stop();
+    const workers = this.#workers.get(uid) ?? [];
+    this.#ending.add(uid);
+    for (const [, worker] of workers) if (worker.endsWithPod) worker.stop();
   }
 
   remove(uid: string): void {
     for (const worker of this.#workers.get(uid)?.values() ?? []) worker.stop();
     this.#workers.delete(uid);
     this.#started.delete(uid);
+    this.#ending.delete(uid);
   }
 
   /** A container that had started before farlet did stays started (no flap on a restart). */
@@ -149,7 +156,12 @@ export class Prober {
       farletStart: this.#start,
       look: () => look(uid, container.spec.name),
       pod: () => this.#options.pod(uid),
-      attempt: (target, options) => this.#attempt(container, probe, target, options),
+      endsWithPod: kind !== 'readiness' && !container.sidecar,
+      attempt: (target, options) => {
+        if (probe.exec !== undefined && this.#ending.has(uid))
+          return Promise.reject(new Error('rpc error: code = Canceled desc = context canceled'));
+        return this.#attempt(container, probe, target, options);
+      },
       isStarted: (id) =>
         container.spec.startupProbe === undefined || this.result('startup', id) === 'success',
       publish: (id, result) => {
