@@ -1,4 +1,5 @@
 /** Labels whose values are others' words — a pod's, a runtime's, a user's — take only so many values: each is a series for good. */
+import { own } from '../model/own.ts';
 
 const MAX_VALUES = 64;
 const MAX_LENGTH = 64;
@@ -13,7 +14,7 @@ export function boundedLabels(open: readonly string[]): (labels: Labels) => Labe
   return (labels) => {
     let bounded = labels;
     for (const [label, values] of seen) {
-      const value = String(labels[label] ?? '');
+      const value = String(own(labels, label) ?? '');
       if (values.has(value)) continue;
       if (value.length <= MAX_LENGTH && values.size < MAX_VALUES) values.add(value);
       else bounded = { ...bounded, [label]: OTHER };

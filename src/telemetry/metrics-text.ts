@@ -22,12 +22,16 @@ export async function* metricsText(all: readonly Exposed[]): AsyncGenerator<stri
     for (const { node, metrics } of all) {
       if (!metrics.names.includes(name)) continue;
       const text = await metrics.family(name);
-      piece += node === undefined && isFirst ? `${text}\n` : told(text, { node, isFirst });
+      for (let at = 0; at < text.length;) {
+        const end = endOfLines(text, at + PIECE);
+        piece += told(text.slice(at, end), { node, isFirst });
+        at = end;
+        if (piece.length < PIECE) continue;
+        yield piece;
+        piece = '';
+        await turn();
+      }
       isFirst = false;
-      if (piece.length < PIECE) continue;
-      yield piece;
-      piece = '';
-      await turn();
     }
   }
   yield piece;
@@ -40,19 +44,28 @@ export async function wholeText(all: readonly Exposed[]): Promise<string> {
   return text;
 }
 
-function told(text: string, { node, isFirst }: { node: string | undefined; isFirst: boolean }): string {
-  return text
-    .split('\n')
-    .filter((line) => line !== '' && (isFirst || !line.startsWith('#')))
-    .map((line) => `${node === undefined || line.startsWith('#') ? line : withNode(line, node)}\n`)
-    .join('');
+/** Where the line ends that is at this place, with its line end. */
+function endOfLines(text: string, at: number): number {
+  const end = text.indexOf('\n', at);
+  return end < 0 ? text.length : end + 1;
+}
+
+function told(lines: string, { node, isFirst }: { node: string | undefined; isFirst: boolean }): string {
+  let text = '';
+  for (const line of lines.split('\n')) {
+    const isComment = line.startsWith('#');
+    if (line === '' || (isComment && !isFirst)) continue;
+    text += `${node === undefined || isComment ? line : withNode(line, node)}\n`;
+  }
+  return text;
 }
 
 function withNode(line: string, node: string): string {
-  const match = /^([^{ ]+)(?:\{(.*)\})? (.*)$/.exec(line);
-  if (match === null || /(?:^|,)node="/.test(match[2] ?? '')) return line;
-  const [, name = '', labelText = '', value = ''] = match;
-  return `${name}{node="${node}"${labelText === '' ? '' : `,${labelText}`}} ${value}`;
+  const at = line.search(/[{ ]/);
+  const name = line.slice(0, at);
+  const rest = line.slice(at + 1);
+  if (line[at] === ' ') return `${name}{node="${node}"} ${rest}`;
+  return rest.startsWith('node="') ? line : `${name}{node="${node}",${rest}`;
 }
 
 /** Others have their turn first. */
