@@ -58,6 +58,22 @@ describe('a look at the host', () => {
   });
 });
 
+describe('a tree with names that are not text', () => {
+  const tree = `${folder}/bytes`;
+  const name = Buffer.concat([Buffer.from(`${tree}/`), Buffer.from([0xff, 0xfe])]);
+
+  it('is measured and removed whole', async () => {
+    mkdirSync(tree);
+    mkdirSync(name);
+    writeFileSync(Buffer.concat([name, Buffer.from([0x2f, 0x80])]), Buffer.alloc(200_000, 1));
+    const [answer] = await files.look([{ look: 'tree', path: tree }], { signal });
+    assert.equal(answer?.tree?.inodes, 3);
+    assert.ok(answer.tree.bytes >= 200_000);
+    await files.apply([{ op: 'remove-tree', path: tree }], { signal });
+    assert.equal(await files.stat(tree, { signal }), undefined);
+  });
+});
+
 describe('gzip', () => {
   it('puts the compressed file in place of the file', async () => {
     const path = `${folder}/0.log.20260101-000000`;

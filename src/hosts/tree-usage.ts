@@ -6,6 +6,7 @@ import type { TreeUsage } from './link.ts';
 /** statx counts in blocks of this size, whatever the file system's own. */
 const BLOCK = 512;
 const AT_ONCE = 16;
+const SLASH = Buffer.from('/');
 
 /** Rejects where nothing is; what vanishes on the way counts no more. */
 export async function treeUsage(path: string, { signal }: { signal: AbortSignal }): Promise<TreeUsage> {
@@ -21,17 +22,20 @@ export async function treeUsage(path: string, { signal }: { signal: AbortSignal 
     sum.inodes += 1;
   };
   count(root);
-  const folders = root.isDirectory() ? [path] : [];
+  // names are bytes: what is not UTF-8 counts as well
+  const folders = root.isDirectory() ? [Buffer.from(path)] : [];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     signal.throwIfAborted();
-    const names = (await unlessGone(readdir(folder))) ?? [];
+    const names = (await unlessGone(readdir(folder, { encoding: 'buffer' }))) ?? [];
+    const within = Buffer.concat([folder, SLASH]);
     for (let start = 0; start < names.length; start += AT_ONCE) {
-      const paths = names.slice(start, start + AT_ONCE).map((name) => `${folder}/${name}`);
+      const paths = names.slice(start, start + AT_ONCE).map((name) => Buffer.concat([within, name]));
       const stats = await Promise.all(paths.map((each) => unlessGone(lstat(each))));
       for (const [index, each] of stats.entries()) {
         if (each?.dev !== root.dev) continue;
         count(each);
-        if (each.isDirectory()) folders.push(paths[index] ?? '');
+        const at = paths[index];
+        if (at !== undefined && each.isDirectory()) folders.push(at);
       }
     }
   }
