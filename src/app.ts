@@ -99,22 +99,28 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
     if (config.healthzPort > 0)
       listens(
         'healthz',
-        await listenPlain(
-          { healthProblems: health },
-          { host: config.healthzBindAddress, port: config.healthzPort },
+        await keyed(
+          'healthzPort',
+          listenPlain(
+            { healthProblems: health },
+            { host: config.healthzBindAddress, port: config.healthzPort },
+          ),
         ),
       );
     if (config.metricsPort > 0) {
       listens(
         'metrics',
-        await listenPlain(
-          {
-            metrics: () => ({
-              pieces: metricsText(exposed(running(), { metrics, several: config.nodes.length > 1 })),
-              contentType,
-            }),
-          },
-          { host: config.metricsBindAddress, port: config.metricsPort },
+        await keyed(
+          'metricsPort',
+          listenPlain(
+            {
+              metrics: () => ({
+                pieces: metricsText(exposed(running(), { metrics, several: config.nodes.length > 1 })),
+                contentType,
+              }),
+            },
+            { host: config.metricsBindAddress, port: config.metricsPort },
+          ),
         ),
       );
     }
@@ -142,7 +148,10 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
         const nodeIP = node.nodeIP ?? (await ownIP());
         const shared = { ...own, node, nodeIP, common, claim, signal: ofNode };
         const app = buildNode({ ...shared, cluster });
-        const listener = await listenKubeletApi({ ...shared, app, processMetrics: metrics });
+        const listener = await keyed(
+          `port of node ${node.name}`,
+          listenKubeletApi({ ...shared, app, processMetrics: metrics }),
+        );
         listens(`kubelet API of ${node.name}`, listener);
         return app;
       };
@@ -212,5 +221,18 @@ async function ownAddress(
         signal,
       });
     }
+  }
+}
+
+/** A listener; why it can't listen is told by the key of the configuration that says where. */
+async function keyed<T>(key: string, listening: Promise<T>): Promise<T> {
+  try {
+    return await listening;
+  } catch (error) {
+    const advice =
+      error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+        ? '; choose another, or end what has it (ss -ltnp shows which that is)'
+        : '';
+    throw new FarletError('unavailable', `${key}: ${messageOf(error)}${advice}`, { cause: error });
   }
 }

@@ -1,14 +1,17 @@
 /** `farlet check`: looks at everything a run needs, leaves nothing behind, and says what to do about what is wrong. */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { checkHost, type CheckedHost } from './check/check-host.ts';
 import { table, type Row } from './check/table.ts';
+import { apiVerdict, clientCaVerdict, keyModeVerdict, kubeletApiVerdict } from './check/verdicts.ts';
 import type { Config } from './config/schema.ts';
 import { mayI } from './kube/access-reviews.ts';
 import { connectKube } from './kube/connect.ts';
 import { isClusterConfigured } from './kube/credentials.ts';
 import { messageOf } from './model/errors.ts';
+import { clientCaProblem } from './server/client-ca.ts';
 import { standaloneProblem } from './standalone.ts';
 import { limitSignal } from './util/abort.ts';
+import { systemClock } from './util/clock.ts';
 
 export interface CheckOptions {
   readonly config: Config;
@@ -29,12 +32,52 @@ export async function runCheck({ config, kubeconfig, version, print }: CheckOpti
   ]);
   const rows: Row[] = [
     { what: 'configuration', state: 'ok', found: `${String(config.nodes.length)} node(s)` },
+    ...kubeletApis(config, kubeconfig),
+    ...keyFiles(config),
     ...(await checkManifests(config)),
     ...hosts,
     ...cluster,
   ];
   print(table(rows));
   return rows.some(({ state }) => state === 'fail') ? 1 : 0;
+}
+
+/** How kubectl logs, exec and the like come in. */
+function kubeletApis({ nodes, authentication }: Config, kubeconfig: string | undefined): Row[] {
+  const file = authentication.x509.clientCAFile;
+  const problem = file === undefined ? undefined : clientCaProblem(readFileSync(file), systemClock.now());
+  const isNear = isApiOnThisMachine(kubeconfig);
+  const addresses = nodes.map(({ name, nodeIP = process.env.POD_IP, port }): Row => ({
+    what: `${name} kubelet API`,
+    ...kubeletApiVerdict({ nodeIP, port, isNear }),
+  }));
+  return isClusterConfigured(kubeconfig)
+    ? [{ what: 'client CA', ...clientCaVerdict(file, problem) }, ...addresses]
+    : addresses;
+}
+
+function isApiOnThisMachine(kubeconfig: string | undefined): boolean {
+  if (!isClusterConfigured(kubeconfig)) return true;
+  const { server } = connectKube({
+    userAgent: 'farlet',
+    ...(kubeconfig === undefined ? {} : { kubeconfig }),
+  });
+  const host = URL.parse(server)?.hostname ?? '';
+  return /^(127\.|localhost$|\[::1\]$)/.test(host);
+}
+
+/** Keys of hosts that others could read; what can't be read at all has been told before. */
+function keyFiles({ nodes }: Config): Row[] {
+  return nodes.flatMap(({ name: node, hosts }) =>
+    hosts.flatMap(({ name, ssh, tls }) =>
+      [ssh?.privateKeyFile, tls?.keyFile]
+        .filter((file) => file !== undefined)
+        .flatMap((file): Row[] => {
+          const verdict = keyModeVerdict(file, statSync(file).mode);
+          return verdict === undefined ? [] : [{ what: `${node}/${name} key`, ...verdict }];
+        }),
+    ),
+  );
 }
 
 function standalone(config: Config): Row {
@@ -78,7 +121,14 @@ async function checkHosts(config: Config): Promise<Row[]> {
   return rows.flat();
 }
 
-const permissions = [
+interface Permission {
+  readonly resource: string;
+  readonly group?: string;
+  readonly subresource?: string;
+}
+
+/** What farlet's account needs; examples/rbac.yaml grants it. */
+export const permissions = [
   { verb: 'get', resource: 'namespaces' },
   { verb: 'create', resource: 'nodes' },
   { verb: 'get', resource: 'nodes' },
@@ -111,7 +161,7 @@ const permissions = [
 ];
 
 /** What nodes of several hosts need beside: to store where a pod is, to drain hosts. */
-const poolPermissions = [
+export const poolPermissions = [
   { verb: 'patch', resource: 'pods' },
   { verb: 'create', resource: 'pods', subresource: 'eviction' },
 ];
@@ -126,7 +176,7 @@ async function checkCluster(
     userAgent: `farlet/${version}`,
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
   });
-  const reached = await attempt('API server', async () => {
+  const asked = await attempt('API server', async () => {
     // every account that is one may ask this, so that what it may not do is told row by row
     const { gitVersion = '' } = await kube.get<{ gitVersion?: string }>('/version', {
       signal,
@@ -134,28 +184,34 @@ async function checkCluster(
     });
     return `${kube.server}, Kubernetes ${gitVersion}`;
   });
+  const reached = asked.state === 'fail' ? { ...asked, ...apiVerdict(asked.found) } : asked;
   if (reached.state === 'fail') {
     await kube.close();
     return [reached];
   }
   const rows = await Promise.all(
     [...permissions, ...(hasPool ? poolPermissions : [])].map(({ verb, resource, ...rest }) =>
-      attempt(
-        `may ${verb} ${resource}${rest.subresource === undefined ? '' : `/${rest.subresource}`}`,
-        async () => {
-          // what is watched is listed first
-          const verbs = verb === 'watch' ? ['list', verb] : [verb];
-          const allowed = await Promise.all(
-            verbs.map((each) => mayI(kube, { verb: each, resource, ...rest }, { signal })),
+      attempt(`may ${verb} ${named({ resource, ...rest })}`, async () => {
+        // what is watched is listed first
+        const verbs = verb === 'watch' ? ['list', verb] : [verb];
+        const allowed = await Promise.all(
+          verbs.map((each) => mayI(kube, { verb: each, resource, ...rest }, { signal })),
+        );
+        if (allowed.includes(false))
+          throw new Error(
+            'not allowed: grant it in the ClusterRole of farlet (examples/rbac.yaml has all of it)',
           );
-          if (allowed.includes(false)) throw new Error('not allowed: grant it in the ClusterRole of farlet');
-          return 'yes';
-        },
-      ),
+        return 'yes';
+      }),
     ),
   );
   await kube.close();
   return [reached, ...rows];
+}
+
+/** As kubectl auth can-i takes it: resource.group/subresource. */
+function named({ resource, group, subresource }: Permission): string {
+  return `${resource}${group === undefined ? '' : `.${group}`}${subresource === undefined ? '' : `/${subresource}`}`;
 }
 
 async function attempt(what: string, work: () => Promise<string> | string): Promise<Row> {

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** The command line. */
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { runApp } from './app.ts';
+import { readArguments } from './arguments.ts';
 import { runCheck } from './check.ts';
 import { ConfigError, loadConfig } from './config/load.ts';
 import { configReference } from './config/reference.ts';
@@ -18,7 +18,8 @@ const usage = `farlet: a kubelet for hosts that have a container runtime but no 
   farlet config                                   print the reference of every configuration key
   farlet version                                  print the version
 
-  --kubeconfig FILE        how to reach the cluster; default: the pod's service account, else the usual places
+  --kubeconfig FILE        how to reach the cluster; default: the pod's service account, else the file of
+                           $KUBECONFIG, else ~/.kube/config
   --log-format json|pretty default: pretty on a terminal, else json
   --log-level ${logLevels.join('|')}   default: info
 `;
@@ -29,18 +30,9 @@ function version(): string {
 }
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      config: { type: 'string' },
-      kubeconfig: { type: 'string' },
-      'log-format': { type: 'string' },
-      'log-level': { type: 'string', default: 'info' },
-      help: { type: 'boolean', short: 'h' },
-      version: { type: 'boolean' },
-    },
-  });
-  const [command] = positionals;
+  const read = readArguments(process.argv.slice(2));
+  if ('problem' in read) return fail(`${read.problem}\n\n${usage}`);
+  const { values, command } = read;
   if (values.help === true || command === 'help') return print(usage);
   if (values.version === true || command === 'version')
     return print(`farlet ${version()} (kubelet ${kubeletVersion})\n`);

@@ -126,7 +126,7 @@ describe('what cannot be run exits with 2 and says why', () => {
       const file = config({ healthzPort: port, metricsPort: 0, nodes: [node('a', 1)] });
       const { code, stderr } = await farlet('run', '--config', file, '--kubeconfig', world.plane.kubeconfig);
       assert.equal(code, 1);
-      assert.match(stderr, new RegExp(`EADDRINUSE.*:${port}`));
+      assert.match(stderr, new RegExp(`^farlet: healthzPort: .*EADDRINUSE.*:${port}; choose another`, 'm'));
     } finally {
       taken.close();
     }

@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { table, type Row } from './table.ts';
 import {
+  apiVerdict,
+  clientCaVerdict,
   clockVerdict,
   conditionVerdict,
   handlersVerdict,
+  keyModeVerdict,
+  kubeletApiVerdict,
   latencyVerdict,
   rightsVerdict,
   sandboxVerdict,
@@ -40,6 +44,55 @@ function assertVerdict(verdict: Omit<Row, 'what'>, [state, found, advice]: Expec
   else assert.match(verdict.advice ?? '', advice);
 }
 
+describe('how farlet is reached, and reaches the API server', () => {
+  it('a clientCAFile that is missing, wrong, and right', () => {
+    assertVerdict(clientCaVerdict(undefined, undefined), ['warn', /logs and exec are refused/, /kubeadm/]);
+    assertVerdict(clientCaVerdict('/ca', { kind: 'expired', text: 'has expired' }), [
+      'fail',
+      '/ca has expired',
+      /CA of the/,
+    ]);
+    assertVerdict(clientCaVerdict('/ca', { kind: 'soon', text: 'expires' }), [
+      'warn',
+      '/ca expires',
+      /CA of the/,
+    ]);
+    assertVerdict(clientCaVerdict('/ca', undefined), ['ok', '/ca']);
+  });
+
+  it('an address that nobody else reaches', () => {
+    const api = { port: 10250, isNear: false };
+    assertVerdict(kubeletApiVerdict({ ...api, nodeIP: '10.0.0.1' }), ['ok', /10\.0\.0\.1, port 10250$/]);
+    assertVerdict(kubeletApiVerdict({ ...api, nodeIP: undefined }), ['ok', /address of the route/]);
+    assertVerdict(kubeletApiVerdict({ ...api, nodeIP: '127.0.0.1' }), ['warn', /127/, /set nodeIP/]);
+    assertVerdict(kubeletApiVerdict({ ...api, nodeIP: '127.0.0.1', isNear: true }), ['ok', /127/]);
+  });
+
+  it('a key that others may read', () => {
+    assert.equal(keyModeVerdict('/key', 0o100600), undefined);
+    assertVerdict(keyModeVerdict('/key', 0o100644) ?? { state: 'ok', found: '' }, [
+      'warn',
+      /mode 644/,
+      /chmod 600 \/key/,
+    ]);
+  });
+
+  const rows: [string, RegExp][] = [
+    ["can't be reached: connect ECONNREFUSED 127.0.0.1:6499", /nothing listens/],
+    [
+      'unable to verify the first certificate; try running Node.js with --use-system-ca',
+      /certificate-authority/,
+    ],
+    ['HTTP protocol is not allowed when skipTLSVerify is not set or false', /https:/],
+    ['Unauthorized', /renew/],
+    ['getaddrinfo ENOTFOUND api.invalid', /DNS/],
+  ];
+  for (const [error, advice] of rows)
+    it(`says what to do about: ${error}`, () => {
+      assertVerdict(apiVerdict(error), ['fail', error, advice]);
+    });
+});
+
 describe('why a host can not be reached', () => {
   const unix = 'unix:///run/c.sock';
   const ssh = 'ssh://root@h/run/c.sock';
@@ -72,6 +125,25 @@ describe('why a host can not be reached', () => {
       advice: /systemctl status/,
     },
     { what: 'anything else', endpoint: unix, error: 'odd', advice: /may farlet open its socket/ },
+    {
+      what: 'another key than the one that is known',
+      endpoint: 'ssh://root@h/run/containerd/containerd.sock',
+      fault:
+        "box: the host's key SHA256:x is not the one in /k:1: somebody may be listening in, or the host was made anew",
+      advice: /stop unless you know why it changed/,
+    },
+    {
+      what: "farlet's key that is none",
+      endpoint: ssh,
+      fault: "/k.pub can't be used: privateKey value does not contain a (valid) private key",
+      advice: /the private half/,
+    },
+    {
+      what: 'what nobody thought of, on a socket of a well-known name',
+      endpoint: 'ssh://root@h/run/containerd/containerd.sock',
+      fault: 'Packet corrupt',
+      advice: undefined,
+    },
     {
       what: 'a key that is not known',
       endpoint: ssh,

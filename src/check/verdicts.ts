@@ -31,7 +31,9 @@ export function unreachable(
         'it takes the connection and does not answer: see its log (journalctl -u containerd), and restart it',
     };
   const found = `${endpoint}: ${fault ?? error}`;
-  const advice = (own(linkAdvice, scheme) ?? []).find(({ matches }) => matches.test(found))?.advice;
+  // what the endpoint itself says is no cause
+  const cause = (fault ?? error).replaceAll(endpoint, '');
+  const advice = (own(linkAdvice, scheme) ?? []).find(({ matches }) => matches.test(cause))?.advice;
   return { what: 'link', state: 'fail', found, advice };
 }
 
@@ -61,7 +63,17 @@ const linkAdvice: Readonly<Record<string, readonly Advice[]>> = {
   ssh: [
     // these tell by themselves
     {
-      matches: /known_hosts|is not in |key .*changed|revoked/i,
+      matches: /can't be used: |does not contain a \(valid\) private key/i,
+      advice:
+        'privateKeyFile is to hold the private half (-----BEGIN … PRIVATE KEY-----, not the .pub file) without a passphrase; ssh-keygen -y -f FILE shows whether it does',
+    },
+    {
+      matches: /is not the one in /,
+      advice:
+        "stop unless you know why it changed: somebody may read and alter all that is said. Compare it on the host's own console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+    },
+    {
+      matches: /known_hosts|is not in |revoked|certificates/i,
       advice:
         'compare the fingerprint with the one that the host itself shows: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub',
     },
@@ -73,7 +85,7 @@ const linkAdvice: Readonly<Record<string, readonly Advice[]>> = {
     {
       matches: /sudo/i,
       advice:
-        'log in as root, or let the user use sudo without a password (visudo: USER ALL=(root) NOPASSWD: ALL)',
+        'log in as root, or let the user run /bin/sh by sudo without a password (visudo: USER ALL=(root) NOPASSWD: /bin/sh)',
     },
     { matches: /ECONNREFUSED/, advice: 'nothing listens there: is sshd running, and on this port?' },
     {
@@ -219,5 +231,94 @@ export function sandboxVerdict(error: string): Verdict {
     advice:
       sandboxAdvice.find(({ matches }) => matches.test(error))?.advice ??
       "pods would fail likewise: see the runtime's log (journalctl -u containerd)",
+  };
+}
+
+const apiAdvice: readonly Advice[] = [
+  {
+    matches: /ECONNREFUSED/,
+    advice: 'nothing listens there: is the API server running, and is `server` in the kubeconfig right?',
+  },
+  {
+    matches: /ENOTFOUND|EAI_AGAIN/,
+    advice: 'the name is not known here: see DNS, or write the address into `server` of the kubeconfig',
+  },
+  {
+    matches: /ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|timed? ?out|no answer/i,
+    advice:
+      'no packet comes back: is the address right, and does a firewall admit this machine to the API server?',
+  },
+  {
+    matches: /unable to verify|self[- ]signed|unable to get (local )?issuer/i,
+    advice:
+      "its certificate is not of a CA that the kubeconfig names: set certificate-authority(-data) of the cluster to the API server's CA",
+  },
+  {
+    matches: /HTTP protocol is not allowed|http:\/\//i,
+    advice: 'write https:// into `server` of the kubeconfig: an API server speaks TLS only',
+  },
+  {
+    matches: /unauthorized|credentials|401/i,
+    advice: "the API server does not know who this is: renew the kubeconfig's token or certificate",
+  },
+];
+
+/** Why the API server could not be asked, and what to do. */
+export function apiVerdict(error: string): Verdict {
+  return {
+    state: 'fail',
+    found: error,
+    advice: apiAdvice.find(({ matches }) => matches.test(error))?.advice,
+  };
+}
+
+/** What the kubelet API is reached by; `nodeIP` undefined: it is found out at start. */
+export function kubeletApiVerdict({
+  nodeIP,
+  port,
+  isNear,
+}: {
+  readonly nodeIP: string | undefined;
+  readonly port: number;
+  /** the API server is on this machine */
+  readonly isNear: boolean;
+}): Verdict {
+  const found = `the API server is to reach it at ${nodeIP ?? 'the address of the route to the API server'}, port ${String(port)}`;
+  return !isNear && nodeIP !== undefined && /^127\.|^::1$/.test(nodeIP)
+    ? {
+        state: 'warn',
+        found,
+        advice: 'set nodeIP: only an API server on this very machine reaches this address, for logs and exec',
+      }
+    : { state: 'ok', found };
+}
+
+/** `problem`: what is wrong with the file of CAs, `soon` if it only will be; undefined: nothing. */
+export function clientCaVerdict(
+  file: string | undefined,
+  problem: { readonly kind: string; readonly text: string } | undefined,
+): Verdict {
+  if (file === undefined)
+    return {
+      state: 'warn',
+      found: 'authentication.x509.clientCAFile is not set: kubectl logs and exec are refused (Unauthorized)',
+      advice:
+        "set it to the CA of the API server's kubelet client certificate, on kubeadm clusters /etc/kubernetes/pki/ca.crt",
+    };
+  if (problem === undefined) return { state: 'ok', found: file };
+  return {
+    state: problem.kind === 'soon' ? 'warn' : 'fail',
+    found: `${file} ${problem.text}`,
+    advice: "put the CA of the API server's kubelet client certificate there",
+  };
+}
+
+/** A key file that others may read: ssh itself would refuse it. */
+export function keyModeVerdict(file: string, mode: number): Verdict | undefined {
+  if ((mode & 0o077) === 0) return undefined;
+  return {
+    state: 'warn',
+    found: `${file} has mode ${(mode & 0o777).toString(8)}: others than its owner may read farlet's key`,
+    advice: `chmod 600 ${file}`,
   };
 }

@@ -54,6 +54,45 @@ describe('configuration', () => {
       expect: [/^maxPods \(line 3\): .*number.*found "many"/],
     },
     {
+      name: 'an empty file',
+      text: '',
+      expect: [/^apiVersion: /, /^kind: /, /^nodes: missing; it needs a list$/],
+    },
+    { name: 'bytes that are no text', text: 'a: \0\x01', expect: [/^is no text/] },
+    {
+      name: 'two documents',
+      text: `${head}---\n${head}`,
+      expect: [/^has more than one document \(---\): farlet reads one only$/],
+    },
+    {
+      name: 'aliases that multiply',
+      text: `a: &a [${'x,'.repeat(9)}x]\nb: &b [${'*a,'.repeat(9)}*a]\nc: &c [${'*b,'.repeat(9)}*b]\nd: [${'*c,'.repeat(9)}*c]\n`,
+      expect: [/^can't be used: .*aliases/],
+    },
+    {
+      name: 'a number in quotes',
+      text: `${head}nodes:\n- {name: a, port: "14250", hosts: [{name: h, endpoint: "unix:///c"}]}`,
+      expect: [/^nodes\[0\]\.port \(line 4\): needs a number, found "14250"; write it without quotes$/],
+    },
+    {
+      name: 'a known_hosts file that is not named',
+      text: `${head}nodes:\n- {name: a, hosts: [{name: h, endpoint: "ssh://h/c", ssh: {}}]}`,
+      expect: [/^nodes\[0\]\.hosts\[0\]\.ssh\.knownHostsFile: missing; it needs a text$/],
+    },
+    {
+      name: 'a duration that is a number',
+      text: `${head}nodeStatusUpdateFrequency: 10\nnodes:\n${node('a', 1)}`,
+      expect: [/^nodeStatusUpdateFrequency \(line 3\): 10 is no duration; write for example 10s or 1m30s/],
+    },
+    {
+      name: 'ports of its own that a node has, and each other',
+      text: `${head}healthzPort: 7\nmetricsPort: 7\nnodes:\n${node('a', 7)}`,
+      expect: [
+        /^healthzPort: 7 is nodes\[0\]\.port already; choose another port \(line 3\)$/,
+        /^metricsPort: 7 is nodes\[0\]\.port already/,
+      ],
+    },
+    {
       name: 'a bad duration',
       text: `${head}nodeStatusUpdateFrequency: soon\nnodes:\n${node('a', 1)}`,
       expect: [/"soon" is no duration; write for example 10s/],

@@ -1,6 +1,6 @@
 /** Reads and checks the configuration file; every fault is told, with its place and what would be right. */
 import { accessSync, constants, readFileSync } from 'node:fs';
-import { LineCounter, parseDocument, type Document } from 'yaml';
+import { isCollection, LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
 import { accessProblems } from './access-problems.ts';
 import { endpointProblems } from './endpoints.ts';
@@ -10,6 +10,7 @@ import { poolProblems } from './pool-problems.ts';
 import { resourceProblems } from './resource-problems.ts';
 import { sharingProblems } from './sharing-problems.ts';
 import { configSchema, type Config } from './schema.ts';
+import { wording, yamlWording } from './wording.ts';
 
 type Host = Config['nodes'][number]['hosts'][number];
 
@@ -36,14 +37,11 @@ export function loadConfig(file: string, agentSocket?: string): Config {
 
 /** Pure but for looking whether the files it names can be read. */
 export function parseConfig(text: string, file: string, agentSocket?: string): Config {
+  if (text.includes('\0')) throw new ConfigError(file, ['is no text: it has bytes that are 0']);
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
-  if (document.errors.length > 0)
-    throw new ConfigError(
-      file,
-      document.errors.map(({ message }) => message),
-    );
-  const parsed = configSchema.safeParse(document.toJS() ?? {});
+  if (document.errors.length > 0) throw new ConfigError(file, document.errors.map(yamlWording));
+  const parsed = configSchema.safeParse(plain(document, file) ?? {});
   if (!parsed.success)
     throw new ConfigError(
       file,
@@ -59,8 +57,34 @@ export function parseConfig(text: string, file: string, agentSocket?: string): C
     ...endpointProblems(parsed.data, { unreadable: whyUnreadable, agentSocket }),
     ...badFiles(parsed.data),
   ];
-  if (problems.length > 0) throw new ConfigError(file, problems);
+  if (problems.length > 0)
+    throw new ConfigError(
+      file,
+      problems.map((problem) => placed(problem, document, lines)),
+    );
   return Object.freeze(withAgent(parsed.data, agentSocket));
+}
+
+/** What the document says; aliases may not multiply it. */
+function plain(document: Document, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(file, [`can't be used: ${why} (aliases, *name, are followed a hundred times)`]);
+  }
+}
+
+/** The sentence, and the line of the key that it begins with; of a key that is not there, the line of what it should be in. */
+function placed(problem: string, document: Document, lines: LineCounter): string {
+  const key = /^[A-Za-z]\w*(?:\[\d+\]|\.\w+)*(?=:)/.exec(problem)?.[0];
+  if (key === undefined) return problem;
+  const path = [...key.matchAll(/\w+/g)].map(([part]) => (/^\d+$/.test(part) ? Number(part) : part));
+  for (let length = path.length; length > 0; length -= 1) {
+    const at = line(document, lines, path.slice(0, length));
+    if (at !== '') return `${problem}${at}`;
+  }
+  return problem;
 }
 
 function withAgent(config: Config, agentSocket: string | undefined): Config {
@@ -77,10 +101,10 @@ function describe(issue: z.core.$ZodIssue, document: Document, lines: LineCounte
         `${pathText([...issue.path, key])}${line(document, lines, [...issue.path, key])}: unknown key${suggestion(key, issue.path)}`,
     );
   }
-  const found: unknown = document.getIn(issue.path as string[]);
-  const shown = found === undefined || typeof found === 'object' ? '' : `, found ${JSON.stringify(found)}`;
+  const node: unknown = document.getIn(issue.path as string[]);
+  const found: unknown = isCollection(node) ? node.toJSON() : node;
   return [
-    `${pathText(issue.path) || 'the file'}${line(document, lines, issue.path)}: ${issue.message}${shown}`,
+    `${pathText(issue.path) || 'the file'}${line(document, lines, issue.path)}: ${wording(issue, found)}`,
   ];
 }
 
@@ -123,7 +147,23 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-function clashes({ nodes }: Config): string[] {
+/** The process's own ports against those of its nodes, and each other. */
+function portsTaken({ nodes, healthzPort, metricsPort }: Config): string[] {
+  const own = [
+    { key: 'healthzPort', port: healthzPort },
+    { key: 'metricsPort', port: metricsPort },
+  ].filter(({ port }) => port > 0);
+  const taken = nodes.map(({ port }, index) => ({ key: `nodes[${String(index)}].port`, port }));
+  return own.flatMap(({ key, port }, index) => {
+    const other = [...taken, ...own.slice(0, index)].find((each) => each.port === port);
+    return other === undefined
+      ? []
+      : [`${key}: ${String(port)} is ${other.key} already; choose another port`];
+  });
+}
+
+function clashes(config: Config): string[] {
+  const { nodes } = config;
   const twice = (what: 'name' | 'port'): string[] =>
     nodes.flatMap((node, index) => {
       const first = nodes.findIndex((other) => other[what] === node[what]);
@@ -133,7 +173,7 @@ function clashes({ nodes }: Config): string[] {
           ]
         : [];
     });
-  return [...twice('name'), ...twice('port')];
+  return [...twice('name'), ...twice('port'), ...portsTaken(config)];
 }
 
 function whyUnreadable(file: string): string | undefined {

@@ -13,7 +13,9 @@ export function parseDuration(text: string): number | undefined {
 /** A key that holds a duration; it is read as ms. */
 export function duration(byDefault: string) {
   return z
-    .string()
+    .string({
+      error: ({ input }) => `${JSON.stringify(input)} is no duration; write for example 10s or 1m30s`,
+    })
     .default(byDefault)
     .transform((text, context) => {
       const ms = parseDuration(text);

@@ -125,14 +125,14 @@ function loadConfig(file: string | undefined): KubeConfig {
     else if (process.env.KUBERNETES_SERVICE_HOST !== undefined) config.loadFromCluster();
     else config.loadFromDefault();
   } catch (error) {
-    throw new FarletError('invalid', `kubeconfig ${file ?? '(default)'} can't be read: ${messageOf(error)}`, {
+    throw new FarletError('invalid', `${nameOf(file)} can't be read: ${messageOf(error)}`, {
       cause: error,
     });
   }
   if (config.getCurrentCluster() === null) {
     throw new FarletError(
       'invalid',
-      `kubeconfig ${file ?? '(default)'} has no current context with a cluster; set current-context`,
+      `${nameOf(file)} has no current context with a cluster; set current-context`,
     );
   }
   return config;
@@ -154,4 +154,12 @@ function clusterInfo(cluster: Cluster | null): object {
 
 function firstOf(cert: HttpsOptions['cert']): string | Buffer | undefined {
   return Array.isArray(cert) ? cert[0] : cert;
+}
+
+/** Where a kubeconfig was looked for, as whoever set it knows it. */
+function nameOf(file: string | undefined): string {
+  if (file !== undefined) return `kubeconfig ${file}`;
+  if (process.env.KUBERNETES_SERVICE_HOST !== undefined) return "the pod's service account";
+  const variable = process.env.KUBECONFIG ?? '';
+  return variable === '' ? 'kubeconfig ~/.kube/config' : `kubeconfig ${variable} (of the variable KUBECONFIG)`;
 }
