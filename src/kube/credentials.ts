@@ -161,5 +161,7 @@ function nameOf(file: string | undefined): string {
   if (file !== undefined) return `kubeconfig ${file}`;
   if (process.env.KUBERNETES_SERVICE_HOST !== undefined) return "the pod's service account";
   const variable = process.env.KUBECONFIG ?? '';
-  return variable === '' ? 'kubeconfig ~/.kube/config' : `kubeconfig ${variable} (of the variable KUBECONFIG)`;
+  return variable === ''
+    ? 'kubeconfig ~/.kube/config'
+    : `kubeconfig ${variable} (of the variable KUBECONFIG)`;
 }

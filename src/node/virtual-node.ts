@@ -294,7 +294,7 @@ export class VirtualNode {
           log.warn({ err: error, failures }, 'node could not be registered: trying again');
       }
     }
-    log.info({ node: identity.name, address: identity.ip, port: identity.port }, 'node registered');
+    log.info({ address: identity.ip, port: identity.port }, 'node registered');
     events.event(this.reference(), 'Normal', 'Starting', 'Starting kubelet.');
     this.#ready.resolve(undefined);
   }
