@@ -11,7 +11,7 @@ import type { Faults } from './model/faults.ts';
 import type { Log } from './model/log.ts';
 import { buildNode, type NodeApp } from './node-app.ts';
 import { ownProcess } from './node/own-process.ts';
-import type { NodeClaim } from './node/ownership.ts';
+import type { NodeClaim } from './node/node-claim.ts';
 import { ownNode, type OwnedNode } from './owned-node.ts';
 import { listenKubeletApi } from './kubelet-api.ts';
 import { listenPlain } from './server/plain-server.ts';

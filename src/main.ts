@@ -8,7 +8,7 @@ import { ConfigError, loadConfig } from './config/load.ts';
 import { configReference } from './config/reference.ts';
 import { FarletError, messageOf } from './model/errors.ts';
 import { kubeletVersion } from './node/node-object.ts';
-import { LostOwnership } from './node/ownership.ts';
+import { LostOwnership } from './node/node-claim.ts';
 import { createLog, logLevels } from './telemetry/log.ts';
 
 const usage = `farlet: a kubelet for hosts that have a container runtime but no kubelet

@@ -13,7 +13,7 @@ import type { Faults, Part } from './model/faults.ts';
 import type { Log } from './model/log.ts';
 import { isTerminalPhase } from './model/phase.ts';
 import { isStaticPod } from './model/pod-source.ts';
-import type { NodeClaim } from './node/ownership.ts';
+import type { NodeClaim } from './node/node-claim.ts';
 import { kubeletVersion } from './node/node-object.ts';
 import { NodeHost } from './node/node-host.ts';
 import { NodeHosts } from './node/node-hosts.ts';

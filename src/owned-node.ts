@@ -7,7 +7,8 @@ import type { NodeApp } from './node-app.ts';
 import { LocalClaim } from './node/local-claim.ts';
 import { isOver } from './node/own-process.ts';
 import type { Owner } from './node/owner-claim.ts';
-import { Ownership, type NodeClaim } from './node/ownership.ts';
+import type { NodeClaim } from './node/node-claim.ts';
+import { Ownership } from './node/ownership.ts';
 import { childController } from './util/abort.ts';
 import type { Clock } from './util/clock.ts';
 

@@ -9,7 +9,7 @@ import { messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Fence } from '../util/fence.ts';
-import type { NodeClaim } from './ownership.ts';
+import type { NodeClaim } from './node-claim.ts';
 import type { Owner } from './owner-claim.ts';
 
 export interface LocalClaimOptions {

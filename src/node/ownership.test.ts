@@ -4,7 +4,8 @@ import { FarletError, KubeError } from '../model/errors.ts';
 import type { Lease } from '../model/kube.ts';
 import { FakeClock, quietLog, settle } from '../testing/fixtures.ts';
 import { ownerKeys } from './owner-claim.ts';
-import { LostOwnership, Ownership, type OwnershipOptions } from './ownership.ts';
+import { LostOwnership } from './node-claim.ts';
+import { Ownership, type OwnershipOptions } from './ownership.ts';
 
 /** One lease on an API server that can be away. */
 class Server {
@@ -384,6 +385,13 @@ describe('a node with static pods', () => {
     await seconds(8);
     assert.ok(state.error instanceof LostOwnership);
     assert.equal(server.owner(), 'b');
+  });
+
+  it('is one of two that begin at once: the slower has been told whose it is', async () => {
+    const { start, seconds } = setUp();
+    const both = ['a', 'b'].map((name) => start(name, { mayBeginUnasked: true }));
+    await seconds(5);
+    assert.deepEqual(both.map(({ state }) => state.at).sort(), ['running', 'waiting']);
   });
 
   it('waits if it is another’s and that can be asked', async () => {

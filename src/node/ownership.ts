@@ -11,30 +11,8 @@ import { childController, withDeadline } from '../util/abort.ts';
 import { jittered } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Fence } from '../util/fence.ts';
+import { LostOwnership, type NodeClaim } from './node-claim.ts';
 import { claimed, judge, letGo, ownerOf, type Owner, type Watched } from './owner-claim.ts';
-
-/** Another farlet runs the node: this one ends, so that it starts anew and waits for its turn. */
-export class LostOwnership extends FarletError {
-  constructor(node: string, owner: string) {
-    super(
-      'conflict',
-      `node ${node} is run by ${owner} now, so this farlet has stopped acting for it and ends; started again, it waits for its turn`,
-    );
-  }
-}
-
-/** What a node needs of its being owned. */
-export interface NodeClaim {
-  /** Before each write to the API server: only while the node is surely owned. */
-  readonly api: Fence;
-  /**
-   * Before whatever is done on a host. While nobody can be asked whose the node is, its pods are looked after as a kubelet
-   * does that has lost its API server.
-   */
-  readonly host: Fence;
-  /** The Node is registered under this UID; undefined: it is gone. The lease says so at once. */
-  nodeIs(uid: string | undefined): void;
-}
 
 export interface OwnershipOptions {
   /** its calls are those of leases only */
