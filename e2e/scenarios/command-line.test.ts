@@ -82,6 +82,15 @@ describe('what cannot be run exits with 2 and says why', () => {
       ],
     },
     {
+      name: 'everybody let in, from everywhere, to everything',
+      args: () => [
+        'run',
+        '--config',
+        config({ authorization: { mode: 'AlwaysAllow' }, nodes: [node('a', 1)] }),
+      ],
+      expect: [/authorization\.mode: AlwaysAllow without authentication\.x509\.clientCAFile/, /127\.0\.0\.1/],
+    },
+    {
       name: 'files that cannot be used',
       args: () => [
         'run',
