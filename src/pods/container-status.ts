@@ -175,7 +175,8 @@ function shownRestarts(newest: ObservedContainer, previous: ContainerStatus | un
 }
 
 export function restartCount(observed: ObservedContainer): number {
-  return Number(observed.annotations[annotations.restartCount] ?? observed.attempt);
+  const told = observed.annotations[annotations.restartCount];
+  return told !== undefined && /^\d{1,9}$/.test(told) ? Number(told) : observed.attempt;
 }
 
 function stateOf(input: ContainerStatusInput, observed: ObservedContainer): ContainerState {

@@ -71,7 +71,7 @@ function restoredContainer(observed: ObservedContainer): Container {
 }
 
 function seconds(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 /** undefined for what is missing or spoilt: a container must be stoppable all the same. */

@@ -1,4 +1,5 @@
 /** CRI answers → the observed state that the rest of farlet reads (model/runtime-state.ts). Pure. */
+import { isIP } from 'node:net';
 import type { ContainerStatus__Output } from '../cri/generated/runtime/v1/ContainerStatus.ts';
 import type { PodSandboxStatus__Output } from '../cri/generated/runtime/v1/PodSandboxStatus.ts';
 import { labels } from '../model/labels.ts';
@@ -11,16 +12,15 @@ import type {
   ObservedUser,
 } from '../model/runtime-state.ts';
 
-const containerStates: Record<ContainerStatus__Output['state'], ObservedContainerState> = {
-  CONTAINER_CREATED: 'created',
-  CONTAINER_RUNNING: 'running',
-  CONTAINER_EXITED: 'exited',
-  CONTAINER_UNKNOWN: 'unknown',
-};
+const containerStates: ReadonlyMap<unknown, ObservedContainerState> = new Map([
+  ['CONTAINER_CREATED', 'created'],
+  ['CONTAINER_RUNNING', 'running'],
+  ['CONTAINER_EXITED', 'exited'],
+]);
 
-/** The state of a container as the CRI names it. */
+/** The state of a container as the CRI names it; one that is not known yet comes as a number. */
 export function containerState(state: ContainerStatus__Output['state']): ObservedContainerState {
-  return containerStates[state];
+  return containerStates.get(state) ?? 'unknown';
 }
 
 /** The pod that a sandbox or container says it belongs to, or undefined if no kubelet made it. */
@@ -37,18 +37,26 @@ export function observedSandbox(status: PodSandboxStatus__Output): ObservedSandb
   const hostNetwork = status.linux?.namespaces?.options?.network === 'NODE';
   const network = status.network;
   const ips =
-    network === null || hostNetwork ? [] : [network.ip, ...network.additional_ips.map(({ ip }) => ip)];
+    network === null || hostNetwork
+      ? []
+      : addresses([network.ip, ...network.additional_ips.map(({ ip }) => ip)]);
   return {
     id: status.id,
     attempt: status.metadata?.attempt ?? 0,
     createdAt: status.created_at,
     ready: status.state === 'SANDBOX_READY',
-    ips: ips.filter((ip) => ip !== ''),
+    ips,
     hostNetwork,
     runtimeHandler: status.runtime_handler,
     labels: status.labels,
     annotations: status.annotations,
   };
+}
+
+/** One that is none makes all of them doubtful (kuberuntime_sandbox.go determinePodSandboxIPs). */
+function addresses(ips: readonly string[]): string[] {
+  const told = ips.filter((ip) => ip !== '');
+  return told.every((ip) => isIP(ip) !== 0) ? told : [];
 }
 
 /** `sandboxId` is not part of a container's status: it comes from the list, the event or the creator. */

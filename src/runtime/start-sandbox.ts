@@ -1,5 +1,4 @@
 /** Makes a pod's sandbox and learns its addresses: createPodSandbox and SyncPod in kuberuntime_manager.go. */
-import { isIP } from 'node:net';
 import type { CriClient } from '../cri/calls.ts';
 import type { PodSandboxConfig } from '../cri/generated/runtime/v1/PodSandboxConfig.ts';
 import { FarletError, messageOf } from '../model/errors.ts';
@@ -42,8 +41,7 @@ export class SandboxStarter {
         { signal },
       );
       if (status === null) throw new FarletError('internal', 'pod sandbox status is nil');
-      const observed = observedSandbox(status);
-      return { ...observed, ips: observed.ips.every((ip) => isIP(ip) !== 0) ? observed.ips : [] };
+      return observedSandbox(status);
     } catch (error) {
       signal.throwIfAborted();
       const message = `Unable to get pod sandbox status: ${messageOf(error)}`;

@@ -54,8 +54,8 @@ const mistyped = fc
 const bombs = fc.constantFrom(
   `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghij'.replace(/./g, (name, at: number) => `${name}: &${name} [${`*${'abcdefghi'.charAt(at)},`.repeat(9)}]\n`)}`,
   'a: &a [*a]',
-  '['.repeat(800),
-  '{"a":'.repeat(800),
+  '['.repeat(200),
+  '{"a":'.repeat(200),
   '__proto__: {x: 1}\napiVersion: v1\nkind: Pod\nmetadata: {name: constructor}\nspec: {__proto__: {containers: []}}',
   '!!binary AAAA',
   '%YAML 9\n---\n? ? ?',
