@@ -121,7 +121,7 @@ describe('a dial by way of the helper', () => {
   it('gives nc an address behind the end of options, and passes on what it says', () => {
     const { asked, said } = run('10.0.0.7', { nc: refusing });
     assert.deepEqual(asked, ['-- 10.0.0.7 80']);
-    assert.match(said, /^nc: can't connect to remote host \(10\.0\.0\.7\): Connection refused$/);
+    assert.match(said, /^dial\nnc: can't connect to remote host \(10\.0\.0\.7\): Connection refused$/);
   });
 
   it('lets the host look a name up, and tries its addresses in turn', () => {

@@ -38,6 +38,7 @@ feed() {
 feed | {
   exec 4<&0 3<&- </dev/null
   lives() { [ -h /proc/$nc/fd/1 ]; }
+  echo dial >&2
   for h in $a; do
     nc -- "$h" "$2" <&4 4<&- &
     nc=$!
@@ -83,11 +84,15 @@ export async function dialThrough(
   exec: ExecStream,
   { host, target, signal }: { host: string; target: DialTarget; signal: AbortSignal },
 ): Promise<Duplex> {
+  const begun = { is: false };
   try {
-    await orAbort(opened(exec, host, target), signal);
+    await orAbort(opened(exec, { host, target, begun }), signal);
   } catch (error) {
     exec.stream.destroy();
-    throw error;
+    if (!signal.aborted || begun.is) throw error;
+    throw new HostError('unavailable', host, `${host}: the helper has not begun to dial yet`, {
+      cause: error,
+    });
   }
   const socket = throughFeed(exec.stream);
   socket.on('error', () => undefined);
@@ -97,16 +102,21 @@ export async function dialThrough(
   return socket;
 }
 
-function opened({ stream, stderr, ended }: ExecStream, host: string, target: DialTarget): Promise<void> {
+/** What the script says tells how far it is: `dial`, then `open`, or what nc says. */
+function opened(
+  { stream, stderr, ended }: ExecStream,
+  { host, target, begun }: { host: string; target: DialTarget; begun: { is: boolean } },
+): Promise<void> {
   return new Promise((resolve, reject) => {
     let said = '';
     stderr.on('data', (chunk: Buffer) => {
       said = (said + chunk.toString()).slice(-1_000);
+      begun.is ||= /^dial$/m.test(said);
       if (/^open$/m.test(said)) resolve();
     });
     stderr.once('end', () => {
       void ended.then(({ text }) => {
-        reject(dialError({ said: said.trim(), text }, host, target));
+        reject(dialError({ said: said.replace(/^dial$/gm, '').trim(), text }, host, target));
       });
     });
     stream.once('error', (error) => {

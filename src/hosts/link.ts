@@ -45,8 +45,8 @@ export interface HostLink {
    */
   dial(target: DialTarget, options: DialOptions): Promise<Duplex>;
   /**
-   * Marks this moment, on links that can be cut. What it returns tells whether the way to the host has been whole ever since:
-   * it asks the host for an answer, and does not wait for it longer than two seconds.
+   * Marks this moment, on links that can be cut, by asking the host for an answer that nobody waits for. What it returns tells
+   * whether the way to the host has been whole ever since: that answer has come by then, and another one does within two seconds.
    */
   witness?(): (options: { signal: AbortSignal }) => Promise<boolean>;
   /** How many connections are open or wait for a place, on links that count them. */

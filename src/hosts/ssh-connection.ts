@@ -67,9 +67,15 @@ export class SshConnection {
   /** See HostLink.witness: the connection is still the same one, and the host's sshd answers on it. */
   witness(): (options: { signal: AbortSignal }) => Promise<boolean> {
     const made = this.#made;
+    const client = this.#current?.client;
+    const heard = { first: false };
+    if (client !== undefined)
+      answer(client).then(
+        () => (heard.first = true),
+        () => undefined,
+      );
     return async ({ signal }) => {
-      const client = this.#current?.client;
-      if (this.#made !== made || client === undefined) return false;
+      if (this.#made !== made || client === undefined || !heard.first) return false;
       try {
         await withDeadline(signal, WITNESS_MS, 'the host', () => answer(client));
         return this.#made === made && this.#current?.client === client && !this.#current.socket.destroyed;

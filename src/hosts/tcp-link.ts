@@ -120,11 +120,14 @@ export function tcpLink(options: TcpLinkOptions): HostLink {
     witness: () => {
       const { made } = connections;
       // by the same way as dials: the runtime has to be there for both
-      return ({ signal }) =>
-        cri.version({ version: '' }, { signal, timeoutMs: WITNESS_MS }).then(
+      const answers = (timeoutMs: number, signal?: AbortSignal): Promise<boolean> =>
+        cri.version({ version: '' }, { signal, timeoutMs }).then(
           () => connections.made === made,
           () => false,
         );
+      const heard = { first: false };
+      void answers(DIAL_MS).then((first) => (heard.first = first));
+      return async ({ signal }) => heard.first && answers(WITNESS_MS, signal);
     },
     lanes: () => lanes.usage(),
     dialStream: async (url, o) => {

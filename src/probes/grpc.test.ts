@@ -197,7 +197,7 @@ describe('grpc probe', () => {
       told: { status: '0', body: frame(Buffer.from([0xff])) },
       expect: failed(
         'Internal',
-        'grpc: failed to unmarshal the received message: proto: cannot parse invalid wire-format data',
+        'grpc: failed to unmarshal the received message: proto:\u00a0cannot parse invalid wire-format data',
       ),
     },
     {

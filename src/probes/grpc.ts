@@ -18,6 +18,9 @@ const CHECK = '/grpc.health.v1.Health/Check';
 const GRPC_USER_AGENT = `${USER_AGENT} grpc-go/1.79.3`;
 const SERVING = 1;
 const servingStatus = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'];
+/** With the no-break space that protobuf-go puts there in some builds, the kubelet's own among them. */
+const UNPARSEABLE =
+  'grpc: failed to unmarshal the received message: proto:\u00a0cannot parse invalid wire-format data';
 /** Between two attempts to connect (google.golang.org/grpc/backoff DefaultConfig). */
 const policy = { baseMs: 800, maxMs: 120_000, factor: 1.6, jitter: 0.5 };
 
@@ -74,8 +77,7 @@ function judged(answer: { readonly message: Buffer } | GrpcStatus, limit: string
       ? answer
       : {
           code: codes.internal,
-          message:
-            'grpc: failed to unmarshal the received message: proto: cannot parse invalid wire-format data',
+          message: UNPARSEABLE,
         };
   if (code === codes.deadlineExceeded) return failure(tooLate(limit));
   if (code === codes.unimplemented)
