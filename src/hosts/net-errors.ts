@@ -63,12 +63,6 @@ export function dialError(address: string, error: unknown): string {
   return `dial tcp ${address}: ${text ?? (error instanceof Error ? error.message : String(error))}`;
 }
 
-/** Why no answer came on a connection that was made. */
-export function answerError(error: unknown): string {
-  if (errorCode(error) === 'ECONNRESET') return 'EOF';
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** host:port, with brackets around IPv6. */
 export function hostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${String(port)}` : `${host}:${String(port)}`;

@@ -6,7 +6,7 @@ import { messageOf } from '../model/errors.ts';
 import type { Container, Pod, Probe } from '../model/kube.ts';
 import { childController, orAbort } from '../util/abort.ts';
 import type { Clock } from '../util/clock.ts';
-import { probeNames, type ProbeKind, type ProbeOutcome, type ProbeResult } from './probe.ts';
+import { ProbeError, probeNames, type ProbeKind, type ProbeOutcome, type ProbeResult } from './probe.ts';
 import { beforeFailure, initialResult, judge, noRun, type ResultRun } from './thresholds.ts';
 
 /** A container as probes see it now. */
@@ -177,7 +177,7 @@ export class ProbeWorker {
       signal.throwIfAborted();
       event(
         'Unhealthy',
-        `${probeNames[kind]} probe errored and resulted in unknown state: ${messageOf(error)}`,
+        `${probeNames[kind]} probe errored and resulted in ${error instanceof ProbeError ? error.result : 'unknown'} state: ${messageOf(error)}`,
       );
       return;
     }

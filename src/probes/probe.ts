@@ -1,5 +1,6 @@
-import { goQuote } from '../model/go-quote.ts';
 import type { Container, Probe } from '../model/kube.ts';
+
+export { resolvePort } from '../model/container-port.ts';
 
 export type ProbeKind = 'startup' | 'readiness' | 'liveness';
 
@@ -38,19 +39,14 @@ export function probeOf(container: Container, kind: ProbeKind): Probe | undefine
 /** Probe bodies and exec output are read up to this many bytes (pkg/probe: maxRespBodyLength, exec maxReadLength). */
 export const MAX_OUTPUT_BYTES = 10 * 1024;
 
-/** The port a probe names, by number or by the name of a container port (pkg/probe/util.go ResolveContainerPort). */
-export function resolvePort(port: number | string, container: Container): number {
-  const number = typeof port === 'number' ? port : namedPort(port, container);
-  if (number > 0 && number < 65_536) return number;
-  throw new Error(`invalid port number: ${String(number)}`);
-}
-
-/** A name that no port has may still be a number. */
-function namedPort(name: string, { ports = [] }: Container): number {
-  const found = ports.find((port) => port.name === name)?.containerPort;
-  if (found === undefined && !/^[+-]?\d+$/.test(name))
-    throw new Error(`strconv.Atoi: parsing ${goQuote(name)}: invalid syntax`);
-  return found ?? Number(name);
+/** A probe that came to no result: told in an event, and counted for nothing (pkg/kubelet/prober/prober.go). */
+export class ProbeError extends Error {
+  /** what the event calls the state */
+  readonly result: 'failure' | 'unknown';
+  constructor(result: 'failure' | 'unknown', message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.result = result;
+  }
 }
 
 /** Seconds as Go prints a duration: 1 → 1s, 90 → 1m30s, 3600 → 1h0m0s. */

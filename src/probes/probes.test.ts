@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { createServer, type Server } from 'node:http';
 import { connect, createServer as createTcp, type AddressInfo, type Server as TcpServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { CriError } from '../model/errors.ts';
 import { probeExec } from './exec.ts';
-import { httpTarget, probeHeaders, probeHttp } from './http.ts';
 import { resolvePort } from './probe.ts';
 import { probeTcp, type Dial } from './tcp.ts';
 import { judge, noRun, type ResultRun } from './thresholds.ts';
@@ -21,119 +19,6 @@ const { signal } = new AbortController();
 function portOf(server: { address(): AddressInfo | string | null }): number {
   return (server.address() as AddressInfo).port;
 }
-
-describe('http probe', () => {
-  let server: Server;
-  let seen: Record<string, unknown> = {};
-  before(async () => {
-    server = createServer((request, response) => {
-      seen = { ...request.headers };
-      const path = request.url ?? '';
-      if (path === '/loop') response.writeHead(302, { location: '/loop' }).end();
-      else if (path === '/hop') response.writeHead(301, { location: '/ok' }).end();
-      else if (path === '/away')
-        response.writeHead(302, { location: 'http://elsewhere.example/' }).end('bye');
-      else if (path === '/hang') return;
-      else response.writeHead(path === '/bad' ? 503 : 200).end('x'.repeat(50_000));
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  });
-  after(() => {
-    server.closeAllConnections();
-  });
-  after(() => server.close());
-
-  const rows: { path: string; expect: unknown }[] = [
-    { path: '/ok', expect: { kind: 'success' } },
-    { path: 'ok', expect: { kind: 'success' } },
-    { path: '/bad', expect: { kind: 'failure', output: 'HTTP probe failed with statuscode: 503' } },
-    { path: '/hop', expect: { kind: 'success' } },
-    { path: '/away', expect: { kind: 'warning', output: 'Probe terminated redirects, Response body: bye' } },
-  ];
-  for (const { path, expect } of rows) {
-    it(path, async () => {
-      const target = httpTarget({ path, port: 0 }, '127.0.0.1', portOf(server));
-      assert.deepEqual(await probeHttp(dial, target, { signal }), expect);
-    });
-  }
-
-  it('gives up on redirects that never end', async () => {
-    const outcome = await probeHttp(
-      dial,
-      httpTarget({ path: '/loop', port: 0 }, '127.0.0.1', portOf(server)),
-      { signal },
-    );
-    assert.match(outcome.kind === 'failure' ? outcome.output : '', /stopped after 10 redirects/);
-  });
-
-  it('says so when the time is up', async () => {
-    const stop = new AbortController();
-    const waiting = probeHttp(dial, httpTarget({ path: '/hang', port: 0 }, '127.0.0.1', portOf(server)), {
-      signal: stop.signal,
-    });
-    server.once('request', () => {
-      stop.abort(new Error('time'));
-    });
-    const outcome = await waiting;
-    assert.match(outcome.kind === 'failure' ? outcome.output : '', /context deadline exceeded/);
-  });
-
-  it('names what refused the connection as Go does', async () => {
-    const closed = createTcp();
-    await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
-    const port = portOf(closed);
-    await new Promise((resolve) => closed.close(resolve));
-    const outcome = await probeHttp(dial, httpTarget({ path: '/', port: 0 }, '127.0.0.1', port), { signal });
-    assert.deepEqual(outcome, {
-      kind: 'failure',
-      output: `Get "http://127.0.0.1:${port}/": dial tcp 127.0.0.1:${port}: connect: connection refused`,
-    });
-    assert.deepEqual(await probeTcp(dial, { host: '127.0.0.1', port }, { signal }), {
-      kind: 'failure',
-      output: `dial tcp 127.0.0.1:${port}: connect: connection refused`,
-    });
-  });
-
-  it("sends the kubelet's headers", async () => {
-    const target = httpTarget(
-      {
-        path: '/ok',
-        port: 0,
-        httpHeaders: [
-          { name: 'Host', value: 'shop' },
-          { name: 'X-A', value: '1' },
-        ],
-      },
-      '127.0.0.1',
-      portOf(server),
-    );
-    await probeHttp(dial, target, { signal });
-    assert.deepEqual(seen, {
-      'user-agent': 'kube-probe/1.36',
-      accept: '*/*',
-      host: 'shop',
-      'x-a': '1',
-      connection: 'close',
-    });
-  });
-
-  it('leaves out a default that the action gives as empty', () => {
-    const target = httpTarget({ path: '/', port: 1, httpHeaders: [{ name: 'Accept', value: '' }] }, '::1', 1);
-    assert.equal('accept' in probeHeaders(target), false);
-    assert.equal(target.url.href, 'http://[::1]:1/');
-  });
-
-  it("name the port in headers and errors, also where it is the scheme's own", async () => {
-    const refuse = (): Promise<never> =>
-      Promise.reject(Object.assign(new Error('no'), { code: 'ECONNREFUSED' }));
-    const target = httpTarget({ path: '/a?b=c', port: 80 }, '10.0.0.9', 80);
-    assert.equal(probeHeaders(target).host, '10.0.0.9:80');
-    assert.deepEqual(await probeHttp(refuse, target, { signal }), {
-      kind: 'failure',
-      output: 'Get "http://10.0.0.9:80/a?b=c": dial tcp 10.0.0.9:80: connect: connection refused',
-    });
-  });
-});
 
 describe('tcp probe', () => {
   let server: TcpServer;

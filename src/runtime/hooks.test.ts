@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import type { Container, LifecycleHandler } from '../model/kube.ts';
 import { criFault, FakeCri, FakeEvents } from '../testing/fake-host.ts';
 import { FakeClock, pod } from '../testing/fixtures.ts';
+import { urlText } from '../go-http/url-text.ts';
 import { hookRequest } from './hook-http.ts';
 import { HookRunner } from './hooks.ts';
 
@@ -153,7 +154,7 @@ describe('http hooks', () => {
 
   it('find ports by name', () => {
     assert.equal(
-      hookRequest({ port: 'web', path: 'p' }, container, 'fd00::1').url.href,
+      urlText(hookRequest({ port: 'web', path: 'p' }, container, 'fd00::1').url),
       'http://[fd00::1]:8080/p',
     );
     assert.throws(

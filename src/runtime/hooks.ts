@@ -1,6 +1,6 @@
 /** Lifecycle hooks: pkg/kubelet/lifecycle/handlers.go. Commands are not expanded and have no limit of their own. */
 import type { CriClient } from '../cri/calls.ts';
-import { authorityOf } from '../hosts/http.ts';
+import { authorityText } from '../go-http/request.ts';
 import type { HostLink } from '../hosts/link.ts';
 import { FarletError, messageOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
@@ -9,7 +9,7 @@ import type { Container, HTTPGetAction, LifecycleHandler, Pod } from '../model/k
 import { formatPod, podRef, podReference } from '../model/pod-ref.ts';
 import type { Clock } from '../util/clock.ts';
 import type { RuntimeMetrics } from './providers.ts';
-import { hookRequest, isPlainHttpAnswer, sendHookRequest } from './hook-http.ts';
+import { hookRequest, isPlainHttpAnswer, plainRequest, sendHookRequest } from './hook-http.ts';
 
 const maxOutputBytes = 10 * 1024;
 
@@ -104,15 +104,16 @@ export class HookRunner {
       await sendHookRequest(this.#options.dial, hook, { signal });
     } catch (error) {
       if (!isPlainHttpAnswer(error)) throw error;
-      const url = new URL(hook.url.href.replace(/^https:/, 'http:'));
-      const { authorization: _, ...headers } = hook.headers;
-      await sendHookRequest(this.#options.dial, { url, headers }, { signal });
+      // of two failures the first is told, as a kubelet does
+      await sendHookRequest(this.#options.dial, plainRequest(hook), { signal }).catch(() => {
+        throw error;
+      });
       this.#options.metrics.hookFellBack();
       this.#options.events.event(
         podReference(target.pod),
         'Warning',
         'LifecycleHTTPFallback',
-        `request to HTTPS lifecycle hook ${authorityOf(hook.url)} got HTTP response, retry with HTTP succeeded`,
+        `request to HTTPS lifecycle hook ${authorityText(hook)} got HTTP response, retry with HTTP succeeded`,
       );
     }
   }
