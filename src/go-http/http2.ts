@@ -47,15 +47,14 @@ export async function exchangeHttp2(
 
 /** In the order of Go's pseudo header fields. */
 function fieldsOf({ authority, path, fields }: Http2Head): OutgoingHttpHeaders {
-  const headers: Record<string, string | string[]> = {
-    [constants.HTTP2_HEADER_AUTHORITY]: authority,
-    [constants.HTTP2_HEADER_METHOD]: 'GET',
-    [constants.HTTP2_HEADER_PATH]: path,
-    [constants.HTTP2_HEADER_SCHEME]: 'https',
-  };
   const byName = Map.groupBy(fields, ([name]) => name);
-  for (const [name, values] of byName) headers[name] = values.map(([, value]) => value);
-  return headers;
+  return Object.fromEntries<string | string[]>([
+    [constants.HTTP2_HEADER_AUTHORITY, authority],
+    [constants.HTTP2_HEADER_METHOD, 'GET'],
+    [constants.HTTP2_HEADER_PATH, path],
+    [constants.HTTP2_HEADER_SCHEME, 'https'],
+    ...[...byName].map(([name, values]): [string, string[]] => [name, values.map(([, value]) => value)]),
+  ]);
 }
 
 function answered(stream: ClientHttp2Stream, seen: Frames): Promise<IncomingHttpHeaders> {
