@@ -72,9 +72,9 @@ fuzz(
       },
       {
         signal,
-        use: async ({ status, body }) => {
-          assert.ok(status >= 0 && status <= 999);
-          return (await body(10_240).catch((error: unknown) => error)) as Buffer | Error;
+        use: async (head) => {
+          assert.ok(head.status >= 0 && head.status <= 999);
+          return (await head.body(10_240).catch((error: unknown) => error)) as Buffer | Error;
         },
       },
     ).catch((error: unknown) => error);

@@ -44,7 +44,6 @@ export async function connectTo(
 export function targetOf(url: GoUrl): { host: string; port: string } {
   const { host, port } = hostAndPort(url);
   const name = textOf(host);
-  // eslint-disable-next-line no-control-regex -- beyond ASCII
   const ascii = /^[\x00-\x7f]*$/.test(name) ? name : domainToASCII(name) || name;
   return { host: ascii, port: port === '' ? (url.scheme === 'https' ? '443' : '80') : port };
 }

@@ -18,7 +18,6 @@ export function isFieldName(key: string): boolean {
 
 /** No control characters but tabs (httpguts.ValidHeaderFieldValue). */
 export function isFieldValue(value: string): boolean {
-  // eslint-disable-next-line no-control-regex -- these are what it looks for
   return !/[\x00-\x08\x0a-\x1f\x7f]/.test(value);
 }
 

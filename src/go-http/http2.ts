@@ -31,11 +31,13 @@ export async function exchangeHttp2(
     settings: { enablePush: false, maxHeaderListSize: MAX_HEADER_BYTES, initialWindowSize: WINDOW_BYTES },
     maxHeaderListPairs: MAX_HEADER_FIELDS,
   });
-  closers.push(() => session.destroy());
+  closers.push(() => {
+    session.destroy();
+  });
   session.on('error', (error) => {
     seen.failed ??= error;
   });
-  session.on('goaway', (code, last, data) => {
+  session.on('goaway', (code: number, last: number, data?: Buffer) => {
     seen.goAway = { code, last, data: Buffer.from(data ?? []).toString('latin1') };
   });
   const stream = session.request(fieldsOf(head), { endStream: true });

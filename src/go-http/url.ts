@@ -90,7 +90,6 @@ export function withPath(url: GoUrl, escaped: string): GoUrl {
 }
 
 export function hasControl(bytes: string): boolean {
-  // eslint-disable-next-line no-control-regex -- these are what it looks for
   return /[\x00-\x1f\x7f]/.test(bytes);
 }
 
