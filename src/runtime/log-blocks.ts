@@ -2,9 +2,9 @@
  * Reads a file on from where it is, in blocks as large as the way to it is long: while the host is slower than whoever takes
  * them, blocks grow and the next ones are asked for ahead, within bounds; for a slow taker they are small again.
  */
-import { setImmediate } from 'node:timers/promises';
 import type { HostFile } from '../hosts/link.ts';
 import type { Clock } from '../util/clock.ts';
+import { nextTurn } from '../util/turn.ts';
 
 const MIN_BLOCK = 64 * 1024;
 const MAX_BLOCK = 512 * 1024;
@@ -47,7 +47,7 @@ export class LogBlocks {
       else this.#pace({ waitedMs: came - asked, handedMs });
       if (!isLast) this.#askAhead(at, until);
       for (let from = 0; from < block.length; from += MAX_PIECE) {
-        if (given > 0) await setImmediate();
+        if (given > 0) await nextTurn();
         given += 1;
         signal.throwIfAborted();
         yield block.subarray(from, from + MAX_PIECE);

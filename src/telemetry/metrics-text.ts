@@ -1,5 +1,6 @@
 /** The Prometheus text of many nodes' metrics, made piece by piece: nothing else in the process waits for all of it. */
 import type { Exposition } from './metrics.ts';
+import { nextTurn } from '../util/turn.ts';
 
 export interface Exposed {
   /** told in a label `node`; undefined: none is */
@@ -15,7 +16,7 @@ export async function* metricsText(all: readonly Exposed[]): AsyncGenerator<stri
   let piece = '';
   for (const { metrics } of all) {
     metrics.refresh();
-    await turn();
+    await nextTurn();
   }
   for (const name of new Set(all.flatMap(({ metrics }) => metrics.names))) {
     let isFirst = true;
@@ -29,7 +30,7 @@ export async function* metricsText(all: readonly Exposed[]): AsyncGenerator<stri
         if (piece.length < PIECE) continue;
         yield piece;
         piece = '';
-        await turn();
+        await nextTurn();
       }
       isFirst = false;
     }
@@ -66,11 +67,4 @@ function withNode(line: string, node: string): string {
   const rest = line.slice(at + 1);
   if (line[at] === ' ') return `${name}{node="${node}"} ${rest}`;
   return rest.startsWith('node="') ? line : `${name}{node="${node}",${rest}`;
-}
-
-/** Others have their turn first. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }
