@@ -267,6 +267,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     status,
     metrics,
     events,
+    faults,
     clock,
     log,
     signal,

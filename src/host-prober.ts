@@ -2,6 +2,7 @@
 import type { Host } from './hosts/host.ts';
 import { findContainer, findContainerStatus, isStatusOf } from './model/containers.ts';
 import type { EventRecorder } from './model/events.ts';
+import type { Faults } from './model/faults.ts';
 import type { Pod, PodStatus } from './model/kube.ts';
 import type { Log } from './model/log.ts';
 import type { ObservedContainer, PodRuntimeState } from './model/runtime-state.ts';
@@ -25,18 +26,20 @@ export interface HostProberOptions {
   readonly status: { current(uid: string): PodStatus | undefined };
   readonly metrics: Metrics;
   readonly events: EventRecorder;
+  readonly faults: Faults;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
 export function buildProber(options: HostProberOptions): Prober {
-  const { host, nodeIP, cache, table, queue, workers, status, metrics, events, clock, log, signal } = options;
+  const { host, nodeIP, cache, table, queue, workers, status, metrics, events, faults, clock, log, signal } = options;
   return new Prober({
     host,
     clock,
     log,
     events,
+    faults,
     signal,
     look: (uid, name) => {
       const state = cache.get(uid);

@@ -46,6 +46,8 @@ export interface ProbeWorkerOptions {
   readonly event: (reason: 'Unhealthy' | 'ProbeWarning', message: string) => void;
   readonly observe: (result: 'successful' | 'failed' | 'unknown', seconds: number) => void;
   readonly onEnd: () => void;
+  /** an exception that nobody expected */
+  readonly onFault: (error: unknown) => void;
 }
 
 /** Attempts within one probe when the probe itself errs, as opposed to failing (pkg/kubelet/prober maxProbeRetries). */
@@ -103,7 +105,7 @@ export class ProbeWorker {
       if (clock.now() - farletStart < periodMs) await clock.sleep(random() * periodMs, { signal });
       // a ticker's beat: a slow attempt shortens the rest after it, and at most one missed beat is made up for
       let next = clock.monotonic() + periodMs;
-      while (await this.#once(signal)) {
+      while (await this.#contained(signal)) {
         next = Math.max(next, clock.monotonic() - periodMs);
         const triggered = await this.#rest(Math.max(0, next - clock.monotonic()), signal);
         next = (triggered ? clock.monotonic() : next) + periodMs;
@@ -113,6 +115,17 @@ export class ProbeWorker {
     } finally {
       if (this.#containerId !== '') forget(this.#containerId);
       onEnd();
+    }
+  }
+
+  /** A turn whose exception is told of, and is no reason to probe the container never again. */
+  async #contained(signal: AbortSignal): Promise<boolean> {
+    try {
+      return await this.#once(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#options.onFault(error);
+      return true;
     }
   }
 

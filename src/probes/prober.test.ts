@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { messageOf } from '../model/errors.ts';
 import type { Pod } from '../model/kube.ts';
 import { FakeClock, pod, quietLog } from '../testing/fixtures.ts';
 import type { ProbedContainer } from './probe-worker.ts';
@@ -8,7 +9,12 @@ import { Prober } from './prober.ts';
 /** A pod whose probes are exec: the exit code is what the test says. */
 function setUp(
   spec: object,
-  options: { running?: ProbedContainer; podStatus?: Pod['status']; random?: number } = {},
+  options: {
+    running?: ProbedContainer;
+    podStatus?: Pod['status'];
+    random?: number;
+    isBroken?: () => boolean;
+  } = {},
 ): {
   prober: Prober;
   clock: FakeClock;
@@ -42,9 +48,15 @@ function setUp(
     clock,
     log: quietLog,
     events: { event: (_about, type, reason, message) => events.push(`${type} ${reason} ${message}`) },
+    faults: {
+      report: (part, error, about) => events.push(`${part} of ${String(about?.name)}: ${messageOf(error)}`),
+    },
     signal: new AbortController().signal,
     random: () => options.random ?? 0,
-    look: () => container,
+    look: () => {
+      if (options.isBroken?.() === true) throw new TypeError('no such container');
+      return container;
+    },
     pod: () => target,
     onResult: (uid) => results.push(uid),
     observe: () => undefined,
@@ -74,6 +86,21 @@ const running = (clock: FakeClock, id = 'c1'): ProbedContainer => ({
 });
 
 describe('prober', () => {
+  it('goes on after an exception that nobody expected, and tells of it', async () => {
+    let isBroken = true;
+    const { prober, clock, target, set, events } = setUp(
+      { readinessProbe: exec },
+      { isBroken: () => isBroken },
+    );
+    set({ container: running(clock) });
+    prober.add(target);
+    await clock.advance(5_000);
+    assert.equal(events[0], 'probe of web: no such container');
+    isBroken = false;
+    await clock.advance(5_000);
+    assert.equal(prober.result('readiness', 'c1'), 'success');
+  });
+
   it('is not ready before the first success, and ready after it', async () => {
     const { prober, clock, target, set } = setUp({ readinessProbe: exec });
     prober.add(target);

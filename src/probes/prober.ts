@@ -10,6 +10,7 @@ import {
 import type { EventRecorder } from '../model/events.ts';
 import { expandStatic } from '../model/expansion.ts';
 import type { Log } from '../model/log.ts';
+import type { Faults } from '../model/faults.ts';
 import type { Pod, Probe } from '../model/kube.ts';
 import { podReference } from '../model/pod-ref.ts';
 import type { Clock } from '../util/clock.ts';
@@ -35,6 +36,7 @@ export interface ProberOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly events: EventRecorder;
+  readonly faults: Faults;
   readonly signal: AbortSignal;
   readonly random?: () => number;
   /** the container as the runtime was last seen to hold it */
@@ -144,8 +146,11 @@ export class Prober {
     { kind, probe }: { kind: ProbeKind; probe: Probe },
     onEnd: () => void,
   ): ProbeWorker {
-    const { clock, signal, look, events, observe, log } = this.#options;
+    const { clock, signal, look, events, faults, observe, log } = this.#options;
     const { uid } = pod.metadata;
+    const onFault = (error: unknown): void => {
+      faults.report('probe', error, podReference(pod, containerFieldPath(container)));
+    };
     const worker = new ProbeWorker({
       kind,
       probe,
@@ -184,17 +189,13 @@ export class Prober {
       observe: (result, seconds) => {
         observe({ kind: probeNames[kind], pod, container: container.spec.name, result, seconds });
       },
+      onFault,
       onEnd: () => {
         onEnd();
         this.#options.onEnd?.({ kind: probeNames[kind], pod, container: container.spec.name });
       },
     });
-    worker.run().catch((error: unknown) => {
-      log.error(
-        { err: error, uid, container: container.spec.name, probe: kind },
-        'probe worker ended in an error',
-      );
-    });
+    worker.run().catch(onFault);
     return worker;
   }
 

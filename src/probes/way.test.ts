@@ -6,6 +6,7 @@ import { TargetError } from '../hosts/dial-target.ts';
 import type { HostLink } from '../hosts/link.ts';
 import type { HostState } from '../hosts/runtime-host.ts';
 import { CriError, HostError } from '../model/errors.ts';
+import { ignoredFaults } from '../model/faults.ts';
 import type { Probe } from '../model/kube.ts';
 import { orAbort } from '../util/abort.ts';
 import { FakeClock, pod, quietLog } from '../testing/fixtures.ts';
@@ -81,6 +82,7 @@ function setUp(probes: { livenessProbe?: Probe; readinessProbe?: Probe; startupP
     clock,
     log: quietLog,
     events: { event: (_about, _type, reason, message) => events.push(`${reason} ${message}`) },
+    faults: ignoredFaults,
     signal: life.signal,
     random: () => 0,
     look: () => ({ id: 'c1', running: true, startedAt: start, podIp: '10.0.0.2', over: false }),
