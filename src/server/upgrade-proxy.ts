@@ -53,7 +53,7 @@ export function proxyUpgrade(
     method: request.method ?? 'POST',
     path: url.pathname + url.search,
     setHost: false,
-    headers: ['Host', url.host, ...streamHeaders(request.rawHeaders)],
+    headers: ['Host', url.host, ...lengthOf(request), ...streamHeaders(request.rawHeaders)],
   });
   const give = (refusal: UpgradeRefusal): void => {
     socket.destroy();
@@ -101,6 +101,14 @@ function join(client: Duplex, upstream: Duplex): void {
   }
   client.pipe(upstream);
   upstream.pipe(client);
+}
+
+/**
+ * Without it Node chunks what a POST sends, and the end of nothing would stand where the stream begins: containerd 1.6 takes it
+ * for a frame.
+ */
+function lengthOf({ method }: IncomingMessage): string[] {
+  return method === 'GET' ? [] : ['Content-Length', '0'];
 }
 
 /** Of a request, names and values in turn; the token that a subprotocol may carry is not among them. */

@@ -82,6 +82,25 @@ describe('upgrades', () => {
     assert.match(heard, /\r\nSec-WebSocket-Protocol: v4\.channel\.k8s\.io\r\n/);
   });
 
+  it('nothing but the head of the request stands before the stream', async () => {
+    const heard: Buffer[] = [];
+    const { stream } = await streamer((socket) =>
+      socket.on('data', (chunk: Buffer) => {
+        heard.push(chunk);
+        if (Buffer.concat(heard).includes('\r\n\r\n'))
+          setImmediate(() => socket.end('HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n'));
+      }),
+    );
+    const server = await kubelet({ backend: { stream } });
+    const client = await server.connect();
+    client.ask(EXEC, [...bearer, ...spdy]);
+    assert.match(await client.until(), /^HTTP\/1\.1 403 No/);
+    const request = Buffer.concat(heard).toString('latin1');
+    assert.match(request, /^POST .*\r\nContent-Length: 0\r\n/s);
+    assert.doesNotMatch(request, /transfer-encoding/i);
+    assert.ok(request.endsWith('\r\n\r\n') && request.indexOf('\r\n\r\n') === request.length - 4, request);
+  });
+
   it('a refusal of the runtime comes as it is: code, headers, bytes', async () => {
     const { stream } = await streamer((socket) =>
       socket.once('data', () => {
