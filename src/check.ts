@@ -197,16 +197,15 @@ async function checkCluster(
         const allowed = await Promise.all(
           verbs.map((each) => mayI(kube, { verb: each, resource, ...rest }, { signal })),
         );
-        if (allowed.includes(false))
-          throw new Error(
-            'not allowed: grant it in the ClusterRole of farlet (examples/rbac.yaml has all of it)',
-          );
+        if (allowed.includes(false)) throw new Error('not allowed: grant it in the ClusterRole of farlet');
         return 'yes';
       }),
     ),
   );
   await kube.close();
-  return [reached, ...rows];
+  const first = rows.findIndex(({ state }) => state === 'fail');
+  const advice = 'examples/rbac.yaml grants all that farlet needs';
+  return [reached, ...rows.map((row, index) => (index === first ? { ...row, advice } : row))];
 }
 
 /** As kubectl auth can-i takes it: resource.group/subresource. */
