@@ -167,8 +167,15 @@ describe('a way to the API server that is cut without a word', () => {
     await pods.createPod('early');
     await pods.waitReady('early', 60_000);
     const earlier = await identity(pods, 'early');
+    const before = (await world.host(node).containers()).length;
     assert.ok(way.swallow() > 0);
     await pods.createPod('late');
+    // by what runs there: its status may go out on a connection that is not known to be dead yet, and comes 30 s later
+    await pods.wait(
+      'the sandbox of the pod that was made meanwhile',
+      async () => (await world.host(node).containers()).length > before,
+      60_000,
+    );
     await pods.waitReady('late', 60_000);
     assert.deepEqual(await identity(pods, 'early'), earlier);
   });
