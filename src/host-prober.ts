@@ -33,7 +33,8 @@ export interface HostProberOptions {
 }
 
 export function buildProber(options: HostProberOptions): Prober {
-  const { host, nodeIP, cache, table, queue, workers, status, metrics, events, faults, clock, log, signal } = options;
+  const { host, nodeIP, cache, table, queue, workers, status, metrics, events, faults, clock, log, signal } =
+    options;
   return new Prober({
     host,
     clock,
