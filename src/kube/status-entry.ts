@@ -1,7 +1,6 @@
 /** What the status writer knows of a pod. Pure. */
 import type { Pod, PodCondition, PodStatus } from '../model/kube.ts';
 import type { Contest } from './contest.ts';
-import { compareVersions } from './versions.ts';
 
 export interface DesiredStatus {
   readonly status: PodStatus;
@@ -68,10 +67,4 @@ function sinceBefore(condition: PodCondition, former: PodStatus): PodCondition {
 export function withStatusOf(pod: Pod, { status = {}, metadata: { resourceVersion } }: Pod): Pod {
   const version = resourceVersion === undefined ? {} : { resourceVersion };
   return { ...pod, status, metadata: { ...pod.metadata, ...version } };
-}
-
-/** Resource versions of one object are ordered numbers (KEP 5504); where they are not, the later news wins. */
-export function isNewer(pod: Pod, than: Pod): boolean {
-  const order = compareVersions(pod.metadata.resourceVersion, than.metadata.resourceVersion);
-  return order === undefined || order >= 0;
 }

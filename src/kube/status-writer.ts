@@ -20,16 +20,10 @@ import type { KubeClient } from './client.ts';
 import { overwritten, truceMs } from './contest.ts';
 import { waitAfter } from './errors.ts';
 import { paths } from './paths.ts';
-import {
-  isNewer,
-  newEntry,
-  withStatusOf,
-  withTimesOf,
-  type DesiredStatus,
-  type Entry,
-} from './status-entry.ts';
+import { newEntry, withStatusOf, withTimesOf, type DesiredStatus, type Entry } from './status-entry.ts';
 import { statusPatch } from './status-patch.ts';
 import { isRefusedWrite, stillThere } from './still-there.ts';
+import { isNewer } from './versions.ts';
 
 const WRITES_AT_ONCE = 10;
 const retry = { baseMs: 500, maxMs: 30_000, factor: 2, jitter: 0.5 };

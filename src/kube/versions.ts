@@ -7,6 +7,14 @@ export function compareVersions(a: string | undefined, b: string | undefined): n
   return a === b ? 0 : a < b ? -1 : 1;
 }
 
+/** Whether the one is no older; where they can't be compared, the later news wins. */
+export function isNewer(
+  one: { readonly metadata: { readonly resourceVersion?: string } },
+  than: { readonly metadata: { readonly resourceVersion?: string } },
+): boolean {
+  return (compareVersions(one.metadata.resourceVersion, than.metadata.resourceVersion) ?? 0) >= 0;
+}
+
 function isVersion(text: string | undefined): text is string {
   return text !== undefined && /^[1-9]\d*$/.test(text);
 }

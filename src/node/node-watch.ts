@@ -43,12 +43,6 @@ export async function watchNode(
   );
 }
 
-/** Resource versions of one kind are ordered numbers (KEP 5504); where they are not, the later news wins. */
-export function isNewerNode(node: KubeNode, than: KubeNode): boolean {
-  const [a, b] = [Number(node.metadata.resourceVersion), Number(than.metadata.resourceVersion)];
-  return Number.isNaN(a) || Number.isNaN(b) || a >= b;
-}
-
 /** Whether what others write to a Node differs, and it is no status. */
 export function isChanged(node: KubeNode, from: KubeNode): boolean {
   const written = ({ metadata: { labels, annotations }, spec }: KubeNode): unknown => ({

@@ -10,6 +10,7 @@ import type { KubeClient } from '../kube/client.ts';
 import type { KubeConnection } from '../kube/connect.ts';
 import { paths } from '../kube/paths.ts';
 import { statusPatch } from '../kube/status-patch.ts';
+import { isNewer } from '../kube/versions.ts';
 import { backoffMs, jittered } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import type { NodeHost } from './node-host.ts';
@@ -17,7 +18,7 @@ import type { NodeHosts } from './node-hosts.ts';
 import { conditionEvents, schedulableEvent } from './node-events.ts';
 import { defaultLabels, newNode, requiredLabels, type NodeIdentity } from './node-object.ts';
 import type { NodeView } from './node-view.ts';
-import { isChanged, isNewerNode, watchNode } from './node-watch.ts';
+import { isChanged, watchNode } from './node-watch.ts';
 
 export interface VirtualNodeOptions {
   readonly identity: NodeIdentity;
@@ -129,7 +130,7 @@ export class VirtualNode {
   /** The Node as the API server has it: what others write to it counts. `listed`: read just now. */
   observed(read: KubeNode, { listed }: { listed: boolean } = { listed: true }): void {
     const before = this.#node;
-    if (before === undefined || (!listed && !isNewerNode(read, before))) return;
+    if (before === undefined || (!listed && !isNewer(read, before))) return;
     const isBack = this.#deleted !== undefined;
     this.#take(read);
     // what others write into the status is put right with the next one: not at once, for they may do the same
@@ -382,7 +383,7 @@ export class VirtualNode {
       { ...(labels === undefined ? {} : { metadata: { labels } }), status: patch },
       { signal },
     );
-    if (this.#node !== undefined && isNewerNode(written, this.#node)) this.#node = written;
+    if (this.#node !== undefined && isNewer(written, this.#node)) this.#node = written;
     this.#reportedAt = clock.monotonic();
     // nodes that had news at the same time are not to report at the same time ever after: ×0.5 to ×1.5 (calculateDelay)
     this.#reportAfterMs = changed ? jittered(reportMs / 2, 2) : reportMs;
