@@ -12,6 +12,7 @@ import { Events } from './kube/events.ts';
 import type { Faults, Part } from './model/faults.ts';
 import type { Log } from './model/log.ts';
 import { isTerminalPhase } from './model/phase.ts';
+import { nodeReference } from './model/pod-ref.ts';
 import { isStaticPod } from './model/pod-source.ts';
 import type { NodeClaim } from './node/node-claim.ts';
 import { kubeletVersion } from './node/node-object.ts';
@@ -100,7 +101,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     log,
     events,
     clock,
-    node: { apiVersion: 'v1', kind: 'Node', name: node.name, uid: node.name },
+    node: nodeReference(node.name),
     count: (part: Part) => {
       metrics.farlet_faults_total.inc({ part });
     },

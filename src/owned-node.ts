@@ -3,6 +3,7 @@ import type { Config, NodeConfig } from './config/schema.ts';
 import type { KubeConnection } from './kube/connect.ts';
 import { Events } from './kube/events.ts';
 import type { Log } from './model/log.ts';
+import { nodeReference } from './model/pod-ref.ts';
 import type { NodeApp } from './node-app.ts';
 import { LocalClaim } from './node/local-claim.ts';
 import { isOver } from './node/own-process.ts';
@@ -82,7 +83,7 @@ function leaseClaim({ config, node, kube, me, clock, ...rest }: OwnedNodeOptions
     mayBeginUnasked: node.staticPodPath !== undefined,
     onWaiting: (owner) => {
       events.event(
-        { apiVersion: 'v1', kind: 'Node', name: node.name, uid: node.name },
+        nodeReference(node.name),
         'Warning',
         'OwnedByAnother',
         `${me.name} waits to run node ${node.name}, which ${owner} runs`,

@@ -4,8 +4,8 @@ import { defaultEvictionHard } from '../model/eviction-thresholds.ts';
 import { parseCpuSet } from '../model/cpu-set.ts';
 import { cipherSuiteNames } from '../model/tls-names.ts';
 import { duration, durationBetween } from './units.ts';
+import { dnsSubdomain } from '../model/dns-name.ts';
 
-const dnsName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const port = (byDefault: number) => z.number().int().min(0).max(65_535).default(byDefault);
 
 const percent = (byDefault: number) => z.number().int().min(0).max(100).default(byDefault);
@@ -41,7 +41,7 @@ const tls = z.strictObject({
 const host = z.strictObject({
   name: z
     .string()
-    .regex(dnsName, 'must be a DNS-1123 name')
+    .regex(dnsSubdomain, 'must be a DNS-1123 name')
     .describe('names the host in messages, metrics and placement'),
   endpoint: z
     .string()
@@ -80,7 +80,7 @@ const host = z.strictObject({
 });
 
 const node = z.strictObject({
-  name: z.string().max(253).regex(dnsName, 'must be a DNS-1123 subdomain').describe('name of the Node'),
+  name: z.string().max(253).regex(dnsSubdomain, 'must be a DNS-1123 subdomain').describe('name of the Node'),
   labels: z.record(z.string(), z.string()).default({}).describe('more labels, set when the Node is made'),
   registerWithTaints: z
     .array(taint)

@@ -1,12 +1,11 @@
 /** Which events are sent, merged or dropped (client-go: tools/record/events_cache.go). Pure but for its memory, which is bounded. */
-import { randomUUID } from 'node:crypto';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { CoreEvent, ObjectReference } from '../model/kube.ts';
 import { rfc3339 } from '../util/clock.ts';
+import { dnsSubdomain } from '../model/dns-name.ts';
 
 const maxName = 253;
-const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 const CACHE = 4096;
 /** Messages of a kind that are told apart while there is one every ten minutes; what comes beyond them counts as one event. */
@@ -106,7 +105,7 @@ export class EventCorrelation {
     this.#counter += 1;
     const unique = BigInt(now) * 1_000_000n + BigInt(this.#counter % 1_000_000);
     const name = `${about.name ?? ''}.${unique.toString(16)}`;
-    return name.length <= maxName && subdomain.test(name) ? name : randomUUID();
+    return name.length <= maxName && dnsSubdomain.test(name) ? name : randomUUID();
   }
 
   #spend({ about, type }: EventInput, now: number): boolean {

@@ -6,6 +6,7 @@ import type { Faults } from '../model/faults.ts';
 import { drainKey, isHostName } from '../model/host-labels.ts';
 import type { KubeNode, NodeStatus, ObjectReference } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
+import { nodeReference } from '../model/pod-ref.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeConnection } from '../kube/connect.ts';
 import { paths } from '../kube/paths.ts';
@@ -72,8 +73,7 @@ export class VirtualNode {
   }
 
   reference(): ObjectReference {
-    const { name } = this.#options.identity;
-    return { apiVersion: 'v1', kind: 'Node', name, uid: name };
+    return nodeReference(this.#options.identity.name);
   }
 
   /** What is wrong with the Node object; undefined: nothing. */

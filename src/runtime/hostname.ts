@@ -2,11 +2,11 @@
 import { FarletError } from '../model/errors.ts';
 import type { Pod } from '../model/kube.ts';
 import { goQuote } from '../model/go-quote.ts';
+import { dnsSubdomain } from '../model/dns-name.ts';
 
 const maxHostname = 63;
 const maxFqdn = 64;
 const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
-const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 export interface PodHostname {
   readonly hostname: string;
@@ -18,7 +18,7 @@ export interface PodHostname {
 export function podHostname(pod: Pod, clusterDomain: string): PodHostname {
   const { hostnameOverride, hostname, subdomain: sub } = pod.spec;
   if (hostnameOverride !== undefined) {
-    if (!subdomain.test(hostnameOverride) || hostnameOverride.length > 253)
+    if (!dnsSubdomain.test(hostnameOverride) || hostnameOverride.length > 253)
       throw notA('DNS subdomain', 'HostnameOverride', hostnameOverride);
     return { hostname: truncated(hostnameOverride), domain: '' };
   }

@@ -6,9 +6,9 @@ import { specContainers } from '../model/containers.ts';
 import type { Container, EnvVar, Volume } from '../model/kube.ts';
 import type { ManifestPod } from './manifest-defaults.ts';
 import { shapeProblems } from './manifest-shape.ts';
+import { dnsSubdomain } from '../model/dns-name.ts';
 
 const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const uidForm = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 
 /** A sentence for each fault; empty for a manifest that can be run. */
@@ -21,7 +21,10 @@ export function checkManifest(pod: ManifestPod): string[] {
   const names = specContainers(pod.spec).map(({ name }) => name);
   const volumes = (spec.volumes ?? []).map(({ name }) => name);
   return [
-    ...must(text(metadata.name) && subdomain.test(metadata.name), 'metadata.name: a DNS-1123 name is needed'),
+    ...must(
+      text(metadata.name) && dnsSubdomain.test(metadata.name),
+      'metadata.name: a DNS-1123 name is needed',
+    ),
     ...must(
       metadata.namespace === undefined || label.test(metadata.namespace),
       'metadata.namespace: no DNS-1123 label',
