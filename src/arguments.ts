@@ -2,10 +2,10 @@
 import { parseArgs } from 'node:util';
 
 const options = {
-  config: { type: 'string', multiple: true },
-  kubeconfig: { type: 'string', multiple: true },
-  'log-format': { type: 'string', multiple: true },
-  'log-level': { type: 'string', multiple: true },
+  config: { type: 'string' },
+  kubeconfig: { type: 'string' },
+  'log-format': { type: 'string' },
+  'log-level': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
 } as const;
@@ -13,12 +13,12 @@ const options = {
 export interface Arguments {
   readonly command: string | undefined;
   readonly values: {
-    readonly config?: string;
-    readonly kubeconfig?: string;
-    readonly 'log-format'?: string;
+    readonly config: string | undefined;
+    readonly kubeconfig: string | undefined;
+    readonly 'log-format': string | undefined;
     readonly 'log-level': string;
-    readonly help?: boolean;
-    readonly version?: boolean;
+    readonly help: boolean;
+    readonly version: boolean;
   };
 }
 
@@ -31,34 +31,33 @@ export function readArguments(args: readonly string[]): Arguments | { readonly p
     strict: false,
     tokens: true,
   });
+  const given = new Map<string, string>();
+  let twice: string | undefined;
   for (const token of tokens) {
     if (token.kind !== 'option') continue;
     const known = Object.hasOwn(options, token.name)
       ? options[token.name as keyof typeof options]
       : undefined;
     if (known === undefined) return { problem: `unknown option ${token.rawName}` };
-    if (known.type === 'string' && (token.value === undefined || token.value === ''))
-      return { problem: `${token.rawName} needs a value` };
-    if (known.type === 'boolean' && token.value !== undefined)
-      return { problem: `${token.rawName} takes no value` };
+    if (known.type === 'boolean') {
+      if (token.value !== undefined) return { problem: `${token.rawName} takes no value` };
+      continue;
+    }
+    if (token.value === undefined || token.value === '') return { problem: `${token.rawName} needs a value` };
+    if (given.has(token.name)) twice ??= token.name;
+    given.set(token.name, token.value);
   }
   const [command, ...more] = positionals;
   if (more.length > 0)
     return { problem: `${more.join(' ')}: nothing more is expected after ${command ?? ''}` };
-  const once = (name: 'config' | 'kubeconfig' | 'log-format' | 'log-level'): string | undefined => {
-    const given = values[name];
-    return Array.isArray(given) ? String(given[0]) : undefined;
-  };
-  const twice = Object.entries(values).find(([, given]) => Array.isArray(given) && given.length > 1);
-  if (twice !== undefined) return { problem: `--${twice[0]} is given more than once` };
-  const [config, kubeconfig, format] = [once('config'), once('kubeconfig'), once('log-format')];
+  if (twice !== undefined) return { problem: `--${twice} is given more than once` };
   return {
     command,
     values: {
-      ...(config === undefined ? {} : { config }),
-      ...(kubeconfig === undefined ? {} : { kubeconfig }),
-      ...(format === undefined ? {} : { 'log-format': format }),
-      'log-level': once('log-level') ?? 'info',
+      config: given.get('config'),
+      kubeconfig: given.get('kubeconfig'),
+      'log-format': given.get('log-format'),
+      'log-level': given.get('log-level') ?? 'info',
       help: values.help === true,
       version: values.version === true,
     },

@@ -5,7 +5,7 @@ import { table, type Row } from './check/table.ts';
 import { apiVerdict, clientCaVerdict, keyModeVerdict, kubeletApiVerdict } from './check/verdicts.ts';
 import type { Config } from './config/schema.ts';
 import { mayI } from './kube/access-reviews.ts';
-import { connectKube } from './kube/connect.ts';
+import { connectKube, type KubeConnection } from './kube/connect.ts';
 import { isClusterConfigured } from './kube/credentials.ts';
 import { messageOf } from './model/errors.ts';
 import { clientCaProblem } from './server/client-ca.ts';
@@ -26,13 +26,16 @@ const AT_ONCE = 16;
 
 /** Prints a table; 0 if no row has failed, else 1. */
 export async function runCheck({ config, kubeconfig, version, print }: CheckOptions): Promise<number> {
+  const kube = isClusterConfigured(kubeconfig)
+    ? connectKube({ userAgent: `farlet/${version}`, ...(kubeconfig === undefined ? {} : { kubeconfig }) })
+    : undefined;
   const [hosts, cluster] = await Promise.all([
     checkHosts(config),
-    isClusterConfigured(kubeconfig) ? checkCluster(kubeconfig, { version, config }) : [standalone(config)],
+    kube === undefined ? [standalone(config)] : checkCluster(kube, config).finally(() => kube.close()),
   ]);
   const rows: Row[] = [
     { what: 'configuration', state: 'ok', found: `${String(config.nodes.length)} node(s)` },
-    ...kubeletApis(config, kubeconfig),
+    ...kubeletApis(config, kube?.server),
     ...keyFiles(config),
     ...(await checkManifests(config)),
     ...hosts,
@@ -43,25 +46,20 @@ export async function runCheck({ config, kubeconfig, version, print }: CheckOpti
 }
 
 /** How kubectl logs, exec and the like come in. */
-function kubeletApis({ nodes, authentication }: Config, kubeconfig: string | undefined): Row[] {
+function kubeletApis({ nodes, authentication }: Config, server: string | undefined): Row[] {
   const file = authentication.x509.clientCAFile;
   const problem = file === undefined ? undefined : clientCaProblem(readFileSync(file), systemClock.now());
-  const isNear = isApiOnThisMachine(kubeconfig);
+  const isNear = server === undefined || isOnThisMachine(server);
   const addresses = nodes.map(({ name, nodeIP = process.env.POD_IP, port }): Row => ({
     what: `${name} kubelet API`,
     ...kubeletApiVerdict({ nodeIP, port, isNear }),
   }));
-  return isClusterConfigured(kubeconfig)
-    ? [{ what: 'client CA', ...clientCaVerdict(file, problem) }, ...addresses]
-    : addresses;
+  return server === undefined
+    ? addresses
+    : [{ what: 'client CA', ...clientCaVerdict(file, problem) }, ...addresses];
 }
 
-function isApiOnThisMachine(kubeconfig: string | undefined): boolean {
-  if (!isClusterConfigured(kubeconfig)) return true;
-  const { server } = connectKube({
-    userAgent: 'farlet',
-    ...(kubeconfig === undefined ? {} : { kubeconfig }),
-  });
+function isOnThisMachine(server: string): boolean {
   const host = URL.parse(server)?.hostname ?? '';
   return /^(127\.|localhost$|\[::1\]$)/.test(host);
 }
@@ -166,16 +164,9 @@ export const poolPermissions = [
   { verb: 'create', resource: 'pods', subresource: 'eviction' },
 ];
 
-async function checkCluster(
-  kubeconfig: string | undefined,
-  { version, config }: Pick<CheckOptions, 'version' | 'config'>,
-): Promise<Row[]> {
+async function checkCluster(kube: KubeConnection, config: Config): Promise<Row[]> {
   const hasPool = config.nodes.some(({ hosts }) => hosts.length > 1);
   const signal = limitSignal(4 * ANSWER_MS);
-  const kube = connectKube({
-    userAgent: `farlet/${version}`,
-    ...(kubeconfig === undefined ? {} : { kubeconfig }),
-  });
   const asked = await attempt('API server', async () => {
     // every account that is one may ask this, so that what it may not do is told row by row
     const { gitVersion = '' } = await kube.get<{ gitVersion?: string }>('/version', {
@@ -185,10 +176,7 @@ async function checkCluster(
     return `${kube.server}, Kubernetes ${gitVersion}`;
   });
   const reached = asked.state === 'fail' ? { ...asked, ...apiVerdict(asked.found) } : asked;
-  if (reached.state === 'fail') {
-    await kube.close();
-    return [reached];
-  }
+  if (reached.state === 'fail') return [reached];
   const rows = await Promise.all(
     [...permissions, ...(hasPool ? poolPermissions : [])].map(({ verb, resource, ...rest }) =>
       attempt(`may ${verb} ${named({ resource, ...rest })}`, async () => {
@@ -202,7 +190,6 @@ async function checkCluster(
       }),
     ),
   );
-  await kube.close();
   const first = rows.findIndex(({ state }) => state === 'fail');
   const advice = 'examples/rbac.yaml grants all that farlet needs';
   return [reached, ...rows.map((row, index) => (index === first ? { ...row, advice } : row))];

@@ -33,8 +33,8 @@ async function main(): Promise<number> {
   const read = readArguments(process.argv.slice(2));
   if ('problem' in read) return fail(`${read.problem}\n\n${usage}`);
   const { values, command } = read;
-  if (values.help === true || command === 'help') return print(usage);
-  if (values.version === true || command === 'version')
+  if (values.help || command === 'help') return print(usage);
+  if (values.version || command === 'version')
     return print(`farlet ${version()} (kubelet ${kubeletVersion})\n`);
   if (command === 'config') return print(configReference());
   if (command !== 'run' && command !== 'check')

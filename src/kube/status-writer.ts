@@ -73,18 +73,7 @@ export class StatusWriter {
       this.#entries.set(pod.metadata.uid, newEntry(pod, this.#listing));
       return;
     }
-    const isRelisted = entry.listing !== this.#listing;
-    entry.listing = this.#listing;
-    if (isRelisted) entry.inVain = undefined;
-    if (isRelisted || isNewer(pod, entry.pod)) {
-      const { status = {} } = entry.pod;
-      const wasKept = !isRelisted && entry.desired !== undefined && this.#patch(entry) === undefined;
-      // what a write answered is shown once more by the watch
-      const version = pod.metadata.resourceVersion;
-      const isSame = version !== undefined && version === entry.pod.metadata.resourceVersion;
-      entry.pod = isSame ? { ...pod, status } : pod;
-      if (wasKept && this.#patch(entry) !== undefined) this.#contested(entry);
-    }
+    this.#take(entry, pod);
     this.#write(entry);
   }
 
@@ -102,16 +91,26 @@ export class StatusWriter {
     const desired = entry?.desired;
     const next: Entry = entry ?? newEntry(mirror, this.#listing);
     this.#entries.set(pod.metadata.uid, next);
-    const isOther = next.pod.metadata.uid !== mirror.metadata.uid;
-    const isAnew = isOther || next.listing !== this.#listing;
-    next.listing = this.#listing;
-    if (isAnew) next.inVain = undefined;
-    const wasKept = !isAnew && next.desired !== undefined && this.#patch(next) === undefined;
-    if (isAnew || isNewer(mirror, next.pod)) next.pod = mirror;
-    if (wasKept && this.#patch(next) !== undefined) this.#contested(next);
+    this.#take(next, mirror);
     if (first && desired !== undefined)
       next.desired = { ...desired, status: withTimesOf(desired.status, mirror.status ?? {}) };
     this.#write(next);
+  }
+
+  /** Takes what the API server shows, if it is news, and notices where that is not what was written any more. */
+  #take(entry: Entry, shown: Pod): void {
+    const { uid, resourceVersion: version } = entry.pod.metadata;
+    const isOther = shown.metadata.uid !== uid;
+    const isAnew = isOther || entry.listing !== this.#listing;
+    entry.listing = this.#listing;
+    if (isAnew) entry.inVain = undefined;
+    else if (!isNewer(shown, entry.pod)) return;
+    const { status = {} } = entry.pod;
+    const wasKept = !isAnew && entry.desired !== undefined && this.#patch(entry) === undefined;
+    // what a write answered is shown once more by the watch
+    const isSame = !isOther && version !== undefined && version === shown.metadata.resourceVersion;
+    entry.pod = isSame ? { ...shown, status } : shown;
+    if (wasKept && this.#patch(entry) !== undefined) this.#contested(entry);
   }
 
   /** Wants the pod's status to be this. Never blocks. */

@@ -8,7 +8,7 @@ import { FarletError, isNotFound, kindOf, messageOf } from '../model/errors.ts';
 import type { Lease } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import { childController, withDeadline } from '../util/abort.ts';
-import { jittered } from '../util/backoff.ts';
+import { backoffMs, jittered } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Fence } from '../util/fence.ts';
 import { LostOwnership, type NodeClaim } from './node-claim.ts';
@@ -41,8 +41,8 @@ type State =
   | { readonly at: 'lost'; readonly error: LostOwnership };
 
 const JITTER = 0.04;
-const FIRST_RETRY_MS = 100;
-const MAX_RETRY_MS = 7_000;
+const CONFLICT_MS = 100;
+const retry = { baseMs: 200, maxMs: 7_000, factor: 2 };
 /** How often one that waits looks: this is what a rolling update waits for. */
 const LOOK_MS = 2_000;
 const TELL_MS = 600_000;
@@ -129,7 +129,7 @@ export class Ownership implements NodeClaim {
           log.warn({ err: error, failures }, "the node's lease could not be taken: trying again");
         if (this.#state.at === 'seeking')
           this.#state = { at: 'seeking', problem: `its lease could not be taken: ${messageOf(error)}` };
-        waitMs = retryMs(failures);
+        waitMs = backoffMs(retry, failures);
       }
       await clock.sleep(waitMs, { signal });
       // who could not be looked at may have renewed, or could not either: only time that was watched counts
@@ -148,7 +148,7 @@ export class Ownership implements NodeClaim {
         this.#wake = () => {
           woken.abort(new FarletError('cancelled', 'the lease has something new to tell'));
         };
-        const waitMs = failures === 0 ? (durationSeconds * 1000) / 4 : retryMs(failures);
+        const waitMs = failures === 0 ? (durationSeconds * 1000) / 4 : backoffMs(retry, failures);
         const isDue = this.#state.at === 'unasked' && failures === 0;
         if (!isDue) await clock.sleep(jittered(waitMs, JITTER), { signal: woken.signal }).catch(nothing);
         woken.abort(new FarletError('cancelled', 'awake'));
@@ -220,7 +220,7 @@ export class Ownership implements NodeClaim {
     } catch (error) {
       // somebody else was quicker: looked at anew
       if (!isConflict(error)) throw error;
-      return { ms: FIRST_RETRY_MS, watched };
+      return { ms: CONFLICT_MS, watched };
     }
     this.#renewed = began;
     this.#state = { at: 'owned' };
@@ -342,10 +342,6 @@ export class Ownership implements NodeClaim {
 interface Moment {
   readonly monotonic: number;
   readonly wall: number;
-}
-
-function retryMs(failures: number): number {
-  return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** failures);
 }
 
 function isConflict(error: unknown): boolean {

@@ -41,6 +41,7 @@ type Client = NonNullable<VirtualNodeOptions['client']>;
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 7_000;
 const JITTER = 0.04;
+const register = { baseMs: 2 * FIRST_RETRY_MS, maxMs: MAX_RETRY_MS, factor: 2 };
 /** Who deletes a Node may be about to make it anew; who deletes it again and again means it. */
 const registerAgain = { baseMs: 2_000, maxMs: 300_000, factor: 2, jitter: 0.1 };
 
@@ -216,7 +217,7 @@ export class VirtualNode {
         signal.throwIfAborted();
         if (failures === 0) log.warn({ err: error }, 'node could not be registered: trying again');
         failures += 1;
-        await clock.sleep(Math.min(FIRST_RETRY_MS * 2 ** failures, MAX_RETRY_MS), { signal });
+        await clock.sleep(backoffMs(register, failures), { signal });
       }
     }
   }
