@@ -24,19 +24,19 @@ export function quoted(bytes: string): string {
 
 /** Without spaces and tabs around it. */
 export function trimmed(bytes: string): string {
-  let start = 0;
-  let end = bytes.length;
-  while (start < end && isBlank(bytes.charCodeAt(start))) start += 1;
-  while (end > start && isBlank(bytes.charCodeAt(end - 1))) end -= 1;
-  return bytes.slice(start, end);
+  return trimmedOf(bytes, isBlank);
 }
 
 /** Without spaces, tabs and line ends around it (textproto.TrimString). */
 export function withoutSpace(bytes: string): string {
+  return trimmedOf(bytes, isSpace);
+}
+
+function trimmedOf(bytes: string, isEdge: (byte: number) => boolean): string {
   let start = 0;
   let end = bytes.length;
-  while (start < end && isSpace(bytes.charCodeAt(start))) start += 1;
-  while (end > start && isSpace(bytes.charCodeAt(end - 1))) end -= 1;
+  while (start < end && isEdge(bytes.charCodeAt(start))) start += 1;
+  while (end > start && isEdge(bytes.charCodeAt(end - 1))) end -= 1;
   return bytes.slice(start, end);
 }
 

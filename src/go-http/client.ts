@@ -2,9 +2,10 @@
  * GET as the kubelet's two HTTP clients send it (net/http Client and Transport; pkg/probe/http, pkg/kubelet/kubelet.go
  * insecureContainerLifecycleHTTPClient). Every request has a connection of its own.
  */
+import type { Dial } from '../hosts/dial-target.ts';
 import { FarletError, kindOf, messageOf } from '../model/errors.ts';
 import { quoted } from './byte-string.ts';
-import { connectTo, targetOf, type Dial } from './connection.ts';
+import { connectTo, targetOf } from './connection.ts';
 import { exchange, type Answer } from './exchange.ts';
 import { firstValue, hasListed } from './header.ts';
 import { exchangeHttp2 } from './http2.ts';

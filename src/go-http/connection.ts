@@ -2,7 +2,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { domainToASCII } from 'node:url';
-import { TargetError, type DialTarget } from '../hosts/dial-target.ts';
+import { TargetError, type Dial } from '../hosts/dial-target.ts';
 import { dialError, errorCode, hostPort } from '../hosts/net-errors.ts';
 import { FarletError, HostError, messageOf } from '../model/errors.ts';
 import { textOf } from './byte-string.ts';
@@ -15,8 +15,6 @@ export interface Connection {
   /** how errors name both its ends */
   readonly ends: string;
 }
-
-export type Dial = (target: DialTarget, options: { signal: AbortSignal }) => Promise<Duplex>;
 
 /**
  * Rejects with a FarletError in Go's words if the target does not take it; with the link's own HostError if the way to its host

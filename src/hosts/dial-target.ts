@@ -1,5 +1,6 @@
 /** What may be dialed, by strict grammar, and the error that says that the target, not the way to its host, is at fault. */
 import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { HostError } from '../model/errors.ts';
 import { hostPort, MalformedAddress, spokenError } from './net-errors.ts';
 
@@ -8,6 +9,9 @@ export interface DialTarget {
   readonly host: string;
   readonly port: number;
 }
+
+/** Opens a connection from the host. */
+export type Dial = (target: DialTarget, options: { signal: AbortSignal }) => Promise<Duplex>;
 
 /**
  * Nobody took the connection, by word of the host itself: refused, no route, no such host, no answer within the time that its

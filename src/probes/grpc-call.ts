@@ -4,6 +4,7 @@
  */
 import { constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { STATUS_CODES } from 'node:http';
+import { http2Code } from '../go-http/http2-words.ts';
 import { goQuote } from '../model/go-quote.ts';
 import { messageOf } from '../model/errors.ts';
 import { errorCode } from '../hosts/net-errors.ts';
@@ -38,23 +39,23 @@ export interface GrpcAnswer {
   readonly broken: GrpcStatus | undefined;
 }
 
-/** HTTP/2 error codes as Go prints them, and the gRPC codes that they become (http_util.go http2ErrConvTab). */
-const resets: readonly (readonly [name: string, code: number])[] = [
-  ['NO_ERROR', codes.internal],
-  ['PROTOCOL_ERROR', codes.internal],
-  ['INTERNAL_ERROR', codes.internal],
-  ['FLOW_CONTROL_ERROR', codes.resourceExhausted],
-  ['SETTINGS_TIMEOUT', codes.internal],
-  ['STREAM_CLOSED', codes.internal],
-  ['FRAME_SIZE_ERROR', codes.internal],
-  ['REFUSED_STREAM', codes.unavailable],
-  ['CANCEL', codes.cancelled],
-  ['COMPRESSION_ERROR', codes.internal],
-  ['CONNECT_ERROR', codes.internal],
-  ['ENHANCE_YOUR_CALM', codes.resourceExhausted],
-  ['INADEQUATE_SECURITY', codes.permissionDenied],
-  ['HTTP_1_1_REQUIRED', codes.internal],
-];
+/** http_util.go http2ErrConvTab */
+const resets: ReadonlyMap<number, number> = new Map([
+  [constants.NGHTTP2_NO_ERROR, codes.internal],
+  [constants.NGHTTP2_PROTOCOL_ERROR, codes.internal],
+  [constants.NGHTTP2_INTERNAL_ERROR, codes.internal],
+  [constants.NGHTTP2_FLOW_CONTROL_ERROR, codes.resourceExhausted],
+  [constants.NGHTTP2_SETTINGS_TIMEOUT, codes.internal],
+  [constants.NGHTTP2_STREAM_CLOSED, codes.internal],
+  [constants.NGHTTP2_FRAME_SIZE_ERROR, codes.internal],
+  [constants.NGHTTP2_REFUSED_STREAM, codes.unavailable],
+  [constants.NGHTTP2_CANCEL, codes.cancelled],
+  [constants.NGHTTP2_COMPRESSION_ERROR, codes.internal],
+  [constants.NGHTTP2_CONNECT_ERROR, codes.internal],
+  [constants.NGHTTP2_ENHANCE_YOUR_CALM, codes.resourceExhausted],
+  [constants.NGHTTP2_INADEQUATE_SECURITY, codes.permissionDenied],
+  [constants.NGHTTP2_HTTP_1_1_REQUIRED, codes.internal],
+]);
 
 /** http_util.go HTTPStatusConvTab */
 const httpStatuses: ReadonlyMap<number, number> = new Map([
@@ -201,8 +202,8 @@ class SeenAnswer {
 }
 
 function resetOf(rstCode: number): GrpcStatus {
-  const [name, code] = resets[rstCode] ?? [`unknown error code 0x${rstCode.toString(16)}`, codes.unknown];
-  return { code, message: `stream terminated by RST_STREAM with error code: ${name}` };
+  const message = `stream terminated by RST_STREAM with error code: ${http2Code(rstCode)}`;
+  return { code: resets.get(rstCode) ?? codes.unknown, message };
 }
 
 /** Names and values in turn, as Node hands out what came. */

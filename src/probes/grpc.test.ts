@@ -4,7 +4,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { TargetError } from '../hosts/dial-target.ts';
+import { TargetError, type Dial } from '../hosts/dial-target.ts';
 import { damaged, fuzz, hostileBytes } from '../testing/fuzz.ts';
 import { systemClock } from '../util/clock.ts';
 import { outcomeOf } from './grpc-call.ts';
@@ -19,7 +19,6 @@ import {
 } from './grpc-message.ts';
 import { probeGrpc } from './grpc.ts';
 import type { ProbeOutcome } from './probe.ts';
-import type { Dial } from './tcp.ts';
 
 const dial: Dial = ({ host, port }) =>
   new Promise((resolve, reject) => {

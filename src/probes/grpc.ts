@@ -1,6 +1,6 @@
 /** gRPC health probes (pkg/probe/grpc; grpc.health.v1), sent from the host so that pod addresses are routable. */
 import { connect, type ClientHttp2Session } from 'node:http2';
-import { TargetError, type DialTarget } from '../hosts/dial-target.ts';
+import { TargetError, type Dial, type DialTarget } from '../hosts/dial-target.ts';
 import { hostPort } from '../hosts/net-errors.ts';
 import { goQuote } from '../model/go-quote.ts';
 import { messageOf } from '../model/errors.ts';
@@ -11,7 +11,6 @@ import { callOnce } from './grpc-call.ts';
 import { codeName, codes, frame, healthRequest, healthStatus, type GrpcStatus } from './grpc-message.ts';
 import { USER_AGENT } from './http.ts';
 import { goSeconds, type ProbeOutcome } from './probe.ts';
-import type { Dial } from './tcp.ts';
 
 const CHECK = '/grpc.health.v1.Health/Check';
 /** The kubelet's library adds itself, by the version in its go.mod. */

@@ -1,8 +1,8 @@
 /** HTTP GET probes (pkg/probe/http), sent from the host so that pod addresses are routable. */
-import type { Dial } from '../go-http/connection.ts';
 import { get, GetError, type ClientOptions } from '../go-http/client.ts';
 import type { Answer } from '../go-http/exchange.ts';
 import { agents, requestOf, type GetRequest } from '../go-http/request.ts';
+import type { Dial } from '../hosts/dial-target.ts';
 import { HostError, messageOf } from '../model/errors.ts';
 import { textOfBytes } from '../model/go-string.ts';
 import type { HTTPGetAction } from '../model/kube.ts';

@@ -1,7 +1,5 @@
 import type { Container, Probe } from '../model/kube.ts';
 
-export { resolvePort } from '../model/container-port.ts';
-
 export type ProbeKind = 'startup' | 'readiness' | 'liveness';
 
 /**

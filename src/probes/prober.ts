@@ -1,4 +1,5 @@
 /** The probe workers of one node's pods, and the results they came to (pkg/kubelet/prober/prober_manager.go). */
+import type { Dial } from '../hosts/dial-target.ts';
 import type { RuntimeHost } from '../hosts/runtime-host.ts';
 import {
   containerFieldPath,
@@ -7,6 +8,7 @@ import {
   podContainers,
   type PodContainer,
 } from '../model/containers.ts';
+import { resolvePort } from '../model/container-port.ts';
 import type { EventRecorder } from '../model/events.ts';
 import { expandStatic } from '../model/expansion.ts';
 import type { Log } from '../model/log.ts';
@@ -17,16 +19,9 @@ import type { Clock } from '../util/clock.ts';
 import { probeExec } from './exec.ts';
 import { probeGrpc } from './grpc.ts';
 import { httpTarget, probeHttp } from './http.ts';
-import {
-  probeOf,
-  probeNames,
-  resolvePort,
-  type ProbeKind,
-  type ProbeOutcome,
-  type ProbeResult,
-} from './probe.ts';
+import { probeOf, probeNames, type ProbeKind, type ProbeOutcome, type ProbeResult } from './probe.ts';
 import { ProbeWorker, type ProbedContainer } from './probe-worker.ts';
-import { probeTcp, type Dial } from './tcp.ts';
+import { probeTcp } from './tcp.ts';
 import { byTheRuntime, overTheWay } from './way.ts';
 
 const kinds: readonly ProbeKind[] = ['startup', 'readiness', 'liveness'];

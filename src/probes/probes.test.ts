@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { connect, createServer as createTcp, type AddressInfo, type Server as TcpServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import type { Dial } from '../hosts/dial-target.ts';
+import { resolvePort } from '../model/container-port.ts';
 import { CriError } from '../model/errors.ts';
 import { probeExec } from './exec.ts';
-import { resolvePort } from './probe.ts';
-import { probeTcp, type Dial } from './tcp.ts';
+import { probeTcp } from './tcp.ts';
 import { judge, noRun, type ResultRun } from './thresholds.ts';
 
 const dial: Dial = ({ host, port }) =>

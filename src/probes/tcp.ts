@@ -1,9 +1,6 @@
-import type { DialTarget } from '../hosts/dial-target.ts';
-import type { Duplex } from 'node:stream';
+import type { Dial, DialTarget } from '../hosts/dial-target.ts';
 import { dialError, hostPort } from '../hosts/net-errors.ts';
 import type { ProbeOutcome } from './probe.ts';
-
-export type Dial = (target: DialTarget, options: { signal: AbortSignal }) => Promise<Duplex>;
 
 /** Success is a connection; it is closed at once (pkg/probe/tcp). */
 export async function probeTcp(

@@ -4,11 +4,10 @@
  */
 import type { Duplex } from 'node:stream';
 import type { CriClient } from '../cri/calls.ts';
-import { TargetError } from '../hosts/dial-target.ts';
+import { TargetError, type Dial } from '../hosts/dial-target.ts';
 import type { HostLink } from '../hosts/link.ts';
 import { HostError, kindOf, messageOf } from '../model/errors.ts';
 import type { ProbeOutcome } from './probe.ts';
-import type { Dial } from './tcp.ts';
 
 export type Way = Pick<HostLink, 'dial' | 'witness'>;
 

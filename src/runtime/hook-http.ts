@@ -1,6 +1,6 @@
 /** The request of an httpGet lifecycle hook, sent from the pod's host. */
 import { get, GetError, type ClientOptions } from '../go-http/client.ts';
-import type { Dial } from '../go-http/connection.ts';
+import type { Dial } from '../hosts/dial-target.ts';
 import type { Answer } from '../go-http/exchange.ts';
 import { requestOf, type GetRequest } from '../go-http/request.ts';
 import { resolvePort } from '../model/container-port.ts';
