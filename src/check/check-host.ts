@@ -128,7 +128,7 @@ async function lookInside(reached: Reached): Promise<Row[]> {
   const others =
     files.state === 'fail'
       ? []
-      : await Promise.all([
+      : await Promise.all<Row | Row[]>([
           step('logs', ANSWER_MS, signal, (limit) => tryFolder(link, host.podLogsDir, limit)),
           step('tmpfs', ANSWER_MS, signal, (limit) => tryTmpfs(reached, limit)),
           step('rights', ANSWER_MS, signal, (limit) => readRights(link, limit)),
@@ -137,16 +137,15 @@ async function lookInside(reached: Reached): Promise<Row[]> {
             ? []
             : [step('cgroups', ANSWER_MS, signal, (limit) => tryCgroups(reached, driver, limit))]),
           step('dial', ANSWER_MS, signal, (limit) => tryDial(link, limit)),
+          lookAround(reached, driver),
         ]);
-  const neighbours = files.state === 'fail' ? [] : await lookAround(reached, driver);
   return [
     { what: 'latency', ...latencyVerdict(trips) },
     { what: 'handlers', ...handlersVerdict(handlersOf(status, host)) },
     ...conditions.map((condition) => ({ what: condition.type, ...conditionVerdict(condition) })),
     ...(await trySandbox({ ...trial, cgroupDriver: driver })),
     files,
-    ...others,
-    ...neighbours,
+    ...others.flat(),
   ];
 }
 
