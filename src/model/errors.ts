@@ -102,6 +102,11 @@ export function kindOf(error: unknown): ErrorKind {
   return 'internal';
 }
 
+/** Nothing is known of what was asked: its host could not be asked, or did not answer, or nobody waits any more. */
+export function isUnanswered(error: unknown): boolean {
+  return ['unavailable', 'deadline-exceeded', 'cancelled'].includes(kindOf(error));
+}
+
 export function isNotFound(error: unknown): boolean {
   return kindOf(error) === 'not-found';
 }

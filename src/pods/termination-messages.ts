@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { HostFiles } from '../hosts/link.ts';
 import { textOfBytes } from '../model/go-string.ts';
 import { annotations } from '../model/labels.ts';
-import { isNotFound, kindOf, toldOf } from '../model/errors.ts';
+import { isNotFound, isUnanswered, toldOf } from '../model/errors.ts';
 import { containerDir, type HostPaths } from '../model/paths.ts';
 import type { ObservedContainer, PodRuntimeState } from '../model/runtime-state.ts';
 import { lastWords } from '../runtime/log-tail.ts';
@@ -78,7 +78,7 @@ export class TerminationMessages {
   /** What is said in the message's place. While the host can't be asked nothing is said: it is read later. */
   #failure(what: string, error: unknown, signal: AbortSignal): string {
     signal.throwIfAborted();
-    if (['unavailable', 'deadline-exceeded', 'cancelled'].includes(kindOf(error))) throw error;
+    if (isUnanswered(error)) throw error;
     return `Error on reading ${what}: ${toldOf(error)}`;
   }
 }

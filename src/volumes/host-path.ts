@@ -1,6 +1,6 @@
 import { own } from '../model/own.ts';
 import type { FileInfo, FileOp, FileType, HostFiles } from '../hosts/link.ts';
-import { FarletError, kindOf } from '../model/errors.ts';
+import { FarletError, isUnanswered, kindOf } from '../model/errors.ts';
 
 const wanted: Record<string, { type: FileType; name: string }> = {
   Directory: { type: 'directory', name: 'directory' },
@@ -34,8 +34,8 @@ export async function prepareHostPath(
 }
 
 function unlessUnreached(error: unknown): undefined {
-  if (['unavailable', 'deadline-exceeded', 'cancelled', 'resource-exhausted'].includes(kindOf(error)))
-    throw error;
+  // the host was not asked either when too many requests wait for it
+  if (isUnanswered(error) || kindOf(error) === 'resource-exhausted') throw error;
 }
 
 /** What has to be made for a hostPath; throws the kubelet's text where another type is there (pkg/volume/hostpath). Pure. */

@@ -4,7 +4,7 @@
  * volume's own file system, below the volume's own folder. Only then does the container get it.
  */
 import type { Call, FileInfo, FileOp, HostFiles, MountEntry } from '../hosts/link.ts';
-import { FarletError, kindOf } from '../model/errors.ts';
+import { FarletError, isUnanswered } from '../model/errors.ts';
 import { goQuote } from '../model/go-quote.ts';
 import type { Pod } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
@@ -94,9 +94,9 @@ export class SubPaths {
       await files.apply(ops, call);
     } catch (error) {
       signal.throwIfAborted();
-      if (['unavailable', 'deadline-exceeded', 'cancelled'].includes(kindOf(error))) throw error;
-      const isMade = await this.#couldBeMade(part, call);
-      const what = isMade ? 'failed to create subPath directory' : 'failed to prepare subPath';
+      if (isUnanswered(error)) throw error;
+      const wasTried = await this.#couldBeMade(part, call);
+      const what = wasTried ? 'failed to create subPath directory' : 'failed to prepare subPath';
       log.warn({ err: error, uid: request.pod.metadata.uid, volume: part.volume }, what);
       throw hidden(what, part, request);
     }
