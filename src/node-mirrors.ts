@@ -1,6 +1,6 @@
 /** A node's static pods and their mirrors on the API server, put together. Composition only. */
 import type { KubeClient } from './kube/client.ts';
-import { MirrorPods } from './kube/mirror-pods.ts';
+import { isMirrorOf, MirrorPods } from './kube/mirror-pods.ts';
 import type { KubeNode, Pod } from './model/kube.ts';
 import type { Log } from './model/log.ts';
 import { isStaticPod, podFullName } from './model/pod-source.ts';
@@ -67,7 +67,9 @@ export class NodeMirrors {
     const fullName = podFullName(change.pod);
     const own = table.findStatic(fullName);
     if (own === undefined) return;
-    onMirrored(own, this.#mirrors.get(fullName));
+    const mirror = this.#mirrors.get(fullName);
+    // the status of a former manifest's mirror is not this pod's
+    onMirrored(own, mirror !== undefined && isMirrorOf(own, mirror) ? mirror : undefined);
     onDue(own.metadata.uid);
   }
 

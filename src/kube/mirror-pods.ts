@@ -31,10 +31,16 @@ export function mirrorStep(pod: Pod, mirror: Pod | undefined, node: KubeNode | u
   // mirrors belong to the Node: without it, or with one that is going, none may be made
   if (node?.metadata.uid === undefined || node.metadata.deletionTimestamp !== undefined) return 'wait';
   if (mirror === undefined) return 'create';
-  const isOf =
+  const isKept = isMirrorOf(pod, mirror) && mirror.metadata.deletionTimestamp === undefined;
+  return isKept ? 'keep' : 'replace';
+}
+
+/** Whether the mirror shows this very manifest, not a former one of the same name (mirror_client.go IsMirrorPodOf). Pure. */
+export function isMirrorOf(pod: Pod, mirror: Pod): boolean {
+  return (
     mirror.metadata.annotations?.[annotations.configMirror] ===
-    pod.metadata.annotations?.[annotations.configHash];
-  return isOf && mirror.metadata.deletionTimestamp === undefined ? 'keep' : 'replace';
+    pod.metadata.annotations?.[annotations.configHash]
+  );
 }
 
 /** The mirror of a static pod on a node with this name and UID. Pure. */

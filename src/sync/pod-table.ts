@@ -29,22 +29,14 @@ export class PodTable {
   }
 
   find(namespace: string, name: string): Pod | undefined {
-    let found: Pod | undefined;
-    for (const pod of this.#pods.values()) {
-      if (pod.metadata.name !== name || pod.metadata.namespace !== namespace) continue;
-      // a static pod's object may linger beside its successor: the newest is meant
-      if (
-        found === undefined ||
-        (found.metadata.creationTimestamp ?? '') < (pod.metadata.creationTimestamp ?? '')
-      )
-        found = pod;
-    }
-    return found;
+    return newest(
+      this.all().filter(({ metadata }) => metadata.name === name && metadata.namespace === namespace),
+    );
   }
 
   /** The static pod of a full name, which is what a mirror is found by. */
   findStatic(fullName: string): Pod | undefined {
-    return this.all().find((pod) => isStaticPod(pod) && podFullName(pod) === fullName);
+    return newest(this.all().filter((pod) => isStaticPod(pod) && podFullName(pod) === fullName));
   }
 
   all(): Pod[] {
@@ -54,4 +46,13 @@ export class PodTable {
   get size(): number {
     return this.#pods.size;
   }
+}
+
+/** A pod may linger beside its successor of the same name; of two of one second the one that came later is meant. */
+function newest(pods: readonly Pod[]): Pod | undefined {
+  const created = ({ metadata }: Pod): string => metadata.creationTimestamp ?? '';
+  return pods.reduce<Pod | undefined>(
+    (found, pod) => (found === undefined || created(found) <= created(pod) ? pod : found),
+    undefined,
+  );
 }
