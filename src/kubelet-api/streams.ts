@@ -11,7 +11,7 @@ import { dialError, hostPort } from '../hosts/net-errors.ts';
 import type { Stream, StreamRequest, Target } from '../server/backend.ts';
 import { HttpFault } from '../server/http-fault.ts';
 import type { ForwardTarget } from '../server/port-forward/forwarded-port.ts';
-import { forwardedPorts, streamOptions } from '../server/stream-options.ts';
+import { forwardedPorts, noStreams, streamOptions, type StreamOptions } from '../server/stream-options.ts';
 import { findPod, findRunning, isMeant, noContainer } from './find.ts';
 import { limitSignal } from '../util/abort.ts';
 
@@ -22,13 +22,13 @@ const RETRY_AFTER_S = 60;
 export async function openStream(app: HostApp, request: StreamRequest, signal: AbortSignal): Promise<Stream> {
   const target = request.kind === 'portForward' ? ownKernelTarget(app, request) : undefined;
   if (target !== undefined) return { by: 'farlet', target };
-  let url: URL;
   try {
-    url = new URL(await streamUrl(app, request, signal));
+    const { url: text, options } = await runtimeStream(app, request, signal);
+    const url = new URL(text);
+    return { by: 'runtime', url, options, dial: (rest) => dialUrl(app, url, rest) };
   } catch (error) {
     throw error instanceof HttpFault ? error : streamingFault(error);
   }
-  return { by: 'runtime', url, dial: (rest) => dialUrl(app, url, rest) };
 }
 
 /** The runtime's refusal as HTTP (cri-streaming WriteError). */
@@ -44,22 +44,27 @@ function streamingFault(error: unknown): HttpFault {
   }
 }
 
-function streamUrl(app: HostApp, request: StreamRequest, signal: AbortSignal): Promise<string> {
+interface RuntimeStream {
+  readonly url: string;
+  readonly options: StreamOptions;
+}
+
+function runtimeStream(app: HostApp, request: StreamRequest, signal: AbortSignal): Promise<RuntimeStream> {
   switch (request.kind) {
     case 'exec':
-      return execUrl(app, request, signal);
+      return execStream(app, request, signal);
     case 'attach':
-      return attachUrl(app, request, signal);
+      return attachStream(app, request, signal);
     case 'portForward':
-      return portForwardUrl(app, request, signal);
+      return portForwardStream(app, request, signal);
   }
 }
 
-async function execUrl(
+async function execStream(
   app: HostApp,
   { target, query, command }: StreamRequest,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<RuntimeStream> {
   const options = streamOptions(query);
   const container = findRunning(app, findPod(app, target), target);
   if (container === undefined) throw noContainer(target);
@@ -67,16 +72,16 @@ async function execUrl(
     { container_id: container.id, cmd: [...command], ...options },
     { signal },
   );
-  return url;
+  return { url, options };
 }
 
 /** Whether there is a terminal was decided when the container was started, not by the query. */
-async function attachUrl(
+async function attachStream(
   app: HostApp,
   { target, query }: StreamRequest,
   signal: AbortSignal,
-): Promise<string> {
-  const options = streamOptions(query);
+): Promise<RuntimeStream> {
+  const asked = streamOptions(query);
   const pod = findPod(app, target);
   const container = findRunning(app, pod, target);
   if (container === undefined) {
@@ -84,21 +89,20 @@ async function attachUrl(
     throw new HttpFault(500, `container ${target.container ?? ''} not found in pod ${name}_${namespace}`);
   }
   const tty = findContainer(pod, container.name)?.spec.tty === true;
-  const { url } = await app.host.cri.attach(
-    { container_id: container.id, ...options, tty, stderr: options.stderr && !tty },
-    { signal },
-  );
-  return url;
+  const options = { ...asked, tty, stderr: asked.stderr && !tty };
+  const { url } = await app.host.cri.attach({ container_id: container.id, ...options }, { signal });
+  return { url, options };
 }
 
-async function portForwardUrl(
+async function portForwardStream(
   app: HostApp,
   { target, query, isWebSocket }: StreamRequest,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<RuntimeStream> {
   const port = isWebSocket ? forwardedPorts(query) : [];
   const { sandbox } = runningPod(app, target);
-  return (await app.host.cri.portForward({ pod_sandbox_id: sandbox.id, port }, { signal })).url;
+  const { url } = await app.host.cri.portForward({ pod_sandbox_id: sandbox.id, port }, { signal });
+  return { url, options: noStreams };
 }
 
 function runningPod(app: HostApp, target: Target): { pod: Pod; sandbox: ObservedSandbox; ip: string } {

@@ -12,10 +12,11 @@ import { canonicalText, quantity, storedText } from '../model/quantity-text.ts';
 export const kubeletVersion = 'v1.36.3';
 
 /**
- * What the scheduler and admission ask of nodes before they let a pod need it (KEP-5328; component-helpers/nodedeclaredfeatures).
- * Not among them: ExtendWebSocketsToKubelet. Without it the API server turns WebSockets into SPDY, which runtimes understand.
+ * What the scheduler, admission and the API server ask of nodes before they let a pod need it (KEP-5328;
+ * component-helpers/nodedeclaredfeatures). With ExtendWebSocketsToKubelet the API server hands WebSockets on as they are.
  */
 const declaredFeatures: readonly string[] = [
+  'ExtendWebSocketsToKubelet',
   'InPlacePodLevelResourcesVerticalScaling',
   'InPlacePodVerticalScalingInitContainers',
   'RestartAllContainersOnContainerExits',

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { HealthCheck } from './health-checks.ts';
 import type { ForwardTarget } from './port-forward/forwarded-port.ts';
+import type { StreamOptions } from './stream-options.ts';
 
 export interface Identity {
   readonly user: string;
@@ -24,7 +25,7 @@ export interface StreamRequest {
   readonly query: URLSearchParams;
   /** words of the command to exec; bytes that are no text are kept (model/go-string.ts) */
   readonly command: readonly string[];
-  /** a WebSocket handshake, whose port-forward names its ports in the query */
+  /** a WebSocket handshake whose port-forward names its ports in the query */
   readonly isWebSocket: boolean;
 }
 
@@ -45,7 +46,13 @@ interface Life {
 
 /** Who serves a stream: the runtime at this URL, or for port-forward farlet itself, with connections to the pod. */
 export type Stream =
-  | { readonly by: 'runtime'; readonly url: URL; readonly dial: (options: Life) => Promise<Duplex> }
+  | {
+      readonly by: 'runtime';
+      readonly url: URL;
+      readonly dial: (options: Life) => Promise<Duplex>;
+      /** the streams that the runtime waits for; of port-forward none, whose client opens them */
+      readonly options: StreamOptions;
+    }
   | { readonly by: 'farlet'; readonly target: ForwardTarget };
 
 /** What one node's kubelet API needs of the node. Everything that is refused is refused with HttpFault. */

@@ -9,6 +9,8 @@ export interface StreamOptions {
   readonly tty: boolean;
 }
 
+export const noStreams: StreamOptions = { stdin: false, stdout: false, stderr: false, tty: false };
+
 /** Throws HttpFault if nothing is to be streamed. A terminal has one output, so it takes stderr away. */
 export function streamOptions(query: URLSearchParams): StreamOptions {
   const is = (key: string): boolean => firstValue(query, key) === '1';

@@ -7,10 +7,14 @@ import { admit, type AdmitOptions } from './admit.ts';
 import type { Backend, Identity } from './backend.ts';
 import { faultOf, HttpFault } from './http-fault.ts';
 import { servePortForward } from './port-forward/serve-port-forward.ts';
-import { refuseUpgrade } from './refuse-upgrade.ts';
+import { serveTunnel, TUNNEL_PROTOCOL } from './port-forward/serve-tunnel.ts';
+import { CHANNEL_PROTOCOL, serveRemoteCommand } from './remote-command/serve-remote-command.ts';
+import { refuseUpgrade, type UpgradeRefusal } from './refuse-upgrade.ts';
 import { pathOf, queryOf, queryTexts, streamTarget } from './request-target.ts';
 import type { StreamLimits } from './stream-limits.ts';
+import { UpgradeRefused } from './switch-protocols.ts';
 import { proxyUpgrade } from './upgrade-proxy.ts';
+import { isWebSocket, offeredProtocols } from './web-socket.ts';
 
 export interface UpgradesOptions extends AdmitOptions {
   readonly backend: Backend;
@@ -39,18 +43,18 @@ export function serveUpgrade(options: UpgradesOptions, upgrade: Upgrade): void {
   serve(options, upgrade, life.signal).catch((error: unknown) => {
     if (client.destroyed) return;
     options.log.debug({ err: error }, 'upgrade refused');
-    const { code, body, headers } = faultOf(error);
-    refuseUpgrade(
-      client,
-      {
-        code,
-        reason: STATUS_CODES[code] ?? 'Error',
-        body,
-        headers: ['Content-Type', 'text/plain; charset=utf-8', ...Object.entries(headers).flat()],
-      },
-      options.clock,
-    );
+    refuseUpgrade(client, error instanceof UpgradeRefused ? error.refusal : refusalOf(error), options.clock);
   });
+}
+
+function refusalOf(error: unknown): UpgradeRefusal {
+  const { code, body, headers } = faultOf(error);
+  return {
+    code,
+    reason: STATUS_CODES[code] ?? 'Error',
+    body,
+    headers: ['Content-Type', 'text/plain; charset=utf-8', ...Object.entries(headers).flat()],
+  };
 }
 
 async function serve(options: UpgradesOptions, upgrade: Upgrade, signal: AbortSignal): Promise<void> {
@@ -65,21 +69,29 @@ async function serve(options: UpgradesOptions, upgrade: Upgrade, signal: AbortSi
   if (request.method !== 'GET' && request.method !== 'POST')
     throw new HttpFault(405, '405: Method Not Allowed', { allow: 'GET, POST' });
   takePlace(options, { client, who, target: found.target });
-  const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
   const command = queryTexts(url, 'command');
-  const stream = await backend.stream({ ...found, query: queryOf(url), command, isWebSocket }, { signal });
+  const offered = offeredProtocols(request);
+  const isPortForward = found.kind === 'portForward';
+  const isTunnel = isPortForward && offered.includes(TUNNEL_PROTOCOL);
+  const stream = await backend.stream(
+    { ...found, query: queryOf(url), command, isWebSocket: isWebSocket(request) && !isTunnel },
+    { signal },
+  );
   signal.throwIfAborted();
-  if (stream.by === 'farlet') {
+  if (isTunnel) await serveTunnel(request, { client, head }, { stream, signal, clock, idleMs });
+  else if (stream.by === 'farlet')
     await servePortForward(request, { client, head }, { target: stream.target, clock, idleMs, log });
-    return;
+  else if (!isPortForward && offered.includes(CHANNEL_PROTOCOL))
+    await serveRemoteCommand(request, { client, head }, { ...stream, clock, idleMs });
+  else {
+    const socket = await stream.dial({ signal });
+    if (signal.aborted) {
+      socket.on('error', () => undefined);
+      socket.destroy();
+      return;
+    }
+    await proxyUpgrade(request, { client, head }, { socket, url: stream.url, idleMs, clock });
   }
-  const socket = await stream.dial({ signal });
-  if (signal.aborted) {
-    socket.on('error', () => undefined);
-    socket.destroy();
-    return;
-  }
-  proxyUpgrade(request, { client, head }, { socket, url: stream.url, idleMs, clock });
 }
 
 /** One of the streams that may be open at once, until the client has gone. */

@@ -37,15 +37,21 @@ export async function streamer(
     },
   });
   const dial = (): Promise<Socket> =>
-    new Promise((resolve) => {
+    new Promise((resolve, reject) => {
       const socket: Socket = connectPlain(port, '127.0.0.1', () => {
         resolve(socket);
       });
+      socket.on('error', reject);
     });
   return {
     dials,
     stream: () =>
-      Promise.resolve({ by: 'runtime', url: new URL(`http://127.0.0.1:${port}/exec/t0ken`), dial }),
+      Promise.resolve({
+        by: 'runtime',
+        url: new URL(`http://127.0.0.1:${port}/exec/t0ken`),
+        dial,
+        options: { stdin: true, stdout: true, stderr: true, tty: false },
+      }),
   };
 }
 

@@ -9,8 +9,8 @@ import { FakeClock, quietLog } from '../../testing/fixtures.ts';
 import { encodeFrame, FrameReader } from '../../util/websocket-frames.ts';
 import { HttpFault } from '../http-fault.ts';
 import { servePortForward } from './serve-port-forward.ts';
-import { spdyDictionary } from './spdy-dictionary.ts';
-import { dataFrame, ping, rstStream, SpdyReader, type SpdyFrame } from './spdy-frames.ts';
+import { spdyDictionary } from '../spdy/spdy-dictionary.ts';
+import { dataFrame, ping, rstStream, SpdyReader, type SpdyFrame } from '../spdy/spdy-frames.ts';
 
 /** What runs in the pod: echoes, and ends when it is told that no more comes. */
 let echo: Server;

@@ -12,7 +12,7 @@ import type { ForwardTarget } from './forwarded-port.ts';
 import { SpdyForwarding } from './spdy-forwarding.ts';
 import { WebSocketForwarding } from './websocket-forwarding.ts';
 
-const SPDY_PROTOCOL = 'portforward.k8s.io';
+export const SPDY_PROTOCOL = 'portforward.k8s.io';
 const BINARY = 'v4.channel.k8s.io';
 const BASE64 = 'v4.base64.channel.k8s.io';
 

@@ -6,8 +6,16 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../../util/clock.ts';
 import { ForwardedPort, type ForwardTarget } from './forwarded-port.ts';
 import { Outlet } from './outlet.ts';
-import { dataFrame, ping, RST, rstStream, SpdyReader, synReply, type SpdyFrame } from './spdy-frames.ts';
-import { EmptyBlockPacker, HeaderUnpacker } from './spdy-headers.ts';
+import {
+  dataFrame,
+  ping,
+  RST,
+  rstStream,
+  SpdyReader,
+  synReply,
+  type SpdyFrame,
+} from '../spdy/spdy-frames.ts';
+import { HeaderPacker, HeaderUnpacker } from '../spdy/spdy-headers.ts';
 
 export interface ForwardingOptions {
   readonly client: Duplex;
@@ -37,7 +45,7 @@ export class SpdyForwarding {
   readonly #options: ForwardingOptions;
   readonly #reader = new SpdyReader();
   readonly #headers = new HeaderUnpacker();
-  readonly #packer = new EmptyBlockPacker();
+  readonly #packer = new HeaderPacker();
   readonly #out: Outlet;
   readonly #pairs = new Map<string, Pair>();
   /** of both streams of a pair */

@@ -4,10 +4,10 @@ import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { damaged, fuzz, hostileBytes } from '../../testing/fuzz.ts';
 import { FakeClock } from '../../testing/fixtures.ts';
-import { spdyDictionary } from './spdy-dictionary.ts';
+import { spdyDictionary } from '../spdy/spdy-dictionary.ts';
 import { SpdyForwarding } from './spdy-forwarding.ts';
-import { dataFrame, ping, rstStream, SpdyReader } from './spdy-frames.ts';
-import { HeaderUnpacker } from './spdy-headers.ts';
+import { dataFrame, ping, rstStream, SpdyReader } from '../spdy/spdy-frames.ts';
+import { HeaderUnpacker } from '../spdy/spdy-headers.ts';
 import { WebSocketForwarding } from './websocket-forwarding.ts';
 
 function uint32(value: number): Buffer {

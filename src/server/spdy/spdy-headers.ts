@@ -1,6 +1,7 @@
 /** Header blocks: zlib with SPDY's dictionary, one stream of it for each direction of a connection. */
 import { constants, createInflate, type Inflate } from 'node:zlib';
 import { spdyDictionary } from './spdy-dictionary.ts';
+import { uint32 } from './spdy-frames.ts';
 
 /** Unpacked; the headers of a stream take two hundred bytes. */
 const MAX_BLOCK_BYTES = 64 * 1024;
@@ -74,20 +75,30 @@ function headersOf(block: Buffer): ReadonlyMap<string, string> {
 }
 
 /**
- * Packs blocks without headers, which are all that is ever answered: as they are, in stored blocks of deflate (RFC 1951), so
- * that there is no compressor to wait for. The first begins zlib's stream (RFC 1950) with the dictionary's checksum.
+ * Packs the blocks of one direction of a connection as they are, in stored blocks of deflate (RFC 1951), so that there is no
+ * compressor to wait for. The first begins zlib's stream (RFC 1950) with the dictionary's checksum.
  */
-export class EmptyBlockPacker {
+export class HeaderPacker {
   #begun = false;
 
-  pack(): Buffer {
-    // not the last one, stored; its length and the length's complement; no headers. The empty one behind it is what a
-    // compressor's flush writes: Go's inflate gives out what it has only then
-    const block = Buffer.from([0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0, ...[0, 0, 0, 0xff, 0xff]]);
-    if (this.#begun) return block;
+  /** Names in lower case; together at most 64 KiB, which is one stored block. */
+  pack(headers: Readonly<Record<string, string>> = {}): Buffer {
+    const texts = Object.entries(headers).flat();
+    const block = Buffer.concat([uint32(texts.length / 2), ...texts.map(withLength)]);
+    const head = Buffer.alloc(5);
+    head.writeUInt16LE(block.length, 1);
+    head.writeUInt16LE(~block.length & 0xffff, 3);
+    // the empty block behind it is what a compressor's flush writes: Go's inflate gives out what it has only then
+    const stored = Buffer.concat([head, block, Buffer.from([0, 0, 0, 0xff, 0xff])]);
+    if (this.#begun) return stored;
     this.#begun = true;
-    return Buffer.concat([zlibHead, block]);
+    return Buffer.concat([zlibHead, stored]);
   }
+}
+
+function withLength(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  return Buffer.concat([uint32(bytes.length), bytes]);
 }
 
 const zlibHead = ((): Buffer => {

@@ -1,4 +1,4 @@
-/** SPDY/3.1's frames, as far as port-forward uses them (draft-mbelshe-httpbis-spdy-00 as revised to 3.1). Pure. */
+/** SPDY/3.1's frames, as far as streams of pods use them (draft-mbelshe-httpbis-spdy-00 as revised to 3.1). Pure. */
 
 export type SpdyFrame =
   | {
@@ -118,6 +118,11 @@ export function dataFrame(stream: number, bytes: Buffer, { fin = false } = {}): 
   return Buffer.concat([head, bytes]);
 }
 
+/** Opens a stream of the lowest priority, of a connection's own; `headers` is a compressed block. */
+export function synStream(stream: number, headers: Buffer): Buffer {
+  return controlFrame(types.synStream, [uint32(stream), uint32(0), Buffer.alloc(2), headers]);
+}
+
 /** `headers` is a compressed block. */
 export function synReply(stream: number, headers: Buffer): Buffer {
   return controlFrame(types.synReply, [uint32(stream), headers]);
@@ -143,7 +148,7 @@ function controlFrame(type: number, parts: readonly Buffer[]): Buffer {
   return Buffer.concat([head, ...parts]);
 }
 
-function uint32(value: number): Buffer {
+export function uint32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);
   return bytes;
