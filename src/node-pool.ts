@@ -191,8 +191,8 @@ function hasHandler({ host }: NodeHost, handler: string): boolean {
 
 function verdict(app: HostApp, pod: Pod, pods: readonly Pod[]): Pick<HostCandidate, 'refusal' | 'preempts'> {
   const judged = app.verdictOn(pod, pods);
-  if (judged.admitted === true) return { refusal: undefined, preempts: false };
-  if (judged.admitted === false) return { refusal: judged, preempts: false };
+  if (judged.kind === 'admitted') return { refusal: undefined, preempts: false };
+  if (judged.kind === 'refused') return { refusal: judged, preempts: false };
   return judged.waitsFor === 'victims'
     ? { refusal: undefined, preempts: true }
     : { refusal: judged.otherwise, preempts: false };

@@ -28,7 +28,8 @@ import type { RuntimeCache } from './runtime/runtime-cache.ts';
 import type { LinuxHost, RuntimeSettings } from './runtime/settings.ts';
 import { admitPod, type AdmissionInput } from './sync/admission.ts';
 import type { PodTable } from './sync/pod-table.ts';
-import type { AdmissionVerdict, PendingVerdict, Workers } from './sync/sync-loop.ts';
+import type { Workers } from './sync/sync-loop.ts';
+import type { AdmissionVerdict, WaitingVerdict } from './sync/verdict.ts';
 import { rfc3339, type Clock } from './util/clock.ts';
 import { supervise } from './util/supervise.ts';
 import type { PodWorkers } from './workers/pod-workers.ts';
@@ -123,7 +124,7 @@ export class NodeResources {
 
   admit(pod: Pod, active: readonly Pod[], { nodeIsFresh }: { nodeIsFresh: boolean }): AdmissionVerdict {
     const verdict = this.#judge(this.#allocations.candidate(pod), active, { nodeIsFresh });
-    if (verdict.admitted === true) {
+    if (verdict.kind === 'admitted') {
       this.#allocations.admit(pod);
       this.#reconcileCpus();
     }
@@ -136,7 +137,7 @@ export class NodeResources {
   }
 
   /** Does what a pod waits for before it can be admitted. */
-  onPending(pod: Pod, verdict: PendingVerdict): void {
+  onPending(pod: Pod, verdict: WaitingVerdict): void {
     const { view, onDue, log, signal } = this.#options;
     if (verdict.waitsFor === 'victims') {
       for (const victim of verdict.victims) this.#preempt(victim, verdict.shortOf);
@@ -247,8 +248,8 @@ export class NodeResources {
       };
     const others = this.#active().filter(({ metadata }) => metadata.uid !== pod.metadata.uid);
     const verdict = this.#judge(pod, others, { nodeIsFresh: true });
-    if (verdict.admitted === true) return undefined;
-    if (verdict.admitted === false) return verdict;
+    if (verdict.kind === 'admitted') return undefined;
+    if (verdict.kind === 'refused') return verdict;
     if (verdict.waitsFor === 'node') return verdict.otherwise;
     for (const victim of verdict.victims) this.#preempt(victim, verdict.shortOf);
     return { reason: 'Deferred', message: 'waiting for pods that make room for this critical pod' };

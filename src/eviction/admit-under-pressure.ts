@@ -14,7 +14,7 @@ const memoryTaint = { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSche
 export function refusedUnderPressure(
   pod: Pod,
   pressures: readonly NodePressure[],
-): { readonly admitted: false; readonly reason: 'Evicted'; readonly message: string } | undefined {
+): { readonly kind: 'refused'; readonly reason: 'Evicted'; readonly message: string } | undefined {
   if (pressures.length === 0 || isCritical(pod)) return undefined;
   if (pressures.length === 1 && pressures[0] === 'MemoryPressure') {
     if (podQosClass(pod) !== 'BestEffort') return undefined;
@@ -22,7 +22,7 @@ export function refusedUnderPressure(
       return undefined;
   }
   return {
-    admitted: false,
+    kind: 'refused',
     reason: 'Evicted',
     message: `The node had condition: [${pressures.join(' ')}]. `,
   };

@@ -499,7 +499,7 @@ describe('admission to a node under pressure', () => {
         refusedUnderPressure(of, pressures),
         refused
           ? {
-              admitted: false,
+              kind: 'refused',
               reason: 'Evicted',
               message: `The node had condition: [${pressures.join(' ')}]. `,
             }

@@ -391,8 +391,8 @@ function shown(change: Case): string {
     allocate: () => undefined,
     ...change.change,
   });
-  if (verdict.admitted === true) return 'admitted';
-  if (verdict.admitted === false) return `${verdict.reason}: ${verdict.message}`;
+  if (verdict.kind === 'admitted') return 'admitted';
+  if (verdict.kind === 'refused') return `${verdict.reason}: ${verdict.message}`;
   return verdict.waitsFor === 'node'
     ? `look again, else ${verdict.otherwise.reason}: ${verdict.otherwise.message}`
     : `in place of ${verdict.victims.map(({ metadata }) => metadata.name).join(' and ')} for ${verdict.shortOf}`;

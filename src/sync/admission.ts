@@ -21,7 +21,7 @@ import { refusedSysctl } from './admit-sysctls.ts';
 import { toleratesTaints } from './admit-taints.ts';
 import { podsToPreempt } from './preemption.ts';
 import { failedPredicate, refused, type Refusal } from './refusal.ts';
-import type { AdmissionVerdict } from './sync-loop.ts';
+import { admitted, type AdmissionVerdict } from './verdict.ts';
 
 export interface AdmissionInput {
   readonly pod: Pod;
@@ -48,7 +48,7 @@ export function admitPod(input: AdmissionInput): AdmissionVerdict {
     refusedGroupsPolicy(pod, host);
   if (before !== undefined) return refusal(before);
   const general = generalVerdict(input);
-  if (general.admitted !== true) return general;
+  if (general.kind !== 'admitted') return general;
   const after = refusedHandler(pod, input) ?? refusedAppArmor(pod, host) ?? refusedFeature(pod);
   return after === undefined ? general : refusal(after);
 }
@@ -62,7 +62,7 @@ function generalVerdict(input: AdmissionInput): AdmissionVerdict {
     const plan = podsToPreempt(pod, active, short);
     if ('victims' in plan)
       return {
-        admitted: 'pending',
+        kind: 'waits',
         waitsFor: 'victims',
         victims: plan.victims,
         shortOf: short[0]?.resource ?? '',
@@ -75,10 +75,10 @@ function generalVerdict(input: AdmissionInput): AdmissionVerdict {
     );
   }
   const [first] = [...(isCritical(pod) ? [] : short.map(shortageRefusal)), ...other];
-  if (first === undefined) return { admitted: true };
+  if (first === undefined) return admitted;
   const onlyAffinity = short.length === 0 && other.length === 1 && first.reason === 'NodeAffinity';
   return onlyAffinity && !nodeIsFresh
-    ? { admitted: 'pending', waitsFor: 'node', otherwise: first }
+    ? { kind: 'waits', waitsFor: 'node', otherwise: first }
     : refusal(first);
 }
 
@@ -100,5 +100,5 @@ function otherFailures({ pod, node, taints, active }: AdmissionInput): Refusal[]
 }
 
 function refusal(why: Refusal): AdmissionVerdict {
-  return { admitted: false, ...why };
+  return { kind: 'refused', ...why };
 }

@@ -6,7 +6,8 @@ import { FakeClock, pod, quietLog, settle } from '../testing/fixtures.ts';
 import type { WorkerState } from '../workers/worker-state.ts';
 import { OrphanWatch } from './housekeeping.ts';
 import { PodTable } from './pod-table.ts';
-import { SyncLoop, type AdmissionVerdict } from './sync-loop.ts';
+import { SyncLoop } from './sync-loop.ts';
+import type { AdmissionVerdict } from './verdict.ts';
 import { SyncQueue } from './sync-queue.ts';
 
 interface Bench {
@@ -18,7 +19,7 @@ interface Bench {
 }
 
 function setUp(
-  admit: (pod: Pod, options: { nodeIsFresh: boolean }) => AdmissionVerdict = () => ({ admitted: true }),
+  admit: (pod: Pod, options: { nodeIsFresh: boolean }) => AdmissionVerdict = () => ({ kind: 'admitted' }),
 ): Bench {
   const queue = new SyncQueue();
   const table = new PodTable();
@@ -83,7 +84,7 @@ describe('sync loop', () => {
     let isBroken = true;
     const { queue, calls, ready, stop } = setUp((each) => {
       if (isBroken && each.metadata.name === 'odd') throw new TypeError('no such quantity');
-      return { admitted: true };
+      return { kind: 'admitted' };
     });
     ready();
     queue.config([
@@ -129,7 +130,7 @@ describe('sync loop', () => {
   it('reads the node again for a pod that only its labels keep away', async () => {
     const otherwise = { reason: 'NodeAffinity', message: 'no' };
     const { queue, calls, ready, stop } = setUp((_, { nodeIsFresh }) =>
-      nodeIsFresh ? { admitted: false, ...otherwise } : { admitted: 'pending', waitsFor: 'node', otherwise },
+      nodeIsFresh ? { kind: 'refused', ...otherwise } : { kind: 'waits', waitsFor: 'node', otherwise },
     );
     ready();
     queue.config([{ kind: 'add', pod: named('a') }]);
@@ -149,7 +150,7 @@ describe('sync loop', () => {
   it('lets a critical pod in once there is room, and one that is deleted before that go', async () => {
     let room = false;
     const { queue, calls, ready, stop } = setUp(() =>
-      room ? { admitted: true } : { admitted: 'pending', waitsFor: 'victims', victims: [], shortOf: 'cpu' },
+      room ? { kind: 'admitted' } : { kind: 'waits', waitsFor: 'victims', victims: [], shortOf: 'cpu' },
     );
     ready();
     queue.config([
@@ -210,7 +211,7 @@ describe('sync loop', () => {
 
   it('gives a rejected pod no worker until it is deleted', async () => {
     const { queue, calls, ready, stop } = setUp(() => ({
-      admitted: false,
+      kind: 'refused',
       reason: 'OutOfcpu',
       message: 'no',
     }));

@@ -17,8 +17,8 @@ import type { PodChange } from '../model/pod-update.ts';
 import type { WorkerState } from '../workers/worker-state.ts';
 import type { Clock } from '../util/clock.ts';
 import type { PodTable } from './pod-table.ts';
-import type { Refusal } from './refusal.ts';
 import type { SyncBatch, SyncEventKind, SyncQueue } from './sync-queue.ts';
+import type { AdmissionVerdict, WaitingVerdict } from './verdict.ts';
 
 /** The part of the workers the loop drives. */
 export interface Workers {
@@ -28,21 +28,6 @@ export interface Workers {
   wakeAll(): void;
   state(uid: string): WorkerState | undefined;
 }
-
-export type AdmissionVerdict =
-  | { readonly admitted: true }
-  | { readonly admitted: false; readonly reason: string; readonly message: string }
-  /** only the node's labels are in the way, and they may have changed: the Node is to be read again */
-  | { readonly admitted: 'pending'; readonly waitsFor: 'node'; readonly otherwise: Refusal }
-  /** a critical pod: these are to make room for it; of what there is too little, the first that was found */
-  | {
-      readonly admitted: 'pending';
-      readonly waitsFor: 'victims';
-      readonly victims: readonly Pod[];
-      readonly shortOf: string;
-    };
-
-export type PendingVerdict = Extract<AdmissionVerdict, { admitted: 'pending' }>;
 
 export interface SyncLoopOptions {
   readonly queue: SyncQueue;
@@ -54,7 +39,7 @@ export interface SyncLoopOptions {
   readonly sourcesReady: Promise<void>;
   readonly admit: (pod: Pod, active: readonly Pod[], options: { nodeIsFresh: boolean }) => AdmissionVerdict;
   /** Does what the pod waits for; when it is done, the queue is told that the pod is due. */
-  readonly onPending: (pod: Pod, verdict: PendingVerdict) => void;
+  readonly onPending: (pod: Pod, verdict: WaitingVerdict) => void;
   readonly onRejected: (pod: Pod, verdict: { reason: string; message: string }) => void;
   /** the API server's newest word on a pod whose spec did not change */
   readonly onReconcile: (pod: Pod) => void;
@@ -73,7 +58,7 @@ export class SyncLoop {
   readonly #options: SyncLoopOptions;
   readonly #started = Promise.withResolvers<undefined>();
   /** pods that wait to be admitted, by what they wait for: they have no worker yet */
-  readonly #pending = new Map<string, PendingVerdict['waitsFor']>();
+  readonly #pending = new Map<string, WaitingVerdict['waitsFor']>();
   /** changes that an exception kept from being seen to, the newest of each pod; as many as there are pods at most */
   readonly #failed = new Map<string, PodChange>();
   #lastEntered: number | undefined;
@@ -193,14 +178,14 @@ export class SyncLoop {
     const { name, namespace, uid } = pod.metadata;
     const nodeIsFresh = this.#pending.get(uid) === 'node';
     const verdict = admit(pod, this.#activePods(uid), { nodeIsFresh });
-    if (verdict.admitted === 'pending') {
+    if (verdict.kind === 'waits') {
       this.#pending.set(uid, verdict.waitsFor);
       log.info({ pod: name, namespace, uid, waitsFor: verdict.waitsFor }, 'pod waits to be admitted');
       onPending(pod, verdict);
       return false;
     }
     this.#pending.delete(uid);
-    if (verdict.admitted) return true;
+    if (verdict.kind === 'admitted') return true;
     table.reject(uid);
     log.info({ pod: name, namespace, uid, reason: verdict.reason }, 'pod rejected');
     onRejected(pod, verdict);
