@@ -4,22 +4,22 @@ import { goQuote } from '../model/go-quote.ts';
 import { moved } from '../model/go-time.ts';
 import type { ContainerStatus, Pod } from '../model/kube.ts';
 import type { ObservedContainer } from '../model/runtime-state.ts';
-import type { HostApp } from '../host-app.ts';
 import { logTarget } from '../runtime/log-target.ts';
 import { readContainerLog } from '../runtime/logs.ts';
-import type { Target } from '../server/backend.ts';
+import type { Target } from '../server/stream-request.ts';
 import { HttpFault } from '../server/http-fault.ts';
 import { parseLogQuery } from '../server/log-query.ts';
+import type { PodHost } from './pod-host.ts';
 
 export function containerLogs(
-  app: HostApp,
+  pods: PodHost,
   target: Target,
   { query, signal, now }: { query: URLSearchParams; signal: AbortSignal; now: number },
 ): AsyncIterable<Buffer> {
   const parsed = parseLogQuery(query, now);
   if (!parsed.ok) throw new HttpFault(parsed.code, parsed.body);
   const name = target.container ?? '';
-  const pod = app.table.find(target.namespace, target.pod);
+  const pod = pods.table.find(target.namespace, target.pod);
   if (pod === undefined) throw new HttpFault(404, `pod ${goQuote(target.pod)} does not exist`);
   if (findContainer(pod, name) === undefined)
     throw new HttpFault(404, `container ${goQuote(name)} not found in pod ${goQuote(target.pod)}`);
@@ -31,23 +31,23 @@ export function containerLogs(
       `unable to return the given log stream: ${JSON.stringify(stream)}. Please enable PodLogsQuerySplitStreams feature gate in kubelet`,
     );
   const found = logTarget(target.pod, name, {
-    status: containerStatus(app, pod, name),
+    status: containerStatus(pods, pod, name),
     previous: parsed.query.previous,
   });
   if ('refusal' in found) throw new HttpFault(400, found.refusal);
   const { containerID } = found;
   const containerId = /^[^:]*:\/\/([^:]*)$/.exec(containerID)?.[1] ?? '';
   const seen = (): ObservedContainer | undefined =>
-    app.cache.get(uid)?.containers.find(({ id }) => id === containerId);
+    pods.cache.get(uid)?.containers.find(({ id }) => id === containerId);
   const container = seen();
   if (container === undefined) return said(`unable to retrieve container logs for ${containerID || '://'}`);
   const { since } = parsed.query;
   return readContainerLog(
     {
-      files: app.host.link.files,
+      files: pods.host.link.files,
       path: container.logPath,
       // lines are dated by the host
-      options: { ...parsed.query, since: since && moved(since, app.host.hostTime(0)) },
+      options: { ...parsed.query, since: since && moved(since, pods.host.hostTime(0)) },
       isRunning: () => seen()?.state === 'running',
     },
     { signal },
@@ -59,6 +59,6 @@ async function* said(text: string): AsyncIterable<Buffer> {
   yield Buffer.from(text);
 }
 
-function containerStatus(app: HostApp, pod: Pod, name: string): ContainerStatus | undefined {
-  return findContainerStatus(app.status.current(pod.metadata.uid) ?? pod.status, name);
+function containerStatus(pods: PodHost, pod: Pod, name: string): ContainerStatus | undefined {
+  return findContainerStatus(pods.status.current(pod.metadata.uid) ?? pod.status, name);
 }

@@ -1,11 +1,11 @@
 /** Pods and containers that a request to the kubelet API names. */
 import type { Pod } from '../model/kube.ts';
 import type { ObservedContainer } from '../model/runtime-state.ts';
-import type { HostApp } from '../host-app.ts';
-import type { Target } from '../server/backend.ts';
+import type { Target } from '../server/stream-request.ts';
 import { HttpFault } from '../server/http-fault.ts';
+import type { PodHost } from './pod-host.ts';
 
-export type PodSource = Pick<HostApp, 'table' | 'cache' | 'mirrorOf'>;
+export type PodSource = Pick<PodHost, 'table' | 'cache' | 'mirrorOf'>;
 
 export function findPod({ table }: PodSource, { namespace, pod: name }: Target): Pod {
   const pod = table.find(namespace, name);
@@ -14,14 +14,14 @@ export function findPod({ table }: PodSource, { namespace, pod: name }: Target):
 }
 
 /** Whether the path's uid, if it has one, is the pod's or that of its mirror on the API server (TranslatePodUID). */
-export function isMeant(app: PodSource, pod: Pod, { uid }: Target): boolean {
-  return uid === undefined || uid === pod.metadata.uid || uid === app.mirrorOf(pod)?.metadata.uid;
+export function isMeant(pods: PodSource, pod: Pod, { uid }: Target): boolean {
+  return uid === undefined || uid === pod.metadata.uid || uid === pods.mirrorOf(pod)?.metadata.uid;
 }
 
 /** A running container of the pod; none if the path's uid is another pod's. */
-export function findRunning(app: PodSource, pod: Pod, target: Target): ObservedContainer | undefined {
-  if (!isMeant(app, pod, target)) return undefined;
-  return app.cache
+export function findRunning(pods: PodSource, pod: Pod, target: Target): ObservedContainer | undefined {
+  if (!isMeant(pods, pod, target)) return undefined;
+  return pods.cache
     .get(pod.metadata.uid)
     ?.containers.find(({ name, state }) => name === target.container && state === 'running');
 }

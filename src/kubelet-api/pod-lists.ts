@@ -2,12 +2,11 @@
 import type { Pod } from '../model/kube.ts';
 import { isStaticPod } from '../model/pod-source.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
-import type { HostApp } from '../host-app.ts';
-import type { PodSource } from './find.ts';
+import type { PodHost } from './pod-host.ts';
 
 const head = { kind: 'PodList', apiVersion: 'v1', metadata: {} };
 
-export function podList(hosts: readonly Pick<HostApp, 'table' | 'status'>[]): object {
+export function podList(hosts: readonly Pick<PodHost, 'table' | 'status'>[]): object {
   const items = hosts.flatMap(({ table, status }) =>
     table.all().map((pod) => {
       // the watch tells the others' status; a static pod's is only known here
@@ -24,7 +23,7 @@ function listed({ metadata: { managedFields: _, ...metadata }, spec, status }: P
 }
 
 /** Pods with a sandbox or a container that runs; of each only the names of what runs. */
-export function runningPods(hosts: readonly PodSource[]): object {
+export function runningPods(hosts: readonly Pick<PodHost, 'cache'>[]): object {
   const states = hosts.flatMap(({ cache }) => cache.states()).filter((state) => runs(state));
   return { ...head, items: states.map(runningPod) };
 }

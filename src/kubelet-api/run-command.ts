@@ -1,17 +1,17 @@
 /** /run: a command's output, both streams together (pkg/kubelet/kubelet_pods.go RunInContainer). */
-import type { HostApp } from '../host-app.ts';
-import type { Target } from '../server/backend.ts';
+import type { Target } from '../server/stream-request.ts';
 import { HttpFault } from '../server/http-fault.ts';
 import { findPod, findRunning, noContainer } from './find.ts';
+import type { PodHost } from './pod-host.ts';
 
 export async function runCommand(
-  app: HostApp,
+  pods: PodHost,
   target: Target,
   { command, signal }: { command: readonly string[]; signal: AbortSignal },
 ): Promise<Buffer> {
-  const container = findRunning(app, findPod(app, target), target);
+  const container = findRunning(pods, findPod(pods, target), target);
   if (container === undefined) throw noContainer(target);
-  const { stdout, stderr, exit_code } = await app.host.cri.execSync(
+  const { stdout, stderr, exit_code } = await pods.host.cri.execSync(
     { container_id: container.id, cmd: [...command], timeout: 0 },
     { signal },
   );

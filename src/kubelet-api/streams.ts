@@ -4,28 +4,31 @@ import { connect as tlsConnect } from 'node:tls';
 import { urlTarget } from '../hosts/http.ts';
 import { findContainer } from '../model/containers.ts';
 import { kindOf, messageOf } from '../model/errors.ts';
-import type { HostApp } from '../host-app.ts';
 import type { Pod } from '../model/kube.ts';
 import type { ObservedSandbox } from '../model/runtime-state.ts';
 import { dialError, hostPort } from '../hosts/net-errors.ts';
-import type { Stream, StreamRequest, Target } from '../server/backend.ts';
 import { HttpFault } from '../server/http-fault.ts';
-import type { ForwardTarget } from '../server/port-forward/forwarded-port.ts';
+import type { ForwardTarget, Stream, StreamRequest, Target } from '../server/stream-request.ts';
 import { forwardedPorts, noStreams, streamOptions, type StreamOptions } from '../server/stream-options.ts';
 import { findPod, findRunning, isMeant, noContainer } from './find.ts';
 import { limitSignal } from '../util/abort.ts';
+import type { PodHost } from './pod-host.ts';
 
 const DIAL_MS = 30_000;
 /** How long the runtime keeps an unused stream's token: a slot is free again by then. */
 const RETRY_AFTER_S = 60;
 
-export async function openStream(app: HostApp, request: StreamRequest, signal: AbortSignal): Promise<Stream> {
-  const target = request.kind === 'portForward' ? ownKernelTarget(app, request) : undefined;
+export async function openStream(
+  pods: PodHost,
+  request: StreamRequest,
+  signal: AbortSignal,
+): Promise<Stream> {
+  const target = request.kind === 'portForward' ? ownKernelTarget(pods, request) : undefined;
   if (target !== undefined) return { by: 'farlet', target };
   try {
-    const { url: text, options } = await runtimeStream(app, request, signal);
+    const { url: text, options } = await runtimeStream(pods, request, signal);
     const url = new URL(text);
-    return { by: 'runtime', url, options, dial: (rest) => dialUrl(app, url, rest) };
+    return { by: 'runtime', url, options, dial: (rest) => dialUrl(pods, url, rest) };
   } catch (error) {
     throw error instanceof HttpFault ? error : streamingFault(error);
   }
@@ -49,26 +52,26 @@ interface RuntimeStream {
   readonly options: StreamOptions;
 }
 
-function runtimeStream(app: HostApp, request: StreamRequest, signal: AbortSignal): Promise<RuntimeStream> {
+function runtimeStream(pods: PodHost, request: StreamRequest, signal: AbortSignal): Promise<RuntimeStream> {
   switch (request.kind) {
     case 'exec':
-      return execStream(app, request, signal);
+      return execStream(pods, request, signal);
     case 'attach':
-      return attachStream(app, request, signal);
+      return attachStream(pods, request, signal);
     case 'portForward':
-      return portForwardStream(app, request, signal);
+      return portForwardStream(pods, request, signal);
   }
 }
 
 async function execStream(
-  app: HostApp,
+  pods: PodHost,
   { target, query, command }: StreamRequest,
   signal: AbortSignal,
 ): Promise<RuntimeStream> {
   const options = streamOptions(query);
-  const container = findRunning(app, findPod(app, target), target);
+  const container = findRunning(pods, findPod(pods, target), target);
   if (container === undefined) throw noContainer(target);
-  const { url } = await app.host.cri.exec(
+  const { url } = await pods.host.cri.exec(
     { container_id: container.id, cmd: [...command], ...options },
     { signal },
   );
@@ -77,39 +80,39 @@ async function execStream(
 
 /** Whether there is a terminal was decided when the container was started, not by the query. */
 async function attachStream(
-  app: HostApp,
+  pods: PodHost,
   { target, query }: StreamRequest,
   signal: AbortSignal,
 ): Promise<RuntimeStream> {
   const asked = streamOptions(query);
-  const pod = findPod(app, target);
-  const container = findRunning(app, pod, target);
+  const pod = findPod(pods, target);
+  const container = findRunning(pods, pod, target);
   if (container === undefined) {
     const { name, namespace } = pod.metadata;
     throw new HttpFault(500, `container ${target.container ?? ''} not found in pod ${name}_${namespace}`);
   }
   const tty = findContainer(pod, container.name)?.spec.tty === true;
   const options = { ...asked, tty, stderr: asked.stderr && !tty };
-  const { url } = await app.host.cri.attach({ container_id: container.id, ...options }, { signal });
+  const { url } = await pods.host.cri.attach({ container_id: container.id, ...options }, { signal });
   return { url, options };
 }
 
 async function portForwardStream(
-  app: HostApp,
+  pods: PodHost,
   { target, query, isWebSocket }: StreamRequest,
   signal: AbortSignal,
 ): Promise<RuntimeStream> {
   const port = isWebSocket ? forwardedPorts(query) : [];
-  const { sandbox } = runningPod(app, target);
-  const { url } = await app.host.cri.portForward({ pod_sandbox_id: sandbox.id, port }, { signal });
+  const { sandbox } = runningPod(pods, target);
+  const { url } = await pods.host.cri.portForward({ pod_sandbox_id: sandbox.id, port }, { signal });
   return { url, options: noStreams };
 }
 
-function runningPod(app: HostApp, target: Target): { pod: Pod; sandbox: ObservedSandbox; ip: string } {
-  const pod = findPod(app, target);
+function runningPod(pods: PodHost, target: Target): { pod: Pod; sandbox: ObservedSandbox; ip: string } {
+  const pod = findPod(pods, target);
   const { metadata } = pod;
-  if (!isMeant(app, pod, target)) throw new HttpFault(404, 'pod not found');
-  const state = app.cache.get(metadata.uid);
+  if (!isMeant(pods, pod, target)) throw new HttpFault(404, 'pod not found');
+  const state = pods.cache.get(metadata.uid);
   const sandbox = state?.sandboxes.find(({ ready }) => ready);
   if (sandbox === undefined)
     throw new HttpFault(500, `pod not found ("${metadata.name}_${metadata.namespace}")`);
@@ -121,14 +124,14 @@ function runningPod(app: HostApp, target: Target): { pod: Pod; sandbox: Observed
  * nothing of the pod listens (kata-containers#10843); the pod's address leads into it.
  */
 function ownKernelTarget(
-  app: HostApp,
+  pods: PodHost,
   { target, query, isWebSocket }: StreamRequest,
 ): ForwardTarget | undefined {
   // what is wrong with the request is told before what is wrong with the pod
   if (isWebSocket) forwardedPorts(query);
-  const { pod, sandbox, ip } = runningPod(app, target);
+  const { pod, sandbox, ip } = runningPod(pods, target);
   const { runtimeHandler } = sandbox;
-  const handler = app.host.runtime()?.handlers.find(({ name }) => name === runtimeHandler);
+  const handler = pods.host.runtime()?.handlers.find(({ name }) => name === runtimeHandler);
   if (handler?.ownKernel !== true) return undefined;
   const { name } = pod.metadata;
   return {
@@ -136,7 +139,7 @@ function ownKernelTarget(
     open: async (port, { signal }) => {
       const limit = limitSignal(DIAL_MS, signal);
       try {
-        return await app.host.link.dial({ host: ip, port }, { signal: limit });
+        return await pods.host.link.dial({ host: ip, port }, { signal: limit });
       } catch (error) {
         const why = dialError(hostPort(ip, port), error);
         throw new Error(
@@ -149,8 +152,8 @@ function ownKernelTarget(
 }
 
 /** The URL's host is the runtime's own view: it is dialed from its host, unless the link knows better. */
-async function dialUrl(app: HostApp, url: URL, { signal }: { signal: AbortSignal }): Promise<Duplex> {
-  const { link } = app.host;
+async function dialUrl(pods: PodHost, url: URL, { signal }: { signal: AbortSignal }): Promise<Duplex> {
+  const { link } = pods.host;
   const limit = limitSignal(DIAL_MS, signal);
   try {
     if (link.dialStream !== undefined) return await link.dialStream(url, { signal: limit });

@@ -4,10 +4,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Identity } from './backend.ts';
+import { PROTOCOL_PREFIX, subprotocols } from './subprotocols.ts';
 
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 const ANY_USAGE = '2.5.29.37.0';
-const PROTOCOL_PREFIX = 'base64url.bearer.authorization.k8s.io.';
 
 /** Who a certificate is for, or why it is for nobody; a sentence's end, such as "has expired". */
 export type CertificateVerdict =
@@ -85,14 +85,4 @@ function protocolToken({ headers }: Headers): string | undefined {
   const text = bytes.toString();
   const isExact = bytes.toString('base64url') === encoded && Buffer.from(text).equals(bytes);
   return isExact && text !== '' ? text : undefined;
-}
-
-/** Offered subprotocols: those that carry a token, which nobody else may see, and the others. */
-export function subprotocols(header: string): { carriers: string[]; others: string[] } {
-  const all = header.split(',').map((protocol) => protocol.trim());
-  const isCarrier = (protocol: string): boolean => protocol.startsWith(PROTOCOL_PREFIX);
-  return {
-    carriers: all.filter(isCarrier),
-    others: all.filter((protocol) => !isCarrier(protocol) && protocol !== ''),
-  };
 }

@@ -3,7 +3,7 @@
  * authorized is what is routed. No dot segments or double slashes are resolved. Pure.
  */
 import { textOfBytes } from '../model/go-string.ts';
-import type { StreamKind, Target } from './backend.ts';
+import type { StreamKind, Target } from './stream-request.ts';
 
 export interface RequestTarget {
   /** decoded; begins with a slash */

@@ -2,7 +2,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../util/clock.ts';
-import type { Backend, Target } from './backend.ts';
+import type { Backend } from './backend.ts';
+import type { Target } from './stream-request.ts';
 import { rootHealth, singleHealth, type HealthAnswer } from './health-checks.ts';
 import { sendHostLog } from './host-logs.ts';
 import { HttpFault } from './http-fault.ts';

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../util/clock.ts';
-import { subprotocols } from './credentials.ts';
+import { subprotocols } from './subprotocols.ts';
 import { endWhenIdle } from './end-when-idle.ts';
 import { headerLines } from './refuse-upgrade.ts';
 import { switchProtocols } from './switch-protocols.ts';

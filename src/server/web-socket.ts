@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { subprotocols } from './credentials.ts';
+import { subprotocols } from './subprotocols.ts';
 import { HttpFault } from './http-fault.ts';
 
 /** What Go's server takes as one message (golang.org/x/net/websocket DefaultMaxPayloadBytes). */

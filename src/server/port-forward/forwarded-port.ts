@@ -1,13 +1,7 @@
-import type { Duplex, Writable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { messageOf } from '../../model/errors.ts';
-
-/** A pod whose ports can be reached. */
-export interface ForwardTarget {
-  /** its name, for messages */
-  readonly pod: string;
-  /** A connection to a port. Rejects with the reason in words. */
-  open(port: number, options: { signal: AbortSignal }): Promise<Duplex>;
-}
+import { drained } from '../outlet.ts';
+import type { ForwardTarget } from '../stream-request.ts';
 
 export interface ForwardedPortOptions {
   readonly target: ForwardTarget;
@@ -104,21 +98,4 @@ export class ForwardedPort {
         : `error forwarding port ${String(port)} to pod ${target.pod}, uid : ${messageOf(error)}`,
     );
   }
-}
-
-/** Resolves when the stream takes more, or is gone. */
-export function drained(stream: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    if (stream.destroyed || !stream.writableNeedDrain) {
-      resolve();
-      return;
-    }
-    const done = (): void => {
-      stream.off('drain', done);
-      stream.off('close', done);
-      resolve();
-    };
-    stream.on('drain', done);
-    stream.on('close', done);
-  });
 }

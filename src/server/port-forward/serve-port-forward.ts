@@ -8,7 +8,7 @@ import { endWhenIdle } from '../end-when-idle.ts';
 import { HttpFault } from '../http-fault.ts';
 import { queryOf } from '../request-target.ts';
 import { forwardedPorts } from '../stream-options.ts';
-import type { ForwardTarget } from './forwarded-port.ts';
+import type { ForwardTarget } from '../stream-request.ts';
 import { SpdyForwarding } from './spdy-forwarding.ts';
 import { WebSocketForwarding } from './websocket-forwarding.ts';
 

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { createWebSocketStream } from 'ws';
 import type { Clock } from '../../util/clock.ts';
-import type { Stream } from '../backend.ts';
+import type { Stream } from '../stream-request.ts';
 import { endWhenIdle } from '../end-when-idle.ts';
 import { switchProtocols } from '../switch-protocols.ts';
 import { join } from '../upgrade-proxy.ts';

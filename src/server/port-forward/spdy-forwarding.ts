@@ -4,8 +4,9 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../util/clock.ts';
-import { ForwardedPort, type ForwardTarget } from './forwarded-port.ts';
-import { Outlet } from './outlet.ts';
+import type { ForwardTarget } from '../stream-request.ts';
+import { ForwardedPort } from './forwarded-port.ts';
+import { Outlet } from '../outlet.ts';
 import {
   dataFrame,
   ping,

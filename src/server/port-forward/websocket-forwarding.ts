@@ -4,7 +4,7 @@
  */
 import { FrameReader, encodeFrame, type WebSocketMessage } from '../../util/websocket-frames.ts';
 import { ForwardedPort } from './forwarded-port.ts';
-import { Outlet } from './outlet.ts';
+import { Outlet } from '../outlet.ts';
 import type { ForwardingOptions } from './spdy-forwarding.ts';
 
 export interface WebSocketForwardingOptions extends Omit<ForwardingOptions, 'clock'> {

@@ -3,7 +3,7 @@
  * v4.channel.k8s.io (client-go remotecommand/v4.go), which every runtime speaks and which can end standard input alone.
  */
 import type { Duplex } from 'node:stream';
-import { Outlet } from '../port-forward/outlet.ts';
+import { Outlet } from '../outlet.ts';
 import { dataFrame, ping, SpdyReader, synStream, type SpdyFrame } from '../spdy/spdy-frames.ts';
 import { HeaderPacker } from '../spdy/spdy-headers.ts';
 import type { StreamOptions } from '../stream-options.ts';

@@ -1,5 +1,4 @@
 import type { Writable } from 'node:stream';
-import { drained } from './forwarded-port.ts';
 
 /** Where several connections write, which all wait while it is full. */
 export class Outlet {
@@ -18,4 +17,21 @@ export class Outlet {
     });
     await this.#full;
   }
+}
+
+/** Resolves when the stream takes more, or is gone. */
+export function drained(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed || !stream.writableNeedDrain) {
+      resolve();
+      return;
+    }
+    const done = (): void => {
+      stream.off('drain', done);
+      stream.off('close', done);
+      resolve();
+    };
+    stream.on('drain', done);
+    stream.on('close', done);
+  });
 }
