@@ -1,5 +1,4 @@
 /** /configz: the configuration in the form of KubeletConfiguration (kubelet.config.k8s.io/v1beta1). Pure. */
-import type { Config, NodeConfig } from '../config/schema.ts';
 import { goDuration } from '../model/go-duration.ts';
 
 /** farlet's own keys, which KubeletConfiguration has not. */
@@ -14,8 +13,11 @@ const OWN = new Set([
 const DURATION = /(Frequency|Period|Age|Interval|Timeout|TTL|BackOff)$/;
 
 /** Keys with the same meaning in both; nothing secret is among them, files are only named. */
-export function configz(config: Config, node: NodeConfig): object {
-  const shared = Object.entries(config).filter(([key]) => !OWN.has(key));
+export function configz(
+  config: object,
+  node: { readonly port: number; readonly registerWithTaints: readonly object[] },
+): object {
+  const shared = Object.entries(config as Readonly<Record<string, unknown>>).filter(([key]) => !OWN.has(key));
   return {
     kubeletconfig: {
       kind: 'KubeletConfiguration',
