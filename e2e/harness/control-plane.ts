@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { kubernetes } from './cache.ts';
 import { Authority, type KeyPair } from './pki.ts';
+import { etcdCommand, keepData, putBackData } from './etcd.ts';
 import { eventually, freePorts, outcome, run, start, tail, type Outcome, type Running } from './processes.ts';
 
 export interface ControlPlane {
@@ -16,8 +17,15 @@ export interface ControlPlane {
   tryKubectl(args: readonly string[], input?: string): Promise<Outcome>;
   stopApiServer(): Promise<void>;
   startApiServer(): Promise<void>;
+  /** A backup of its store as it is at this moment; all goes on meanwhile. */
+  backUp(): Promise<Backup>;
+  /** As people are told to do it: everything is stopped, the store put back, everything started. Resolves when the API server is ready. */
+  restore(backup: Backup): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** A folder with etcd's data. */
+export type Backup = string;
 
 export interface ControlPlaneOptions {
   readonly folder: string;
@@ -65,24 +73,9 @@ async function launchControlPlane(
   };
 
   onProgress('etcd');
-  launch('etcd', [
-    'etcd',
-    '--data-dir',
-    `${folder}/etcd`,
-    '--unsafe-no-fsync',
-    '--log-level',
-    'warn',
-    '--listen-client-urls',
-    `http://127.0.0.1:${etcdPort}`,
-    '--advertise-client-urls',
-    `http://127.0.0.1:${etcdPort}`,
-    '--listen-peer-urls',
-    `http://127.0.0.1:${peerPort}`,
-    '--initial-advertise-peer-urls',
-    `http://127.0.0.1:${peerPort}`,
-    '--initial-cluster',
-    `default=http://127.0.0.1:${peerPort}`,
-  ]);
+  const data = `${folder}/etcd`;
+  const etcd = etcdCommand(data, { clients: etcdPort, peers: peerPort });
+  launch('etcd', etcd);
 
   const apiServer = [
     ...kubernetes('kube-apiserver'),
@@ -128,7 +121,7 @@ async function launchControlPlane(
   launch('kube-apiserver', apiServer);
   await ready();
   onProgress('kube-scheduler, kube-controller-manager');
-  launch('kube-scheduler', [
+  const scheduler = [
     ...kubernetes('kube-scheduler'),
     `--kubeconfig=${files.kubeconfig}`,
     `--authentication-kubeconfig=${files.kubeconfig}`,
@@ -137,8 +130,8 @@ async function launchControlPlane(
     `--secure-port=${schedulerPort}`,
     '--leader-elect=false',
     '--v=1',
-  ]);
-  launch('kube-controller-manager', [
+  ];
+  const controllers = [
     ...kubernetes('kube-controller-manager'),
     `--kubeconfig=${files.kubeconfig}`,
     `--authentication-kubeconfig=${files.kubeconfig}`,
@@ -152,7 +145,12 @@ async function launchControlPlane(
     `--cluster-signing-cert-file=${files.ca.cert}`,
     `--cluster-signing-key-file=${folder}/pki/ca.key`,
     '--v=1',
-  ]);
+  ];
+  const launchControllers = (): void => {
+    launch('kube-scheduler', scheduler);
+    launch('kube-controller-manager', controllers);
+  };
+  launchControllers();
   const plane: ControlPlane = {
     folder,
     kubeconfig: files.kubeconfig,
@@ -172,6 +170,15 @@ async function launchControlPlane(
     startApiServer: async () => {
       launch('kube-apiserver', apiServer);
       await ready();
+    },
+    backUp: () => keepData(running.get('etcd')?.pid ?? -1, data),
+    restore: async (backup) => {
+      await stopAll(running);
+      await putBackData(backup, data);
+      launch('etcd', etcd);
+      launch('kube-apiserver', apiServer);
+      await ready();
+      launchControllers();
     },
     stop: () => stopAll(running),
   };

@@ -1,5 +1,6 @@
 /** Plain requests to a node's kubelet API, with a client certificate, a token or nothing. */
 import { readFileSync } from 'node:fs';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import type { KeyPair } from './pki.ts';
 
@@ -23,29 +24,9 @@ export interface KubeletQuestion {
 const ANSWER_MS = 20_000;
 
 /** An answer that switches protocols has no body. */
-export function askKubelet({
-  url,
-  path,
-  method = 'GET',
-  as,
-  headers = {},
-}: KubeletQuestion): Promise<KubeletAnswer> {
-  const { hostname, port } = new URL(url);
-  const pair =
-    as !== undefined && 'cert' in as ? { cert: readFileSync(as.cert), key: readFileSync(as.key) } : {};
-  const token = as !== undefined && 'token' in as ? { authorization: `Bearer ${as.token}` } : {};
+export function askKubelet(question: KubeletQuestion): Promise<KubeletAnswer> {
   return new Promise((resolve, reject) => {
-    const sent = request({
-      hostname,
-      port,
-      path,
-      method,
-      headers: { ...headers, ...token },
-      rejectUnauthorized: false,
-      agent: false,
-      signal: AbortSignal.timeout(ANSWER_MS),
-      ...pair,
-    });
+    const sent = send(question, { signal: AbortSignal.timeout(ANSWER_MS) });
     sent.once('error', reject);
     sent.once('upgrade', (answer, socket) => {
       socket.destroy();
@@ -59,6 +40,40 @@ export function askKubelet({
         resolve({ code: answer.statusCode ?? 0, type: answer.headers['content-type'] ?? '', body });
       });
     });
-    sent.end();
   });
+}
+
+/** An answer of which nothing is read yet; whoever asked for it destroys it. */
+export function openKubelet(question: KubeletQuestion): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const sent = send(question, {});
+    sent.once('response', (answer) => {
+      answer.on('error', () => undefined);
+      resolve(answer);
+    });
+    sent.on('error', reject);
+  });
+}
+
+function send(
+  { url, path, method = 'GET', as, headers = {} }: KubeletQuestion,
+  more: { readonly signal?: AbortSignal },
+): ClientRequest {
+  const { hostname, port } = new URL(url);
+  const pair =
+    as !== undefined && 'cert' in as ? { cert: readFileSync(as.cert), key: readFileSync(as.key) } : {};
+  const token = as !== undefined && 'token' in as ? { authorization: `Bearer ${as.token}` } : {};
+  const sent = request({
+    hostname,
+    port,
+    path,
+    method,
+    headers: { ...headers, ...token },
+    rejectUnauthorized: false,
+    agent: false,
+    ...more,
+    ...pair,
+  });
+  sent.end();
+  return sent;
 }

@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, it } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { KubeError } from '../model/errors.ts';
 import { ignoredFaults } from '../model/faults.ts';
 import type { Lease, Pod } from '../model/kube.ts';
@@ -242,16 +242,22 @@ describe('leases and reviews', () => {
 });
 
 describe('a store that went back', () => {
-  it('is noticed by a lease’s version: watches end as expired, and a list comes first', async () => {
-    let version = 100;
+  let version = '';
+  const told: string[] = [];
+  let stop: AbortController;
+  let watching: Promise<unknown>;
+
+  /** With pods that are watched, and a lease that has been written. */
+  beforeEach(async () => {
+    version = '100';
+    told.length = 0;
+    stop = new AbortController();
     answer = (request, response) => {
-      if (request.url?.includes('/leases/') === true) response.end(lease(String(version)));
+      if (request.url?.includes('/leases') === true) response.end(lease(version));
       else if (request.url?.includes('watch=true') === true) response.write('\n');
       else response.end(podList);
     };
-    const told: string[] = [];
-    const stop = new AbortController();
-    const watching = watchObjects<Pod>(
+    watching = watchObjects<Pod>(
       {
         ...{ client: kube, clock, log: quietLog, faults: ignoredFaults, path: paths.pods, what: 'pods' },
         onEvent: (event) => told.push(event.type),
@@ -259,16 +265,33 @@ describe('a store that went back', () => {
       { signal: stop.signal },
     ).catch(() => undefined);
     while (kube.streams().open === 0) await settle();
-    await kube.replace(paths.lease('n'), {});
-    version = 101;
+    await kube.create(paths.leases, {});
+    version = '101';
     await kube.replace(paths.lease('n'), {});
     assert.equal(kube.epoch(), 0);
-    version = 40;
-    await kube.replace(paths.lease('n'), {});
+  });
+  afterEach(async () => {
+    stop.abort();
+    await watching;
+  });
+
+  const isNoticed = async (): Promise<void> => {
     assert.equal(kube.epoch(), 1);
     while (told.length < 2) await settle();
     assert.deepEqual(told, ['reset', 'reset']);
-    stop.abort();
-    await watching;
+  };
+
+  it('is noticed by a lease’s version: watches end as expired, and a list comes first', async () => {
+    version = '40';
+    await kube.replace(paths.lease('n'), {});
+    await isNoticed();
+  });
+
+  it('is noticed when the lease is read, as others may have caught up when it is written', async () => {
+    version = '40';
+    await kube.get(paths.lease('n'));
+    version = '140';
+    await kube.replace(paths.lease('n'), {});
+    await isNoticed();
   });
 });

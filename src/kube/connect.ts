@@ -191,7 +191,7 @@ class Connection implements KubeConnection {
       code = String(answer.statusCode);
       if (!accepted.has(answer.statusCode)) throw await this.#transport.refusal(answer);
       const decoded = (await this.#transport.decode(request, answer)) as T;
-      if (lane === 'leases' && method !== 'GET') this.#written(path, decoded);
+      if (lane === 'leases') this.#told(path, decoded);
       return decoded;
     } finally {
       const seconds = (this.#clock.monotonic() - started) / 1000;
@@ -199,11 +199,12 @@ class Connection implements KubeConnection {
     }
   }
 
-  #written(path: string, answer: unknown): void {
-    const { metadata } = answer as { metadata?: { name?: string; resourceVersion?: string } };
-    const name = metadata?.name ?? '';
-    if (!this.#epoch.written(path.endsWith(`/${name}`) ? path : `${path}/${name}`, metadata?.resourceVersion))
-      return;
+  #told(path: string, answer: unknown): void {
+    const { name, resourceVersion } =
+      (answer as { metadata?: { name?: string; resourceVersion?: string } }).metadata ?? {};
+    if (name === undefined) return;
+    const at = path.endsWith(`/${name}`) ? path : `${path}/${name}`;
+    if (!this.#epoch.told(at, resourceVersion)) return;
     const gone = new KubeError('gone', `the store of ${this.server} went back to an earlier state`, {
       status: 410,
       reason: 'Expired',

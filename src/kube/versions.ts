@@ -22,9 +22,10 @@ function isVersion(text: string | undefined): text is string {
 const MAX_OBJECTS = 10_000;
 
 /**
- * Tells that the API server's store went back to an earlier state: an object that only this process writes, one write after the
- * other, has a lower version than before. Watches are deaf then until the versions have caught up (an etcd that is restored
- * without raising its revision), so that everything must be listed anew.
+ * Tells that the API server's store went back to an earlier state: an object that is asked for and written one after the other
+ * has a lower version than before. Watches are deaf then until the versions have caught up (an etcd that is restored without
+ * raising its revision), so that everything must be listed anew. What is read counts as well: by the first write, which a store
+ * that went back refuses until the object has been read, others may have written enough to catch up.
  */
 export class StoreEpoch {
   readonly #versions = new Map<string, string>();
@@ -35,8 +36,8 @@ export class StoreEpoch {
     return this.#epoch;
   }
 
-  /** What a write was answered with; whether the store went back. */
-  written(path: string, version: string | undefined): boolean {
+  /** What a read that asks the store itself, or a write, was answered with; whether the store went back. */
+  told(path: string, version: string | undefined): boolean {
     const before = this.#versions.get(path);
     const went = (compareVersions(version, before) ?? 0) < 0;
     if (went) {
