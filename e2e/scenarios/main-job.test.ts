@@ -8,7 +8,11 @@ import { deployment, shell, SLEEP } from '../harness/pods.ts';
 import { outcome } from '../harness/processes.ts';
 import { useWorld } from '../harness/world.ts';
 
-const world = useWorld({ hosts: linkHosts });
+const world = useWorld({
+  hosts: linkHosts,
+  // looks at logs so often that pods start and end in the midst of one
+  farlet: { config: { containerLogMonitorInterval: '3s' } },
+});
 
 for (const node of world.nodes) {
   describe(`on ${node}`, () => {
@@ -171,6 +175,15 @@ for (const node of world.nodes) {
         `https://127.0.0.1:${port}/pods`,
       ]);
       assert.equal(stdout, '401');
+    });
+
+    it('has begun no log anew, as none grew too large', async () => {
+      const metrics = await (await fetch(world.farlet.metricsUrl)).text();
+      assert.match(
+        metrics,
+        /^kubelet_runtime_operations_total\{.*operation_type="start_container".*\} [1-9]/m,
+      );
+      assert.doesNotMatch(metrics, /^kubelet_runtime_operations_total\{.*"reopen_container_log".*\} [1-9]/m);
     });
 
     it('recreates nothing when farlet is killed and comes back', async () => {

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { toldOf } from '../model/errors.ts';
 import type { Clock } from '../util/clock.ts';
+import { whenOver } from './life.ts';
 
 /**
  * A reader that takes nothing of a piece for so long is given up: it would keep its file and its place for ever. A kubelet has
@@ -47,20 +48,19 @@ export async function* toldErrors(
 
 function written(response: ServerResponse, piece: Buffer, clock: Pick<Clock, 'after'>): Promise<void> {
   return new Promise((resolve, reject) => {
-    const gone = (): void => {
-      done(new Error('the client has gone'));
+    const done = (error?: Error | null): void => {
+      cancel();
+      forget();
+      if (error instanceof Error) reject(error);
+      else resolve();
     };
     const cancel = clock.after(READER_MS, () => {
       done(new Error('the client has stopped reading'));
     });
-    const done = (error?: Error | null): void => {
+    const forget = whenOver(response, () => {
       cancel();
-      response.off('close', gone);
-      if (error instanceof Error) reject(error);
-      else resolve();
-    };
-    response.once('close', gone);
-    if (response.destroyed) gone();
-    else response.write(piece, done);
+      reject(new Error('the client has gone'));
+    });
+    response.write(piece, done);
   });
 }
