@@ -71,7 +71,7 @@ function diskUse(use: PodUse, pod: Pod, parts: readonly Part[]): FsUse {
     (pod.spec.volumes ?? [])
       .filter(
         ({ emptyDir, configMap }) =>
-          (emptyDir !== undefined && emptyDir.medium !== 'Memory') || configMap !== undefined,
+          (emptyDir !== undefined && (emptyDir.medium ?? '') === '') || configMap !== undefined,
       )
       .map(({ name }) => name),
   );
