@@ -75,7 +75,7 @@ const anyCase: fc.Arbitrary<Case> = fc
     sandboxes: fc.array(
       fc.record({
         ready: fc.boolean(),
-        ips: fc.constantFrom(['10.0.0.2'], ['10.0.0.2'], []),
+        lacksAddress: fc.constantFrom(false, false, true),
         hostNetwork: fc.boolean(),
         createdAt: fc.nat({ max: 50 }),
         attempt: fc.nat({ max: 3 }),

@@ -219,7 +219,7 @@ describe('a pod without a sandbox that serves', () => {
     },
     {
       name: 'has everything made again if the sandbox has no address',
-      sandboxes: [sandbox({ ips: [] })],
+      sandboxes: [sandbox({ ips: [], lacksAddress: true })],
       expect: ['kill the pod', 'sandbox 1', 'start a', 'start b'],
     },
     {

@@ -62,13 +62,18 @@ describe('a sandbox', () => {
     },
     {
       name: 'without an address is replaced',
-      sandboxes: [newest({ ips: [] })],
+      sandboxes: [newest({ ips: [], lacksAddress: true })],
       expect: ['another is needed', 2, 's1'],
+    },
+    {
+      name: 'of whose network the runtime tells nothing that can be used serves',
+      sandboxes: [newest({ ips: [] })],
+      expect: ['serves', 1, 's1'],
     },
     {
       name: 'on the host network needs no address',
       hostNetwork: true,
-      sandboxes: [newest({ hostNetwork: true, ips: [] })],
+      sandboxes: [newest({ hostNetwork: true, ips: [], lacksAddress: true })],
       expect: ['serves', 1, 's1'],
     },
   ];
