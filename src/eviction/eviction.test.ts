@@ -9,7 +9,6 @@ import { refusedUnderPressure } from './admit-under-pressure.ts';
 import { calm, decideEviction, withContainerFs, type EvictionState } from './decide.ts';
 import { exceededLimit } from './local-storage.ts';
 import { evictionMessage } from './message.ts';
-import { rankPods } from './rank.ts';
 import { reclaimable } from './reclaim.ts';
 import { signalsFrom, type Observations } from './signals.ts';
 import type { ContainerUse, PodUse } from './usage.ts';
@@ -196,81 +195,6 @@ function use(change: Partial<PodUse> & { container?: Partial<ContainerUse> } = {
   };
 }
 const fs = (bytes: number, inodes = 1) => ({ bytes, inodes });
-
-function named(name: string, change: { priority?: number; requests?: Record<string, string> } = {}) {
-  return pod({
-    metadata: { uid: name, name },
-    spec: {
-      priority: change.priority ?? 0,
-      containers: [{ name: 'c', image: 'x', resources: { requests: change.requests ?? {} } }],
-      volumes: [
-        { name: 'v', emptyDir: {} },
-        { name: 'm', emptyDir: { medium: 'Memory' } },
-      ],
-    },
-  });
-}
-
-describe('the order in which pods go', () => {
-  const order = (
-    signal: EvictionThreshold['signal'],
-    pods: ReturnType<typeof named>[],
-    uses: Record<string, PodUse>,
-    layout: typeof imageDisk | typeof oneDisk = oneDisk,
-  ): string[] => rankPods(pods, (uid) => uses[uid], { signal, layout }).map(({ metadata }) => metadata.name);
-
-  it('for memory: over request, then by priority, then by how far over', () => {
-    const requests = { memory: '100Mi' };
-    const names = order(
-      'memory.available',
-      [
-        named('within', { requests }),
-        named('over-high', { priority: 10 }),
-        named('over-little', { requests }),
-        named('over-much', { requests }),
-        named('unknown', { priority: 100 }),
-      ],
-      {
-        within: use({ memoryBytes: 99 * Mi }),
-        'over-high': use({ memoryBytes: 900 * Mi }),
-        'over-little': use({ memoryBytes: 101 * Mi }),
-        'over-much': use({ memoryBytes: 200 * Mi }),
-      },
-    );
-    assert.deepEqual(names, ['unknown', 'over-much', 'over-little', 'over-high', 'within']);
-  });
-
-  it('for pids: by priority, then by number', () => {
-    const names = order('pid.available', [named('few'), named('high', { priority: 1 }), named('many')], {
-      few: use({ processes: 1 }),
-      high: use({ processes: 99 }),
-      many: use({ processes: 9 }),
-    });
-    assert.deepEqual(names, ['many', 'few', 'high']);
-  });
-
-  it('for disk: by what is on the file system that is short', () => {
-    const pods = [named('layer'), named('volume'), named('memory')];
-    const uses = {
-      layer: use({ container: { rootfs: fs(50, 5), logs: fs(1) } }),
-      volume: use({ container: { logs: fs(2) }, volumes: new Map([['v', fs(30, 9)]]) }),
-      memory: use({ volumes: new Map([['m', fs(1000, 1000)]]) }),
-    };
-    assert.deepEqual(order('nodefs.available', pods, uses), ['layer', 'volume', 'memory']);
-    assert.deepEqual(order('nodefs.inodesFree', pods, uses), ['volume', 'layer', 'memory']);
-    assert.deepEqual(order('nodefs.available', pods, uses, imageDisk), ['volume', 'layer', 'memory']);
-    assert.deepEqual(order('imagefs.available', pods, uses, imageDisk)[0], 'layer');
-  });
-
-  it('for disk: over request first', () => {
-    const names = order(
-      'nodefs.available',
-      [named('within', { requests: { 'ephemeral-storage': '1Gi' } }), named('over')],
-      { within: use({ container: { rootfs: fs(500 * Mi) } }), over: use({ container: { rootfs: fs(1) } }) },
-    );
-    assert.deepEqual(names, ['over', 'within']);
-  });
-});
 
 describe('messages', () => {
   it('of memory name the threshold and who used more than asked for', () => {

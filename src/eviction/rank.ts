@@ -2,7 +2,7 @@
 import type { DiskLayout } from '../hosts/disk-layout.ts';
 import type { EvictionSignal } from '../model/eviction-thresholds.ts';
 import type { Pod } from '../model/kube.ts';
-import { podRequest } from '../model/pod-requests.ts';
+import { amountsOf, podList, resourceList } from '../model/resource-lists.ts';
 import { resourceOf } from './signals.ts';
 import type { FsUse, PodUse, UseOf } from './usage.ts';
 
@@ -30,8 +30,7 @@ function comparators(useOf: UseOf, signal: EvictionSignal, layout: Disks): Compa
   const resource = resourceOf(signal);
   if (resource === 'pids') return [byPriority, mostFirst(useOf, (use) => whole(use.processes ?? 0))];
   if (resource === 'memory') {
-    const beyond = (use: PodUse, pod: Pod): bigint =>
-      whole(use.memoryBytes ?? 0) - (podRequest(pod).get('memory') ?? 0n);
+    const beyond = (use: PodUse, pod: Pod): bigint => whole(use.memoryBytes ?? 0) - requested(pod, 'memory');
     return [exceedingFirst(useOf, (use, pod) => beyond(use, pod) > 0n), byPriority, mostFirst(useOf, beyond)];
   }
   const parts = countedParts(signal, layout);
@@ -39,13 +38,24 @@ function comparators(useOf: UseOf, signal: EvictionSignal, layout: Disks): Compa
     const { bytes, inodes } = diskUse(use, pod, parts);
     return whole(resource === 'inodes' ? inodes : bytes);
   };
-  const request = (pod: Pod): bigint => podRequest(pod).get('ephemeral-storage') ?? 0n;
+  const request = (pod: Pod): bigint => requested(pod, 'ephemeral-storage');
   return [
     exceedingFirst(useOf, (use, pod) => used(use, pod) > (resource === 'inodes' ? 0n : request(pod))),
     byPriority,
     // the kubelet takes the request for bytes off inodes as well
     mostFirst(useOf, (use, pod) => used(use, pod) - request(pod)),
   ];
+}
+
+/**
+ * What a pod's use is held against (pkg/api/v1/resource GetResourceRequestQuantity). A pod that asks for something as a
+ * whole is judged by that alone; overhead comes on top of a request, and is none by itself.
+ */
+function requested(pod: Pod, resource: string): bigint {
+  const whole: Pod = { ...pod, spec: { ...pod.spec, containers: [], initContainers: [] } };
+  const isWhole = podList(whole, 'requests').size + podList(whole, 'limits').size > 0;
+  const total = amountsOf(podList(isWhole ? whole : pod, 'requests')).get(resource) ?? 0n;
+  return total === 0n ? 0n : total + (amountsOf(resourceList(pod.spec.overhead)).get(resource) ?? 0n);
 }
 
 /** What of a pod is on the file system that is short. */
@@ -61,7 +71,7 @@ function diskUse(use: PodUse, pod: Pod, parts: readonly Part[]): FsUse {
     (pod.spec.volumes ?? [])
       .filter(
         ({ emptyDir, configMap }) =>
-          (emptyDir !== undefined && emptyDir.medium !== 'Memory') || configMap !== undefined,
+          (emptyDir !== undefined && (emptyDir.medium ?? '') === '') || configMap !== undefined,
       )
       .map(({ name }) => name),
   );

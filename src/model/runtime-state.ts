@@ -25,6 +25,8 @@ export interface ObservedSandbox {
   readonly createdAt: number;
   readonly ready: boolean;
   readonly ips: readonly string[];
+  /** the runtime tells of its network, and of no address in it */
+  readonly lacksAddress: boolean;
   /** network namespace of the host rather than the pod's own */
   readonly hostNetwork: boolean;
   readonly runtimeHandler: string;

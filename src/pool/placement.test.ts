@@ -34,6 +34,12 @@ const owned = (name: string): Pod =>
       ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'r', uid: 'r', controller: true }],
     },
   });
+const alike = (name: string): Pod =>
+  pod({
+    metadata: { name, ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'r', uid: 'r' }] },
+  });
+const storing = (memory: string): Pod =>
+  pod({ spec: { containers: [{ name: 'c', image: 'busybox', resources: { requests: { memory } } }] } });
 /** with the verdict that admission gives */
 const filled = (
   name: string,
@@ -66,6 +72,44 @@ describe('placePod', () => {
       case: 'where its image is',
       hosts: [host('a'), host('b', { images: new Set(['busybox']) })],
       expect: { kind: 'placed', host: 'b' },
+    },
+    {
+      case: 'where its image is, even where it is fuller',
+      hosts: [host('a'), host('b', { images: new Set(['busybox']), pods: [asking('1', 'x')] })],
+      expect: { kind: 'placed', host: 'b' },
+    },
+    {
+      case: 'apart from its siblings, even where its image is not',
+      pod: owned('new'),
+      hosts: [host('a', { pods: [owned('old')], images: new Set(['localhost/busybox:1']) }), host('b')],
+      expect: { kind: 'placed', host: 'b' },
+    },
+    {
+      case: 'where nobody is stopped for it, even beside its siblings',
+      pod: owned('new'),
+      hosts: [host('a', { preempts: true }), host('b', { pods: [owned('old')] })],
+      expect: { kind: 'placed', host: 'b' },
+    },
+    {
+      case: 'beside a pod of the same owner, if that controls neither',
+      pod: alike('new'),
+      hosts: [host('a', { pods: [alike('old')] }), host('b', { pods: [asking('1', 'x'), asking('0', 'y')] })],
+      expect: { kind: 'placed', host: 'a' },
+    },
+    {
+      case: 'the one whose memory is emptier, where that is fuller than its CPUs',
+      hosts: [host('a', { pods: [storing('3Gi')] }), host('b', { pods: [asking('100m', 'x')] })],
+      expect: { kind: 'placed', host: 'b' },
+    },
+    {
+      case: 'the one with fewer pods, if they ask for nothing',
+      hosts: [host('a', { pods: [asking('0', 'x')] }), host('b')],
+      expect: { kind: 'placed', host: 'b' },
+    },
+    {
+      case: 'the first by name, if nothing else differs',
+      hosts: [host('b'), host('a')],
+      expect: { kind: 'placed', host: 'a' },
     },
     {
       case: 'where its runtime handler is',
@@ -115,6 +159,15 @@ describe('placePod', () => {
         reason: 'RuntimeHandlerMissing',
         message:
           'no single host of the node can take the pod, whatever their sum: a: another; b: its runtime has no handler "kata"',
+      },
+    },
+    {
+      case: 'is refused where there is no host at all',
+      hosts: [],
+      expect: {
+        kind: 'refused',
+        reason: 'NoHost',
+        message: 'no single host of the node can take the pod, whatever their sum: ',
       },
     },
     {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import type { Container, Pod } from '../model/kube.ts';
 import { annotations } from '../model/labels.ts';
 import type { KillReason } from '../model/pod-actions.ts';
@@ -9,7 +10,6 @@ import { container, FakeClock, pod, quietLog, sandbox, settle } from '../testing
 import { ContainerKiller } from './kill-container.ts';
 import { killPod, type PodKillOrder } from './kill-pod.ts';
 import { killGraceSeconds, killSubject } from './kill-subject.ts';
-import { stopPrerequisites } from './stop-order.ts';
 
 const { signal } = new AbortController();
 
@@ -158,6 +158,38 @@ describe('stopping a container', () => {
     }
   });
 
+  it('never has more grace than it was given, nor more than at the last try', async () => {
+    const waits = fc.array(fc.nat({ max: 15_000 }), { minLength: 1, maxLength: 5 });
+    const run = async (grace: number, hookMs: number, breaks: readonly number[]): Promise<void> => {
+      const cut = criFault('gone', 'unavailable');
+      const { kill, clock, cri } = setUp({ stopContainer: () => Promise.reject(cut) }, () =>
+        clock.sleep(hookMs),
+      );
+      const lifecycle = { preStop };
+      const slow = pod({
+        spec: { terminationGracePeriodSeconds: grace, containers: [{ name: 'c', lifecycle }] },
+      });
+      for (const wait of breaks) {
+        const killing = kill({ pod: slow, state: state([container()]) });
+        await clock.advance(Math.min(hookMs, grace * 1000));
+        await killing;
+        await clock.advance(wait);
+      }
+      const given = cri.calls
+        .filter(({ method }) => method === 'stopContainer')
+        .map(({ request }) => Number(request.timeout));
+      assert.equal(given.length, breaks.length);
+      let most = Math.max(2, grace);
+      for (const seconds of given) {
+        assert.ok(seconds >= 2 && seconds <= most, `${String(given)} of ${String(grace)}`);
+        most = seconds;
+      }
+    };
+    await fc.assert(fc.asyncProperty(fc.nat({ max: 60 }), fc.nat({ max: 9_000 }), waits, run), {
+      numRuns: 50,
+    });
+  });
+
   it('a container the runtime has forgotten is stopped', async () => {
     const { kill } = setUp({
       stopContainer: () => {
@@ -179,16 +211,6 @@ describe('stopping a pod', () => {
     },
   });
   const all = ['s1', 's2', 'a', 'b'].map((name) => container({ name, id: name }));
-
-  it('knows who waits for whom', () => {
-    assert.deepEqual(
-      [...stopPrerequisites(served)],
-      [
-        ['s1', ['a', 'b', 's2']],
-        ['s2', ['a', 'b']],
-      ],
-    );
-  });
 
   it('stops regular containers together, then sidecars backwards, then the sandboxes', async () => {
     const gates = new Map(all.map(({ id }) => [id, Promise.withResolvers<object>()]));
@@ -226,6 +248,21 @@ describe('stopping a pod', () => {
     void kill({ pod: served, state: state(all) });
     await clock.advance(10_000);
     assert.deepEqual(stops().toSorted(), ['a 10', 'b 10', 's1 2', 's2 2']);
+  });
+
+  it('makes sidecars wait for nobody that does not run', async () => {
+    const { kill, stops } = setUp({ stopContainer: () => new Promise(() => undefined) });
+    const ended = all.map((each) => (each.name === 's1' ? each : { ...each, state: 'exited' as const }));
+    void kill({ pod: served, state: state(ended) });
+    await settle();
+    assert.deepEqual(stops(), ['s1 10']);
+  });
+
+  it('makes nobody wait without grace', async () => {
+    const { kill, stops } = setUp({ stopContainer: () => new Promise(() => undefined) });
+    void kill({ pod: served, state: state(all), graceSeconds: 0 });
+    await settle();
+    assert.deepEqual(stops().toSorted(), ['a 2', 'b 2', 's1 2', 's2 2']);
   });
 
   it('leaves what does not run to the sandbox, and tells what failed', async () => {

@@ -46,6 +46,7 @@ export function observedSandbox(status: PodSandboxStatus__Output): ObservedSandb
     createdAt: status.created_at,
     ready: status.state === 'SANDBOX_READY',
     ips,
+    lacksAddress: network !== null && network.ip === '',
     hostNetwork,
     runtimeHandler: status.runtime_handler,
     labels: status.labels,

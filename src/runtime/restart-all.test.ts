@@ -1,19 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Container, Pod } from '../model/kube.ts';
+import type { Pod } from '../model/kube.ts';
 import type { ObservedContainer, PodRuntimeState } from '../model/runtime-state.ts';
 import { podStatus, type StatusInput } from '../pods/status.ts';
 import { container, pod, sandbox } from '../testing/fixtures.ts';
+import { spec, withRule } from '../testing/pod-records.ts';
 import { computeActions, isIdle } from './compute-actions.ts';
 import { containersToReset, restartsAll } from './restart-all.ts';
-import { restartsAfter } from './restart-decision.ts';
 
-const rule = (operator: string, values: number[], action: string): Partial<Container> => ({
-  restartPolicy: 'Never',
-  restartPolicyRules: [{ action, exitCodes: { operator, values } }],
-});
-const spec = (name: string, more: Partial<Container> = {}): Container => ({ name, image: 'a:1', ...more });
-const trigger = spec('trigger', rule('In', [42], 'RestartAllContainers'));
+const trigger = spec('trigger', withRule('Never', 'RestartAllContainers', [42]));
 const web: Pod = pod({
   spec: {
     restartPolicy: 'Never',
@@ -33,46 +28,6 @@ const holding = (...containers: ObservedContainer[]): PodRuntimeState => ({
 });
 const all = holding(exited('trigger', 42), runs('main'), exited('setup', 0));
 const quiet = (): undefined => undefined;
-
-describe('restart rules', () => {
-  const rows: { name: string; of: Container; exitCode: number; restarts: boolean }[] = [
-    { name: 'In matches', of: spec('c', rule('In', [42], 'Restart')), exitCode: 42, restarts: true },
-    {
-      name: 'In does not match: the policy',
-      of: spec('c', rule('In', [42], 'Restart')),
-      exitCode: 1,
-      restarts: false,
-    },
-    { name: 'NotIn matches', of: spec('c', rule('NotIn', [42], 'Restart')), exitCode: 1, restarts: true },
-    {
-      name: 'NotIn does not match',
-      of: spec('c', rule('NotIn', [42], 'Restart')),
-      exitCode: 42,
-      restarts: false,
-    },
-    { name: 'all containers', of: trigger, exitCode: 42, restarts: true },
-    {
-      name: 'an action nobody knows leaves it to the policy',
-      of: spec('c', rule('In', [42], 'Dance')),
-      exitCode: 42,
-      restarts: false,
-    },
-    {
-      name: 'rules without a policy of the container count for nothing',
-      of: {
-        ...spec('c'),
-        restartPolicyRules: [{ action: 'Restart', exitCodes: { operator: 'In', values: [42] } }],
-      },
-      exitCode: 42,
-      restarts: false,
-    },
-  ];
-  for (const row of rows) {
-    it(row.name, () => {
-      assert.equal(restartsAfter(web, row.of, row.exitCode), row.restarts);
-    });
-  }
-});
 
 describe('a restart of all containers', () => {
   it('is asked for by the matching exit code alone', () => {

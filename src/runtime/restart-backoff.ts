@@ -13,7 +13,8 @@ interface Entry {
 
 /**
  * Restarts of one container: the first is immediate; each further one waits 10 s, 20 s, … up to the cap after the last exit;
- * a container that ends more than ten minutes after its last start was tried begins anew. Lost with the process, as the kubelet's is.
+ * a container begins anew ten minutes after its last start was tried, whether it ran or waited since: the kubelet's
+ * housekeeping forgets it then (HandlePodCleanups, Backoff.GC). Lost with the process, as the kubelet's is.
  */
 export class RestartBackoff {
   readonly #maxMs: number;
@@ -43,7 +44,7 @@ export class RestartBackoff {
   ): { readonly delayMs: number; readonly until: number } | undefined {
     const finishedAt = this.#localTime(finished);
     const entry = this.#entries.get(key);
-    const fresh = entry === undefined || finishedAt - entry.updatedAt > QUIET_MS;
+    const fresh = entry === undefined || Math.max(finishedAt, now) - entry.updatedAt > QUIET_MS;
     if (!fresh && now - finishedAt < entry.delayMs)
       return { delayMs: entry.delayMs, until: finishedAt + entry.delayMs };
     this.#entries.set(key, {

@@ -18,7 +18,7 @@ export function sandboxVerdict(pod: Pod, state: PodRuntimeState): SandboxVerdict
   const hostNetwork = pod.spec.hostNetwork === true;
   if (newest.hostNetwork !== hostNetwork)
     return { changed: true, attempt: newest.attempt + 1, sandbox: undefined };
-  if (!hostNetwork && newest.ips.length === 0)
+  if (!hostNetwork && newest.lacksAddress)
     return { changed: true, attempt: newest.attempt + 1, sandbox: newest };
   return { changed: false, attempt: newest.attempt, sandbox: newest };
 }

@@ -41,6 +41,7 @@ export function sandbox(change: Partial<ObservedSandbox> = {}): ObservedSandbox 
     createdAt: 1_000,
     ready: true,
     ips: ['10.0.0.2'],
+    lacksAddress: false,
     hostNetwork: false,
     runtimeHandler: '',
     labels: {},
