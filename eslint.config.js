@@ -153,7 +153,7 @@ export default tseslint.config(
   },
   ...folders.map(zone),
   {
-    files: ['src/**/*.test.ts', 'e2e/**/*.ts', 'bench/*.test.ts'],
+    files: ['src/**/*.test.ts', 'e2e/**/*.ts', 'bench/**/*.test.ts'],
     rules: {
       // node:test's describe and it return promises that the runner itself awaits
       '@typescript-eslint/no-floating-promises': [

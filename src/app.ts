@@ -19,6 +19,7 @@ import { buildSharedCluster, showApiAccess } from './shared-cluster.ts';
 import { standaloneProblem } from './standalone.ts';
 import { stopAll, stopReason, waitAtMost, type Stoppable } from './stopping.ts';
 import { syncLoopsProblem } from './sync/sync-loop-health.ts';
+import { sampleLoopDelay } from './telemetry/event-loop.ts';
 import { contentType, createProcessMetrics, type ProcessMetrics } from './telemetry/metrics.ts';
 import { metricsText, type Exposed } from './telemetry/metrics-text.ts';
 import { childController } from './util/abort.ts';
@@ -93,6 +94,13 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
   };
   let failure: unknown;
   const life = childController(signal);
+  sampleLoopDelay({
+    clock,
+    onDelay: (seconds) => {
+      metrics.nodejs_eventloop_delay_seconds.observe(seconds);
+    },
+    signal: life.signal,
+  });
   const own = { config, kube, clock, log, faults, signal: life.signal };
   const common = buildSharedCluster({ ...own, metrics });
   try {

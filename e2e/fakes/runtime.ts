@@ -33,6 +33,8 @@ export interface FakeRuntimeOptions {
   readonly folder: string;
   /** ms until each call answers; default 0 */
   readonly latencyMs?: (call: string) => number;
+  /** false: it has none, as containerd 1.6; default true */
+  readonly containerEvents?: boolean;
 }
 
 const IMAGE = { id: 'sha256:fake', tag: 'localhost/busybox:1', size: 1_000_000 };
@@ -40,7 +42,7 @@ const IMAGE = { id: 'sha256:fake', tag: 'localhost/busybox:1', size: 1_000_000 }
 type Handler = (request: never) => object;
 
 export async function startFakeRuntime(options: FakeRuntimeOptions): Promise<FakeRuntime> {
-  const { socket, latencyMs = () => 0 } = options;
+  const { socket, latencyMs = () => 0, containerEvents = true } = options;
   mkdirSync(dirname(socket), { recursive: true });
   rmSync(socket, { force: true });
   const streams = new Set<ServerWritableStream<unknown, unknown>>();
@@ -74,6 +76,10 @@ export async function startFakeRuntime(options: FakeRuntimeOptions): Promise<Fak
   server.addService(RuntimeService.service, {
     ...named(runtimeCalls(store)),
     GetContainerEvents: (stream: ServerWritableStream<unknown, unknown>) => {
+      if (!containerEvents) {
+        stream.emit('error', { code: status.UNIMPLEMENTED, details: 'no container events here' });
+        return;
+      }
       streams.add(stream);
       stream.on('cancelled', () => streams.delete(stream));
     },

@@ -26,14 +26,15 @@ const runtimes: { name: string; hasEvents: boolean; start: () => Promise<Runtime
     hasEvents: true,
     start: () => startHost({ name: 'two', version: '2', folder: `${folder}/2` }),
   },
-  {
-    name: 'the fake',
-    hasEvents: true,
+  ...[true, false].map((containerEvents) => ({
+    name: containerEvents ? 'the fake' : 'the fake without container events',
+    hasEvents: containerEvents,
     start: async () => {
-      const fake = await startFakeRuntime({ socket: `${folder}/fake/cri.sock`, folder });
+      const at = `${folder}/fake-${String(containerEvents)}`;
+      const fake = await startFakeRuntime({ socket: `${at}/cri.sock`, folder: at, containerEvents });
       return { socket: fake.socket, stop: () => fake.close() };
     },
-  },
+  })),
 ];
 after(() => {
   rmSync(folder, { recursive: true, force: true });

@@ -111,6 +111,22 @@ const notAnswers: [name: string, answer: (response: ServerResponse) => void, say
   ],
 ];
 
+describe('heartbeats of many nodes', () => {
+  it('do not stand in line for one another while answers are slow to come', async () => {
+    const held: ServerResponse[] = [];
+    const nodes = 40;
+    // none is answered before all have been asked for
+    answer = (_request, response) => {
+      held.push(response);
+      if (held.length < nodes) return;
+      for (const each of held) each.end(lease('7'));
+    };
+    const names = Array.from({ length: nodes }, () => 'n');
+    const answers = await Promise.all(names.map((name) => kube.get<Lease>(paths.lease(name))));
+    assert.equal(answers.length, nodes);
+  });
+});
+
 describe('an answer in the API server’s place', () => {
   for (const [name, give, says] of notAnswers)
     it(`${name}: the call fails, and a watch tells nothing`, async () => {

@@ -10,8 +10,11 @@ import { answerForm } from './answer-form.ts';
  * on the way.
  */
 const lanes = {
-  /** heartbeats of nodes */
-  leases: { connections: 4, allowH2: false },
+  /**
+   * Heartbeats of nodes. Few are open while answers come at once. Where the machine is so busy that an answer waits to be read, a
+   * hundred nodes over few of them would stand in line for longer than a call may take, and each that is given up costs a handshake.
+   */
+  leases: { connections: 64, allowH2: false },
   /** what strangers can cause: who they are, what they may do */
   reviews: { connections: 8, allowH2: false },
   /** what begins a watch */

@@ -355,6 +355,16 @@ export const processTable = {
     help: 'What keeps the event loop alive, by kind: timers, sockets, file watches and others',
     labels: ['type'],
   },
+  nodejs_eventloop_time_seconds_total: {
+    kind: 'counter',
+    help: 'Seconds that the event loop was active, or idle: waiting for something to happen',
+    labels: ['state'],
+  },
+  nodejs_eventloop_delay_seconds: {
+    kind: 'histogram',
+    help: 'By how many seconds what was due on the event loop was late, sampled ten times a second',
+    buckets: standard,
+  },
   process_start_time_seconds: {
     kind: 'gauge',
     help: 'Start time of the process since unix epoch in seconds',

@@ -1,6 +1,7 @@
 /** A node's metrics and the process's, made of the table of all of them. */
 import { readdirSync } from 'node:fs';
 import { Registry } from 'prom-client';
+import { loopTime } from './event-loop.ts';
 import { makeFamilies, type Families } from './families.ts';
 import { processTable, table } from './metric-table.ts';
 
@@ -54,12 +55,17 @@ export function createProcessMetrics(options: {
   const made = makeFamilies(processTable, registry);
   made.process_start_time_seconds.set(Math.floor(performance.timeOrigin / 1000));
   let cpu = 0;
+  let loop = { active: 0, idle: 0 };
   const metrics: ProcessMetrics = {
     ...made,
     ...exposition(registry, processTable, () => {
       const { user, system } = process.cpuUsage();
       made.process_cpu_seconds_total.inc((user + system) / 1e6 - cpu);
       cpu = (user + system) / 1e6;
+      const now = loopTime();
+      for (const state of ['active', 'idle'] as const)
+        made.nodejs_eventloop_time_seconds_total.inc({ state }, Math.max(0, now[state] - loop[state]));
+      loop = now;
       made.process_resident_memory_bytes.set(process.memoryUsage.rss());
       made.process_open_fds.set(openFiles());
       made.nodejs_active_resources.reset();

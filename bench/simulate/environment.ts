@@ -1,0 +1,80 @@
+/** What is simulated: a real control plane behind a proxy that can be slow, one farlet, and many hosts that run nothing. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { startControlPlane } from '../../e2e/harness/control-plane.ts';
+import { startFarlet, type Farlet } from '../../e2e/harness/farlet.ts';
+import { run } from '../../e2e/harness/processes.ts';
+import { connectKube, type KubeConnection } from '../../src/kube/connect.ts';
+import { startDelayProxy, type DelayProxy } from '../delay-proxy.ts';
+import { startFakeHosts } from './fake-hosts.ts';
+import type { SimulateOptions } from './options.ts';
+
+export interface Environment {
+  readonly farlet: Farlet;
+  /** straight to the API server */
+  readonly client: KubeConnection;
+  /** between farlet and the API server */
+  readonly proxy: DelayProxy;
+  readonly nodes: readonly string[];
+  /** Stops everything and leaves nothing behind. */
+  stop(): Promise<void>;
+}
+
+export async function startEnvironment(
+  { hosts: count, processes, profile }: SimulateOptions,
+  { signal, progress }: { signal: AbortSignal; progress: (step: string) => void },
+): Promise<Environment> {
+  const folder = mkdtempSync('/tmp/farlet-simulate-');
+  const ends: (() => unknown)[] = [];
+  const stop = async (): Promise<void> => {
+    // what can't be taken away must not hide why the simulation ended
+    for (const end of ends.splice(0).reverse())
+      await Promise.resolve()
+        .then(end)
+        .catch((error: unknown) => {
+          progress(`left behind: ${String(error)}`);
+        });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  };
+  try {
+    progress('control plane');
+    const plane = await startControlPlane({ folder: `${folder}/plane` });
+    ends.push(() => plane.stop());
+    const { hostname, port } = new URL(plane.server);
+    const proxy = await startDelayProxy({ host: hostname, port: Number(port) });
+    ends.push(() => {
+      proxy.close();
+    });
+    const kubeconfig = `${folder}/proxied.kubeconfig`;
+    const direct = readFileSync(plane.kubeconfig, 'utf8');
+    writeFileSync(kubeconfig, direct.replaceAll(plane.server, `https://127.0.0.1:${proxy.port}`));
+    progress(`${count} hosts`);
+    // what farlet mounts for pods goes with this: in a mount namespace of their own it is in nobody's way
+    mkdirSync(`${folder}/hosts`);
+    await run(['mount', '-t', 'tmpfs', 'tmpfs', `${folder}/hosts`]);
+    ends.push(() => run(['umount', '--lazy', `${folder}/hosts`]));
+    const fakes = await startFakeHosts({ folder: `${folder}/hosts`, count, processes }, { signal });
+    ends.push(() => {
+      fakes.stop();
+    });
+    progress('farlet');
+    if (profile !== undefined) {
+      mkdirSync(profile, { recursive: true });
+      process.env.NODE_OPTIONS = `--cpu-prof --cpu-prof-dir=${profile}`;
+    }
+    const farlet = await startFarlet({
+      folder: `${folder}/farlet`,
+      plane: { kubeconfig, clientCa: plane.clientCa },
+      hosts: fakes.hosts,
+      // the hosts are one machine, whose cgroups are none of theirs
+      config: { cgroupsPerQOS: false },
+    });
+    delete process.env.NODE_OPTIONS;
+    ends.push(() => farlet.stop());
+    const client = connectKube({ userAgent: 'farlet-simulate', kubeconfig: plane.kubeconfig });
+    ends.push(() => client.close());
+    return { farlet, client, proxy, nodes: fakes.hosts.map(({ name }) => name), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

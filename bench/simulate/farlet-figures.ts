@@ -1,0 +1,102 @@
+/** What farlet tells of itself on its metrics page. */
+
+export interface FarletFigures {
+  /** seconds of the event loop */
+  readonly active: number;
+  readonly idle: number;
+  /** how many samples of the event loop's delay were at most so many seconds, by that limit, the smallest first */
+  readonly delays: readonly { readonly le: number; readonly count: number }[];
+  /** pods whose worker has taken its first step, by node */
+  readonly begun: ReadonlyMap<string, number>;
+  /** answers to POSTs */
+  readonly created: number;
+  /** containers that the runtimes were asked to make */
+  readonly containers: number;
+  /** that farlet runs */
+  readonly nodes: number;
+}
+
+/** Of a process that has just begun. */
+export const nothingYet: FarletFigures = parseFigures('');
+
+export async function readFigures(url: string): Promise<FarletFigures> {
+  return parseFigures(await (await fetch(url, { signal: AbortSignal.timeout(20_000) })).text());
+}
+
+/** Pure. */
+export function parseFigures(text: string): FarletFigures {
+  const lines = samples(text);
+  const of = (name: string, wanted: Record<string, string> = {}): Sample[] =>
+    lines.filter(
+      (line) =>
+        line.name === name && Object.entries(wanted).every(([key, value]) => line.labels.get(key) === value),
+    );
+  const sum = (found: readonly Sample[]): number => found.reduce((total, { value }) => total + value, 0);
+  const begun = new Map<string, number>();
+  for (const { labels, value } of of('kubelet_pod_worker_duration_seconds_count', {
+    operation_type: 'create',
+  }))
+    begun.set(labels.get('node') ?? '', value);
+  return {
+    active: sum(of('nodejs_eventloop_time_seconds_total', { state: 'active' })),
+    idle: sum(of('nodejs_eventloop_time_seconds_total', { state: 'idle' })),
+    delays: of('nodejs_eventloop_delay_seconds_bucket')
+      .map(({ labels, value }) => ({
+        le: Number((labels.get('le') ?? '').replace('+Inf', 'Infinity')),
+        count: value,
+      }))
+      .sort((a, b) => a.le - b.le),
+    begun,
+    created: sum(of('rest_client_requests_total', { method: 'POST', code: '201' })),
+    containers: sum(of('kubelet_runtime_operations_total', { operation_type: 'create_container' })),
+    nodes: of('kubelet_node_name').length,
+  };
+}
+
+/** The share of the time in which the event loop was busy, from 0 to 1. */
+export function utilization(before: FarletFigures, after: FarletFigures): number {
+  const active = after.active - before.active;
+  return active / (active + after.idle - before.idle);
+}
+
+/** The delay that so large a part of the samples in between did not exceed: as Prometheus' histogram_quantile, linear within buckets. */
+export function delayQuantile(quantile: number, before: FarletFigures, after: FarletFigures): number {
+  const grown = after.delays.map(({ le, count }, at) => ({
+    le,
+    count: count - (before.delays[at]?.count ?? 0),
+  }));
+  const wanted = quantile * (grown.at(-1)?.count ?? NaN);
+  const at = grown.findIndex(({ count }) => count >= wanted);
+  const bucket = grown[at];
+  if (bucket === undefined) return NaN;
+  const below = grown[at - 1] ?? { le: 0, count: 0 };
+  if (bucket.le === Infinity) return Infinity;
+  return below.le + ((bucket.le - below.le) * (wanted - below.count)) / (bucket.count - below.count);
+}
+
+/**
+ * Whether every worker of so many pods on each of so many nodes has synced its pod since farlet started, and has the
+ * token that a first step which failed may lack.
+ */
+export function allSynced(
+  { begun, created }: FarletFigures,
+  { hosts, pods, tokens }: { hosts: number; pods: number; tokens: boolean },
+): boolean {
+  const done = [...begun.values()].filter((count) => count >= pods);
+  return done.length >= hosts && (!tokens || created >= hosts * pods);
+}
+
+interface Sample {
+  readonly name: string;
+  readonly labels: ReadonlyMap<string, string>;
+  readonly value: number;
+}
+
+function samples(text: string): Sample[] {
+  return text.split('\n').flatMap((line) => {
+    const [, name, labels = '', value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
+    if (name === undefined) return [];
+    const pairs = [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = '', of = '']) => [key, of] as const);
+    return [{ name, labels: new Map(pairs), value: Number(value) }];
+  });
+}
