@@ -2,13 +2,13 @@
 import { ChannelCredentials, loadPackageDefinition, type ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { fileURLToPath } from 'node:url';
-import type { ContainerConfig } from '../src/cri/generated/runtime/v1/ContainerConfig.ts';
-import type { ContainerStatusResponse__Output } from '../src/cri/generated/runtime/v1/ContainerStatusResponse.ts';
-import type { ListPodSandboxResponse__Output } from '../src/cri/generated/runtime/v1/ListPodSandboxResponse.ts';
-import type { PodSandboxConfig } from '../src/cri/generated/runtime/v1/PodSandboxConfig.ts';
-import type { PodSandboxStatusResponse__Output } from '../src/cri/generated/runtime/v1/PodSandboxStatusResponse.ts';
-import type { ListContainersResponse__Output } from '../src/cri/generated/runtime/v1/ListContainersResponse.ts';
-import type { ProtoGrpcType } from '../src/cri/generated/cri.ts';
+import type { ContainerConfig } from '../src/hosts/cri/generated/runtime/v1/ContainerConfig.ts';
+import type { ContainerStatusResponse__Output } from '../src/hosts/cri/generated/runtime/v1/ContainerStatusResponse.ts';
+import type { ListPodSandboxResponse__Output } from '../src/hosts/cri/generated/runtime/v1/ListPodSandboxResponse.ts';
+import type { PodSandboxConfig } from '../src/hosts/cri/generated/runtime/v1/PodSandboxConfig.ts';
+import type { PodSandboxStatusResponse__Output } from '../src/hosts/cri/generated/runtime/v1/PodSandboxStatusResponse.ts';
+import type { ListContainersResponse__Output } from '../src/hosts/cri/generated/runtime/v1/ListContainersResponse.ts';
+import type { ProtoGrpcType } from '../src/hosts/cri/generated/cri.ts';
 
 /** Requests of one pod with one container. */
 export interface RawPodConfig {

@@ -3,8 +3,8 @@
  * template, and stays for as long as the bench does. The floor's containers mount the template's own files.
  */
 import { randomUUID } from 'node:crypto';
-import type { ContainerConfig } from '../src/cri/generated/runtime/v1/ContainerConfig.ts';
-import type { PodSandboxConfig } from '../src/cri/generated/runtime/v1/PodSandboxConfig.ts';
+import type { ContainerConfig } from '../src/hosts/cri/generated/runtime/v1/ContainerConfig.ts';
+import type { PodSandboxConfig } from '../src/hosts/cri/generated/runtime/v1/PodSandboxConfig.ts';
 import { labels } from '../src/model/labels.ts';
 import type { RawPodConfig, RawRuntime } from './raw-runtime.ts';
 

@@ -49,7 +49,7 @@ const nodeFlags = ['--heap-growing-percent=25', '--max-semi-space-size=2', '--op
 const mallocSettings = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '65536' };
 /**
  * Threads that wait for files and names: eight may be held by pods' files on servers that are silent
- * (src/hosts/local-reads.ts), and libuv's four would be gone with the first four of those.
+ * (src/hosts/unix/local-reads.ts), and libuv's four would be gone with the first four of those.
  */
 const threadSettings = { UV_THREADPOOL_SIZE: '32' };
 

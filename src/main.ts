@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /** The command line. */
 import { readFileSync } from 'node:fs';
-import { runApp } from './app.ts';
-import { readArguments } from './arguments.ts';
-import { runCheck } from './check.ts';
-import { ConfigError, loadConfig } from './config/load.ts';
-import { configReference } from './config/reference.ts';
+import { runApp } from './app/process.ts';
+import { readArguments } from './app/arguments.ts';
+import { runCheck } from './app/check/check.ts';
+import { ConfigError, loadConfig } from './app/config/load.ts';
+import { configReference } from './app/config/reference.ts';
 import { FarletError, messageOf } from './model/errors.ts';
 import { kubeletVersion } from './node/node-object.ts';
 import { LostOwnership } from './node/node-claim.ts';

@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import { loadPackageDefinition, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import type { ProtoGrpcType } from '../../src/cri/generated/cri.ts';
+import type { ProtoGrpcType } from '../../src/hosts/cri/generated/cri.ts';
 import {
   FakeFault,
   RuntimeStore,

@@ -1,6 +1,6 @@
 /** A containerd of its own on this machine: root, state, socket, CNI bridge and logs in one folder. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { connectCri } from '../../src/cri/connect.ts';
+import { connectCri } from '../../src/hosts/cri/connect.ts';
 import { containerd2, imageArchive } from './cache.ts';
 import { eventually, outcome, run, start, tail, type Outcome, type Running } from './processes.ts';
 

@@ -1,10 +1,10 @@
-/** What every link to a host promises (src/hosts/link.ts), as tests that run over any of them. */
+/** What every link to a host promises (src/hosts/link/link.ts), as tests that run over any of them. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { after, before, describe, it } from 'node:test';
-import type { FileOp, HostLink } from '../../src/hosts/link.ts';
+import type { FileOp, HostLink } from '../../src/hosts/link/link.ts';
 import { kindOf } from '../../src/model/errors.ts';
 import type { Outcome } from './processes.ts';
 

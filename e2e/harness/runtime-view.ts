@@ -1,5 +1,5 @@
 /** What a runtime holds, asked of it directly: the judge of what farlet did. */
-import { connectCri } from '../../src/cri/connect.ts';
+import { connectCri } from '../../src/hosts/cri/connect.ts';
 import { labels } from '../../src/model/labels.ts';
 
 export interface Held {

@@ -4,11 +4,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { Duplex } from 'node:stream';
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { HostLink } from '../../src/hosts/link.ts';
-import { RemoteFiles } from '../../src/hosts/remote-files.ts';
-import type { SshCredentials } from '../../src/hosts/ssh-handshake.ts';
-import { sshLink } from '../../src/hosts/ssh-link.ts';
-import { unixLink } from '../../src/hosts/unix-link.ts';
+import type { HostLink } from '../../src/hosts/link/link.ts';
+import { RemoteFiles } from '../../src/hosts/far/remote-files.ts';
+import type { SshCredentials } from '../../src/hosts/ssh/ssh-handshake.ts';
+import { sshLink } from '../../src/hosts/ssh/ssh-link.ts';
+import { unixLink } from '../../src/hosts/unix/unix-link.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { kindOf, messageOf } from '../../src/model/errors.ts';
 import { systemClock } from '../../src/util/clock.ts';

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { connectCri } from '../../src/cri/connect.ts';
+import { connectCri } from '../../src/hosts/cri/connect.ts';
 import { openLink } from '../../src/hosts/open-link.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { systemClock } from '../../src/util/clock.ts';

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import type { HostLink } from '../../src/hosts/link.ts';
-import { tcpLink, type TcpLinkOptions } from '../../src/hosts/tcp-link.ts';
-import type { TlsFiles } from '../../src/hosts/tls-files.ts';
+import type { HostLink } from '../../src/hosts/link/link.ts';
+import { tcpLink, type TcpLinkOptions } from '../../src/hosts/tcp/tcp-link.ts';
+import type { TlsFiles } from '../../src/hosts/tcp/tls-files.ts';
 import { kindOf } from '../../src/model/errors.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { systemClock } from '../../src/util/clock.ts';

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { before, describe, it } from 'node:test';
-import { connectCri } from '../../src/cri/connect.ts';
+import { connectCri } from '../../src/hosts/cri/connect.ts';
 import { linkHosts, nearAddress } from '../harness/link-hosts.ts';
 import { useNamespace, type Namespace } from '../harness/namespace.ts';
 import { shell, SLEEP } from '../harness/pods.ts';

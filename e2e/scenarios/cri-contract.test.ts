@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { connectCri } from '../../src/cri/connect.ts';
-import type { CriClient } from '../../src/cri/calls.ts';
+import { connectCri } from '../../src/hosts/cri/connect.ts';
+import type { CriClient } from '../../src/hosts/cri/calls.ts';
 import { kindOf } from '../../src/model/errors.ts';
 import { startFakeRuntime } from '../fakes/runtime.ts';
 import { startHost } from '../harness/host.ts';

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { connectCri } from '../../src/cri/connect.ts';
+import { connectCri } from '../../src/hosts/cri/connect.ts';
 import { useNamespace, type ContainerStatusJson, type Namespace } from '../harness/namespace.ts';
 import { shell } from '../harness/pods.ts';
 import { outcome } from '../harness/processes.ts';

@@ -1,7 +1,7 @@
 /**
  * Readers of a log of a GiB who take next to nothing of it (S12): they cost farlet no memory and nobody else an answer, and
  * when they go nothing of theirs stays. Over ssh or tcp: `FARLET_E2E_LINK=ssh|tcp`. That one who takes nothing at all is
- * dropped after five minutes is shown by src/server/send-pieces.test.ts.
+ * dropped after five minutes is shown by src/api/server/send-pieces.test.ts.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';

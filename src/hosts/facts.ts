@@ -1,6 +1,6 @@
 /** What a host is like, read from its /proc and /sys through its link. Parsers are pure; what is missing is tolerated as a kubelet does. */
 import { isNotFound } from '../model/errors.ts';
-import type { FsUsage, HostFiles } from './link.ts';
+import type { FsUsage, HostFiles } from './link/link.ts';
 
 export interface HostFacts {
   readonly cpus: number;

@@ -1,6 +1,6 @@
 /** How far a host's clock is from ours: its containers' times are by its own. */
 import type { Clock } from '../util/clock.ts';
-import type { HostFiles } from './link.ts';
+import type { HostFiles } from './link/link.ts';
 
 /** Within this, clocks are the same: the way there takes time, and the kernel tells whole seconds. */
 const SAME_MS = 5_000;

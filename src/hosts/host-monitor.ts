@@ -5,7 +5,7 @@
 import type { Log } from '../model/log.ts';
 import { untilBeat } from '../util/beat.ts';
 import type { Clock } from '../util/clock.ts';
-import type { HostAnswer, HostFiles, HostQuery } from './link.ts';
+import type { HostAnswer, HostFiles, HostQuery } from './link/link.ts';
 
 export interface HostWatcher {
   readonly name: string;

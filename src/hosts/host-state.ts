@@ -1,5 +1,5 @@
-import type { StatusResponse__Output } from '../cri/generated/runtime/v1/StatusResponse.ts';
-import type { VersionResponse__Output } from '../cri/generated/runtime/v1/VersionResponse.ts';
+import type { StatusResponse__Output } from './cri/generated/runtime/v1/StatusResponse.ts';
+import type { VersionResponse__Output } from './cri/generated/runtime/v1/VersionResponse.ts';
 import { runtimeHandlers, type HandlerSettings } from './runtime-handlers.ts';
 import type { HostCondition, HostState, RuntimeInfo } from './runtime-host.ts';
 

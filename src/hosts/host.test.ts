@@ -4,7 +4,7 @@ import { FakeCri, criFault } from '../testing/fake-host.ts';
 import { FakeClock, quietLog, settle } from '../testing/fixtures.ts';
 import { answerLimitMs } from './host-state.ts';
 import { Host } from './host.ts';
-import type { HostLink } from './link.ts';
+import type { HostLink } from './link/link.ts';
 
 const version = { runtime_name: 'containerd', runtime_version: 'v2' };
 const boot = 1_700_000_000;

@@ -1,6 +1,6 @@
 /** One host: its link, its runtime, and whether the runtime can be relied on (pkg/kubelet/kubelet.go updateRuntimeUp). */
-import type { CallOptions, CriClient } from '../cri/calls.ts';
-import type { VersionResponse__Output } from '../cri/generated/runtime/v1/VersionResponse.ts';
+import type { CallOptions, CriClient } from './cri/calls.ts';
+import type { VersionResponse__Output } from './cri/generated/runtime/v1/VersionResponse.ts';
 import { kindOf, messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { untilBeat } from '../util/beat.ts';
@@ -13,7 +13,7 @@ import {
   sameHostState,
   type HostObservation,
 } from './host-state.ts';
-import type { HostLink } from './link.ts';
+import type { HostLink } from './link/link.ts';
 import { handlerSettings, type HandlerSettings } from './runtime-handlers.ts';
 import type { HostState, RuntimeHost, RuntimeInfo } from './runtime-host.ts';
 

@@ -1,14 +1,14 @@
 /** The link that an endpoint asks for. */
-import type { CgroupDriver } from '../cri/cgroup-driver.ts';
+import type { CgroupDriver } from './cri/cgroup-driver.ts';
 import { HostError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Clock } from '../util/clock.ts';
-import { DEFAULT_HELPER_IMAGE, type HelperOwner } from './helper-spec.ts';
-import type { HostLink } from './link.ts';
-import { sshLink } from './ssh-link.ts';
-import { tcpLink } from './tcp-link.ts';
-import type { TlsFiles } from './tls-files.ts';
-import { unixLink } from './unix-link.ts';
+import { DEFAULT_HELPER_IMAGE, type HelperOwner } from './tcp/helper-spec.ts';
+import type { HostLink } from './link/link.ts';
+import { sshLink } from './ssh/ssh-link.ts';
+import { tcpLink } from './tcp/tcp-link.ts';
+import type { TlsFiles } from './tcp/tls-files.ts';
+import { unixLink } from './unix/unix-link.ts';
 
 /** A host as the configuration names it. */
 export interface HostAddress {

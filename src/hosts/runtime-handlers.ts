@@ -2,7 +2,7 @@
  * A runtime's handlers, from its Status. Which of them give a pod a kernel of its own (Kata's virtual machines, gVisor) CRI
  * does not tell; the configuration that containerd shows to a verbose Status does. Pure.
  */
-import type { StatusResponse__Output } from '../cri/generated/runtime/v1/StatusResponse.ts';
+import type { StatusResponse__Output } from './cri/generated/runtime/v1/StatusResponse.ts';
 import type { RuntimeHandlerInfo } from './runtime-host.ts';
 
 /** What a runtime's configuration says of its handlers, by name; "" is the default handler. */

@@ -1,5 +1,5 @@
-import type { CriClient } from '../cri/calls.ts';
-import type { HostLink } from './link.ts';
+import type { CriClient } from './cri/calls.ts';
+import type { HostLink } from './link/link.ts';
 
 export interface RuntimeHandlerInfo {
   /** "" is the default handler */

@@ -4,7 +4,7 @@ import { FarletError } from '../model/errors.ts';
 import type { PodStatus } from '../model/kube.ts';
 import { podRef } from '../model/pod-ref.ts';
 import { emptyRuntimeState, type PodRuntimeState } from '../model/runtime-state.ts';
-import type { SyncStep } from '../runtime/steps.ts';
+import type { SyncStep } from '../runtime/spec/steps.ts';
 import { FakeEvents } from '../testing/fake-host.ts';
 import { container, FakeClock, pod, quietLog, sandbox } from '../testing/fixtures.ts';
 import { PodSteps, type PodStepsOptions } from './pod-steps.ts';

@@ -12,12 +12,12 @@ import { podRef, podReference, type PodRef } from '../model/pod-ref.ts';
 import type { KillOrder } from '../model/pod-update.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
 import type { SyncOutcome } from '../model/sync-outcome.ts';
-import type { PodRuntime } from '../runtime/execute.ts';
-import { firstFailure } from '../runtime/steps.ts';
+import type { PodRuntime } from '../runtime/pod/execute.ts';
+import { firstFailure } from '../runtime/spec/steps.ts';
 import { settledBoth } from '../util/abort.ts';
-import type { PodVolumes } from '../volumes/pod-volumes.ts';
-import { finalStatus } from './merge-status.ts';
-import { overriddenStatus } from './overridden-status.ts';
+import type { PodVolumes } from './volumes/pod-volumes.ts';
+import { finalStatus } from './status/merge-status.ts';
+import { overriddenStatus } from './status/overridden-status.ts';
 import { PodView } from './pod-view.ts';
 import { PodSync, type PodSyncOptions } from './sync-pod.ts';
 

@@ -5,12 +5,12 @@ import type { EventRecorder } from '../model/events.ts';
 import type { Pod, PodStatus, RuntimeClass } from '../model/kube.ts';
 import { podRef, podReference, type PodRef } from '../model/pod-ref.ts';
 import { emptyRuntimeState, type PodRuntimeState } from '../model/runtime-state.ts';
-import type { ProbeResults } from '../runtime/init-actions.ts';
-import type { StartErrors } from '../runtime/start-errors.ts';
+import type { ProbeResults } from '../runtime/decide/init-actions.ts';
+import type { StartErrors } from '../runtime/start/start-errors.ts';
 import type { Clock } from '../util/clock.ts';
-import type { PodResizes } from './pod-resizes.ts';
-import { podStatus } from './status.ts';
-import type { TerminationMessages } from './termination-messages.ts';
+import type { PodResizes } from './status/pod-resizes.ts';
+import { podStatus } from './status/status.ts';
+import type { TerminationMessages } from './status/termination-messages.ts';
 
 export interface PodViewOptions {
   readonly clock: Clock;

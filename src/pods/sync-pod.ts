@@ -9,12 +9,12 @@ import type { KillOrder } from '../model/pod-update.ts';
 import { handlerRefusal } from '../model/runtime-handler.ts';
 import type { ObservedSandbox, PodRuntimeState } from '../model/runtime-state.ts';
 import type { SyncOutcome } from '../model/sync-outcome.ts';
-import { computeActions, isIdle } from '../runtime/compute-actions.ts';
-import type { PodRuntime, PodSyncResult } from '../runtime/execute.ts';
-import { readPullSecrets } from '../runtime/pull-secrets.ts';
+import { computeActions, isIdle } from '../runtime/decide/compute-actions.ts';
+import type { PodRuntime, PodSyncResult } from '../runtime/pod/execute.ts';
+import { readPullSecrets } from '../runtime/images/pull-secrets.ts';
 import { settledBoth } from '../util/abort.ts';
 import { jittered } from '../util/backoff.ts';
-import type { PodVolumes } from '../volumes/pod-volumes.ts';
+import type { PodVolumes } from './volumes/pod-volumes.ts';
 import type { PodView, PodViewOptions } from './pod-view.ts';
 
 export interface PodSyncOptions extends PodViewOptions {

@@ -3,11 +3,11 @@ import { describe, it } from 'node:test';
 import { messageOf } from '../model/errors.ts';
 import type { Pod } from '../model/kube.ts';
 import { FakeClock, pod, quietLog, settle } from '../testing/fixtures.ts';
-import type { WorkerState } from '../workers/worker-state.ts';
+import type { WorkerState } from './workers/worker-state.ts';
 import { OrphanWatch } from './housekeeping.ts';
 import { PodTable } from './pod-table.ts';
 import { SyncLoop } from './sync-loop.ts';
-import type { AdmissionVerdict } from './verdict.ts';
+import type { AdmissionVerdict } from '../resources/admission/verdict.ts';
 import { SyncQueue } from './sync-queue.ts';
 
 interface Bench {

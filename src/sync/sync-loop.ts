@@ -14,11 +14,11 @@ import { isTerminalPhase } from '../model/phase.ts';
 import { podReference } from '../model/pod-ref.ts';
 import { isMirrorPod } from '../model/pod-source.ts';
 import type { PodChange } from '../model/pod-update.ts';
-import type { WorkerState } from '../workers/worker-state.ts';
+import type { WorkerState } from './workers/worker-state.ts';
 import type { Clock } from '../util/clock.ts';
 import type { PodTable } from './pod-table.ts';
 import type { SyncBatch, SyncEventKind, SyncQueue } from './sync-queue.ts';
-import type { AdmissionVerdict, WaitingVerdict } from './verdict.ts';
+import type { AdmissionVerdict, WaitingVerdict } from '../resources/admission/verdict.ts';
 
 /** The part of the workers the loop drives. */
 export interface Workers {

@@ -1,8 +1,8 @@
 /** A host in memory for unit tests: a runtime that records what it is asked, and files that record what is done. */
-import type { CriClient } from '../cri/calls.ts';
-import type { FileOp, HostAnswer, HostFiles, HostQuery } from '../hosts/link.ts';
+import type { CriClient } from '../hosts/cri/calls.ts';
+import type { FileOp, HostAnswer, HostFiles, HostQuery } from '../hosts/link/link.ts';
 import type { EventRecorder } from '../model/events.ts';
-import type { PodHost } from '../runtime/providers.ts';
+import type { PodHost } from '../runtime/spec/providers.ts';
 import { CriError } from '../model/errors.ts';
 
 export interface Call {

@@ -3,10 +3,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { Duplex } from 'node:stream';
-import type { HostFiles } from '../hosts/link.ts';
-import { LocalFiles } from '../hosts/local-files.ts';
-import type { OpenShell } from '../hosts/remote-agents.ts';
-import { RemoteFiles } from '../hosts/remote-files.ts';
+import type { HostFiles } from '../hosts/link/link.ts';
+import { LocalFiles } from '../hosts/unix/local-files.ts';
+import type { OpenShell } from '../hosts/far/remote-agents.ts';
+import { RemoteFiles } from '../hosts/far/remote-files.ts';
 import { systemClock } from '../util/clock.ts';
 
 /** A process of this machine in place of a far host's; `programs` is the folder of those that come first, sh among them. */

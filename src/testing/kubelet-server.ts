@@ -3,9 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { connect, type TLSSocket } from 'node:tls';
 import type { Log } from '../model/log.ts';
-import type { Backend } from '../server/backend.ts';
-import { listenKubelet, type KubeletServer, type KubeletServerOptions } from '../server/kubelet-server.ts';
-import { ServingTls, type ServingTlsOptions } from '../server/serving-tls.ts';
+import type { Backend } from '../api/server/backend.ts';
+import {
+  listenKubelet,
+  type KubeletServer,
+  type KubeletServerOptions,
+} from '../api/server/kubelet-server.ts';
+import { ServingTls, type ServingTlsOptions } from '../api/server/serving-tls.ts';
 import { systemClock } from '../util/clock.ts';
 import * as certificates from './certificates.ts';
 import { quietLog } from './fixtures.ts';

@@ -1,7 +1,7 @@
 /** Kubelet APIs that end with the test that started them, and what streams need. */
 import { createServer, connect as connectPlain, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach } from 'node:test';
-import type { Backend } from '../server/backend.ts';
+import type { Backend } from '../api/server/backend.ts';
 import { startKubelet, type TestServer, type TestServerOptions } from './kubelet-server.ts';
 
 /** What else a test has started, ended with it. */

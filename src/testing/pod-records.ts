@@ -2,8 +2,8 @@
 import type { Container, Pod } from '../model/kube.ts';
 import { annotations } from '../model/labels.ts';
 import type { ObservedContainer, ObservedSandbox, PodRuntimeState } from '../model/runtime-state.ts';
-import { containerHash } from '../runtime/container-hash.ts';
-import type { ProbeResults } from '../runtime/init-actions.ts';
+import { containerHash } from '../runtime/decide/container-hash.ts';
+import type { ProbeResults } from '../runtime/decide/init-actions.ts';
 import { container, sandbox } from './fixtures.ts';
 
 export type RecordChange = Partial<ObservedContainer>;

@@ -1,0 +1,71 @@
+/** Port-forward's SPDY inside the messages of a WebSocket (pkg/kubelet/server TunnelingHandler, KEP-4006). */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { createWebSocketStream } from 'ws';
+import type { Clock } from '../../util/clock.ts';
+import type { Stream } from '../http/stream-request.ts';
+import { endWhenIdle } from '../http/end-when-idle.ts';
+import { switchProtocols } from '../http/switch-protocols.ts';
+import { join } from '../http/upgrade-proxy.ts';
+import { acceptWebSocket, checkHandshake } from '../http/web-socket.ts';
+import { SPDY_PROTOCOL } from './serve-port-forward.ts';
+import { SpdyForwarding } from './spdy-forwarding.ts';
+
+export const TUNNEL_PROTOCOL = `SPDY/3.1+${SPDY_PROTOCOL}`;
+
+interface TunnelContext {
+  readonly stream: Stream;
+  readonly signal: AbortSignal;
+  readonly idleMs: number;
+  readonly clock: Pick<Clock, 'after'>;
+}
+
+/**
+ * Serves until the client has gone. Rejects with HttpFault or UpgradeRefused while nothing has been sent: the client is told of
+ * the tunnel once its other end is there.
+ */
+export async function serveTunnel(
+  request: IncomingMessage,
+  { client, head }: { client: Duplex; head: Buffer },
+  { stream, signal, idleMs, clock }: TunnelContext,
+): Promise<void> {
+  checkHandshake(request);
+  const accept = (): Duplex => {
+    const tunnel = createWebSocketStream(acceptWebSocket(request, { client, head }, TUNNEL_PROTOCOL));
+    tunnel.on('error', () => tunnel.destroy());
+    endWhenIdle(client, { idleMs, clock });
+    return tunnel;
+  };
+  if (stream.by === 'farlet') {
+    const tunnel = accept();
+    try {
+      await new SpdyForwarding({ client: tunnel, target: stream.target, clock }).run(Buffer.alloc(0));
+    } finally {
+      tunnel.destroy();
+    }
+    return;
+  }
+  const connection = await stream.dial({ signal });
+  connection.on('error', () => undefined);
+  client.once('close', () => connection.destroy());
+  if (signal.aborted) {
+    connection.destroy();
+    return;
+  }
+  const headers = [
+    'Connection',
+    'Upgrade',
+    'Upgrade',
+    'SPDY/3.1',
+    'X-Stream-Protocol-Version',
+    SPDY_PROTOCOL,
+  ];
+  const { upstream, early } = await switchProtocols(
+    connection,
+    { method: 'POST', url: stream.url, headers },
+    clock,
+  );
+  const tunnel = accept();
+  if (early.length > 0) tunnel.write(early);
+  join(tunnel, upstream);
+}

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { describe, it } from 'node:test';
+import { createSecureContext, type TlsOptions } from 'node:tls';
+import { FakeClock, quietLog } from '../../testing/fixtures.ts';
+import { cipherList, cipherSuiteNames } from '../../model/tls-names.ts';
+import { ServingTls } from './serving-tls.ts';
+
+const DAY_MS = 24 * 3_600_000;
+
+describe('a certificate of its own', () => {
+  it('is replaced well before it ends, and only then', async () => {
+    const clock = new FakeClock();
+    const tls = await ServingTls.open({
+      files: undefined,
+      names: { node: 'edge-1', addresses: ['127.0.0.1'] },
+      clientCaFile: undefined,
+      minVersion: 'VersionTLS12',
+      cipherSuites: [],
+      log: quietLog,
+      clock,
+    });
+    const changes: TlsOptions[] = [];
+    const life = new AbortController();
+    const following = tls.follow((options) => changes.push(options), life);
+    const first = tls.certificate;
+    await clock.advance(30_000);
+    for (let turns = 0; turns < 10; turns += 1) await new Promise(setImmediate);
+    assert.deepEqual([changes.length, tls.certificate], [0, first]);
+    const end = new X509Certificate(first).validToDate.getTime();
+    // one look, long after: FakeClock fires what is due first
+    Object.defineProperty(clock, 'now', { value: () => end - 30 * DAY_MS });
+    await clock.advance(30_000);
+    for (let turns = 0; turns < 10; turns += 1) await new Promise(setImmediate);
+    assert.equal(changes.length, 1);
+    assert.notEqual(tls.certificate, first);
+    assert.equal(changes[0]?.cert, tls.certificate);
+    assert.ok(new X509Certificate(tls.certificate).validToDate.getTime() > end + 300 * DAY_MS);
+    life.abort();
+    await following;
+  });
+});
+
+describe('cipher suites by the names of Go', () => {
+  for (const name of cipherSuiteNames)
+    it(`${name} is one that this TLS has`, () => {
+      assert.doesNotThrow(() => createSecureContext({ ciphers: cipherList([name]) }));
+      // beside those of TLS 1.3, which are always there
+      const isModern = !name.includes('_WITH_');
+      assert.equal(cipherList([name]).split(':').length, isModern ? 3 : 4);
+    });
+
+  it('by default none without forward secrecy or authenticated encryption', () => {
+    for (const each of cipherList([]).split(':')) assert.match(each, /^(TLS_|ECDHE-).*(GCM|CHACHA20)/);
+  });
+});

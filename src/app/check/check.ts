@@ -1,0 +1,209 @@
+/** `farlet check`: looks at everything a run needs, leaves nothing behind, and says what to do about what is wrong. */
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { checkHost, type CheckedHost } from './check-host.ts';
+import { table, type Row } from './table.ts';
+import { apiVerdict, clientCaVerdict, keyModeVerdict, kubeletApiVerdict } from './verdicts.ts';
+import type { Config } from '../config/schema.ts';
+import { mayI } from '../../kube/access-reviews.ts';
+import { connectKube, type KubeConnection } from '../../kube/connect.ts';
+import { isClusterConfigured } from '../../kube/credentials.ts';
+import { messageOf } from '../../model/errors.ts';
+import { clientCaProblem } from '../../api/server/client-ca.ts';
+import { standaloneProblem } from '../standalone.ts';
+import { limitSignal } from '../../util/abort.ts';
+import { systemClock } from '../../util/clock.ts';
+
+export interface CheckOptions {
+  readonly config: Config;
+  readonly kubeconfig: string | undefined;
+  readonly version: string;
+  readonly print: (text: string) => void;
+}
+
+const ANSWER_MS = 5_000;
+/** Hosts that are looked at beside each other. */
+const AT_ONCE = 16;
+
+/** Prints a table; 0 if no row has failed, else 1. */
+export async function runCheck({ config, kubeconfig, version, print }: CheckOptions): Promise<number> {
+  const kube = isClusterConfigured(kubeconfig)
+    ? connectKube({ userAgent: `farlet/${version}`, ...(kubeconfig === undefined ? {} : { kubeconfig }) })
+    : undefined;
+  const [hosts, cluster] = await Promise.all([
+    checkHosts(config),
+    kube === undefined ? [standalone(config)] : checkCluster(kube, config).finally(() => kube.close()),
+  ]);
+  const rows: Row[] = [
+    { what: 'configuration', state: 'ok', found: `${String(config.nodes.length)} node(s)` },
+    ...kubeletApis(config, kube?.server),
+    ...keyFiles(config),
+    ...(await checkManifests(config)),
+    ...hosts,
+    ...cluster,
+  ];
+  print(table(rows));
+  return rows.some(({ state }) => state === 'fail') ? 1 : 0;
+}
+
+/** How kubectl logs, exec and the like come in. */
+function kubeletApis({ nodes, authentication }: Config, server: string | undefined): Row[] {
+  const file = authentication.x509.clientCAFile;
+  const problem = file === undefined ? undefined : clientCaProblem(readFileSync(file), systemClock.now());
+  const isNear = server === undefined || isOnThisMachine(server);
+  const addresses = nodes.map(({ name, nodeIP = process.env.POD_IP, port }): Row => ({
+    what: `${name} kubelet API`,
+    ...kubeletApiVerdict({ nodeIP, port, isNear }),
+  }));
+  return server === undefined
+    ? addresses
+    : [{ what: 'client CA', ...clientCaVerdict(file, problem) }, ...addresses];
+}
+
+function isOnThisMachine(server: string): boolean {
+  const host = URL.parse(server)?.hostname ?? '';
+  return /^(127\.|localhost$|\[::1\]$)/.test(host);
+}
+
+/** Keys of hosts that others could read; what can't be read at all has been told before. */
+function keyFiles({ nodes }: Config): Row[] {
+  return nodes.flatMap(({ name: node, hosts }) =>
+    hosts.flatMap(({ name, ssh, tls }) =>
+      [ssh?.privateKeyFile, tls?.keyFile]
+        .filter((file) => file !== undefined)
+        .flatMap((file): Row[] => {
+          const verdict = keyModeVerdict(file, statSync(file).mode);
+          return verdict === undefined ? [] : [{ what: `${node}/${name} key`, ...verdict }];
+        }),
+    ),
+  );
+}
+
+function standalone(config: Config): Row {
+  const problem = standaloneProblem(config);
+  const found = problem ?? 'none is configured: static pods only';
+  return { what: 'API server', state: problem === undefined ? 'ok' : 'fail', found };
+}
+
+async function checkManifests({ nodes }: Config): Promise<Row[]> {
+  const rows = nodes.map(({ name, staticPodPath }) =>
+    staticPodPath === undefined
+      ? undefined
+      : attempt(`${name} static pods`, () => {
+          accessSync(staticPodPath, constants.R_OK);
+          return `${staticPodPath} is readable`;
+        }),
+  );
+  return Promise.all(rows.filter((row) => row !== undefined));
+}
+
+/** In the order of the configuration; a host that can't be reached keeps no other waiting. */
+async function checkHosts(config: Config): Promise<Row[]> {
+  const hosts = config.nodes.flatMap((node) =>
+    node.hosts.map((host): CheckedHost => ({
+      ...host,
+      node: node.name,
+      rootDir: node.rootDir,
+      podLogsDir: config.podLogsDir,
+      cgroupDriver: config.cgroupDriver,
+      cgroupRoot: config.cgroupsPerQOS ? (node.cgroupRoot ?? config.cgroupRoot) : undefined,
+      sandboxedHandlers: config.sandboxedRuntimeHandlers,
+    })),
+  );
+  const rows: Row[][] = hosts.map(() => []);
+  const left = [...hosts.entries()];
+  const work = async (): Promise<void> => {
+    for (let next = left.shift(); next !== undefined; next = left.shift())
+      rows[next[0]] = await checkHost(next[1]);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return rows.flat();
+}
+
+interface Permission {
+  readonly resource: string;
+  readonly group?: string;
+  readonly subresource?: string;
+}
+
+/** What farlet's account needs; examples/rbac.yaml grants it. */
+export const permissions = [
+  { verb: 'get', resource: 'namespaces' },
+  { verb: 'create', resource: 'nodes' },
+  { verb: 'get', resource: 'nodes' },
+  // labels, where they are not the configuration's
+  { verb: 'patch', resource: 'nodes' },
+  // changes of it by others, and that it is deleted
+  { verb: 'watch', resource: 'nodes' },
+  { verb: 'patch', resource: 'nodes', subresource: 'status' },
+  { verb: 'watch', resource: 'pods' },
+  // after a write was refused: whether it is the pod that it was
+  { verb: 'get', resource: 'pods' },
+  // mirrors of static pods
+  { verb: 'create', resource: 'pods' },
+  { verb: 'patch', resource: 'pods', subresource: 'status' },
+  { verb: 'delete', resource: 'pods' },
+  { verb: 'watch', resource: 'services' },
+  { verb: 'watch', resource: 'configmaps' },
+  { verb: 'watch', resource: 'secrets' },
+  { verb: 'get', resource: 'persistentvolumeclaims' },
+  { verb: 'get', resource: 'persistentvolumes' },
+  { verb: 'create', resource: 'events' },
+  { verb: 'create', resource: 'serviceaccounts', subresource: 'token' },
+  // the heartbeat, which tells as well whose the node is
+  { verb: 'get', resource: 'leases', group: 'coordination.k8s.io', namespace: 'kube-node-lease' },
+  { verb: 'create', resource: 'leases', group: 'coordination.k8s.io', namespace: 'kube-node-lease' },
+  { verb: 'update', resource: 'leases', group: 'coordination.k8s.io', namespace: 'kube-node-lease' },
+  { verb: 'watch', resource: 'runtimeclasses', group: 'node.k8s.io' },
+  { verb: 'create', resource: 'tokenreviews', group: 'authentication.k8s.io' },
+  { verb: 'create', resource: 'subjectaccessreviews', group: 'authorization.k8s.io' },
+];
+
+/** What nodes of several hosts need beside: to store where a pod is, to drain hosts. */
+export const poolPermissions = [
+  { verb: 'patch', resource: 'pods' },
+  { verb: 'create', resource: 'pods', subresource: 'eviction' },
+];
+
+async function checkCluster(kube: KubeConnection, config: Config): Promise<Row[]> {
+  const hasPool = config.nodes.some(({ hosts }) => hosts.length > 1);
+  const signal = limitSignal(4 * ANSWER_MS);
+  const asked = await attempt('API server', async () => {
+    // every account that is one may ask this, so that what it may not do is told row by row
+    const { gitVersion = '' } = await kube.get<{ gitVersion?: string }>('/version', {
+      signal,
+      timeoutMs: ANSWER_MS,
+    });
+    return `${kube.server}, Kubernetes ${gitVersion}`;
+  });
+  const reached = asked.state === 'fail' ? { ...asked, ...apiVerdict(asked.found) } : asked;
+  if (reached.state === 'fail') return [reached];
+  const rows = await Promise.all(
+    [...permissions, ...(hasPool ? poolPermissions : [])].map(({ verb, resource, ...rest }) =>
+      attempt(`may ${verb} ${named({ resource, ...rest })}`, async () => {
+        // what is watched is listed first
+        const verbs = verb === 'watch' ? ['list', verb] : [verb];
+        const allowed = await Promise.all(
+          verbs.map((each) => mayI(kube, { verb: each, resource, ...rest }, { signal })),
+        );
+        if (allowed.includes(false)) throw new Error('not allowed: grant it in the ClusterRole of farlet');
+        return 'yes';
+      }),
+    ),
+  );
+  const first = rows.findIndex(({ state }) => state === 'fail');
+  const advice = 'examples/rbac.yaml grants all that farlet needs';
+  return [reached, ...rows.map((row, index) => (index === first ? { ...row, advice } : row))];
+}
+
+/** As kubectl auth can-i takes it: resource.group/subresource. */
+function named({ resource, group, subresource }: Permission): string {
+  return `${resource}${group === undefined ? '' : `.${group}`}${subresource === undefined ? '' : `/${subresource}`}`;
+}
+
+async function attempt(what: string, work: () => Promise<string> | string): Promise<Row> {
+  try {
+    return { what, state: 'ok', found: await work() };
+  } catch (error) {
+    return { what, state: 'fail', found: messageOf(error) };
+  }
+}

@@ -1,0 +1,36 @@
+import { own } from '../../model/own.ts';
+import { z } from 'zod';
+
+const units: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** Go's duration text in ms, undefined if it is none: 10s, 1m30s, 500ms. */
+export function parseDuration(text: string): number | undefined {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
+  if (parts.length === 0 || parts.map(([whole]) => whole).join('') !== text) return undefined;
+  return parts.reduce((sum, [, amount, unit = 's']) => sum + Number(amount) * (own(units, unit) ?? 0), 0);
+}
+
+/** A key that holds a duration; it is read as ms. */
+export function duration(byDefault: string) {
+  return z
+    .string({
+      error: ({ input }) => `${JSON.stringify(input)} is no duration; write for example 10s or 1m30s`,
+    })
+    .default(byDefault)
+    .transform((text, context) => {
+      const ms = parseDuration(text);
+      if (ms !== undefined) return ms;
+      context.addIssue({
+        code: 'custom',
+        message: `${JSON.stringify(text)} is no duration; write for example 10s or 1m30s`,
+      });
+      return z.NEVER;
+    });
+}
+
+/** A duration within bounds, both allowed. */
+export function durationBetween(byDefault: string, { minMs, maxMs }: { minMs: number; maxMs: number }) {
+  return duration(byDefault).refine((ms) => ms >= minMs && ms <= maxMs, {
+    message: `must be at least ${minMs / 1000}s and at most ${maxMs / 1000}s`,
+  });
+}

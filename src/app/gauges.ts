@@ -1,0 +1,58 @@
+/** Brings a node's gauges up to date that tell of what is, not of what happens: only when they are asked for. */
+import type { HostApp } from './host.ts';
+import type { Pod } from '../model/kube.ts';
+import { isStaticPod } from '../model/pod-source.ts';
+import { showVolumeTotals } from './volumes.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { workingPodCounts } from '../sync/workers/working-pods.ts';
+
+export function showState(metrics: Metrics, apps: readonly HostApp[]): void {
+  const states = apps.flatMap(({ cache }) => cache.states());
+  metrics.kubelet_running_pods.set(
+    states.filter(({ sandboxes }) => sandboxes.some(({ ready }) => ready)).length,
+  );
+  for (const state of ['created', 'running', 'exited', 'unknown'] as const) {
+    metrics.kubelet_running_containers.set(
+      { container_state: state },
+      states.flatMap(({ containers }) => containers).filter((each) => each.state === state).length,
+    );
+  }
+  showPods(
+    metrics.kubelet_desired_pods,
+    apps.flatMap(({ table }) => table.all()),
+  );
+  showPods(
+    metrics.kubelet_active_pods,
+    apps.flatMap((app) => app.activePods()),
+  );
+  metrics.kubelet_mirror_pods.set(apps.reduce((sum, app) => sum + app.mirrorPods(), 0));
+  for (const { count, ...labels } of workingPodCounts(apps.flatMap((app) => app.workingPods())))
+    metrics.kubelet_working_pods.set(labels, count);
+  showVolumeTotals(
+    metrics,
+    apps.flatMap((app) => app.volumeTotals()),
+  );
+  const depths = apps.flatMap(({ queue }) => Object.entries(queue.depth()));
+  for (const [name] of Object.entries(apps[0]?.queue.depth() ?? {}))
+    metrics.farlet_queue_depth.set(
+      { queue: name },
+      depths.reduce((sum, [other, depth]) => (other === name ? sum + depth : sum), 0),
+    );
+  showCgroupVersion(metrics, apps);
+}
+
+function showPods(
+  gauge: Metrics['kubelet_desired_pods' | 'kubelet_active_pods'],
+  pods: readonly Pod[],
+): void {
+  const staticPods = pods.filter(isStaticPod).length;
+  gauge.set({ static: '' }, pods.length - staticPods);
+  gauge.set({ static: 'true' }, staticPods);
+}
+
+/** Of several hosts the lowest: the one to be looked at. Not told before a host was seen. */
+function showCgroupVersion({ kubelet_cgroup_version }: Metrics, apps: readonly HostApp[]): void {
+  const versions = apps.map((app) => app.cgroupVersion()).filter((version) => version !== undefined);
+  if (versions.length === 0) kubelet_cgroup_version.remove();
+  else kubelet_cgroup_version.set(Math.min(...versions));
+}

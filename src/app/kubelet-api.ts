@@ -1,0 +1,156 @@
+/** Wires one node's kubelet API to its pods and its host. Composition only. */
+import { showCertificates } from './certificate-gauges.ts';
+import type { Config, NodeConfig } from './config/schema.ts';
+import type { HostApp } from './host.ts';
+import type { Host } from '../hosts/host.ts';
+import type { KubeConnection } from '../kube/connect.ts';
+import { checkpointContainer } from '../api/handlers/checkpoint.ts';
+import { configz } from '../api/handlers/configz.ts';
+import { containerLogs } from '../api/handlers/container-logs.ts';
+import { readHostLog } from '../api/handlers/host-log.ts';
+import { podList, runningPods } from '../api/handlers/pod-lists.ts';
+import { runCommand } from '../api/handlers/run-command.ts';
+import { openStream } from '../api/handlers/streams.ts';
+import type { Log } from '../model/log.ts';
+import type { NodeApp } from './node.ts';
+import type { Backend } from '../api/server/backend.ts';
+import type { Target } from '../api/http/stream-request.ts';
+import { HttpFault } from '../api/http/http-fault.ts';
+import { listenKubelet, type StreamObserver } from '../api/server/kubelet-server.ts';
+import type { RequestObserver } from '../api/server/observe-requests.ts';
+import { ServingTls } from '../api/server/serving-tls.ts';
+import type { SharedCluster } from './shared-cluster.ts';
+import { syncLoopsProblem } from '../sync/sync-loop-health.ts';
+import { contentType, type Metrics, type ProcessMetrics } from '../telemetry/metrics.ts';
+import { wholeText } from '../telemetry/metrics-text.ts';
+import type { Clock } from '../util/clock.ts';
+import { inOne } from '../util/in-one.ts';
+
+export interface KubeletApiOptions {
+  readonly app: NodeApp;
+  readonly node: NodeConfig;
+  readonly nodeIP: string;
+  readonly config: Config;
+  readonly kube: KubeConnection;
+  readonly common: Pick<SharedCluster, 'reviews'>;
+  readonly processMetrics: ProcessMetrics;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ close(): Promise<void> }> {
+  const { config, node, nodeIP, kube, clock, log } = options;
+  const { metrics } = options.app;
+  const { tlsCertFile, tlsPrivateKeyFile, authentication } = config;
+  const tls = await ServingTls.open({
+    files:
+      tlsCertFile === undefined || tlsPrivateKeyFile === undefined
+        ? undefined
+        : { cert: tlsCertFile, key: tlsPrivateKeyFile },
+    names: { node: node.name, addresses: [nodeIP, '127.0.0.1'] },
+    clientCaFile: authentication.x509.clientCAFile,
+    minVersion: config.tlsMinVersion,
+    cipherSuites: config.tlsCipherSuites,
+    log,
+    clock,
+  });
+  showCertificates(metrics, {
+    server: () => tls.certificate,
+    client: () => kube.clientCertificate(),
+    clock,
+  });
+  const server = await listenKubelet(
+    {
+      backend: backend(options),
+      log,
+      clock,
+      observer: observer(metrics),
+      tls,
+      acceptsTokens: authentication.webhook.enabled,
+      idleMs: config.streamingConnectionIdleTimeout,
+    },
+    { host: config.address, port: node.port },
+  );
+  metrics.beforeText(() => {
+    metrics.farlet_kubelet_api_connections.set(server.connections);
+  });
+  return server;
+}
+
+function observer(metrics: Metrics): RequestObserver & StreamObserver {
+  return {
+    began: (labels) => {
+      metrics.kubelet_http_requests_total.inc({ ...labels });
+      metrics.kubelet_http_inflight_requests.inc({ ...labels });
+    },
+    ended: (labels, seconds) => {
+      metrics.kubelet_http_inflight_requests.dec({ ...labels });
+      metrics.kubelet_http_requests_duration_seconds.observe({ ...labels }, seconds);
+    },
+    open: (kind, count) => {
+      metrics.farlet_streams.set({ kind }, count);
+    },
+    refused: (kind, limit) => {
+      metrics.farlet_streams_refused_total.inc({ kind, limit });
+    },
+  };
+}
+
+function backend(options: KubeletApiOptions): Backend {
+  const { app, node, config, clock } = options;
+  const hostOf = ({ namespace, pod }: Target): HostApp => app.hostOf(namespace, pod);
+  return {
+    ...access(options),
+    podList: () => podList(app.hosts),
+    runningPods: () => runningPods(app.hosts),
+    configz: () => configz(config, node),
+    metrics: inOne(async () => ({
+      text: await wholeText([
+        { node: undefined, metrics: app.metrics },
+        { node: undefined, metrics: options.processMetrics },
+      ]),
+      contentType,
+    })),
+    healthChecks: () => [
+      { name: 'ping', problem: undefined },
+      { name: 'log', problem: undefined },
+      { name: 'syncloop', problem: syncLoopsProblem(app.hosts, clock.monotonic()) },
+    ],
+    logs: (target, query, { signal }) =>
+      containerLogs(hostOf(target), target, { query, signal, now: clock.now() }),
+    run: (target, command, { signal }) => runCommand(hostOf(target), target, { command, signal }),
+    checkpoint: (target, query, { signal }) =>
+      checkpointContainer(hostOf(target), target, { query, rootDir: node.rootDir, now: clock.now(), signal }),
+    hostLog: (path, rest) => readHostLog(onlyHost(app).link.files, path, { ...rest, clock }),
+    stream: (request, { signal }) => openStream(hostOf(request.target), request, signal),
+  };
+}
+
+/** Whose logs a path means can't be told where there are several. */
+function onlyHost({ name, hosts }: NodeApp): Host {
+  const [only, ...others] = hosts;
+  if (only === undefined || others.length > 0)
+    throw new HttpFault(501, `node ${name} has several hosts: read the logs of a host on the host itself`);
+  return only.host;
+}
+
+function access({
+  config,
+  common: { reviews },
+  node,
+}: KubeletApiOptions): Pick<Backend, 'identify' | 'isAllowed'> {
+  const { authentication, authorization } = config;
+  return {
+    identify: (token, rest) =>
+      authentication.webhook.enabled ? reviews.identify(token, rest) : Promise.resolve(undefined),
+    isAllowed: (who, verb, subresource, rest) =>
+      authorization.mode === 'AlwaysAllow'
+        ? Promise.resolve(true)
+        : reviews.isAllowed(
+            who,
+            { verb, version: 'v1', resource: 'nodes', subresource, name: node.name },
+            rest,
+          ),
+  };
+}

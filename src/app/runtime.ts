@@ -1,0 +1,117 @@
+/** What starts and stops the pods of one host, put together. Composition only. */
+import type { ClusterAccess } from './cluster.ts';
+import type { Config } from './config/schema.ts';
+import { readResolvConf } from '../hosts/facts.ts';
+import type { Host } from '../hosts/host.ts';
+import type { EventRecorder } from '../model/events.ts';
+import type { Log } from '../model/log.ts';
+import type { NodeView } from '../node/node-view.ts';
+import type { NodeResources } from './resources.ts';
+import type { PodStartup } from '../pods/pod-startup.ts';
+import { searchFault } from '../runtime/spec/dns.ts';
+import { PodRuntime } from '../runtime/pod/execute.ts';
+import { HostResolver } from '../runtime/start/host-resolver.ts';
+import { ImagePuller } from '../runtime/images/images.ts';
+import type { PullAccess } from '../runtime/images/pull-access.ts';
+import { PullRate } from '../runtime/images/pull-rate.ts';
+import { RestartBackoff } from '../runtime/decide/restart-backoff.ts';
+import type { LinuxHost, RuntimeSettings } from '../runtime/spec/settings.ts';
+import { startWidth } from '../runtime/start/start-pace.ts';
+import { StartPermits } from '../runtime/start/start-permits.ts';
+import { runtimeMetrics } from './runtime-metrics.ts';
+import { imageSizeLabel } from '../telemetry/image-size-label.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Clock } from '../util/clock.ts';
+import { SubPaths } from '../pods/volumes/sub-paths.ts';
+
+export interface HostRuntimeOptions {
+  readonly config: Config;
+  readonly host: Host;
+  readonly view: NodeView;
+  readonly settings: RuntimeSettings;
+  readonly linuxHost: () => LinuxHost;
+  readonly resources: Pick<NodeResources, 'cgroups' | 'resizer' | 'cpus'>;
+  readonly pullAccess: PullAccess;
+  readonly access: Pick<ClusterAccess, 'objects' | 'services'>;
+  readonly metrics: Metrics;
+  readonly startup: Pick<PodStartup, 'pulling' | 'pulled'>;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export function buildRuntime(options: HostRuntimeOptions): PodRuntime {
+  const {
+    config,
+    host,
+    view,
+    settings,
+    linuxHost,
+    resources,
+    pullAccess,
+    metrics,
+    startup,
+    events,
+    clock,
+    log,
+  } = options;
+  const { objects, services } = options.access;
+  const { cri, link } = host;
+  const { resolvConf: path, clusterDomain } = config;
+  const resolver = new HostResolver({
+    clock,
+    read: (rest) => readResolvConf(link.files, path, rest),
+    onChange: (found) => {
+      const fault = searchFault(found, { path, clusterDomain });
+      if (fault !== undefined) events.event(view.reference(), 'Warning', 'CheckLimitsForResolvConf', fault);
+    },
+  });
+  return new PodRuntime({
+    host,
+    settings,
+    objects,
+    events,
+    clock,
+    log,
+    linuxHost,
+    node: () => view.info(),
+    nodeReference: view.reference(),
+    cgroupParent: (pod) => resources.cgroups.parent(pod),
+    resizer: resources.resizer,
+    cpus: resources.cpus,
+    images: new ImagePuller({
+      cri,
+      events,
+      clock,
+      width:
+        (config.serializeImagePulls ?? (config.maxParallelImagePulls ?? 1) < 2)
+          ? 1
+          : (config.maxParallelImagePulls ?? Number.MAX_SAFE_INTEGER),
+      access: pullAccess,
+      rate: new PullRate({ perSecond: config.registryPullQPS, burst: config.registryBurst }),
+      onPulling: startup.pulling.bind(startup),
+      onPulled: ({ podUid, seconds, sizeBytes }) => {
+        startup.pulled(podUid);
+        metrics.kubelet_image_pull_duration_seconds.observe(
+          { image_size_in_bytes: imageSizeLabel(sizeBytes) },
+          seconds,
+        );
+      },
+    }),
+    services: {
+      synced: () => services.isSynced,
+      services: (namespace) =>
+        services
+          .all()
+          .filter(({ metadata }) => metadata?.namespace === namespace || metadata?.namespace === 'default'),
+    },
+    hostDns: (rest) => (path === '' ? Promise.resolve(undefined) : resolver.settings(rest)),
+    subPaths: new SubPaths({ files: link.files, paths: settings.paths, log }),
+    restarts: new RestartBackoff({
+      maxMs: config.crashLoopBackOff.maxContainerRestartPeriod,
+      localTime: host.localTime.bind(host),
+    }),
+    starts: new StartPermits({ clock, width: () => startWidth(view.facts()?.cpus ?? 1) }),
+    metrics: runtimeMetrics(metrics),
+  });
+}

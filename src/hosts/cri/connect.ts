@@ -1,0 +1,202 @@
+/** One host's CRI over one gRPC channel: promises, deadlines, signals, and errors that name the host. */
+import {
+  ChannelCredentials,
+  loadPackageDefinition,
+  Metadata,
+  type CallOptions as GrpcCallOptions,
+  type ClientReadableStream,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { CriError } from '../../model/errors.ts';
+import { systemClock, type Clock } from '../../util/clock.ts';
+import type { CallOptions, CriClient } from './calls.ts';
+import { criError } from './errors.ts';
+import type { ProtoGrpcType } from './generated/cri.ts';
+import { boundedTimeout, operationType, timeoutMs } from './operations.ts';
+import { representableRequest } from './strings.ts';
+import type { ContainerEventResponse__Output } from './generated/runtime/v1/ContainerEventResponse.ts';
+
+/** How to reach a runtime; hosts/link.ts CriEndpoint satisfies it. */
+export interface CriTarget {
+  readonly target: string;
+  readonly watched?: boolean;
+  readonly tls?: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer };
+}
+
+/** One call that has ended, for metrics. */
+export interface CriCall {
+  /** the kubelet's operation_type, e.g. run_podsandbox */
+  readonly operation: string;
+  readonly seconds: number;
+  readonly error: CriError | undefined;
+}
+
+export interface ConnectCriOptions {
+  readonly endpoint: CriTarget;
+  /** names the host in errors */
+  readonly host: string;
+  readonly clock?: Pick<Clock, 'monotonic' | 'now'>;
+  readonly onCall?: (call: CriCall) => void;
+}
+
+/** The kubelet's message limit (cri-client: maxMsgSize 16 MiB). */
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+const channelOptions = {
+  'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+  'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 2_000,
+  'grpc.enable_retries': 0,
+  'grpc.service_config_disable_resolution': 1,
+  'grpc.use_local_subchannel_pool': 1,
+};
+
+/** A link that is half open is noticed within 40 s although nothing is asked over it. */
+const keepalive = { 'grpc.keepalive_time_ms': 30_000, 'grpc.keepalive_timeout_ms': 10_000 };
+
+type Unary = (
+  request: object,
+  metadata: Metadata,
+  options: GrpcCallOptions,
+  callback: (error: ServiceError | null, answer?: object) => void,
+) => { cancel(): void };
+
+/** Opens the channel lazily: nothing is dialed before the first call. Nothing is retried. */
+export function connectCri(options: ConnectCriOptions): CriClient {
+  const { runtime, image } = openClients(options.endpoint);
+  const clients = [runtime, image];
+  const methods = Object.fromEntries(
+    clients.flatMap((client) =>
+      Object.entries(serviceMethods(client))
+        .filter(([, { responseStream }]) => !responseStream)
+        .map(([name]) => [lowerFirst(name), unary(options, { name, client })] as const),
+    ),
+  );
+  const rest: Pick<CriClient, 'getContainerEvents' | 'close'> = {
+    getContainerEvents: ({ signal }) => containerEvents(runtime.getContainerEvents({}), options.host, signal),
+    close: () => {
+      for (const client of clients) client.close();
+    },
+  };
+  // the loop above makes exactly the methods of the service definitions, which CriClient is mapped from
+  return { ...(methods as unknown as CriClient), ...rest };
+}
+
+type Clients = ReturnType<typeof openClients>;
+
+function openClients(endpoint: CriTarget): {
+  runtime: InstanceType<ProtoGrpcType['runtime']['v1']['RuntimeService']>;
+  image: InstanceType<ProtoGrpcType['runtime']['v1']['ImageService']>;
+} {
+  const { v1 } = loadProto().runtime;
+  const { tls, target } = endpoint;
+  const credentials =
+    tls === undefined
+      ? ChannelCredentials.createInsecure()
+      : ChannelCredentials.createSsl(tls.ca, tls.key, tls.cert);
+  const options = endpoint.watched === true ? channelOptions : { ...channelOptions, ...keepalive };
+  const runtime = new v1.RuntimeService(target, credentials, options);
+  const image = new v1.ImageService(target, credentials, {
+    ...options,
+    channelOverride: runtime.getChannel(),
+  });
+  return { runtime, image };
+}
+
+let loaded: ProtoGrpcType | undefined;
+
+/** Options must be those the checked-in types were generated with (scripts/generate-proto-types.ts). */
+function loadProto(): ProtoGrpcType {
+  loaded ??= loadPackageDefinition(
+    loadSync(protoFile(), { keepCase: true, longs: Number, enums: String, defaults: true, oneofs: true }),
+  ) as unknown as ProtoGrpcType;
+  return loaded;
+}
+
+/** proto/ lies beside dist/ and beside src/. */
+function protoFile(): string {
+  const candidates = ['../proto/cri.proto', '../../proto/cri.proto'].map((path) =>
+    fileURLToPath(new URL(path, import.meta.url)),
+  );
+  const found = candidates.find((path) => existsSync(path));
+  if (found === undefined)
+    throw new Error(`farlet is not whole: proto/cri.proto is missing (looked at ${candidates.join(', ')})`);
+  return found;
+}
+
+function serviceMethods(client: Clients[keyof Clients]): Record<string, { responseStream: boolean }> {
+  return (client.constructor as unknown as { service: Record<string, { responseStream: boolean }> }).service;
+}
+
+function unary(
+  { host, onCall, clock = systemClock }: ConnectCriOptions,
+  { name, client }: { name: string; client: object },
+) {
+  const call: unknown = Reflect.get(client, name);
+  if (!isUnary(call)) throw new Error(`the generated client has no ${name}`);
+  return (asked: object, options: CallOptions = {}): Promise<object> => {
+    options.signal?.throwIfAborted();
+    const request = boundedTimeout(asked);
+    const started = clock.monotonic();
+    const ended = (error: CriError | undefined): void => {
+      onCall?.({ operation: operationType(name), seconds: (clock.monotonic() - started) / 1000, error });
+    };
+    return new Promise((resolve, reject) => {
+      const limit = timeoutMs(name, request, options);
+      const sent = representableRequest(request, { method: name, host });
+      const running = call.call(
+        client,
+        sent,
+        new Metadata(),
+        limit === undefined ? {} : { deadline: clock.now() + limit },
+        (error, answer) => {
+          options.signal?.removeEventListener('abort', cancel);
+          const fault = error === null ? undefined : criError(error, { method: name, host });
+          ended(fault);
+          if (fault === undefined) resolve(answer ?? {});
+          else reject(options.signal?.aborted === true ? abortReason(options.signal) : fault);
+        },
+      );
+      const cancel = (): void => {
+        running.cancel();
+      };
+      options.signal?.addEventListener('abort', cancel, { once: true });
+    });
+  };
+}
+
+function isUnary(method: unknown): method is Unary {
+  return typeof method === 'function';
+}
+
+async function* containerEvents(
+  stream: ClientReadableStream<ContainerEventResponse__Output>,
+  host: string,
+  signal: AbortSignal,
+): AsyncIterable<ContainerEventResponse__Output> {
+  const cancel = (): void => {
+    stream.cancel();
+  };
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    for await (const event of stream) yield event as ContainerEventResponse__Output;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw criError(error as ServiceError, { method: 'GetContainerEvents', host });
+  } finally {
+    signal.removeEventListener('abort', cancel);
+    stream.cancel();
+  }
+}
+
+function abortReason(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason));
+}
+
+function lowerFirst(name: string): string {
+  return name.charAt(0).toLowerCase() + name.slice(1);
+}

@@ -1,0 +1,11 @@
+// Original file: proto/cri.proto
+
+import type { ImageSpec as _runtime_v1_ImageSpec, ImageSpec__Output as _runtime_v1_ImageSpec__Output } from './ImageSpec.ts';
+
+export interface ImageFilter {
+  'image'?: (_runtime_v1_ImageSpec | null);
+}
+
+export interface ImageFilter__Output {
+  'image': (_runtime_v1_ImageSpec__Output | null);
+}

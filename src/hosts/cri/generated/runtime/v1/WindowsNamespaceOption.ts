@@ -1,0 +1,11 @@
+// Original file: proto/cri.proto
+
+import type { NamespaceMode as _runtime_v1_NamespaceMode, NamespaceMode__Output as _runtime_v1_NamespaceMode__Output } from './NamespaceMode.ts';
+
+export interface WindowsNamespaceOption {
+  'network'?: (_runtime_v1_NamespaceMode);
+}
+
+export interface WindowsNamespaceOption__Output {
+  'network': (_runtime_v1_NamespaceMode__Output);
+}

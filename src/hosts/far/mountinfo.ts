@@ -1,0 +1,23 @@
+/** Reads /proc/self/mountinfo (proc(5)), whose paths have octal escapes. Pure. */
+import type { MountEntry } from '../link/link.ts';
+
+export function parseMountinfo(mountinfo: string): MountEntry[] {
+  return mountinfo.split('\n').flatMap((line) => {
+    const [fields = '', rest = ''] = line.split(' - ', 2);
+    const [, , device, root, path] = fields.split(' ');
+    if (device === undefined || root === undefined || path === undefined) return [];
+    return [{ path: unescape(path), device, root: unescape(root), type: rest.split(' ')[0] ?? '' }];
+  });
+}
+
+/** Mount points at or below a path, deepest first: the order in which they can be unmounted. */
+export function mountsAtOrBelow(mountinfo: string, path: string): string[] {
+  return parseMountinfo(mountinfo)
+    .map((mount) => mount.path)
+    .filter((point) => point === path || point.startsWith(`${path}/`))
+    .sort((a, b) => b.length - a.length);
+}
+
+function unescape(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+}

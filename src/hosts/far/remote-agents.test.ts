@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { Duplex, PassThrough } from 'node:stream';
+import { describe, it } from 'node:test';
+import { FakeClock } from '../../testing/fixtures.ts';
+import type { ShellChannel } from './remote-agent.ts';
+import { RemoteAgents, type Pace } from './remote-agents.ts';
+import { remoteProgram } from './remote-program.ts';
+
+const { signal } = new AbortController();
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** processes that were killed */
+const reaped: string[] = [];
+
+/** A shell that greets and answers every request at once but those that hang, or says what it should not have said behind its greeting. */
+function shell(afterGreeting = '', process = ''): ShellChannel {
+  let key: string | undefined;
+  let seen = '';
+  let hangs = false;
+  const stream = new Duplex({
+    read: () => undefined,
+    write: (chunk: Buffer, _encoding, done) => {
+      seen += chunk.toString();
+      if (key === undefined && seen.length > remoteProgram.length && seen.endsWith('\n')) {
+        key = seen.slice(remoteProgram.length).trim();
+        stream.push(`farlet ${key} ready${process}\n${afterGreeting}`);
+      }
+      const sequence = new RegExp(`^${String(key)} end (\\d+)\n$`).exec(chunk.toString())?.[1];
+      hangs ||= chunk.includes(' hang ');
+      const killed = / reap 0 (.*)\n$/.exec(chunk.toString())?.[1];
+      if (killed !== undefined) reaped.push(killed);
+      if (sequence !== undefined && !hangs) stream.push(`\n${String(key)} ${sequence} ok \n`);
+      done();
+    },
+  });
+  return { stream, stderr: new PassThrough() };
+}
+
+/** Opens as told, one after the other; whoever asks for more than is listed ends it all, as nothing else could. */
+function setUp(...opens: (() => Promise<ShellChannel> | ShellChannel)[]) {
+  const state = { opened: 0 };
+  const clock = new FakeClock();
+  reaped.length = 0;
+  const agents: RemoteAgents = new RemoteAgents({
+    host: 'box',
+    clock,
+    open: async () => {
+      const open = opens[state.opened];
+      state.opened += 1;
+      if (open !== undefined) return open();
+      agents.close();
+      throw new Error('opened more often than expected');
+    },
+  });
+  const ask = (pace: Pace = 'slow', verb = 'sync'): Promise<string> =>
+    agents.ask([{ verb, args: [] }], { signal, pace }).then(
+      ({ ok }) => (ok ? 'done' : 'error'),
+      (error: unknown) => (error as Error).message,
+    );
+  return { agents, ask, state, clock, reaped };
+}
+
+describe('the agents of a host', () => {
+  const down = (): Promise<ShellChannel> => Promise.reject(new Error('the link is down'));
+
+  it('are not tried for over and over when several fail at once', async () => {
+    const { ask, state } = setUp(down, down, down);
+    assert.deepEqual(await Promise.all([ask(), ask(), ask()]), Array(3).fill('the link is down'));
+    assert.equal(state.opened, 3);
+  });
+
+  it('may be as many as before once the link is back', async () => {
+    const { ask, state, agents } = setUp(down, down, shell, shell);
+    await Promise.all([ask(), ask()]);
+    assert.deepEqual(await Promise.all([ask(), ask()]), ['done', 'done']);
+    assert.equal(state.opened, 4);
+    agents.close();
+  });
+
+  it('do without one more that the host refuses', async () => {
+    const { ask, state, agents } = setUp(down, shell);
+    assert.deepEqual(await Promise.all([ask(), ask()]), ['done', 'done']);
+    assert.equal(state.opened, 2);
+    agents.close();
+  });
+
+  for (const [pace, others] of [
+    ['hangs', ['risky', 'slow', 'quick']],
+    ['risky', ['hangs', 'slow', 'quick']],
+    ['slow', ['quick']],
+  ] as const)
+    it(`are left for what is ${others.join(' or ')} by what ${pace === 'slow' ? 'is slow' : pace}`, async () => {
+      const { ask, agents, state } = setUp(...Array<() => ShellChannel>(6).fill(shell));
+      const hanging = Array.from({ length: 10 }, () => ask(pace, 'hang'));
+      for (const other of others)
+        assert.deepEqual(await Promise.all([ask(other), ask(other)]), ['done', 'done']);
+      assert.ok(state.opened <= 6);
+      agents.close();
+      assert.equal((await Promise.all(hanging)).length, 10);
+    });
+
+  it('do what may hang too, where there is but one', async () => {
+    const { ask, agents } = setUp(shell, down, down);
+    assert.deepEqual(await Promise.all([ask('hangs'), ask('slow'), ask('quick')]), ['done', 'done', 'done']);
+    agents.close();
+  });
+
+  it('are given up for what is stuck in them alone', async () => {
+    const { ask, agents, clock, state, reaped } = setUp(() => shell('', ' 17 99'), shell);
+    const [stuck, behind] = [ask('quick', 'hang'), ask('quick')];
+    for (let turns = 0; turns < 20; turns += 1) await turn();
+    await clock.advance(29_000);
+    const late = ask('quick');
+    await clock.advance(1_000);
+    assert.equal(await stuck, 'box: no answer within 30s');
+    assert.deepEqual(await Promise.all([behind, late]), ['done', 'done']);
+    assert.equal(state.opened, 2);
+    assert.deepEqual(reaped, ['17 99']);
+    agents.close();
+  });
+
+  it('are not asked if they ended as they greeted', async () => {
+    const { ask, agents } = setUp(() => shell('what nobody asked for'), shell);
+    assert.match(await ask(), /^box: /);
+    await turn();
+    assert.equal(await ask(), 'done');
+    agents.close();
+  });
+});

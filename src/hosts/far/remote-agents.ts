@@ -1,0 +1,261 @@
+/**
+ * The agents of one host. An sshd allows ten sessions a connection by default, so there are few agents: quick requests
+ * share one, back to back; one that may take long has an agent to itself; beyond that requests wait in a queue. One agent
+ * is left for quick requests, and what may hang never has more than a third of them: it holds up only its like. An agent
+ * that is stuck is given up, killed by another, and what waited behind in it is asked again.
+ */
+import { HostError, kindOf } from '../../model/errors.ts';
+import type { Clock } from '../../util/clock.ts';
+import { NotBegun, RemoteAgent, type ShellChannel } from './remote-agent.ts';
+import type { RemoteAnswer, RemoteStep } from './remote-encoding.ts';
+import { remoteCommand } from './remote-program.ts';
+import { limitSignal } from '../../util/abort.ts';
+
+/** Starts a command on the host. Rejects with HostError. */
+export type OpenShell = (
+  command: readonly string[],
+  options: { signal: AbortSignal },
+) => Promise<ShellChannel>;
+
+export interface RemoteAgentsOptions {
+  readonly host: string;
+  readonly open: OpenShell;
+  readonly clock: Clock;
+}
+
+/**
+ * What a request may cost: `slow` changes things or takes its time; what `hangs` does so for as long as somebody else
+ * likes; `risky` looks at what a pod or another machine may hold up, and is given up soon.
+ */
+export type Pace = 'quick' | 'slow' | 'hangs' | 'risky';
+
+interface Pending {
+  readonly steps: readonly RemoteStep[];
+  readonly pace: Pace;
+  readonly give: (answer: RemoteAnswer) => void;
+  readonly fail: (error: unknown) => void;
+  readonly started: () => void;
+  /** how often it was put behind a request that got stuck */
+  moves: number;
+}
+
+interface Entry {
+  readonly agent: RemoteAgent;
+  /** of what it does; quick when it does nothing */
+  pace: Pace;
+}
+
+const MAX_AGENTS = 6;
+const MAX_IN_FLIGHT = 32;
+const MAX_QUEUED = 10_000;
+const OPEN_MS = 30_000;
+const LIMIT_MS: Readonly<Record<Pace, number>> = {
+  quick: 30_000,
+  risky: 20_000,
+  slow: 600_000,
+  hangs: 600_000,
+};
+/** A look that was behind a stuck one so often is as likely stuck itself. */
+const MAX_MOVES = 2;
+/** A host that refused one more session is not asked again for so long. */
+const REFUSED_MS = 60_000;
+/** How long a caller that has aborted a change waits for it to end, so that nothing overtakes it. */
+const SETTLE_MS = 5_000;
+
+export class RemoteAgents {
+  readonly #options: RemoteAgentsOptions;
+  readonly #entries = new Set<Entry>();
+  readonly #queue: Pending[] = [];
+  readonly #life = new AbortController();
+  #opening = 0;
+  #refusedAt = -Infinity;
+
+  constructor(options: RemoteAgentsOptions) {
+    this.#options = options;
+  }
+
+  /** One request. An abort of one that is not quick waits for its end for a while, so that what the caller does next comes after it. */
+  ask(
+    steps: readonly RemoteStep[],
+    { signal, pace }: { signal: AbortSignal; pace: Pace },
+  ): Promise<RemoteAnswer> {
+    const { host, clock } = this.#options;
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(reasonOf(signal));
+        return;
+      }
+      if (this.#queue.length >= MAX_QUEUED) {
+        reject(new HostError('resource-exhausted', host, `${host}: too many requests wait for the host`));
+        return;
+      }
+      let sent = false;
+      let cancelTimer = (): void => undefined;
+      const done = (): void => {
+        cancelTimer();
+        signal.removeEventListener('abort', abort);
+      };
+      const pending: Pending = {
+        steps,
+        pace,
+        moves: 0,
+        started: () => (sent = true),
+        give: (answer) => {
+          done();
+          if (signal.aborted) reject(reasonOf(signal));
+          else resolve(answer);
+        },
+        fail: (error) => {
+          done();
+          reject(signal.aborted ? reasonOf(signal) : (error as Error));
+        },
+      };
+      const abort = (): void => {
+        const at = this.#queue.indexOf(pending);
+        if (at >= 0) this.#queue.splice(at, 1);
+        if (sent && pace !== 'quick')
+          cancelTimer = clock.after(SETTLE_MS, () => {
+            reject(reasonOf(signal));
+          });
+        else reject(reasonOf(signal));
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      this.#queue.push(pending);
+      this.#dispatch();
+    });
+  }
+
+  /** Gives one session back, for what can do with less than a queue: the agent that is idle, if it is not the last. */
+  shed(): void {
+    this.#refusedAt = this.#options.clock.monotonic();
+    const idle = [...this.#entries].find(({ agent }) => agent.load === 0);
+    if (this.#entries.size > 1) idle?.agent.close();
+  }
+
+  close(): void {
+    this.#life.abort(new HostError('cancelled', this.#options.host, 'the link is closed'));
+    for (const { agent } of this.#entries) agent.close();
+    this.#failQueued(this.#life.signal.reason);
+  }
+
+  #dispatch(): void {
+    // how many would be sent if there were an agent for them
+    let ready = 0;
+    for (let at = 0; at < this.#queue.length;) {
+      const pending = this.#queue[at];
+      const held = pending === undefined || this.#isHeld(pending);
+      const entry = held ? undefined : this.#placeFor(pending);
+      if (held || entry === undefined) {
+        ready += held ? 0 : 1;
+        at += 1;
+        continue;
+      }
+      this.#queue.splice(at, 1);
+      this.#send(entry, pending);
+    }
+    if (ready > this.#opening && this.#mayOpen()) void this.#openOne();
+  }
+
+  #placeFor({ pace }: Pending): Entry | undefined {
+    const entries = [...this.#entries];
+    const quick = entries
+      .filter((entry) => entry.pace === 'quick' && entry.agent.load > 0 && entry.agent.load < MAX_IN_FLIGHT)
+      .sort((a, b) => a.agent.load - b.agent.load)[0];
+    const idle = entries.find(({ agent }) => agent.load === 0);
+    return pace === 'quick' ? (quick ?? idle) : idle;
+  }
+
+  /** It waits for its like to end, whether or not an agent is idle. */
+  #isHeld({ pace }: Pending): boolean {
+    if (pace === 'quick') return false;
+    const most = this.#mayOpen() ? MAX_AGENTS : this.#entries.size + this.#opening;
+    const busy = [...this.#entries].map((entry) => entry.pace).filter((each) => each !== 'quick');
+    if (busy.length >= Math.max(1, most - 1)) return true;
+    const alike = busy.filter((each) => each === pace).length;
+    return pace !== 'slow' && alike >= Math.max(1, Math.floor(most / 3));
+  }
+
+  #send(entry: Entry, pending: Pending): void {
+    const { steps, pace, give, started } = pending;
+    entry.pace = pace;
+    started();
+    entry.agent
+      .ask(steps, LIMIT_MS[pace])
+      .then(give, (error: unknown) => {
+        this.#failed(pending, entry.agent, error);
+      })
+      .finally(() => {
+        if (entry.agent.load === 0) entry.pace = 'quick';
+        this.#dispatch();
+      });
+  }
+
+  #failed(pending: Pending, { process }: RemoteAgent, error: unknown): void {
+    if (error instanceof NotBegun && pending.moves < MAX_MOVES && !this.#life.signal.aborted) {
+      pending.moves += 1;
+      this.#queue.push(pending);
+      return;
+    }
+    pending.fail(error);
+    if (kindOf(error) !== 'deadline-exceeded' || process === undefined || this.#life.signal.aborted) return;
+    const step = { verb: 'reap', args: [process.pid, process.started] };
+    this.ask([step], { signal: this.#life.signal, pace: 'quick' }).catch(() => undefined);
+  }
+
+  #mayOpen(): boolean {
+    const { clock } = this.#options;
+    const count = this.#entries.size + this.#opening;
+    if (this.#life.signal.aborted || count >= MAX_AGENTS) return false;
+    return count === 0 || clock.monotonic() - this.#refusedAt > REFUSED_MS;
+  }
+
+  async #openOne(): Promise<void> {
+    const { host, open, clock } = this.#options;
+    this.#opening += 1;
+    let failure: unknown;
+    try {
+      const signal = limitSignal(OPEN_MS, this.#life.signal);
+      const channel = await open(remoteCommand, { signal });
+      const agent = new RemoteAgent({
+        host,
+        channel,
+        clock,
+        onEnd: () => {
+          this.#entries.delete(entry);
+        },
+      });
+      const entry: Entry = { agent, pace: 'quick' };
+      await agent.ready;
+      // it may have ended in the same turn as it greeted: nothing would ever take it out again
+      if (agent.over) throw new HostError('unavailable', host, `${host}: the remote shell ended`);
+      this.#entries.add(entry);
+    } catch (error) {
+      failure = error;
+    }
+    this.#opening -= 1;
+    if (failure !== undefined) this.#notOpened(failure);
+    this.#dispatch();
+  }
+
+  /**
+   * An agent could not be had. While others live or are being opened, there are no more sessions to be had and those
+   * are what is waited for: opening another for each that fails would never end on a link that fails at once.
+   */
+  #notOpened(failure: unknown): void {
+    if (this.#entries.size > 0 || this.#opening > 0) {
+      this.#refusedAt = this.#options.clock.monotonic();
+      return;
+    }
+    // none could be had: that says nothing of how many there may be
+    this.#refusedAt = -Infinity;
+    this.#failQueued(failure);
+  }
+
+  #failQueued(error: unknown): void {
+    for (const { fail } of this.#queue.splice(0)) fail(error);
+  }
+}
+
+function reasonOf(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason));
+}

@@ -1,0 +1,204 @@
+/** One attempt to log in to a host: TCP, the host's key against known_hosts, the user's key. */
+import { readFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
+import { HostError, messageOf } from '../../model/errors.ts';
+import type { Clock } from '../../util/clock.ts';
+import {
+  checkHostKey,
+  fingerprint,
+  keyType,
+  knownHostsName,
+  knownKeyTypes,
+  parseKnownHosts,
+  type HostKeyVerdict,
+  type KnownHost,
+} from './known-hosts.ts';
+import type { SshEndpoint } from '../../model/ssh-endpoint.ts';
+
+/** How to log in. Files are read at each attempt: keys may be renewed. */
+export interface SshCredentials {
+  readonly knownHostsFile: string;
+  /** default: the agent's keys */
+  readonly privateKeyFile?: string | undefined;
+  /** an ssh agent's socket */
+  readonly agentSocket?: string | undefined;
+}
+
+export interface SshLogin {
+  readonly host: string;
+  readonly endpoint: SshEndpoint;
+  readonly credentials: SshCredentials;
+  readonly clock: Pick<Clock, 'after'>;
+}
+
+export interface SshClient {
+  readonly client: Client;
+  readonly socket: Socket;
+}
+
+const ATTEMPT_MS = 15_000;
+
+/** Loaded with the first login: where no host is reached over ssh its megabytes are not needed. */
+const loadSsh = async () => (await import('ssh2')).default;
+
+/** Resolves with a client that is logged in. Rejects with HostError; `unauthenticated` is what time does not mend. */
+export async function logIn(login: SshLogin, { signal }: { signal: AbortSignal }): Promise<SshClient> {
+  const { host, endpoint, credentials } = login;
+  const where = `${host}: ssh ${endpoint.user}@${endpoint.host}:${String(endpoint.port)}`;
+  const known = parseKnownHosts(await readOr(credentials.knownHostsFile, where, host));
+  const keys = await userKeys(credentials, where, host);
+  signal.throwIfAborted();
+  const socket = await openSocket(login, where, signal);
+  const { Client: SshClient } = await loadSsh();
+  const client = new SshClient();
+  let verdict: HostError | undefined;
+  const config: ConnectConfig = {
+    sock: socket,
+    username: endpoint.user,
+    ...keys,
+    readyTimeout: ATTEMPT_MS,
+    algorithms: hostKeyAlgorithms(known, endpoint),
+    hostVerifier: (key: Buffer) => {
+      const checked = checkHostKey(known, endpoint, key);
+      if (!checked.ok) verdict = refusal(login, where, { key, verdict: checked });
+      return checked.ok;
+    },
+  };
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => {
+      stop();
+      client.on('error', () => undefined);
+      client.end();
+      socket.destroy();
+      reject(verdict ?? loginError(error, where, login));
+    };
+    const abort = (): void => {
+      fail(signal.reason);
+    };
+    const cancelTimer = login.clock.after(ATTEMPT_MS, () => {
+      fail(new Error(`no answer within ${String(ATTEMPT_MS / 1000)}s`));
+    });
+    const stop = (): void => {
+      cancelTimer();
+      signal.removeEventListener('abort', abort);
+      client.off('error', fail).off('close', closed);
+      socket.off('error', fail);
+    };
+    const closed = (): void => {
+      fail(new Error('the host closed the connection'));
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    socket.once('error', fail);
+    client.once('error', fail).once('close', closed);
+    client.once('ready', () => {
+      stop();
+      resolve({ client, socket });
+    });
+    if (signal.aborted) abort();
+    else client.connect(config);
+  });
+}
+
+/** ssh2 hides why a socket could not be connected, so it gets one that is. */
+function openSocket(
+  { host, endpoint, clock }: SshLogin,
+  where: string,
+  signal: AbortSignal,
+): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: endpoint.host, port: endpoint.port, noDelay: true });
+    const fail = (error: unknown): void => {
+      stop();
+      socket.on('error', () => undefined);
+      socket.destroy();
+      reject(new HostError('unavailable', host, `${where}: ${messageOf(error)}`, { cause: error }));
+    };
+    const abort = (): void => {
+      fail(signal.reason);
+    };
+    const cancelTimer = clock.after(ATTEMPT_MS, () => {
+      fail(new Error(`no answer within ${String(ATTEMPT_MS / 1000)}s`));
+    });
+    const stop = (): void => {
+      cancelTimer();
+      signal.removeEventListener('abort', abort);
+      socket.off('error', fail);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    socket.once('error', fail);
+    socket.once('connect', () => {
+      stop();
+      resolve(socket);
+    });
+  });
+}
+
+/** The key types that are known of the host go first, so that it shows the key that can be checked. */
+function hostKeyAlgorithms(
+  known: readonly KnownHost[],
+  name: SshEndpoint,
+): { serverHostKey?: ServerHostKeyAlgorithm[] } {
+  const types = knownKeyTypes(known, name).flatMap((type) =>
+    type === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256'] : [type],
+  );
+  return types.length === 0 ? {} : { serverHostKey: types as ServerHostKeyAlgorithm[] };
+}
+
+async function userKeys(
+  { privateKeyFile, agentSocket }: SshCredentials,
+  where: string,
+  host: string,
+): Promise<Pick<ConnectConfig, 'privateKey' | 'agent'>> {
+  if (privateKeyFile === undefined) {
+    if (agentSocket !== undefined) return { agent: agentSocket };
+    throw new HostError('unauthenticated', host, `${where}: neither a private key nor an ssh agent is given`);
+  }
+  const text = await readOr(privateKeyFile, where, host);
+  const { utils } = await loadSsh();
+  const parsed = utils.parseKey(text);
+  if (parsed instanceof Error)
+    throw new HostError(
+      'unauthenticated',
+      host,
+      `${where}: ${privateKeyFile} can't be used: ${parsed.message}; a key with a passphrase belongs into an ssh agent (ssh.agentSocket)`,
+    );
+  return { privateKey: text };
+}
+
+async function readOr(file: string, where: string, host: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new HostError('unauthenticated', host, `${where}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function refusal(
+  { host, endpoint, credentials }: SshLogin,
+  where: string,
+  { key, verdict }: { key: Buffer; verdict: Extract<HostKeyVerdict, { ok: false }> },
+): HostError {
+  const file = credentials.knownHostsFile;
+  const lines = verdict.lines.map((line) => `${file}:${String(line)}`).join(', ');
+  const shown = `the host's ${keyType(key)} key ${fingerprint(key)}`;
+  const add = `if it is the right one, add it: ${knownHostsName(endpoint)} ${keyType(key)} ${key.toString('base64')}`;
+  const texts = {
+    unknown: `${shown} is not in ${file}; ${add}`,
+    changed: `${shown} is not the one in ${lines}: somebody may be listening in, or the host was made anew; ${add} in place of the old`,
+    revoked: `${shown} is revoked by ${lines}`,
+    'certificates-only': `only @cert-authority lines name the host (${lines}), and host certificates are not supported; ${add}`,
+  };
+  return new HostError('unauthenticated', host, `${where}: ${texts[verdict.why]}`);
+}
+
+function loginError(error: unknown, where: string, { host, endpoint, credentials }: SshLogin): HostError {
+  const level = error instanceof Error && 'level' in error ? error.level : undefined;
+  const cause = error instanceof Error ? { cause: error } : {};
+  if (level === 'client-authentication' || level === 'agent') {
+    const key = credentials.privateKeyFile ?? `the ssh agent ${credentials.agentSocket ?? ''}`;
+    const text = `${where}: the key of ${key} was refused: add its public half to ~/.ssh/authorized_keys of ${endpoint.user}`;
+    return new HostError('unauthenticated', host, text, cause);
+  }
+  return new HostError('unavailable', host, `${where}: ${messageOf(error)}`, cause);
+}

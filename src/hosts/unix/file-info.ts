@@ -1,0 +1,42 @@
+/** What Node tells of files, as the links tell it. */
+import type { Stats } from 'node:fs';
+import type { FileInfo, FileType } from '../link/link.ts';
+
+interface Kind {
+  isFile(): boolean;
+  isDirectory(): boolean;
+  isSymbolicLink(): boolean;
+  isSocket(): boolean;
+  isCharacterDevice(): boolean;
+  isBlockDevice(): boolean;
+}
+
+export function fileType(of: Kind): FileType {
+  if (of.isFile()) return 'file';
+  if (of.isDirectory()) return 'directory';
+  if (of.isSymbolicLink()) return 'symlink';
+  if (of.isSocket()) return 'socket';
+  if (of.isCharacterDevice()) return 'char-device';
+  return of.isBlockDevice() ? 'block-device' : 'fifo';
+}
+
+export function fileInfo(stats: Stats): FileInfo {
+  return {
+    type: fileType(stats),
+    size: stats.size,
+    mode: stats.mode & 0o7777,
+    uid: stats.uid,
+    gid: stats.gid,
+    mtime: stats.mtimeMs,
+    inode: stats.ino,
+    device: stats.dev,
+  };
+}
+
+/** For `catch`: an error of this code is no error. */
+export function ignore(code: string): (error: unknown) => undefined {
+  return (error) => {
+    if (error instanceof Error && 'code' in error && error.code === code) return undefined;
+    throw error;
+  };
+}

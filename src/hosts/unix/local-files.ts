@@ -1,0 +1,232 @@
+/** The files of the machine that farlet itself runs on: what the unix link's hosts have. */
+import { watch } from 'node:fs';
+import { lstat, readdir, readlink, realpath, stat, statfs } from 'node:fs/promises';
+import { FarletError, HostError } from '../../model/errors.ts';
+import { orAbort, settledAll } from '../../util/abort.ts';
+import { systemClock, type Clock } from '../../util/clock.ts';
+import { errorOfCode, fileError } from '../link/errno.ts';
+import { fileInfo, fileType, ignore } from './file-info.ts';
+import { independentSteps } from './independent-steps.ts';
+import type {
+  Call,
+  DirEntry,
+  FileInfo,
+  FileOp,
+  FsUsage,
+  HostAnswer,
+  HostFile,
+  HostFiles,
+  HostQuery,
+  MountEntry,
+} from '../link/link.ts';
+import { realPathApart, statApart } from './local-apart.ts';
+import { LocalMounts } from './local-mounts.ts';
+import { NotRegular, openRegular } from './local-open.ts';
+import { LocalOps } from './local-ops.ts';
+import { readEnd, readPodFile, readWhole } from './local-reads.ts';
+import { pathOf } from '../link/op-path.ts';
+import { treeUsage } from './tree-usage.ts';
+
+const POLL_MS = 1_000;
+const MAX_LOOK_TEXT = 65_536;
+
+export class LocalFiles implements HostFiles {
+  readonly #host: string;
+  readonly #clock: Clock;
+  readonly #mounts: LocalMounts;
+  readonly #ops: LocalOps;
+
+  constructor(options: { host: string; clock?: Clock }) {
+    this.#host = options.host;
+    this.#mounts = new LocalMounts(options);
+    this.#clock = options.clock ?? systemClock;
+    this.#ops = new LocalOps({ host: this.#host, clock: this.#clock, mounts: this.#mounts });
+  }
+
+  async apply(ops: readonly FileOp[], call: Call): Promise<void> {
+    for (const together of independentSteps(ops)) {
+      call.signal.throwIfAborted();
+      await settledAll(together.map((op) => this.#perform(op, call)));
+    }
+  }
+
+  #perform(op: FileOp, call: Call): Promise<void> {
+    return this.#named(op.op, pathOf(op), () => this.#ops.perform(op, call));
+  }
+
+  readFile(path: string, { maxBytes }: { signal: AbortSignal; maxBytes: number }): Promise<Buffer> {
+    return this.#named('read', path, async () => {
+      await using file = await openRegular(path);
+      return await readWhole(file, { maxBytes, host: this.#host, path });
+    });
+  }
+
+  readTail(path: string, { maxBytes }: { signal: AbortSignal; maxBytes: number }): Promise<Buffer> {
+    return this.#named('read', path, async () => {
+      await using file = await openRegular(path);
+      return await readEnd(file, { maxBytes });
+    });
+  }
+
+  readPodFile(
+    root: string,
+    path: string,
+    options: { signal: AbortSignal; maxBytes: number; tail?: boolean },
+  ): Promise<Buffer> {
+    const at = { host: this.#host, root, path };
+    return this.#named('read', `${root}/${path}`, () => readPodFile(at, options));
+  }
+
+  open(path: string, _options: { signal: AbortSignal }): Promise<HostFile> {
+    return this.#named('open', path, async () => {
+      const file = await openRegular(path);
+      const opened = fileInfo(await file.stat());
+      return {
+        read: async (position, length) => {
+          const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, position);
+          return buffer.subarray(0, bytesRead);
+        },
+        opened,
+        moved: async () => {
+          const named = await stat(path).catch(ignore('ENOENT'));
+          return named !== undefined && (named.ino !== opened.inode || named.dev !== opened.device);
+        },
+        close: () => file.close(),
+      };
+    });
+  }
+
+  stat(path: string, call: Call & { follow?: boolean }): Promise<FileInfo | undefined> {
+    const { mayHang, follow = false } = call;
+    return this.#unlessMissing('stat', path, async () => {
+      if (mayHang === true) return statApart(path, { ...call, follow });
+      return fileInfo(await (follow ? stat(path) : lstat(path)));
+    });
+  }
+
+  readLink(path: string, _options: { signal: AbortSignal }): Promise<string | undefined> {
+    return this.#unlessMissing('readlink', path, () => readlink(path));
+  }
+
+  list(path: string, _options: { signal: AbortSignal }): Promise<DirEntry[] | undefined> {
+    return this.#unlessMissing('list', path, async () => {
+      const entries = await readdir(path, { withFileTypes: true });
+      return entries.map((entry) => ({ name: entry.name, type: fileType(entry) }));
+    });
+  }
+
+  mountsBelow(path: string, _options: { signal: AbortSignal }): Promise<string[]> {
+    return this.#named('read', '/proc/self/mountinfo', () => this.#mounts.below(path));
+  }
+
+  mounts(_options: { signal: AbortSignal }): Promise<readonly MountEntry[]> {
+    return this.#named('read', '/proc/self/mountinfo', () => this.#mounts.entries());
+  }
+
+  realPath(path: string, { signal, mayHang }: Call): Promise<string> {
+    return this.#named('real path', path, () =>
+      mayHang === true ? realPathApart(path, { signal }) : realpath(path),
+    );
+  }
+
+  usage(path: string, { signal }: { signal: AbortSignal }): Promise<FsUsage> {
+    return this.#named('statfs', path, async () => {
+      const fs = await orAbort(statfs(path), signal);
+      return {
+        capacityBytes: fs.blocks * fs.bsize,
+        availableBytes: fs.bavail * fs.bsize,
+        inodes: fs.files,
+        inodesFree: fs.ffree,
+      };
+    });
+  }
+
+  look(queries: readonly HostQuery[], { signal }: { signal: AbortSignal }): Promise<HostAnswer[]> {
+    return Promise.all(
+      queries.map(
+        async (query) =>
+          (await this.#unlessMissing(query.look, query.path, () => this.#answer(query, signal))) ?? {},
+      ),
+    );
+  }
+
+  async *changes(folder: string, { signal }: { signal: AbortSignal }): AsyncIterable<void> {
+    let wake: () => void = () => undefined;
+    const watcher = this.#watch(folder, () => {
+      wake();
+    });
+    try {
+      while (!signal.aborted) {
+        await new Promise<void>((resolve) => {
+          const cancel = this.#clock.after(POLL_MS, () => {
+            wake();
+          });
+          wake = () => {
+            cancel();
+            signal.removeEventListener('abort', wake);
+            resolve();
+          };
+          signal.addEventListener('abort', wake, { once: true });
+        });
+        if (isOver(signal)) return;
+        yield;
+      }
+    } finally {
+      watcher?.close();
+    }
+  }
+
+  /** A folder that can't be watched (gone, or no inotify left) is polled. */
+  #watch(folder: string, onChange: () => void): { close(): void } | undefined {
+    try {
+      const watcher = watch(folder, { persistent: false }, onChange);
+      watcher.on('error', onChange);
+      return watcher;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #answer({ look, path }: HostQuery, signal: AbortSignal): Promise<HostAnswer> {
+    switch (look) {
+      case 'text': {
+        await using file = await openRegular(path);
+        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(MAX_LOOK_TEXT), 0, MAX_LOOK_TEXT, 0);
+        return { text: buffer.subarray(0, bytesRead).toString() };
+      }
+      case 'stat':
+        return { stat: fileInfo(await stat(path)) };
+      case 'usage':
+        return { usage: await this.usage(path, { signal }) };
+      case 'tree':
+        return { tree: await treeUsage(path, { signal }) };
+    }
+  }
+
+  async #unlessMissing<T>(verb: string, path: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await this.#named(verb, path, work);
+    } catch (error) {
+      if (error instanceof HostError && error.kind === 'not-found') return undefined;
+      throw error;
+    }
+  }
+
+  async #named<T>(verb: string, path: string, work: () => Promise<T>): Promise<T> {
+    const host = this.#host;
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof FarletError || (error instanceof Error && error.name === 'AbortError'))
+        throw error;
+      if (error instanceof NotRegular)
+        throw fileError('invalid', { host, verb, path, why: error.message }, error);
+      throw errorOfCode(error, { host, verb, path });
+    }
+  }
+}
+
+/** Read anew: the signal may have aborted during an await. */
+function isOver(signal: AbortSignal): boolean {
+  return signal.aborted;
+}

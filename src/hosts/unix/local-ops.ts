@@ -1,0 +1,209 @@
+/** The steps of a batch, done on the machine that farlet itself runs on. */
+import { constants } from 'node:fs';
+import {
+  chmod,
+  lchown,
+  lstat,
+  mkdir,
+  open,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  symlink,
+  unlink,
+} from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { HostError } from '../../model/errors.ts';
+import type { Clock } from '../../util/clock.ts';
+import { ignore } from './file-info.ts';
+import { gzipFile } from './gzip-file.ts';
+import type { Call, FileOp } from '../link/link.ts';
+import type { LocalMounts } from './local-mounts.ts';
+import { removeCgroup } from './remove-cgroup.ts';
+
+const FALLBACK_MODE = 0o755;
+
+export interface LocalOpsOptions {
+  readonly host: string;
+  readonly clock: Clock;
+  readonly mounts: LocalMounts;
+}
+
+export class LocalOps {
+  readonly #options: LocalOpsOptions;
+
+  constructor(options: LocalOpsOptions) {
+    this.#options = options;
+  }
+
+  async perform(op: FileOp, call: Call): Promise<void> {
+    const { signal } = call;
+    const { mounts, clock } = this.#options;
+    switch (op.op) {
+      case 'mkdir':
+        await makeFolder(op);
+        return;
+      case 'mkdir-within':
+        await mounts.mkdirWithin(op, signal);
+        return;
+      case 'touch':
+        await mounts.touch(op);
+        return;
+      case 'write':
+        await writeInPlace(op);
+        return;
+      case 'symlink':
+        await makeLink(op);
+        return;
+      case 'rename':
+        await rename(op.from, op.to);
+        return;
+      case 'chmod':
+        await chmod(op.path, op.mode);
+        return;
+      case 'lchown':
+        await lchown(op.path, op.uid, op.gid);
+        return;
+      case 'remove':
+        await remove(op.path);
+        return;
+      case 'remove-tree':
+        await this.#removeTree(op.path);
+        return;
+      case 'mount-tmpfs':
+        await mounts.tmpfs(op, signal);
+        return;
+      case 'mount':
+        await mounts.mount(op, signal);
+        return;
+      case 'bind':
+        await mounts.bind(op, call);
+        return;
+      case 'own-tree':
+        await mounts.ownTree(op, signal);
+        return;
+      case 'unmount':
+        await mounts.unmount(op.path, signal);
+        return;
+      case 'gzip':
+        await gzipFile(op.path, { signal });
+        return;
+      case 'set':
+        await setValue(op);
+        return;
+      case 'remove-cgroup':
+        await removeCgroup(op, { clock, signal });
+    }
+  }
+
+  /** Deletes the tree unless something is mounted in it: data under a mount is not ours to delete. */
+  async #removeTree(path: string): Promise<void> {
+    const mounts = await this.#options.mounts.below(path);
+    if (mounts.length > 0) {
+      throw new HostError(
+        'conflict',
+        this.#options.host,
+        `${path} is not deleted: ${mounts.join(', ')} still mounted; unmount it first`,
+      );
+    }
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** Of several who make it only the first sets mode and owner of a folder that is to be kept. */
+async function makeFolder(op: FileOp & { op: 'mkdir' }): Promise<void> {
+  const made = await makeWithParents(op.path);
+  if (!made) {
+    const there = await stat(op.path).catch(() => undefined);
+    if (there?.isDirectory() !== true)
+      throw new PlaceError(there === undefined ? 'EEXIST' : 'ENOTDIR', op.path);
+  }
+  if (!made && op.keep === true) return;
+  await own(op);
+  await chmod(op.path, op.mode);
+}
+
+/** Whether it was made: false if it was there. Parents are mostly there: only their absence is worth a look. */
+async function makeWithParents(path: string): Promise<boolean> {
+  const make = (): Promise<boolean> =>
+    mkdir(path).then(
+      () => true,
+      (error: unknown) => {
+        ignore('EEXIST')(error);
+        return false;
+      },
+    );
+  try {
+    return await make();
+  } catch (error) {
+    if (!['ENOENT', 'ENOTDIR'].includes(codeOf(error))) throw error;
+    await makeAll(dirname(path));
+    return make();
+  }
+}
+
+/** Go's os.MkdirAll: what is in the way is named. */
+async function makeAll(path: string): Promise<void> {
+  const there = await stat(path).catch(() => undefined);
+  if (there?.isDirectory() === true) return;
+  if (there !== undefined) throw new PlaceError('ENOTDIR', path);
+  if (dirname(path) !== path) await makeAll(dirname(path));
+  try {
+    await mkdir(path, { mode: FALLBACK_MODE });
+  } catch (error) {
+    if ((await lstat(path).catch(() => undefined))?.isDirectory() !== true)
+      throw new PlaceError(codeOf(error), path);
+  }
+}
+
+/** A failure of the system at a place that is not the one which was asked for. */
+class PlaceError extends Error {
+  readonly code: string;
+  readonly at: string;
+  constructor(code: string, at: string) {
+    super(`${code} at ${at}`);
+    this.code = code;
+    this.at = at;
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+async function own(op: { path: string; uid?: number; gid?: number }): Promise<void> {
+  if (op.uid !== undefined || op.gid !== undefined) await lchown(op.path, op.uid ?? -1, op.gid ?? -1);
+}
+
+/** Mostly nothing is there: what is takes a second try. */
+async function makeLink({ path, target }: FileOp & { op: 'symlink' }): Promise<void> {
+  try {
+    await symlink(target, path);
+  } catch (error) {
+    ignore('EEXIST')(error);
+    await unlink(path).catch(ignore('ENOENT'));
+    await symlink(target, path);
+  }
+}
+
+/** The same inode is kept: a container may have the file bind-mounted (its hosts file). */
+async function writeInPlace(op: FileOp & { op: 'write' }): Promise<void> {
+  await using file = await open(op.path, 'w', op.mode);
+  await file.writeFile(op.data);
+  await own(op);
+  await file.chmod(op.mode);
+}
+
+/** Never made: a control group's files come with it, and one that is missing means that the kernel can't do it. */
+async function setValue(op: FileOp & { op: 'set' }): Promise<void> {
+  await using file = await open(op.path, constants.O_WRONLY);
+  await file.write(op.value);
+}
+
+/** The files in it go with the folder; only folders are removed. */
+async function remove(path: string): Promise<void> {
+  const info = await lstat(path).catch(ignore('ENOENT'));
+  if (info === undefined) return;
+  await (info.isDirectory() ? rmdir(path) : unlink(path));
+}

@@ -1,0 +1,284 @@
+/**
+ * The volumes of this node's pods on one host (pkg/kubelet/volumemanager).
+ *
+ * I1. Each volume has one operation, which goes on beyond the sync that wanted it, until the pod is unmounted.
+ * I2. What was ready once holds up no later sync of its pod.
+ * I3. A pod is unmounted only after its operations have ended, and what is mounted is never deleted.
+ */
+import type { FileOp, HostFiles } from '../../hosts/link/link.ts';
+import { FarletError, kindOf, messageOf, toldOf } from '../../model/errors.ts';
+import type { EventRecorder } from '../../model/events.ts';
+import type { Pod } from '../../model/kube.ts';
+import { podDir, podsDir, type HostPaths } from '../../model/paths.ts';
+import { podReference } from '../../model/pod-ref.ts';
+import { childController, orAbort, withDeadline } from '../../util/abort.ts';
+import type { Clock } from '../../util/clock.ts';
+import { claimName, resolveClaim } from './claims.ts';
+import { MountStepError } from './mount-step-error.ts';
+import type { MountedVolume } from './ready-volume.ts';
+import type { VolumeSources } from './sources.ts';
+import { outermost } from './teardown.ts';
+import type { VolumeMounter } from './volume-mounter.ts';
+import type { VolumeObservation } from './volume-observation.ts';
+import { VolumeOperation, type AttemptOutcome, type Wish } from './volume-operation.ts';
+import { planVolume, usedVolumes, type PlannedVolume, type UsedVolume } from './volume-plan.ts';
+
+export interface PodVolumesOptions {
+  readonly files: HostFiles;
+  readonly paths: HostPaths;
+  readonly sources: Pick<VolumeSources, 'claim' | 'persistentVolume'>;
+  readonly mounter: Pick<VolumeMounter, 'setUp'>;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  /** ends all operations */
+  readonly signal: AbortSignal;
+  readonly observe: (operation: VolumeObservation) => void;
+  /** a volume is ready for the first time, so long after it was wanted */
+  readonly onReady: (plugin: string, seconds: number) => void;
+}
+
+interface PodState {
+  readonly stop: AbortController;
+  readonly operations: Map<string, VolumeOperation>;
+}
+
+/** pkg/kubelet/volumemanager: podAttachAndMountTimeout, podAttachAndMountRetryInterval. */
+const WAIT_MS = 123_000;
+const LOOK_MS = 300;
+
+export class PodVolumes {
+  readonly #options: PodVolumesOptions;
+  readonly #pods = new Map<string, PodState>();
+
+  constructor(options: PodVolumesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes every volume that a container uses ready and current, all at once. Rejects, told in an event, for a volume
+   * that can't be processed at all, and after 2 min 3 s with what is missing; an attempt that fails before that is
+   * told in an event of its own.
+   */
+  async mount(pod: Pod, { signal }: { signal: AbortSignal }): Promise<ReadonlyMap<string, MountedVolume>> {
+    const state = this.#state(pod.metadata.uid);
+    const used = usedVolumes(pod);
+    const failed = new Map<string, string>();
+    const wishes = new Map<VolumeOperation, number>();
+    await Promise.all(
+      used.map(async (each) => {
+        try {
+          const volume = await this.#planned(pod, each, { state, signal });
+          const operation = this.#operation(state, { pod, volume });
+          wishes.set(operation, operation.want({ pod, volume }));
+        } catch (error) {
+          signal.throwIfAborted();
+          failed.set(each.volume.name, messageOf(error));
+        }
+      }),
+    );
+    if (failed.size > 0) await this.#refuse(pod, { state, failed, signal });
+    try {
+      await withDeadline(signal, WAIT_MS, 'volumes', (limited) =>
+        Promise.all([...wishes].map(([operation, wish]) => operation.settled(wish, { signal: limited }))),
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      if (kindOf(error) !== 'deadline-exceeded') throw error;
+      throw new FarletError('deadline-exceeded', summary(pod, state, [], 'context deadline exceeded'));
+    }
+    return mountedOf(state);
+  }
+
+  /** Volumes that wait after a failure are tried at once: an object that they need has changed. */
+  retryNow(uid: string): void {
+    for (const operation of this.#pods.get(uid)?.operations.values() ?? []) operation.retryNow();
+  }
+
+  /** When a token of the pod is to be renewed, ms since the epoch. */
+  renewAt(uid: string): number | undefined {
+    const times = [...(this.#pods.get(uid)?.operations.values() ?? [])]
+      .map(({ ready }) => ready?.renewAt)
+      .filter((at) => at !== undefined);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** Whether another pod has the PersistentVolume. */
+  isUsedElsewhere(persistentVolume: string, podUid: string): boolean {
+    return [...this.#pods].some(
+      ([uid, { operations }]) =>
+        uid !== podUid &&
+        [...operations.values()].some(
+          ({ ready, volume }) =>
+            ready !== undefined && volume.bound !== undefined && volume.specName === persistentVolume,
+        ),
+    );
+  }
+
+  /** volume_manager_total_volumes: how many volumes of a plugin are wanted and how many are ready. */
+  totals(): { plugin: string; wanted: number; ready: number }[] {
+    const totals = new Map<string, { wanted: number; ready: number }>();
+    for (const { operations } of this.#pods.values())
+      for (const { volume, ready } of operations.values()) {
+        const of = totals.get(volume.plugin) ?? { wanted: 0, ready: 0 };
+        of.wanted += 1;
+        if (ready !== undefined) of.ready += 1;
+        totals.set(volume.plugin, of);
+      }
+    return [...totals].map(([plugin, counts]) => ({ plugin, ...counts }));
+  }
+
+  /** Takes the pod's volumes and folder off the host. Never touches what another file system holds below. */
+  async unmount(uid: string, { signal }: { signal: AbortSignal }): Promise<void> {
+    const { files, paths } = this.#options;
+    const state = this.#pods.get(uid);
+    state?.stop.abort(new FarletError('cancelled', 'the pod is unmounted'));
+    for (const operation of state?.operations.values() ?? []) await orAbort(operation.idle(), signal);
+    const folder = podDir(paths, uid);
+    const plugins = state === undefined ? await this.#pluginsOnDisk(folder, signal) : pluginsOf(state);
+    await this.#observed(plugins, async () => {
+      const mounts = await files.mountsBelow(folder, { signal });
+      await files.apply(
+        [
+          ...outermost(mounts).map((path): FileOp => ({ op: 'unmount', path })),
+          { op: 'remove-tree', path: folder },
+        ],
+        { signal },
+      );
+    });
+    this.#pods.delete(uid);
+  }
+
+  /** UIDs of the pods that have a folder on the host. */
+  async podFolders({ signal }: { signal: AbortSignal }): Promise<string[]> {
+    const { files, paths } = this.#options;
+    return ((await files.list(podsDir(paths), { signal })) ?? [])
+      .filter(({ type }) => type === 'directory')
+      .map(({ name }) => name);
+  }
+
+  #state(uid: string): PodState {
+    const known = this.#pods.get(uid);
+    if (known !== undefined && !known.stop.signal.aborted) return known;
+    const state = {
+      stop: childController(this.#options.signal),
+      operations: new Map<string, VolumeOperation>(),
+    };
+    this.#pods.set(uid, state);
+    return state;
+  }
+
+  /** What is ready stays as it was planned; until then a claim is asked for anew each time. */
+  async #planned(
+    pod: Pod,
+    used: UsedVolume,
+    { state, signal }: { state: PodState; signal: AbortSignal },
+  ): Promise<PlannedVolume> {
+    const { paths, sources } = this.#options;
+    const { volume } = used;
+    const known = state.operations.get(volume.name);
+    if (known?.ready !== undefined) return known.volume;
+    const bound =
+      claimName(pod, volume) === undefined
+        ? undefined
+        : await resolveClaim({ pod, ...used }, { sources, signal });
+    return planVolume(pod, volume, { paths, bound });
+  }
+
+  #operation(state: PodState, wish: Wish): VolumeOperation {
+    const known = state.operations.get(wish.volume.name);
+    if (known !== undefined) return known;
+    const { clock, mounter } = this.#options;
+    const operation = new VolumeOperation(wish, {
+      clock,
+      signal: state.stop.signal,
+      setUp: mounter.setUp.bind(mounter),
+      onAttempt: this.#attempted.bind(this),
+    });
+    state.operations.set(wish.volume.name, operation);
+    return operation;
+  }
+
+  #attempted({ pod, volume }: Wish, { error, seconds, firstReadyAfter }: AttemptOutcome): void {
+    const { events, observe, onReady } = this.#options;
+    const { plugin, specName, work } = volume;
+    const isMap = work.kind === 'local-block' || (work.kind === 'csi' && work.block);
+    const failed = error !== undefined;
+    observe({ plugin, operation: isMap ? 'map_volume' : 'volume_mount', failed, seconds });
+    if (firstReadyAfter !== undefined) onReady(plugin, firstReadyAfter);
+    if (!failed) return;
+    const step =
+      error instanceof MountStepError ? error.step : `${isMap ? 'MapVolume' : 'MountVolume'}.SetUp failed`;
+    events.event(
+      podReference(pod),
+      'Warning',
+      isMap ? 'FailedMapVolume' : 'FailedMount',
+      `${step} for volume "${specName}" : ${toldOf(error)}`,
+    );
+  }
+
+  /** The kubelet looks at the others' first attempts before it tells of those that can't be processed. */
+  async #refuse(
+    pod: Pod,
+    { state, failed, signal }: { state: PodState; failed: ReadonlyMap<string, string>; signal: AbortSignal },
+  ): Promise<never> {
+    const { clock, events } = this.#options;
+    const enough = childController(signal);
+    const others = [...state.operations.values()].map((operation) =>
+      operation.triedOnce({ signal: enough.signal }),
+    );
+    await Promise.race([Promise.allSettled(others), clock.sleep(LOOK_MS, { signal: enough.signal })]);
+    enough.abort(new FarletError('cancelled', 'looked long enough'));
+    const text = summary(pod, state, [...failed.keys()], [...failed.values()].join('; '));
+    events.event(podReference(pod), 'Warning', 'FailedMount', `Unable to attach or mount volumes: ${text}`);
+    throw new FarletError('unavailable', text);
+  }
+
+  /** After a restart of farlet: of a pod that is gone only its folders tell. */
+  async #pluginsOnDisk(folder: string, signal: AbortSignal): Promise<string[]> {
+    const { files } = this.#options;
+    const plugins = (await files.list(`${folder}/volumes`, { signal })) ?? [];
+    const lists = await Promise.all(
+      plugins.map(async ({ name }) => {
+        const volumes = (await files.list(`${folder}/volumes/${name}`, { signal, mayHang: true })) ?? [];
+        return volumes.map(() => name.replace('~', '/'));
+      }),
+    );
+    return lists.flat();
+  }
+
+  async #observed(plugins: readonly string[], work: () => Promise<void>): Promise<void> {
+    const { clock, observe } = this.#options;
+    const started = clock.monotonic();
+    let failed = true;
+    try {
+      await work();
+      failed = false;
+    } finally {
+      const seconds = (clock.monotonic() - started) / 1000;
+      for (const plugin of plugins) observe({ plugin, operation: 'volume_unmount', failed, seconds });
+    }
+  }
+}
+
+function pluginsOf({ operations }: PodState): string[] {
+  return [...operations.values()]
+    .filter(({ ready }) => ready !== undefined)
+    .map(({ volume }) => volume.plugin);
+}
+
+function mountedOf({ operations }: PodState): Map<string, MountedVolume> {
+  return new Map(
+    [...operations].flatMap(([name, { ready }]) =>
+      ready === undefined ? [] : [[name, ready.mounted] as const],
+    ),
+  );
+}
+
+/** WaitForAttachAndMount's text; nothing is ever attached. */
+function summary(pod: Pod, { operations }: PodState, notProcessed: readonly string[], why: string): string {
+  const missing = usedVolumes(pod)
+    .map(({ volume }) => volume.name)
+    .filter((name) => operations.get(name)?.ready === undefined)
+    .sort();
+  return `unmounted volumes=[${missing.join(' ')}], unattached volumes=[], failed to process volumes=[${[...notProcessed].sort().join(' ')}]: ${why}`;
+}

@@ -1,0 +1,49 @@
+import type { HostFiles } from '../../hosts/link/link.ts';
+import type { WrittenVersion } from './atomic-writer.ts';
+import type { Payload, PayloadFile } from './payload.ts';
+
+const MAX_FILE = 4 * 1024 * 1024;
+
+/** The name of what an earlier run of farlet wrote into a volume, undefined if nothing. */
+export function readVersionName(
+  files: HostFiles,
+  path: string,
+  { signal }: { signal: AbortSignal },
+): Promise<string | undefined> {
+  return files.readLink(`${path}/..data`, { signal });
+}
+
+/** What it wrote, by that name: so that a restart rewrites nothing that is unchanged. */
+export async function readVersion(
+  files: HostFiles,
+  { path, folder }: { path: string; folder: string | undefined },
+  { signal }: { signal: AbortSignal },
+): Promise<{ version: WrittenVersion; payload: Payload } | undefined> {
+  if (folder === undefined || !/^\.\.[^/]+$/.test(folder)) return undefined;
+  const names = ((await files.list(path, { signal })) ?? [])
+    .filter(({ name, type }) => type === 'symlink' && !name.startsWith('..'))
+    .map(({ name }) => name);
+  const payload = new Map<string, PayloadFile>();
+  await readTree(files, { root: `${path}/${folder}`, below: '', payload }, signal);
+  return { version: { folder, names }, payload };
+}
+
+async function readTree(
+  files: HostFiles,
+  at: { root: string; below: string; payload: Map<string, PayloadFile> },
+  signal: AbortSignal,
+): Promise<void> {
+  const { root, below, payload } = at;
+  const entries = (await files.list(`${root}${below === '' ? '' : `/${below}`}`, { signal })) ?? [];
+  await Promise.all(
+    entries.map(async ({ name, type }) => {
+      const path = below === '' ? name : `${below}/${name}`;
+      if (type === 'directory') await readTree(files, { ...at, below: path }, signal);
+      else
+        payload.set(path, {
+          data: await files.readFile(`${root}/${path}`, { signal, maxBytes: MAX_FILE }),
+          mode: 0,
+        });
+    }),
+  );
+}

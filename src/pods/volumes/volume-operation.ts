@@ -1,0 +1,153 @@
+/**
+ * Keeps one volume of one pod as it is wanted, in the background: an attempt that takes longer than a sync may wait goes
+ * on, and one that failed is made again after a backoff (pkg/volume/util/nestedpendingoperations).
+ *
+ * I1. One attempt at a time; the next one is for the newest wish.
+ * I2. What was ready stays ready while a refresh fails.
+ * I3. After the signal aborts nothing starts any more, and `idle` resolves once nothing runs.
+ */
+import type { Pod } from '../../model/kube.ts';
+import { orAbort } from '../../util/abort.ts';
+import { backoffMs } from '../../util/backoff.ts';
+import type { Clock } from '../../util/clock.ts';
+import type { ReadyVolume } from './ready-volume.ts';
+import type { PlannedVolume } from './volume-plan.ts';
+
+export interface Wish {
+  readonly pod: Pod;
+  readonly volume: PlannedVolume;
+}
+
+export interface VolumeOperationOptions {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly setUp: (
+    wish: Wish,
+    before: ReadyVolume | undefined,
+    options: { signal: AbortSignal },
+  ) => Promise<ReadyVolume>;
+  /** after every attempt; seconds it took, and whether it was the first that went well */
+  readonly onAttempt: (wish: Wish, outcome: AttemptOutcome) => void;
+}
+
+export interface AttemptOutcome {
+  readonly error: unknown;
+  readonly seconds: number;
+  /** since the volume was wanted first, once it is ready for the first time */
+  readonly firstReadyAfter: number | undefined;
+}
+
+/** initialDurationBeforeRetry and maxDurationBeforeRetry in goroutinemap/exponentialbackoff. */
+const retry = { baseMs: 500, maxMs: 122_000, factor: 2 };
+
+export class VolumeOperation {
+  readonly #options: VolumeOperationOptions;
+  readonly #wantedAt: number;
+  #wish: Wish;
+  #wishes = 0;
+  /** number of the wish that the last finished attempt was for */
+  #tried = 0;
+  #failures = 0;
+  #ready: ReadyVolume | undefined;
+  #loop: Promise<void> | undefined;
+  #attempted = Promise.withResolvers<undefined>();
+  #wake: (() => void) | undefined;
+
+  constructor(wish: Wish, options: VolumeOperationOptions) {
+    this.#options = options;
+    this.#wish = wish;
+    this.#wantedAt = options.clock.monotonic();
+  }
+
+  get ready(): ReadyVolume | undefined {
+    return this.#ready;
+  }
+
+  get volume(): PlannedVolume {
+    return this.#wish.volume;
+  }
+
+  /** Starts towards the wish, or is told of it for the next attempt; returns its number for `settled`. */
+  want(wish: Wish): number {
+    this.#wish = wish;
+    this.#wishes += 1;
+    this.#loop ??= this.#run().finally(() => {
+      this.#loop = undefined;
+    });
+    return this.#wishes;
+  }
+
+  /** An attempt is made at once, whatever the backoff: what it failed for may have come. */
+  retryNow(): void {
+    this.#wake?.();
+  }
+
+  /**
+   * Resolves when the volume is ready as wished, or as it was if the wish failed or has to wait for a backoff. Rejects
+   * with the reason of either signal.
+   */
+  async settled(wish: number, { signal }: { signal: AbortSignal }): Promise<void> {
+    const isSettled = (): boolean =>
+      this.#ready !== undefined && (this.#tried >= wish || this.#wake !== undefined);
+    while (!isSettled())
+      await orAbort(this.#attempted.promise, AbortSignal.any([signal, this.#options.signal]));
+  }
+
+  /** Resolves after the next attempt, or at once if one has been made. */
+  async triedOnce({ signal }: { signal: AbortSignal }): Promise<void> {
+    if (this.#tried === 0) await orAbort(this.#attempted.promise, signal);
+  }
+
+  async idle(): Promise<void> {
+    await this.#loop;
+  }
+
+  /** Never rejects. */
+  async #run(): Promise<void> {
+    const { clock, signal, setUp, onAttempt } = this.#options;
+    while (this.#tried < this.#wishes && !signal.aborted) {
+      const [wish, number, started] = [this.#wish, this.#wishes, clock.monotonic()];
+      let error: unknown;
+      let firstReadyAfter: number | undefined;
+      try {
+        const ready = await setUp(wish, this.#ready, { signal });
+        if (this.#ready === undefined) firstReadyAfter = (clock.monotonic() - this.#wantedAt) / 1000;
+        this.#ready = ready;
+        this.#failures = 0;
+      } catch (thrown) {
+        if (isOver(signal)) return;
+        error = thrown;
+        this.#failures += 1;
+      }
+      onAttempt(wish, { error, seconds: (clock.monotonic() - started) / 1000, firstReadyAfter });
+      this.#tried = number;
+      this.#attempted.resolve(undefined);
+      this.#attempted = Promise.withResolvers<undefined>();
+      if (error === undefined) continue;
+      await this.#pause(backoffMs(retry, this.#failures));
+      // what failed is wanted still
+      this.#wishes += 1;
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { clock, signal } = this.#options;
+    return new Promise((resolve) => {
+      const done = (): void => {
+        cancel();
+        signal.removeEventListener('abort', done);
+        this.#wake = undefined;
+        resolve();
+      };
+      const cancel = clock.after(ms, done);
+      this.#wake = done;
+      signal.addEventListener('abort', done, { once: true });
+      if (signal.aborted) done();
+    });
+  }
+}
+
+/** Read anew: the signal may have aborted during an await. */
+function isOver(signal: AbortSignal): boolean {
+  return signal.aborted;
+}

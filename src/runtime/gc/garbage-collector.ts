@@ -1,0 +1,160 @@
+/** Carries out what container-gc.ts and sandbox-gc.ts decide, for one host's pods of one virtual node. */
+import { messageOf } from '../../model/errors.ts';
+import type { Log } from '../../model/log.ts';
+import type { ObservedContainer, PodRuntimeState } from '../../model/runtime-state.ts';
+import { containersToCollect, exitedToRemove } from './container-gc.ts';
+import type { ContainerRemover } from './container-removal.ts';
+import type { ContainerKiller } from '../stop/kill-container.ts';
+import type { Clock } from '../../util/clock.ts';
+import { killSubject } from '../stop/kill-subject.ts';
+import { sandboxesToCollect } from './sandbox-gc.ts';
+import { unlessRefused } from './unless-refused.ts';
+
+/** dead containers of one name that are kept, for their logs and their last state */
+const kept = 1;
+
+export interface GarbageCollectorOptions {
+  readonly remover: Pick<ContainerRemover, 'remove' | 'removeSandbox' | 'removeLogFolder'>;
+  readonly killer: Pick<ContainerKiller, 'kill'>;
+  readonly clock: Pick<Clock, 'sleep'>;
+  readonly log: Log;
+}
+
+/** The ids that are gone for good. */
+export interface Collected {
+  readonly containers: readonly { readonly uid: string; readonly id: string }[];
+  readonly sandboxes: readonly { readonly uid: string; readonly id: string }[];
+}
+
+export class GarbageCollector {
+  readonly #options: GarbageCollectorOptions;
+
+  constructor(options: GarbageCollectorOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * One round over everything the runtime holds (the kubelet's every minute). What can't be removed is logged
+   * and left to the next round. Rejects only with the signal's reason.
+   */
+  async collect(
+    states: readonly PodRuntimeState[],
+    forgettable: (uid: string) => boolean,
+    { signal }: { signal: AbortSignal },
+  ): Promise<Collected> {
+    const containers: { uid: string; id: string }[] = [];
+    for (const { container, state } of containersToCollect(states, { forgettable, keep: kept })) {
+      if (await this.#remove(container, state, signal)) containers.push({ uid: state.uid, id: container.id });
+    }
+    const removed = new Set(containers.map(({ id }) => id));
+    await this.#removeLogFolders(
+      states.filter(({ uid }) => forgettable(uid)),
+      { removed, signal },
+    );
+    const uids = new Map(states.flatMap(({ uid, sandboxes }) => sandboxes.map(({ id }) => [id, uid])));
+    const sandboxes: { uid: string; id: string }[] = [];
+    for (const { id } of sandboxesToCollect(states, { forgettable, removed })) {
+      const uid = uids.get(id) ?? '';
+      const work = (): Promise<void> => this.#options.remover.removeSandbox(id, { signal });
+      if (await this.#trying({ uid, sandbox: id }, work, signal)) sandboxes.push({ uid, id });
+    }
+    return { containers, sandboxes };
+  }
+
+  /** After a container died: those of its name beyond the newest go at once. The ids that are gone. */
+  async afterDeath(
+    state: PodRuntimeState,
+    diedId: string,
+    { signal }: { signal: AbortSignal },
+  ): Promise<string[]> {
+    const gone: string[] = [];
+    for (const container of exitedToRemove(state, { diedId, keep: kept })) {
+      if (await this.#remove(container, state, signal)) gone.push(container.id);
+    }
+    return gone;
+  }
+
+  /**
+   * Everything of a pod that is done: containers, sandboxes, logs. Nothing of it may run any more. Resolves with what
+   * the runtime says of those that it refuses to remove: `collect` tries them again. Rejects with the first other failure
+   * after having tried all, or with the signal's reason.
+   */
+  async removePod(state: PodRuntimeState, { signal }: { signal: AbortSignal }): Promise<string[]> {
+    const { remover, clock } = this.#options;
+    const containers = await Promise.allSettled(
+      state.containers.map((container) =>
+        unlessRefused(() => remover.remove(container, state, { signal }), { clock, signal }),
+      ),
+    );
+    const refused = outcomesOf(containers, signal);
+    // before the sandboxes: as long as one is left it tells whose folder that is
+    await remover.removeLogFolder(state, { signal });
+    const sandboxes = await Promise.allSettled(
+      // with a container that stays its sandbox stays, too: it is stopped all the same, which gives its address back
+      state.sandboxes.map(({ id }) =>
+        unlessRefused(() => remover.removeSandbox(id, { signal }), { clock, signal }),
+      ),
+    );
+    return [...refused, ...outcomesOf(sandboxes, signal)];
+  }
+
+  /** Of pods of which nothing is left but sandboxes that go now. */
+  async #removeLogFolders(
+    states: readonly PodRuntimeState[],
+    { removed, signal }: { removed: ReadonlySet<string>; signal: AbortSignal },
+  ): Promise<void> {
+    for (const state of states) {
+      const isLeft =
+        state.containers.some(({ id }) => !removed.has(id)) || state.sandboxes.some(({ ready }) => ready);
+      if (isLeft || state.sandboxes.length === 0) continue;
+      await this.#trying(
+        { uid: state.uid },
+        () => this.#options.remover.removeLogFolder(state, { signal }),
+        signal,
+      );
+    }
+  }
+
+  async #remove(container: ObservedContainer, state: PodRuntimeState, signal: AbortSignal): Promise<boolean> {
+    return this.#trying(
+      { uid: state.uid, container: container.id },
+      async () => {
+        // one of unknown state may be running
+        if (container.state === 'unknown')
+          await this.#options.killer.kill(
+            {
+              subject: killSubject(undefined, container, state),
+              reason: 'unknown-state',
+              message: 'Container is in unknown state, try killing it before removal',
+              podIPs: state.ips,
+            },
+            { signal },
+          );
+        await this.#options.remover.remove(container, state, { signal });
+      },
+      signal,
+    );
+  }
+
+  async #trying(fields: object, work: () => Promise<void>, signal: AbortSignal): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#options.log.warn({ ...fields, reason: messageOf(error) }, 'not collected');
+      return false;
+    }
+  }
+}
+
+/** What was refused; throws the first failure. */
+function outcomesOf(
+  outcomes: readonly PromiseSettledResult<string | undefined>[],
+  signal: AbortSignal,
+): string[] {
+  signal.throwIfAborted();
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? (outcome.value ?? []) : []));
+}

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { pod } from '../../testing/fixtures.ts';
+import { sandboxConfig } from './sandbox-config.ts';
+
+const input = {
+  attempt: 0,
+  dns: { servers: [], searches: [], options: [] },
+  host: {
+    cgroupVersion: 2,
+    swapController: false,
+    selinux: false,
+    memoryCapacityBytes: 2 ** 30,
+    hugePageSizes: [],
+  },
+  settings: {
+    node: 'edge-1',
+    cluster: 'c',
+    paths: { rootDir: '/r', podLogsDir: '/var/log/pods', containerLogsDir: '/var/log/containers' },
+    clusterDNS: [],
+    clusterDomain: 'cluster.local',
+    cpuCFSQuota: true,
+    cpuCFSQuotaPeriod: 100_000,
+  },
+} as unknown as Parameters<typeof sandboxConfig>[1];
+
+describe('the log folder of a pod', () => {
+  const named = (length: number) => pod({ metadata: { name: 'x'.repeat(length) } });
+  // <namespace>_<name>_<uid> is 255 bytes long at most
+  const longest = 255 - 'default__uid-web'.length;
+
+  it('is named as long as file systems allow', () => {
+    const folder = `/var/log/pods/default_${'x'.repeat(longest)}_uid-web`;
+    assert.equal(sandboxConfig(named(longest), input).log_directory, folder);
+    assert.throws(() => sandboxConfig(named(longest + 1), input), {
+      message: `mkdir /var/log/pods/default_${'x'.repeat(longest + 1)}_uid-web: file name too long`,
+    });
+  });
+
+  it('leaves host names what the kernel takes', () => {
+    assert.equal(sandboxConfig(named(200), input).hostname, 'x'.repeat(63));
+  });
+});
+
+describe('the labels of a sandbox', () => {
+  it("are the pod's and farlet's own, but none by which a pod would be a helper", () => {
+    const labels = {
+      app: 'web',
+      'farlet.dev/helper': 'edge-1',
+      'farlet.dev/helper-cluster': 'c',
+      'farlet.dev/helper-spec': '1',
+      'farlet.dev/helpers': 'mine',
+      'farlet.dev/node': 'other',
+    };
+    assert.deepEqual(
+      Object.entries(sandboxConfig(pod({ metadata: { labels } }), input).labels ?? {}).filter(
+        ([key]) => !key.startsWith('io.'),
+      ),
+      [
+        ['app', 'web'],
+        ['farlet.dev/helpers', 'mine'],
+        ['farlet.dev/node', 'edge-1'],
+        ['farlet.dev/cluster', 'c'],
+      ],
+    );
+  });
+});

@@ -1,0 +1,40 @@
+import { messageOf } from '../../model/errors.ts';
+import { ContainerStartError } from '../../model/reasons.ts';
+
+/** One thing a sync did or tried, in order (kubelet: pkg/kubelet/container/sync_result.go). */
+export interface SyncStep {
+  readonly action:
+    | 'kill-container'
+    | 'kill-sandbox'
+    | 'remove-container'
+    | 'create-sandbox'
+    | 'start-container'
+    | 'resize-pod';
+  /** container name, or the pod for sandboxes */
+  readonly target: string;
+  readonly error?: StepError;
+}
+
+export interface StepError {
+  /** the kubelet's error name: ErrImagePull, CrashLoopBackOff, KillContainerError, CreatePodSandboxError … */
+  readonly code: string;
+  readonly message: string;
+  /** ms since the epoch when the next try is already known */
+  readonly retryAt?: number;
+  readonly cause: unknown;
+}
+
+/** The step with its outcome; an error that names no reason of its own gets `code`. */
+export function failedStep(step: Omit<SyncStep, 'error'>, code: string, cause: unknown): SyncStep {
+  if (!(cause instanceof ContainerStartError))
+    return { ...step, error: { code, message: messageOf(cause), cause } };
+  const { reason, message } = cause;
+  return {
+    ...step,
+    error: { code: reason, message, cause },
+  };
+}
+
+export function firstFailure(steps: readonly SyncStep[]): StepError | undefined {
+  return steps.find(({ error }) => error !== undefined)?.error;
+}

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { FakeClock, settle } from '../../testing/fixtures.ts';
+import { startPatienceMs, startWidth } from './start-pace.ts';
+import { StartPermits } from './start-permits.ts';
+
+const forever = new AbortController().signal;
+
+/** Starts by name: when they were let in, and how to end them. */
+function setUp(width: number) {
+  const clock = new FakeClock();
+  const limit = { width };
+  const permits = new StartPermits({ clock, width: () => limit.width });
+  const order: string[] = [];
+  const ends = new Map<string, PromiseWithResolvers<string>>();
+  const start = (
+    name: string,
+    { hasBegun = false, signal = forever }: { hasBegun?: boolean; signal?: AbortSignal } = {},
+  ): Promise<string> => {
+    const end = Promise.withResolvers<string>();
+    ends.set(name, end);
+    const outcome = permits.run({ hasBegun, signal }, () => {
+      order.push(name);
+      return end.promise;
+    });
+    outcome.catch(() => undefined);
+    return outcome;
+  };
+  const end = async (name: string): Promise<void> => {
+    ends.get(name)?.resolve(name);
+    await settle();
+  };
+  return { clock, limit, order, start, end, ends };
+}
+
+describe('how many starts at a time', () => {
+  for (const [cpus, width] of [
+    [1, 2],
+    [2, 3],
+    [3, 5],
+    [4, 6],
+    [64, 96],
+  ] as const)
+    it(`is ${width} on ${cpus} CPUs`, () => {
+      assert.equal(startWidth(cpus), width);
+    });
+
+  it('is waited for less, the more hang', () => {
+    assert.deepEqual([0, 1, 3, 9, 1_000].map(startPatienceMs), [2_000, 1_000, 500, 200, 200]);
+  });
+});
+
+describe('starts', () => {
+  it('go side by side up to the width, the others in order of arrival', async () => {
+    const { order, start, end } = setUp(2);
+    const first = start('a');
+    for (const name of ['b', 'c', 'd']) void start(name);
+    await settle();
+    assert.deepEqual(order, ['a', 'b']);
+    await end('b');
+    assert.deepEqual(order, ['a', 'b', 'c']);
+    await end('a');
+    assert.deepEqual(order, ['a', 'b', 'c', 'd']);
+    assert.equal(await first, 'a');
+  });
+
+  it('of pods that have begun go before those of new ones', async () => {
+    const { order, start, end } = setUp(1);
+    void start('a');
+    void start('new');
+    void start('begun', { hasBegun: true });
+    await end('a');
+    await end('begun');
+    assert.deepEqual(order, ['a', 'begun', 'new']);
+  });
+
+  it('that fail leave their place to the next', async () => {
+    const { order, start, ends } = setUp(1);
+    const failing = start('a');
+    void start('b');
+    ends.get('a')?.reject(new Error('no'));
+    await assert.rejects(failing, /no/);
+    await settle();
+    assert.deepEqual(order, ['a', 'b']);
+  });
+
+  it('that are called off leave the queue at once', async () => {
+    const { order, start, end } = setUp(1);
+    const off = new AbortController();
+    void start('a');
+    const waiting = start('b', { signal: off.signal });
+    void start('c');
+    off.abort(new Error('the pod is to stop'));
+    await assert.rejects(waiting, /the pod is to stop/);
+    await end('a');
+    assert.deepEqual(order, ['a', 'c']);
+    await assert.rejects(start('d', { signal: off.signal }), /the pod is to stop/);
+  });
+
+  it('go on where the host turns out to have more CPUs', async () => {
+    const { limit, order, start, end } = setUp(1);
+    for (const name of ['a', 'b', 'c', 'd']) void start(name);
+    limit.width = 3;
+    await end('a');
+    assert.deepEqual(order, ['a', 'b', 'c', 'd']);
+  });
+});
+
+describe('a start that hangs', () => {
+  it('lets the next one in and goes on itself', async () => {
+    const { clock, order, start, end } = setUp(1);
+    const hanging = start('hangs');
+    void start('b');
+    await clock.advance(1_999);
+    assert.deepEqual(order, ['hangs']);
+    await clock.advance(1);
+    assert.deepEqual(order, ['hangs', 'b']);
+    void start('c');
+    await end('hangs');
+    assert.equal(await hanging, 'hangs');
+    // its place was given away: its end lets no second one in
+    assert.deepEqual(order, ['hangs', 'b']);
+    await end('b');
+    assert.deepEqual(order, ['hangs', 'b', 'c']);
+  });
+
+  it('by the hundred still lets another in within seconds', async () => {
+    const { clock, order, start } = setUp(3);
+    for (let index = 0; index < 100; index += 1) void start(`hangs-${index}`);
+    void start('healthy');
+    await clock.advance(10_000);
+    assert.equal(order.at(-1), 'healthy');
+  });
+
+  it('is forgotten once it has ended', async () => {
+    const { clock, order, start, end } = setUp(1);
+    void start('hangs');
+    await clock.advance(2_000);
+    await end('hangs');
+    void start('b');
+    void start('c');
+    await clock.advance(1_999);
+    assert.deepEqual(order, ['hangs', 'b']);
+  });
+
+  it('leaves no timer behind', async () => {
+    const { clock, start, end } = setUp(2);
+    void start('a');
+    await end('a');
+    assert.equal(clock.timers, 0);
+  });
+});

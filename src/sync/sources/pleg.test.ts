@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { CriClient } from '../../hosts/cri/calls.ts';
+import type { ContainerEventResponse__Output } from '../../hosts/cri/generated/runtime/v1/ContainerEventResponse.ts';
+import { FarletError } from '../../model/errors.ts';
+import { labels } from '../../model/labels.ts';
+import type { PodLifecycleEvent } from '../../model/pod-update.ts';
+import { RuntimeCache } from '../../runtime/observed/runtime-cache.ts';
+import { criFault, FakeCri } from '../../testing/fake-host.ts';
+import { FakeClock, quietLog, settle } from '../../testing/fixtures.ts';
+import { Pleg } from './pleg.ts';
+
+const { signal } = new AbortController();
+
+function labelsOf(uid: string): Record<string, string> {
+  return {
+    [labels.podUid]: uid,
+    [labels.podName]: uid,
+    [labels.podNamespace]: 'shop',
+    [labels.containerName]: 'c',
+  };
+}
+
+/** Two pods with one running container each; `faults` are thrown for the status of a container. */
+function setUp(more: Partial<CriClient> = {}) {
+  const faults = new Map<string, Error>();
+  const uids = new Set(['a', 'b']);
+  const listed = (request: { filter?: { label_selector?: Record<string, string> } }): string[] => {
+    const uid = request.filter?.label_selector?.[labels.podUid];
+    return [...uids].filter((each) => uid === undefined || each === uid);
+  };
+  const cri = new FakeCri({
+    listPodSandbox: (request) => ({
+      items: listed(request).map((uid) => ({
+        id: `sandbox-${uid}`,
+        state: 'SANDBOX_READY',
+        labels: labelsOf(uid),
+      })),
+    }),
+    listContainers: (request) => ({
+      containers: listed(request).map((uid) => ({
+        id: `container-${uid}`,
+        pod_sandbox_id: `sandbox-${uid}`,
+        state: 'CONTAINER_RUNNING',
+        labels: labelsOf(uid),
+      })),
+    }),
+    podSandboxStatus: ({ pod_sandbox_id: id }: { pod_sandbox_id: string }) => ({
+      status: {
+        id,
+        metadata: { attempt: 0 },
+        state: 'SANDBOX_READY',
+        created_at: 1,
+        network: { ip: '10.0.0.7', additional_ips: [] },
+        linux: null,
+        labels: labelsOf(id.replace('sandbox-', '')),
+        annotations: {},
+        runtime_handler: '',
+      },
+    }),
+    containerStatus: ({ container_id: id }: { container_id: string }) => {
+      const fault = faults.get(id);
+      if (fault !== undefined) throw fault;
+      return {
+        status: {
+          id,
+          metadata: { name: 'c', attempt: 0 },
+          state: 'CONTAINER_RUNNING',
+          created_at: 1,
+          started_at: 2,
+          finished_at: 0,
+          exit_code: 0,
+          image: { image: 'busybox' },
+          image_ref: 'sha256:aa',
+          image_id: 'sha256:aa',
+          reason: '',
+          message: '',
+          labels: labelsOf(id.replace('container-', '')),
+          annotations: {},
+          mounts: [],
+          log_path: '',
+          resources: null,
+          user: null,
+        },
+      };
+    },
+  });
+  const clock = new FakeClock();
+  const cache = new RuntimeCache({ clock });
+  const changes: PodLifecycleEvent[] = [];
+  const intervals: number[] = [];
+  const looks = { count: 0 };
+  const pleg = new Pleg({
+    cri: Object.assign(Object.create(cri.client) as CriClient, more),
+    cache,
+    clock,
+    log: quietLog,
+    owner: {},
+    onChanges: (some) => changes.push(...some),
+    onSynced: () => undefined,
+    observer: {
+      interval: (seconds) => intervals.push(seconds),
+      podRelisted: () => (looks.count += 1),
+    },
+  });
+  const look = (uid: string) => pleg.refresh({ uid, name: uid, namespace: 'shop' }, { signal });
+  return { pleg, cache, clock, faults, uids, changes, intervals, looks, look };
+}
+
+describe('the PLEG', () => {
+  it('marks the pod of a container that the runtime does not tell of, and takes the others', async () => {
+    const { pleg, cache, clock, faults, uids, changes } = setUp();
+    faults.set('container-a', criFault('it is broken'));
+    const stop = new AbortController();
+    const running = pleg.run(stop.signal).catch(() => undefined);
+    await pleg.relisted();
+    assert.match(cache.get('a')?.fault ?? '', /it is broken/);
+    assert.deepEqual(cache.get('a')?.containers, []);
+    assert.equal(cache.get('b')?.fault, undefined);
+    assert.equal(cache.get('b')?.containers[0]?.state, 'running');
+    assert.notEqual(pleg.lastSeen, undefined);
+    assert.ok(!changes.some(({ pod, kind }) => pod.uid === 'a' && kind === 'container-started'));
+    faults.clear();
+    await pleg.relisted();
+    assert.equal(cache.get('a')?.fault, undefined);
+    assert.equal(cache.get('a')?.containers[0]?.state, 'running');
+    faults.set('container-a', criFault('it is broken'));
+    uids.delete('a');
+    await clock.advance(1_000);
+    await pleg.relisted();
+    assert.equal(cache.get('a'), undefined);
+    stop.abort();
+    await running;
+  });
+
+  it('tells how far apart lists began, and of each look at a pod', async () => {
+    const { pleg, clock, faults, intervals, looks, look } = setUp();
+    const stop = new AbortController();
+    const running = pleg.run(stop.signal).catch(() => undefined);
+    await settle();
+    await clock.advance(1_000);
+    await clock.advance(1_000);
+    // however many lists there were within them
+    assert.equal(
+      intervals.reduce((sum, seconds) => sum + seconds, 0),
+      2,
+    );
+    await look('a');
+    faults.set('container-b', new FarletError('unavailable', 'no link'));
+    await look('b').catch(() => undefined);
+    assert.equal(looks.count, 2);
+    stop.abort();
+    await running;
+  });
+
+  it('looks again within a second at what a sync could not look at, though the runtime has events', async () => {
+    const deleted = { container_event_type: 'CONTAINER_DELETED_EVENT', container_id: 'long gone' };
+    const { pleg, cache, clock, faults, look } = setUp({
+      async *getContainerEvents() {
+        yield deleted as ContainerEventResponse__Output;
+        await new Promise(() => undefined);
+      },
+    });
+    const stop = new AbortController();
+    const running = pleg.run(stop.signal).catch(() => undefined);
+    await clock.advance(1_000);
+    faults.set('container-a', criFault('it is broken'));
+    cache.removed('a', 'container-a');
+    await assert.rejects(look('a'), /it is broken/);
+    await settle();
+    assert.match(cache.get('a')?.fault ?? '', /it is broken/);
+    faults.clear();
+    await clock.advance(1_000);
+    assert.equal(cache.get('a')?.fault, undefined);
+    assert.equal(cache.get('a')?.containers[0]?.state, 'running');
+    stop.abort();
+    await Promise.race([running, settle()]);
+  });
+
+  it('forgets a mark with the pod', async () => {
+    const { cache, faults, uids, look, clock } = setUp();
+    faults.set('container-a', criFault('it is broken'));
+    await assert.rejects(look('a'), /it is broken/);
+    assert.notEqual(cache.get('a'), undefined);
+    uids.delete('a');
+    await clock.advance(1);
+    await look('a');
+    assert.equal(cache.get('a'), undefined);
+  });
+
+  it('skips what vanishes between the list and the look', async () => {
+    const { cache, faults, look } = setUp();
+    faults.set('container-a', criFault('no such container', 'not-found'));
+    await look('a');
+    assert.equal(cache.get('a')?.fault, undefined);
+    assert.deepEqual(cache.get('a')?.containers, []);
+  });
+
+  it('takes a host that can not be asked for no fault of the pod', async () => {
+    const { cache, faults, look } = setUp();
+    faults.set('container-a', new FarletError('unavailable', 'no link'));
+    await assert.rejects(look('a'), /no link/);
+    assert.equal(cache.get('a'), undefined);
+  });
+});

@@ -1,0 +1,368 @@
+/**
+ * The pod lifecycle event generator (kubelet: pkg/kubelet/pleg): turns what the runtime says into the cache's
+ * state and into lifecycle events for the SyncLoop.
+ *
+ * Where the runtime streams container events they are the source and the relist only a safety net; on runtimes
+ * without them (containerd 1.6) the relist is all there is and runs every second. A failed relist is unknown,
+ * never empty: it changes nothing but the health. What is listed and can't be looked at concerns its own pod alone, which
+ * waits until it can.
+ */
+import { own } from '../../model/own.ts';
+import type { CriClient } from '../../hosts/cri/calls.ts';
+import type { Container__Output } from '../../hosts/cri/generated/runtime/v1/Container.ts';
+import type { ContainerEventResponse__Output } from '../../hosts/cri/generated/runtime/v1/ContainerEventResponse.ts';
+import type { PodSandbox__Output } from '../../hosts/cri/generated/runtime/v1/PodSandbox.ts';
+import { FarletError, isNotFound, kindOf, messageOf } from '../../model/errors.ts';
+import type { Log } from '../../model/log.ts';
+import { labels } from '../../model/labels.ts';
+import type { PodRef } from '../../model/pod-ref.ts';
+import type { PodLifecycleEvent } from '../../model/pod-update.ts';
+import type { ObservedContainer, ObservedSandbox } from '../../model/runtime-state.ts';
+import {
+  containerState,
+  observedContainer,
+  observedSandbox,
+  podOfLabels,
+} from '../../runtime/observed/observe.ts';
+import type { RuntimeCache } from '../../runtime/observed/runtime-cache.ts';
+import { untilBeat } from '../../util/beat.ts';
+import type { Clock } from '../../util/clock.ts';
+
+/** GenericPLEG's relist period (pkg/kubelet/kubelet.go genericPlegRelistPeriod). */
+const RELIST_MS = 1_000;
+/** The safety net beside an event stream, together with a look at the host; the kubelet's evented PLEG takes 300 s, but a list here is cheap. */
+const RELIST_WITH_EVENTS_MS = 60_000;
+const STREAM_RETRY_MS = 1_000;
+const STATUS_CALLS_AT_ONCE = 8;
+
+export interface PlegObserver {
+  /** seconds a relist took */
+  relisted?(seconds: number): void;
+  /** seconds from the start of the last relist that succeeded to the start of this one */
+  interval?(seconds: number): void;
+  /** seconds that looking at one pod took, whether it succeeded or not */
+  podRelisted?(seconds: number): void;
+  /** ms since the epoch of the last relist that succeeded */
+  lastSeen?(at: number): void;
+}
+
+export interface PlegOptions {
+  readonly cri: CriClient;
+  readonly cache: RuntimeCache;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** only sandboxes and containers with these labels are this node's */
+  readonly owner: Readonly<Record<string, string>>;
+  /** and of those only the ones it says yes to; its answer may change, see relisted() */
+  readonly owns?: (labels: Readonly<Record<string, string>>) => boolean;
+  readonly onChanges: (changes: readonly PodLifecycleEvent[]) => void;
+  /** the first relist has succeeded */
+  readonly onSynced: () => void;
+  readonly observer?: PlegObserver;
+}
+
+interface Labelled {
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+interface Listed {
+  readonly sandboxes: readonly PodSandbox__Output[];
+  readonly containers: readonly Container__Output[];
+  readonly askedAt: number;
+}
+
+export class Pleg {
+  readonly #options: PlegOptions;
+  #lastRelist: number | undefined;
+  #events = false;
+  #synced = false;
+  #wake: (() => void) | undefined;
+  #soon = false;
+  /** something could not be looked at */
+  #isPartial = false;
+  #waiters: (() => void)[] = [];
+
+  constructor(options: PlegOptions) {
+    this.#options = options;
+  }
+
+  /** Monotonic ms of the last successful relist or event-stream sign of life; undefined before the first. */
+  get lastSeen(): number | undefined {
+    return this.#lastRelist;
+  }
+
+  /** The longest that may pass between two successful relists before the node counts as unhealthy. */
+  get thresholdMs(): number {
+    return this.#events ? 10 * 60_000 : 3 * 60_000;
+  }
+
+  /** Relists and listens until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#relistLoop(signal), this.#eventLoop(signal)]);
+  }
+
+  /** Asks for a relist now, e.g. because the host is back. */
+  relistSoon(): void {
+    this.#soon = true;
+    this.#wake?.();
+  }
+
+  /** Resolves once a relist that began after this call has succeeded: the cache then holds all that is owned. */
+  relisted(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+      this.relistSoon();
+    });
+  }
+
+  /** Reads everything the runtime holds of one pod and merges it. Throws if the runtime can't say. */
+  async refresh(pod: PodRef, { signal }: { signal: AbortSignal }): Promise<void> {
+    const { clock, observer } = this.#options;
+    const started = clock.monotonic();
+    try {
+      const listed = await this.#list({ ...this.#options.owner, [labels.podUid]: pod.uid }, signal);
+      if (await this.#apply(listed, [pod], signal)) this.#lookAgain();
+    } finally {
+      observer?.podRelisted?.((clock.monotonic() - started) / 1000);
+    }
+    const fault = this.#options.cache.get(pod.uid)?.fault;
+    if (fault !== undefined) throw new FarletError('internal', fault);
+  }
+
+  /** The relist keeps to its short period until everything could be looked at. */
+  #lookAgain(): void {
+    this.#isPartial = true;
+    this.#wake?.();
+  }
+
+  async #relistLoop(signal: AbortSignal): Promise<void> {
+    const { clock, log, observer } = this.#options;
+    let failures = 0;
+    let last: number | undefined;
+    while (!signal.aborted) {
+      const started = clock.monotonic();
+      if (last !== undefined) observer?.interval?.((started - last) / 1000);
+      try {
+        await this.#relist(signal);
+        last = started;
+        failures = 0;
+        observer?.relisted?.((clock.monotonic() - started) / 1000);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (failures === 0)
+          log.warn({ err: error }, 'relist failed: the pods of this host are unknown until it succeeds');
+        failures += 1;
+      }
+      const isWell = failures === 0 && !this.#isPartial;
+      const calmMs = (): number => untilBeat(clock.monotonic(), RELIST_WITH_EVENTS_MS);
+      await this.#pause(this.#events && isWell ? calmMs() : RELIST_MS, signal);
+    }
+  }
+
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#soon) return;
+    const woken = new AbortController();
+    this.#wake = () => {
+      woken.abort();
+    };
+    try {
+      await this.#options.clock.sleep(ms, { signal: AbortSignal.any([signal, woken.signal]) });
+    } catch {
+      signal.throwIfAborted();
+    } finally {
+      this.#wake = undefined;
+    }
+  }
+
+  async #relist(signal: AbortSignal): Promise<void> {
+    const { cache, clock, onSynced, observer } = this.#options;
+    this.#soon = false;
+    const waiters = this.#waiters.splice(0);
+    try {
+      const listed = await this.#list(this.#options.owner, signal);
+      this.#isPartial = await this.#apply(listed, cache.pods(), signal);
+    } catch (error) {
+      this.#waiters.unshift(...waiters);
+      throw error;
+    }
+    for (const tell of waiters) tell();
+    this.#lastRelist = clock.monotonic();
+    observer?.lastSeen?.(clock.now());
+    if (this.#synced) return;
+    this.#synced = true;
+    onSynced();
+  }
+
+  async #list(labelSelector: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Listed> {
+    const { cri, clock } = this.#options;
+    const askedAt = clock.monotonic();
+    const filter = { label_selector: { ...labelSelector } };
+    const [sandboxes, containers] = await Promise.all([
+      cri.listPodSandbox({ filter }, { signal }),
+      cri.listContainers({ filter }, { signal }),
+    ]);
+    return {
+      sandboxes: sandboxes.items.filter((each) => this.#owns(each.labels)),
+      containers: containers.containers.filter((each) => this.#owns(each.labels)),
+      askedAt,
+    };
+  }
+
+  /**
+   * Looks closer at what differs from the cache, merges it, and drops what is gone from `pods`. Resolves with whether
+   * something could not be looked at. Rejects if the host could not be asked.
+   */
+  async #apply(listed: Listed, pods: readonly PodRef[], signal: AbortSignal): Promise<boolean> {
+    const { cache } = this.#options;
+    const faults = new Map<string, { pod: PodRef; fault: string }>();
+    const unlessFaulty = async <T>(of: Labelled, look: () => Promise<T>): Promise<T | undefined> => {
+      try {
+        return await look();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (isOfHost(error)) throw error;
+        const pod = podOfLabels(of.labels);
+        if (pod !== undefined) faults.set(pod.uid, { pod, fault: messageOf(error) });
+        return undefined;
+      }
+    };
+    const changedSandboxes = listed.sandboxes.filter((sandbox) => {
+      const pod = podOfLabels(sandbox.labels);
+      const state = sandbox.state === 'SANDBOX_READY' ? 'ready' : 'not-ready';
+      return pod !== undefined && cache.known(pod.uid, sandbox.id) !== state;
+    });
+    const changedContainers = listed.containers.filter((container) => {
+      const pod = podOfLabels(container.labels);
+      return pod !== undefined && cache.known(pod.uid, container.id) !== containerState(container.state);
+    });
+    const [sandboxes, containers] = await Promise.all([
+      inBatches(changedSandboxes, (sandbox) =>
+        unlessFaulty(sandbox, () => this.#sandbox(sandbox.id, signal)),
+      ),
+      inBatches(changedContainers, (container) =>
+        unlessFaulty(container, () => this.#container(container.id, container.pod_sandbox_id, signal)),
+      ),
+    ]);
+    const changes: PodLifecycleEvent[] = [];
+    for (const sandbox of sandboxes.filter(isPresent)) {
+      const pod = podOfLabels(sandbox.labels);
+      if (pod !== undefined)
+        changes.push(...cache.merge({ pod, sandboxes: [sandbox], containers: [] }, listed.askedAt));
+    }
+    for (const container of containers.filter(isPresent)) {
+      const pod = podOfLabels(container.labels);
+      if (pod !== undefined)
+        changes.push(...cache.merge({ pod, sandboxes: [], containers: [container] }, listed.askedAt));
+    }
+    const ids = new Set([...listed.sandboxes.map(({ id }) => id), ...listed.containers.map(({ id }) => id)]);
+    for (const pod of pods) changes.push(...cache.reconcile(pod.uid, ids, listed.askedAt));
+    this.#mark(pods, [...faults.values()]);
+    this.#emit(changes);
+    return faults.size > 0;
+  }
+
+  #mark(pods: readonly PodRef[], faults: readonly { pod: PodRef; fault: string }[]): void {
+    const { cache, log } = this.#options;
+    const faulty = new Set(faults.map(({ pod }) => pod.uid));
+    for (const pod of pods) if (!faulty.has(pod.uid)) cache.setFault(pod, undefined);
+    for (const { pod, fault } of faults) {
+      if (cache.get(pod.uid)?.fault === undefined)
+        log.warn(
+          { ...pod, reason: fault },
+          'a pod waits: the runtime does not tell of all that it holds of it',
+        );
+      cache.setFault(pod, fault);
+    }
+  }
+
+  async #sandbox(id: string, signal: AbortSignal): Promise<ObservedSandbox | undefined> {
+    const answer = await unlessGone(this.#options.cri.podSandboxStatus({ pod_sandbox_id: id }, { signal }));
+    return answer?.status ? observedSandbox(answer.status) : undefined;
+  }
+
+  async #container(
+    id: string,
+    sandboxId: string,
+    signal: AbortSignal,
+  ): Promise<ObservedContainer | undefined> {
+    const answer = await unlessGone(this.#options.cri.containerStatus({ container_id: id }, { signal }));
+    return answer?.status ? observedContainer(answer.status, sandboxId) : undefined;
+  }
+
+  async #eventLoop(signal: AbortSignal): Promise<void> {
+    const { cri, clock, log } = this.#options;
+    while (!signal.aborted) {
+      try {
+        for await (const event of cri.getContainerEvents({ signal })) {
+          this.#events = true;
+          this.#onEvent(event);
+        }
+      } catch (error) {
+        signal.throwIfAborted();
+        if (kindOf(error) === 'unimplemented') {
+          log.info({}, 'the runtime has no container events: relisting every second instead');
+          return;
+        }
+        if (this.#events)
+          log.warn({ err: error }, 'container event stream broke: relisting until it is back');
+      }
+      this.#events = false;
+      this.relistSoon();
+      await clock.sleep(STREAM_RETRY_MS, { signal });
+    }
+  }
+
+  #onEvent(event: ContainerEventResponse__Output): void {
+    const { cache, owner } = this.#options;
+    const status = event.pod_sandbox_status;
+    if (event.container_event_type === 'CONTAINER_DELETED_EVENT') {
+      const pod = cache.ownerOf(event.container_id);
+      if (pod !== undefined) this.#emit(cache.removed(pod.uid, event.container_id));
+      return;
+    }
+    const pod = status === null ? undefined : podOfLabels(status.labels);
+    if (status === null || pod === undefined || !carries(status.labels, owner) || !this.#owns(status.labels))
+      return;
+    const containers = event.containers_statuses.map((container) => observedContainer(container, status.id));
+    this.#emit(cache.merge({ pod, sandboxes: [observedSandbox(status)], containers }));
+  }
+
+  #owns(of: Readonly<Record<string, string>>): boolean {
+    return this.#options.owns?.(of) ?? true;
+  }
+
+  #emit(changes: readonly PodLifecycleEvent[]): void {
+    if (changes.length > 0) this.#options.onChanges(changes);
+  }
+}
+
+/** The host could not be asked: that says nothing of the pod. */
+function isOfHost(error: unknown): boolean {
+  return ['unavailable', 'cancelled', 'unauthenticated'].includes(kindOf(error));
+}
+
+function carries(of: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {
+  return Object.entries(wanted).every(([key, value]) => own(of, key) === value);
+}
+
+function isPresent<T>(value: T | undefined): value is T {
+  return value !== undefined;
+}
+
+/** What vanished between the list and the look is no error (kubelet: App. A of its PLEG, NotFound is skipped). */
+async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+async function inBatches<T, R>(items: readonly T[], look: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let start = 0; start < items.length; start += STATUS_CALLS_AT_ONCE) {
+    results.push(...(await Promise.all(items.slice(start, start + STATUS_CALLS_AT_ONCE).map(look))));
+  }
+  return results;
+}

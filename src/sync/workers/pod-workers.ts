@@ -1,0 +1,187 @@
+/** One worker per pod UID (kubelet: pod_workers.go), and one-off stops for pods that only the runtime knows. */
+import type { Faults } from '../../model/faults.ts';
+import type { Log } from '../../model/log.ts';
+import type { Pod } from '../../model/kube.ts';
+import type { PodRef } from '../../model/pod-ref.ts';
+import { isStaticPod, podFullName } from '../../model/pod-source.ts';
+import type { KillOrder } from '../../model/pod-update.ts';
+import type { Clock } from '../../util/clock.ts';
+import type { PodSyncer } from './pod-syncer.ts';
+import { PodWorker, type StepKind } from './pod-worker.ts';
+import { initialState, type WorkerState } from './worker-state.ts';
+import { lifecycleOf, type WorkingPod } from './working-pods.ts';
+
+export interface PodWorkersOptions {
+  readonly syncer: PodSyncer;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly faults: Faults;
+  readonly signal: AbortSignal;
+  readonly runtimeHolds: (uid: string) => boolean;
+  /** the runtime runs another pod of this one's name, which nobody wants any more */
+  readonly runtimeHoldsNamesake?: (pod: Pod) => boolean;
+  readonly onDue: (uid: string) => void;
+  readonly onStep: (kind: StepKind, seconds: number) => void;
+  /** a pod that is to run has its worker */
+  readonly onStarted?: (pod: Pod) => void;
+  /** a pod came again with the UID of one that was removed, and begins anew */
+  readonly onRestarted?: (pod: Pod) => void;
+  /** a pod whose object is gone is done with */
+  readonly onForgotten?: (uid: string) => void;
+}
+
+export class PodWorkers {
+  readonly #options: PodWorkersOptions;
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #removed = new Set<string>();
+  /** pods that may not start yet, oldest first: what has their UID or their static name still stops */
+  readonly #waiting = new Map<string, { readonly pod: Pod; readonly isRestart: boolean }>();
+  readonly #orphans = new Map<string, Promise<void>>();
+
+  constructor(options: PodWorkersOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Hands the newest object of a pod to its worker, which is made if need be. A pod whose UID was removed and came
+   * again starts once its former self is done; static pods of one name run strictly one after the other
+   * (pod_workers.go allowPodStart).
+   */
+  update(pod: Pod): void {
+    const uid = pod.metadata.uid;
+    const worker = this.#workers.get(uid);
+    if (worker !== undefined && !this.#removed.has(uid)) {
+      worker.offer({ kind: 'pod', pod });
+      return;
+    }
+    const isRestart = worker !== undefined || this.#waiting.get(uid)?.isRestart === true;
+    this.#waiting.set(uid, { pod, isRestart });
+    this.startWaiting();
+  }
+
+  /** Starts what waited for another pod to end, where that has ended. Called again costs little. */
+  startWaiting(): void {
+    for (const [uid, { pod, isRestart }] of this.#waiting) {
+      if (this.#mustWait(pod)) continue;
+      this.#waiting.delete(uid);
+      const started = this.#start(pod);
+      this.#workers.set(uid, started);
+      if (isRestart) this.#options.onRestarted?.(pod);
+      if (started.state.at === 'syncing') this.#options.onStarted?.(pod);
+      started.wake();
+    }
+  }
+
+  /** Whether a static pod of this full name is known here and not done with. */
+  holdsName(fullName: string): boolean {
+    return [...this.#workers.values()].some(
+      ({ state }) => state.at !== 'finished' && isStaticPod(state.pod) && podFullName(state.pod) === fullName,
+    );
+  }
+
+  /** The object is gone: what still runs is stopped, and the worker forgotten once it is done. */
+  remove(uid: string): void {
+    this.#waiting.delete(uid);
+    const worker = this.#workers.get(uid);
+    if (worker === undefined) return;
+    this.#removed.add(uid);
+    if (worker.state.at === 'finished') this.#forget(uid);
+    else worker.offer({ kind: 'kill', order: {} });
+  }
+
+  /** Stops a pod although its object does not ask for it: an eviction. A pod that is over stays so. */
+  kill(uid: string, order: KillOrder): void {
+    this.#workers.get(uid)?.offer({ kind: 'kill', order });
+  }
+
+  wake(uid: string): void {
+    this.#workers.get(uid)?.wake();
+  }
+
+  wakeAll(): void {
+    for (const worker of this.#workers.values()) worker.wake();
+  }
+
+  state(uid: string): WorkerState | undefined {
+    return this.#workers.get(uid)?.state;
+  }
+
+  /** All that are worked for now, for kubelet_working_pods. */
+  working(): WorkingPod[] {
+    return [
+      ...[...this.#workers].map(([uid, { state }]): WorkingPod => ({
+        lifecycle: lifecycleOf(state),
+        config: this.#removed.has(uid) ? 'orphan' : 'desired',
+        static: isStaticPod(state.pod) ? 'true' : '',
+      })),
+      ...[...this.#orphans.keys()].map((): WorkingPod => ({
+        lifecycle: 'terminating',
+        config: 'runtime_only',
+        static: 'unknown',
+      })),
+    ];
+  }
+
+  /** Stops a pod that only the runtime knows, unless that is under way. */
+  stopOrphan(pod: PodRef): void {
+    if (this.#orphans.has(pod.uid) || this.#workers.has(pod.uid)) return;
+    const { syncer, log, signal } = this.#options;
+    const work = syncer
+      .stopOrphan(pod, { signal })
+      .catch((error: unknown) => {
+        if (!signal.aborted)
+          log.warn(
+            { err: error, pod: pod.name, namespace: pod.namespace, uid: pod.uid },
+            'orphaned pod could not be stopped',
+          );
+      })
+      .finally(() => {
+        this.#orphans.delete(pod.uid);
+        this.startWaiting();
+      });
+    this.#orphans.set(pod.uid, work);
+  }
+
+  /** Resolves once no step runs. */
+  async idle(): Promise<void> {
+    await Promise.all([
+      ...[...this.#workers.values()].map((worker) => worker.idle),
+      ...this.#orphans.values(),
+    ]);
+  }
+
+  #start(pod: Pod): PodWorker {
+    const { syncer, clock, log, faults, signal, runtimeHolds, onDue, onStep } = this.#options;
+    const { uid, name, namespace } = pod.metadata;
+    return new PodWorker({
+      state: initialState(pod, runtimeHolds(uid)),
+      syncer,
+      clock,
+      log: log.child({ pod: name, namespace, uid }),
+      faults,
+      signal,
+      onDue: () => {
+        onDue(uid);
+      },
+      onStep,
+      onFinished: () => {
+        if (this.#removed.has(uid)) this.#forget(uid);
+        else this.startWaiting();
+      },
+    });
+  }
+
+  #forget(uid: string): void {
+    this.#workers.get(uid)?.close();
+    this.#workers.delete(uid);
+    this.#removed.delete(uid);
+    this.#options.onForgotten?.(uid);
+    this.startWaiting();
+  }
+
+  #mustWait(pod: Pod): boolean {
+    if (this.#workers.has(pod.metadata.uid)) return true;
+    if (!isStaticPod(pod)) return false;
+    return this.holdsName(podFullName(pod)) || this.#options.runtimeHoldsNamesake?.(pod) === true;
+  }
+}
