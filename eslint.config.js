@@ -1,88 +1,106 @@
 import tseslint from 'typescript-eslint';
+import { arrows } from './scripts/lint/arrows.js';
 import { ownKeys } from './scripts/lint/own-keys.js';
 
-/** Which folder may import which: everything flows one way. `model`, `util` and `telemetry` are open to all. */
-const arrows = {
+/** On every floor above it. */
+const ground = ['model', 'util'];
+const links = [...ground, 'hosts/link'];
+const cri = [...links, 'hosts/cri'];
+/**
+ * The rooms of the house, floor by floor from the ground: which room may import which. Every arrow points down. A room that is not
+ * here does not exist; docs/architecture.md says what each is for.
+ */
+const rooms = {
   model: [],
   util: ['model'],
-  telemetry: ['model', 'util'],
-  config: ['model', 'util'],
-  cri: ['model', 'util', 'telemetry'],
-  hosts: ['cri', 'model', 'util', 'telemetry'],
-  'go-http': ['hosts', 'model', 'util', 'telemetry'],
-  kube: ['model', 'util', 'telemetry'],
-  node: ['kube', 'hosts', 'cri', 'model', 'util', 'telemetry'],
-  eviction: ['cri', 'hosts', 'model', 'util', 'telemetry'],
-  cgroups: ['cri', 'hosts', 'model', 'util', 'telemetry'],
-  cpus: ['cri', 'hosts', 'model', 'util', 'telemetry'],
-  resize: ['model', 'util', 'telemetry'],
-  runtime: ['cgroups', 'cri', 'go-http', 'hosts', 'model', 'util', 'telemetry'],
-  volumes: ['hosts', 'kube', 'model', 'util', 'telemetry'],
-  probes: ['go-http', 'hosts', 'cri', 'model', 'util', 'telemetry'],
-  pods: ['cgroups', 'resize', 'runtime', 'volumes', 'probes', 'kube', 'hosts', 'model', 'util', 'telemetry'],
-  workers: ['model', 'util', 'telemetry'],
-  sources: ['kube', 'runtime', 'cri', 'hosts', 'model', 'util', 'telemetry'],
-  sync: ['workers', 'model', 'util', 'telemetry'],
-  pool: ['sync', 'model', 'util', 'telemetry'],
-  server: ['model', 'util', 'telemetry'],
+  telemetry: ground,
+  kube: ground,
+
+  'hosts/link': ground,
+  'hosts/cri': ground,
+  'hosts/go-http': links,
+  'hosts/far': links,
+  'hosts/unix': [...links, 'hosts/far'],
+  'hosts/ssh': [...links, 'hosts/far'],
+  'hosts/tcp': [...cri, 'hosts/far'],
+  hosts: [...cri, 'hosts/ssh', 'hosts/tcp', 'hosts/unix'],
+
+  node: [...ground, 'kube', 'hosts'],
+
+  'resources/admission': ground,
+  'resources/resize': ground,
+  'resources/cgroups': cri,
+  'resources/cpus': cri,
+  'resources/eviction': [...cri, 'hosts'],
+
+  'runtime/decide': ground,
+  'runtime/observed': [...ground, 'hosts/cri'],
+  'runtime/logs': [...cri, 'hosts'],
+  'runtime/spec': [...cri, 'hosts', 'runtime/decide'],
+  'runtime/images': [...cri, 'runtime/spec'],
+  'runtime/resize': [...cri, 'resources/cgroups', 'runtime/decide', 'runtime/spec'],
+  'runtime/stop': [...cri, 'hosts/go-http', 'runtime/spec'],
+  'runtime/gc': [...cri, 'runtime/spec', 'runtime/stop'],
+  'runtime/start': [
+    ...cri,
+    ...['decide', 'images', 'observed', 'resize', 'spec', 'stop'].map((room) => `runtime/${room}`),
+  ],
+  'runtime/pod': [...cri, ...['gc', 'spec', 'start', 'stop'].map((room) => `runtime/${room}`)],
+
+  'pods/probes': [...cri, 'hosts', 'hosts/go-http'],
+  'pods/volumes': links,
+  'pods/status': [
+    ...links,
+    'resources/resize',
+    ...['decide', 'logs', 'resize', 'spec'].map((room) => `runtime/${room}`),
+  ],
+  pods: [
+    ...ground,
+    'hosts',
+    'pods/status',
+    'pods/volumes',
+    ...['decide', 'images', 'pod', 'spec', 'start'].map((room) => `runtime/${room}`),
+  ],
+
+  'sync/workers': ground,
+  'sync/sources': [...ground, 'hosts/cri', 'runtime/observed'],
+  'sync/pool': [...ground, 'resources/admission'],
+  sync: [...ground, 'resources/admission', 'sync/workers'],
+
+  'api/http': ground,
+  'api/spdy': ground,
+  'api/port-forward': [...ground, 'api/http', 'api/spdy'],
+  'api/remote-command': [...ground, 'api/http', 'api/spdy'],
+  'api/server': [...ground, 'api/http', 'api/port-forward', 'api/remote-command'],
+  'api/handlers': [...links, 'hosts', 'runtime/logs', 'api/http', 'api/server'],
 };
-/** Each outside library belongs to one folder (types of the API objects to model as well). */
+const below = Object.keys(rooms);
+Object.assign(rooms, {
+  'app/config': ground,
+  app: [...below, 'app/config'],
+  'app/check': [...below, 'app', 'app/config'],
+  main: [...ground, 'node', 'telemetry', 'app', 'app/check', 'app/config'],
+});
+
+/** Each outside library belongs to few rooms (types of the API objects to model as well); ADR 5 says why it is there. */
 const libraries = {
   '@kubernetes/client-node': ['kube'],
   undici: ['kube'],
-  '@grpc/grpc-js': ['cri'],
-  '@grpc/proto-loader': ['cri'],
-  ssh2: ['hosts'],
-  fastify: ['server'],
+  '@grpc/grpc-js': ['hosts/cri'],
+  '@grpc/proto-loader': ['hosts/cri'],
+  ssh2: ['hosts/ssh'],
+  fastify: ['api/server'],
+  ws: ['api/http', 'api/port-forward', 'api/remote-command'],
+  'lru-cache': ['kube', 'telemetry', 'pods/status', 'runtime/decide', 'runtime/images', 'runtime/start'],
   'prom-client': ['telemetry'],
   pino: ['telemetry'],
   'pino-pretty': ['telemetry'],
-  zod: ['config'],
-  yaml: ['config'],
+  zod: ['app/config'],
+  yaml: ['app/config'],
 };
 
-const folders = Object.keys(arrows);
-
-function zone(folder) {
-  const closed = folders.filter((other) => other !== folder && !arrows[folder].includes(other));
-  const foreign = Object.keys(libraries).filter((library) => !libraries[library].includes(folder));
-  return {
-    files: [`src/${folder}/**/*.ts`],
-    ignores: ['src/**/*.test.ts', 'src/cri/generated/**'],
-    rules: {
-      '@typescript-eslint/no-restricted-imports': [
-        'error',
-        {
-          paths: [
-            ...foreign.map((name) => ({
-              name,
-              message: `only src/${libraries[name].join(', ')} imports it`,
-              allowTypeImports: folder === 'model',
-            })),
-            ...['node:timers', 'node:timers/promises'].map((name) => ({
-              name,
-              message: 'take a Clock (util/clock.ts)',
-            })),
-          ],
-          patterns: [
-            ...(closed.length === 0
-              ? []
-              : [
-                  {
-                    group: closed.map((other) => `../${other}/*`),
-                    message: `src/${folder} may import: ${arrows[folder].join(', ')}`,
-                  },
-                ]),
-            { group: ['../app.ts', '../main.ts'], message: 'nothing imports the composition root' },
-          ],
-        },
-      ],
-    },
-  };
-}
-
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'src/cri/generated/', '.cache/', 'coverage/'] },
+  { ignores: ['dist/', 'node_modules/', 'src/hosts/cri/generated/', '.cache/', 'coverage/'] },
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,
   {
@@ -151,7 +169,21 @@ export default tseslint.config(
     plugins: { farlet: { rules: { 'own-keys': ownKeys } } },
     rules: { 'farlet/own-keys': 'error' },
   },
-  ...folders.map(zone),
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['src/**/*.test.ts', 'src/testing/**', 'src/hosts/cri/generated/**'],
+    plugins: { house: { rules: { arrows } } },
+    rules: {
+      'house/arrows': ['error', { root: `${import.meta.dirname}/src`, rooms, libraries }],
+      'no-restricted-imports': [
+        'error',
+        ...['node:timers', 'node:timers/promises'].map((name) => ({
+          name,
+          message: 'take a Clock (util/clock.ts)',
+        })),
+      ],
+    },
+  },
   {
     files: ['src/**/*.test.ts', 'e2e/**/*.ts', 'bench/**/*.test.ts'],
     rules: {

@@ -11,7 +11,7 @@ export const labels = {
 } as const;
 
 /**
- * Labels of helpers alone (hosts/helper-spec.ts). They carry none of those that pods' sandboxes are found by (those above, and
+ * Labels of helpers alone (hosts/tcp/helper-spec.ts). They carry none of those that pods' sandboxes are found by (those above, and
  * the kubelet's), so that no list of pods, no collector and no eviction ever sees a helper; and no pod's sandbox gets them, so
  * that no pod is ever taken for a helper.
  */

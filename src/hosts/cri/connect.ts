@@ -19,7 +19,7 @@ import { boundedTimeout, operationType, timeoutMs } from './operations.ts';
 import { representableRequest } from './strings.ts';
 import type { ContainerEventResponse__Output } from './generated/runtime/v1/ContainerEventResponse.ts';
 
-/** How to reach a runtime; hosts/link.ts CriEndpoint satisfies it. */
+/** How to reach a runtime; hosts/link/link.ts CriEndpoint satisfies it. */
 export interface CriTarget {
   readonly target: string;
   readonly watched?: boolean;

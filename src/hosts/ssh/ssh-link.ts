@@ -40,7 +40,7 @@ const SHED_MS = 500;
 
 type Open = (client: Client, done: (error: Error | undefined, channel: ClientChannel) => void) => void;
 
-/** Nothing is connected before it is needed. Throws on an endpoint that config/load.ts would have refused. */
+/** Nothing is connected before it is needed. Throws on an endpoint that app/config/load.ts would have refused. */
 export function sshLink(options: SshLinkOptions): HostLink {
   const { name, endpoint, credentials, clock, log } = options;
   const parsed = parseSshEndpoint(endpoint);

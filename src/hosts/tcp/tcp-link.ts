@@ -55,7 +55,7 @@ interface ExecOptions {
   readonly watched?: boolean;
 }
 
-/** Nothing is connected before it is needed. Throws on an endpoint that config/load.ts would have refused. */
+/** Nothing is connected before it is needed. Throws on an endpoint that app/config/load.ts would have refused. */
 export function tcpLink(options: TcpLinkOptions): HostLink {
   const { name, endpoint, clock, temporary } = options;
   const connections = new TlsConnections(options);

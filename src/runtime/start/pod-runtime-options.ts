@@ -17,7 +17,7 @@ import type { RestartBackoff } from '../decide/restart-backoff.ts';
 import type { LinuxHost, RuntimeSettings } from '../spec/settings.ts';
 import type { StartPermits } from './start-permits.ts';
 
-/** What runtime/execute.ts is made of: one host, one virtual node. */
+/** What runtime/pod/execute.ts is made of: one host, one virtual node. */
 export interface PodRuntimeOptions {
   readonly host: PodHost;
   readonly settings: RuntimeSettings;
