@@ -18,7 +18,7 @@ verify: setup ## format, lint, types, generated files, dead code, unit tests
 	@echo '── types';           tsc --noEmit
 	@echo '── generated files'; scripts/check-proto-types.sh && scripts/check-config-docs.sh
 	@echo '── dead code';       knip
-	@echo '── unit tests';      node --test 'src/**/*.test.ts' 'e2e/parity/*.test.ts' 'bench/**/*.test.ts'
+	@echo '── unit tests';      node --test --test-timeout=300000 'src/**/*.test.ts' 'e2e/parity/*.test.ts' 'bench/**/*.test.ts'
 
 test: verify build ## everything, scenarios on real parts included
 	@echo '── scenarios: a real control plane, containerd 1.6 and 2'; node --test --test-timeout=900000 'e2e/scenarios/*.test.ts'

@@ -36,6 +36,17 @@ function shell(afterGreeting = '', process = ''): ShellChannel {
   return { stream, stderr: new PassThrough() };
 }
 
+/** A shell that says nothing. */
+function mute(): ShellChannel {
+  const stream = new Duplex({
+    read: () => undefined,
+    write: (_chunk, _encoding, done) => {
+      done();
+    },
+  });
+  return { stream, stderr: new PassThrough() };
+}
+
 /** Opens as told, one after the other; whoever asks for more than is listed ends it all, as nothing else could. */
 function setUp(...opens: (() => Promise<ShellChannel> | ShellChannel)[]) {
   const state = { opened: 0 };
@@ -118,6 +129,25 @@ describe('the agents of a host', () => {
     assert.deepEqual(reaped, ['17 99']);
     agents.close();
   });
+
+  for (const [name, at] of [
+    ['being asked for', 'asked'],
+    ['yet to greet', 'greeting'],
+  ] as const)
+    it(`one that is ${name} when all are closed is closed as well`, async () => {
+      const asked = Promise.withResolvers<undefined>();
+      const channel = at === 'greeting' ? mute() : shell();
+      const { ask, agents } = setUp(async () => {
+        if (at === 'asked') await asked.promise;
+        return channel;
+      });
+      const answer = ask();
+      await turn();
+      agents.close();
+      asked.resolve(undefined);
+      assert.equal(await answer, 'the link is closed');
+      while (!channel.stream.destroyed) await turn();
+    });
 
   it('are not asked if they ended as they greeted', async () => {
     const { ask, agents } = setUp(() => shell('what nobody asked for'), shell);

@@ -133,8 +133,8 @@ export class RemoteAgents {
   }
 
   close(): void {
+    // closes every agent, those that are still being opened among them
     this.#life.abort(new HostError('cancelled', this.#options.host, 'the link is closed'));
-    for (const { agent } of this.#entries) agent.close();
     this.#failQueued(this.#life.signal.reason);
   }
 
@@ -216,15 +216,22 @@ export class RemoteAgents {
     try {
       const signal = limitSignal(OPEN_MS, this.#life.signal);
       const channel = await open(remoteCommand, { signal });
+      const life = this.#life.signal;
+      const end = (): void => {
+        agent.close();
+      };
       const agent = new RemoteAgent({
         host,
         channel,
         clock,
         onEnd: () => {
+          life.removeEventListener('abort', end);
           this.#entries.delete(entry);
         },
       });
       const entry: Entry = { agent, pace: 'quick' };
+      life.addEventListener('abort', end, { once: true });
+      if (life.aborted) end();
       await agent.ready;
       // it may have ended in the same turn as it greeted: nothing would ever take it out again
       if (agent.over) throw new HostError('unavailable', host, `${host}: the remote shell ended`);
