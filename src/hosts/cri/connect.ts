@@ -5,16 +5,19 @@ import {
   Metadata,
   type CallOptions as GrpcCallOptions,
   type ClientReadableStream,
+  type MethodDefinition,
   type ServiceError,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { CriError } from '../../model/errors.ts';
+import { own } from '../../model/own.ts';
 import { systemClock, type Clock } from '../../util/clock.ts';
 import type { CallOptions, CriClient } from './calls.ts';
 import { criError } from './errors.ts';
 import type { ProtoGrpcType } from './generated/cri.ts';
+import { ListDecoder } from './list-decoder.ts';
 import { boundedTimeout, operationType, timeoutMs } from './operations.ts';
 import { representableRequest } from './strings.ts';
 import type { ContainerEventResponse__Output } from './generated/runtime/v1/ContainerEventResponse.ts';
@@ -87,6 +90,7 @@ export function connectCri(options: ConnectCriOptions): CriClient {
 }
 
 type Clients = ReturnType<typeof openClients>;
+type Client = Clients[keyof Clients];
 
 function openClients(endpoint: CriTarget): {
   runtime: InstanceType<ProtoGrpcType['runtime']['v1']['RuntimeService']>;
@@ -119,7 +123,7 @@ function loadProto(): ProtoGrpcType {
 
 /** proto/ lies beside dist/ and beside src/. */
 function protoFile(): string {
-  const candidates = ['../proto/cri.proto', '../../proto/cri.proto'].map((path) =>
+  const candidates = ['../proto/cri.proto', '../../../proto/cri.proto'].map((path) =>
     fileURLToPath(new URL(path, import.meta.url)),
   );
   const found = candidates.find((path) => existsSync(path));
@@ -128,16 +132,45 @@ function protoFile(): string {
   return found;
 }
 
-function serviceMethods(client: Clients[keyof Clients]): Record<string, { responseStream: boolean }> {
-  return (client.constructor as unknown as { service: Record<string, { responseStream: boolean }> }).service;
+type Method = MethodDefinition<object, object>;
+
+function serviceMethods(client: Client): Readonly<Record<string, Method>> {
+  return (client.constructor as unknown as { service: Readonly<Record<string, Method>> }).service;
+}
+
+/** Lists that are asked for every second where a runtime has no container events, and their only field. */
+const lists: ReadonlyMap<string, string> = new Map([
+  ['ListPodSandbox', 'items'],
+  ['ListContainers', 'containers'],
+]);
+
+function callOf(client: Client, name: string): Unary {
+  const field = lists.get(name);
+  const method = own(serviceMethods(client), name);
+  if (field === undefined || method === undefined) {
+    const call: unknown = Reflect.get(client, name);
+    if (!isUnary(call)) throw new Error(`the generated client has no ${name}`);
+    return call.bind(client);
+  }
+  const decoder = new ListDecoder({ decode: method.responseDeserialize, field });
+  const decode = (bytes: Buffer): object => decoder.decode(bytes);
+  return (request, metadata, options, callback) =>
+    client.makeUnaryRequest(
+      method.path,
+      method.requestSerialize,
+      decode,
+      request,
+      metadata,
+      options,
+      callback,
+    );
 }
 
 function unary(
   { host, onCall, clock = systemClock }: ConnectCriOptions,
-  { name, client }: { name: string; client: object },
+  { name, client }: { name: string; client: Client },
 ) {
-  const call: unknown = Reflect.get(client, name);
-  if (!isUnary(call)) throw new Error(`the generated client has no ${name}`);
+  const call = callOf(client, name);
   return (asked: object, options: CallOptions = {}): Promise<object> => {
     options.signal?.throwIfAborted();
     const request = boundedTimeout(asked);
@@ -148,8 +181,7 @@ function unary(
     return new Promise((resolve, reject) => {
       const limit = timeoutMs(name, request, options);
       const sent = representableRequest(request, { method: name, host });
-      const running = call.call(
-        client,
+      const running = call(
         sent,
         new Metadata(),
         limit === undefined ? {} : { deadline: clock.now() + limit },
