@@ -1,6 +1,7 @@
 /** Mounting, unmounting and what else takes a command on the machine that farlet itself runs on. */
 import { constants } from 'node:fs';
 import { chmod, lstat, mkdir, open, readFile, rmdir, stat, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { HostError, kindOf, messageOf } from '../../model/errors.ts';
 import { leadsOut, mkdirWithin, ownTree, ownTreeArguments } from '../far/host-scripts.ts';
 import { fileInfo } from './file-info.ts';
@@ -34,7 +35,7 @@ export class LocalMounts {
   }
 
   async tmpfs(op: Op<'mount-tmpfs'>, signal: AbortSignal): Promise<void> {
-    if (await this.#isMounted(op.path)) return;
+    if (await isOtherDevice(op.path)) return;
     const options = [
       `mode=${op.mode.toString(8)}`,
       ...(op.gid === undefined ? [] : [`gid=${String(op.gid)}`]),
@@ -201,4 +202,18 @@ async function makeFile(path: string, mode: number): Promise<void> {
 function unlessThere(error: unknown): undefined {
   if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined;
   throw error;
+}
+
+/**
+ * Whether something is mounted on the folder, but for a bind mount of the device below it (mount-utils IsLikelyNotMountPoint): two
+ * looks, where the mount table may have thousands of lines. Not for what a server may hold up.
+ */
+async function isOtherDevice(path: string): Promise<boolean> {
+  try {
+    const [at, above] = await Promise.all([lstat(path), lstat(dirname(path))]);
+    return at.dev !== above.dev;
+  } catch {
+    // what is wrong with the path mount says in words that people know
+    return false;
+  }
 }
