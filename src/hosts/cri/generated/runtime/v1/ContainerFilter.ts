@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { ContainerStateValue as _runtime_v1_ContainerStateValue, ContainerStateValue__Output as _runtime_v1_ContainerStateValue__Output } from './ContainerStateValue.ts';
+import type { ContainerStateValue as _runtime_v1_ContainerStateValue, ContainerStateValue__Output as _runtime_v1_ContainerStateValue__Output } from '../../runtime/v1/ContainerStateValue.ts';
 
 export interface ContainerFilter {
   'id'?: (string);

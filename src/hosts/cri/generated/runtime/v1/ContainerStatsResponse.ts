@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { ContainerStats as _runtime_v1_ContainerStats, ContainerStats__Output as _runtime_v1_ContainerStats__Output } from './ContainerStats.ts';
+import type { ContainerStats as _runtime_v1_ContainerStats, ContainerStats__Output as _runtime_v1_ContainerStats__Output } from '../../runtime/v1/ContainerStats.ts';
 
 export interface ContainerStatsResponse {
   'stats'?: (_runtime_v1_ContainerStats | null);

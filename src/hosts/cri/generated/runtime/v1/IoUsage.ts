@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { PsiStats as _runtime_v1_PsiStats, PsiStats__Output as _runtime_v1_PsiStats__Output } from './PsiStats.ts';
+import type { PsiStats as _runtime_v1_PsiStats, PsiStats__Output as _runtime_v1_PsiStats__Output } from '../../runtime/v1/PsiStats.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface IoUsage {

@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { HugepageLimit as _runtime_v1_HugepageLimit, HugepageLimit__Output as _runtime_v1_HugepageLimit__Output } from './HugepageLimit.ts';
+import type { HugepageLimit as _runtime_v1_HugepageLimit, HugepageLimit__Output as _runtime_v1_HugepageLimit__Output } from '../../runtime/v1/HugepageLimit.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface LinuxContainerResources {

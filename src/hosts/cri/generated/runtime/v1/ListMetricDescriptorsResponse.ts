@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { MetricDescriptor as _runtime_v1_MetricDescriptor, MetricDescriptor__Output as _runtime_v1_MetricDescriptor__Output } from './MetricDescriptor.ts';
+import type { MetricDescriptor as _runtime_v1_MetricDescriptor, MetricDescriptor__Output as _runtime_v1_MetricDescriptor__Output } from '../../runtime/v1/MetricDescriptor.ts';
 
 export interface ListMetricDescriptorsResponse {
   'descriptors'?: (_runtime_v1_MetricDescriptor)[];

@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { NamespaceOption as _runtime_v1_NamespaceOption, NamespaceOption__Output as _runtime_v1_NamespaceOption__Output } from './NamespaceOption.ts';
+import type { NamespaceOption as _runtime_v1_NamespaceOption, NamespaceOption__Output as _runtime_v1_NamespaceOption__Output } from '../../runtime/v1/NamespaceOption.ts';
 
 export interface Namespace {
   'options'?: (_runtime_v1_NamespaceOption | null);

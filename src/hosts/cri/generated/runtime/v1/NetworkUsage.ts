@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { NetworkInterfaceUsage as _runtime_v1_NetworkInterfaceUsage, NetworkInterfaceUsage__Output as _runtime_v1_NetworkInterfaceUsage__Output } from './NetworkInterfaceUsage.ts';
+import type { NetworkInterfaceUsage as _runtime_v1_NetworkInterfaceUsage, NetworkInterfaceUsage__Output as _runtime_v1_NetworkInterfaceUsage__Output } from '../../runtime/v1/NetworkInterfaceUsage.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface NetworkUsage {

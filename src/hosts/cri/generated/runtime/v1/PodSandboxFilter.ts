@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { PodSandboxStateValue as _runtime_v1_PodSandboxStateValue, PodSandboxStateValue__Output as _runtime_v1_PodSandboxStateValue__Output } from './PodSandboxStateValue.ts';
+import type { PodSandboxStateValue as _runtime_v1_PodSandboxStateValue, PodSandboxStateValue__Output as _runtime_v1_PodSandboxStateValue__Output } from '../../runtime/v1/PodSandboxStateValue.ts';
 
 export interface PodSandboxFilter {
   'id'?: (string);

@@ -1,7 +1,7 @@
 // Original file: proto/cri.proto
 
-import type { Metric as _runtime_v1_Metric, Metric__Output as _runtime_v1_Metric__Output } from './Metric.ts';
-import type { ContainerMetrics as _runtime_v1_ContainerMetrics, ContainerMetrics__Output as _runtime_v1_ContainerMetrics__Output } from './ContainerMetrics.ts';
+import type { Metric as _runtime_v1_Metric, Metric__Output as _runtime_v1_Metric__Output } from '../../runtime/v1/Metric.ts';
+import type { ContainerMetrics as _runtime_v1_ContainerMetrics, ContainerMetrics__Output as _runtime_v1_ContainerMetrics__Output } from '../../runtime/v1/ContainerMetrics.ts';
 
 export interface PodSandboxMetrics {
   'pod_sandbox_id'?: (string);

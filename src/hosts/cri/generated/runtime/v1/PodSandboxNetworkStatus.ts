@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { PodIP as _runtime_v1_PodIP, PodIP__Output as _runtime_v1_PodIP__Output } from './PodIP.ts';
+import type { PodIP as _runtime_v1_PodIP, PodIP__Output as _runtime_v1_PodIP__Output } from '../../runtime/v1/PodIP.ts';
 
 export interface PodSandboxNetworkStatus {
   'ip'?: (string);

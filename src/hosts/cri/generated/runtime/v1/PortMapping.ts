@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { Protocol as _runtime_v1_Protocol, Protocol__Output as _runtime_v1_Protocol__Output } from './Protocol.ts';
+import type { Protocol as _runtime_v1_Protocol, Protocol__Output as _runtime_v1_Protocol__Output } from '../../runtime/v1/Protocol.ts';
 
 export interface PortMapping {
   'protocol'?: (_runtime_v1_Protocol);

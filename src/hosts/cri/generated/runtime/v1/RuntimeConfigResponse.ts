@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { LinuxRuntimeConfiguration as _runtime_v1_LinuxRuntimeConfiguration, LinuxRuntimeConfiguration__Output as _runtime_v1_LinuxRuntimeConfiguration__Output } from './LinuxRuntimeConfiguration.ts';
+import type { LinuxRuntimeConfiguration as _runtime_v1_LinuxRuntimeConfiguration, LinuxRuntimeConfiguration__Output as _runtime_v1_LinuxRuntimeConfiguration__Output } from '../../runtime/v1/LinuxRuntimeConfiguration.ts';
 
 export interface RuntimeConfigResponse {
   'linux'?: (_runtime_v1_LinuxRuntimeConfiguration | null);

@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { PodSandboxStatsFilter as _runtime_v1_PodSandboxStatsFilter, PodSandboxStatsFilter__Output as _runtime_v1_PodSandboxStatsFilter__Output } from './PodSandboxStatsFilter.ts';
+import type { PodSandboxStatsFilter as _runtime_v1_PodSandboxStatsFilter, PodSandboxStatsFilter__Output as _runtime_v1_PodSandboxStatsFilter__Output } from '../../runtime/v1/PodSandboxStatsFilter.ts';
 
 export interface StreamPodSandboxStatsRequest {
   'filter'?: (_runtime_v1_PodSandboxStatsFilter | null);

@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { PodSandboxStats as _runtime_v1_PodSandboxStats, PodSandboxStats__Output as _runtime_v1_PodSandboxStats__Output } from './PodSandboxStats.ts';
+import type { PodSandboxStats as _runtime_v1_PodSandboxStats, PodSandboxStats__Output as _runtime_v1_PodSandboxStats__Output } from '../../runtime/v1/PodSandboxStats.ts';
 
 export interface StreamPodSandboxStatsResponse {
   'pod_sandbox_stats'?: (_runtime_v1_PodSandboxStats)[];

@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { PodSandbox as _runtime_v1_PodSandbox, PodSandbox__Output as _runtime_v1_PodSandbox__Output } from './PodSandbox.ts';
+import type { PodSandbox as _runtime_v1_PodSandbox, PodSandbox__Output as _runtime_v1_PodSandbox__Output } from '../../runtime/v1/PodSandbox.ts';
 
 export interface StreamPodSandboxesResponse {
   'pod_sandboxes'?: (_runtime_v1_PodSandbox)[];

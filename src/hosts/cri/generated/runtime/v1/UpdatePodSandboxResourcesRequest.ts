@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { LinuxContainerResources as _runtime_v1_LinuxContainerResources, LinuxContainerResources__Output as _runtime_v1_LinuxContainerResources__Output } from './LinuxContainerResources.ts';
+import type { LinuxContainerResources as _runtime_v1_LinuxContainerResources, LinuxContainerResources__Output as _runtime_v1_LinuxContainerResources__Output } from '../../runtime/v1/LinuxContainerResources.ts';
 
 export interface UpdatePodSandboxResourcesRequest {
   'pod_sandbox_id'?: (string);

@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { RuntimeConfig as _runtime_v1_RuntimeConfig, RuntimeConfig__Output as _runtime_v1_RuntimeConfig__Output } from './RuntimeConfig.ts';
+import type { RuntimeConfig as _runtime_v1_RuntimeConfig, RuntimeConfig__Output as _runtime_v1_RuntimeConfig__Output } from '../../runtime/v1/RuntimeConfig.ts';
 
 export interface UpdateRuntimeConfigRequest {
   'runtime_config'?: (_runtime_v1_RuntimeConfig | null);

@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { WindowsCpuGroupAffinity as _runtime_v1_WindowsCpuGroupAffinity, WindowsCpuGroupAffinity__Output as _runtime_v1_WindowsCpuGroupAffinity__Output } from './WindowsCpuGroupAffinity.ts';
+import type { WindowsCpuGroupAffinity as _runtime_v1_WindowsCpuGroupAffinity, WindowsCpuGroupAffinity__Output as _runtime_v1_WindowsCpuGroupAffinity__Output } from '../../runtime/v1/WindowsCpuGroupAffinity.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface WindowsContainerResources {

@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { UInt64Value as _runtime_v1_UInt64Value, UInt64Value__Output as _runtime_v1_UInt64Value__Output } from './UInt64Value.ts';
+import type { UInt64Value as _runtime_v1_UInt64Value, UInt64Value__Output as _runtime_v1_UInt64Value__Output } from '../../runtime/v1/UInt64Value.ts';
 
 export interface WindowsNetworkInterfaceUsage {
   'name'?: (string);

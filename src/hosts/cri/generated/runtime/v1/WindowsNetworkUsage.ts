@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { WindowsNetworkInterfaceUsage as _runtime_v1_WindowsNetworkInterfaceUsage, WindowsNetworkInterfaceUsage__Output as _runtime_v1_WindowsNetworkInterfaceUsage__Output } from './WindowsNetworkInterfaceUsage.ts';
+import type { WindowsNetworkInterfaceUsage as _runtime_v1_WindowsNetworkInterfaceUsage, WindowsNetworkInterfaceUsage__Output as _runtime_v1_WindowsNetworkInterfaceUsage__Output } from '../../runtime/v1/WindowsNetworkInterfaceUsage.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface WindowsNetworkUsage {

@@ -1,6 +1,6 @@
 // Original file: proto/cri.proto
 
-import type { WindowsNamespaceOption as _runtime_v1_WindowsNamespaceOption, WindowsNamespaceOption__Output as _runtime_v1_WindowsNamespaceOption__Output } from './WindowsNamespaceOption.ts';
+import type { WindowsNamespaceOption as _runtime_v1_WindowsNamespaceOption, WindowsNamespaceOption__Output as _runtime_v1_WindowsNamespaceOption__Output } from '../../runtime/v1/WindowsNamespaceOption.ts';
 
 export interface WindowsSandboxSecurityContext {
   'run_as_username'?: (string);
