@@ -7,7 +7,7 @@ import { StatusWriter } from './status-writer.ts';
 const own = pod({ metadata: { uid: 'u', resourceVersion: '1' }, status: {} });
 
 /** An API server that answers each write as soon as the test lets it. */
-function setUp() {
+function setUp(log = quietLog) {
   const clock = new FakeClock();
   const written: string[] = [];
   const server = {
@@ -32,7 +32,7 @@ function setUp() {
       },
     },
     clock,
-    log: quietLog,
+    log,
     signal: new AbortController().signal,
     merge: (_api, desired) => desired,
   });
@@ -54,6 +54,16 @@ describe('a status', () => {
     set('a');
     await settle();
     assert.deepEqual(written, ['a']);
+  });
+
+  it('of many pods that can not be written for one and the same reason is told of once', async () => {
+    const warned: object[] = [];
+    const { server, set } = setUp({ ...quietLog, warn: (fields: object) => warned.push(fields) });
+    const lost = new Error('the lease could not be renewed');
+    server.answer = () => Promise.reject(lost);
+    for (const uid of ['a', 'b', 'c']) set('x', undefined, pod({ metadata: { uid, name: uid }, status: {} }));
+    await settle();
+    assert.deepEqual(warned, [{ err: lost, pod: 'a', namespace: 'default', uid: 'a' }]);
   });
 
   it('of which newer ones came while it was written is followed by the newest', async () => {

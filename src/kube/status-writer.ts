@@ -47,6 +47,8 @@ export class StatusWriter {
   readonly #lane = new Lane(WRITES_AT_ONCE);
   readonly #entries = new Map<string, Entry>();
   #listing = 0;
+  /** the failure that was last logged as a warning */
+  #told: unknown;
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
@@ -287,7 +289,10 @@ export class StatusWriter {
         if (entry.pod.metadata.uid !== uid) continue;
         if (isRefusedWrite(error) && (await this.#isGone(entry, error))) return;
         failures += 1;
-        log.warn({ err: error, pod: name, namespace, uid }, 'status write failed: trying again');
+        // of a lease that could not be renewed every write of the node fails with the very same error
+        const level = error === this.#told ? 'debug' : 'warn';
+        this.#told = error;
+        log[level]({ err: error, pod: name, namespace, uid }, 'status write failed: trying again');
         await clock.sleep(waitAfter(error, backoffMs(retry, failures)), { signal });
       }
     }
