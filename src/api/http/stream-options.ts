@@ -1,13 +1,7 @@
 /** The queries of exec, attach and port-forward (cri-streaming remotecommand.NewOptions, portforward.NewV4Options). Pure. */
 import { HttpFault } from './http-fault.ts';
 import { firstValue } from './request-target.ts';
-
-export interface StreamOptions {
-  readonly stdin: boolean;
-  readonly stdout: boolean;
-  readonly stderr: boolean;
-  readonly tty: boolean;
-}
+import type { StreamOptions } from './stream-request.ts';
 
 export const noStreams: StreamOptions = { stdin: false, stdout: false, stderr: false, tty: false };
 

@@ -1,6 +1,13 @@
 /** What a request for a stream names, and who is to serve it. */
 import type { Duplex } from 'node:stream';
-import type { StreamOptions } from './stream-options.ts';
+
+/** Which streams a command or a container has. */
+export interface StreamOptions {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly tty: boolean;
+}
 
 /** The pod, and the container where the path names one, that a request is about. */
 export interface Target {

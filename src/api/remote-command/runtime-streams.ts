@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { Outlet } from '../http/outlet.ts';
 import { dataFrame, ping, SpdyReader, synStream, type SpdyFrame } from '../spdy/spdy-frames.ts';
 import { HeaderPacker } from '../spdy/spdy-headers.ts';
-import type { StreamOptions } from '../http/stream-options.ts';
+import type { StreamOptions } from '../http/stream-request.ts';
 
 export const RUNTIME_PROTOCOL = 'v4.channel.k8s.io';
 

@@ -8,7 +8,7 @@ import type { RawData, WebSocket } from 'ws';
 import type { Clock } from '../../util/clock.ts';
 import { messageOf } from '../../model/errors.ts';
 import { endWhenIdle } from '../http/end-when-idle.ts';
-import type { StreamOptions } from '../http/stream-options.ts';
+import type { StreamOptions } from '../http/stream-request.ts';
 import { switchProtocols } from '../http/switch-protocols.ts';
 import { acceptWebSocket, checkHandshake, sendMessage } from '../http/web-socket.ts';
 import { RUNTIME_PROTOCOL, RuntimeStreams } from './runtime-streams.ts';
