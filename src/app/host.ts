@@ -5,15 +5,14 @@ import { buildProber } from './probes.ts';
 import { buildRuntime } from './runtime.ts';
 import type { Host } from '../hosts/host.ts';
 import type { KubeConnection } from '../kube/connect.ts';
-import { messageOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { Faults } from '../model/faults.ts';
 import type { Pod } from '../model/kube.ts';
 import { labels } from '../model/labels.ts';
 import type { Log } from '../model/log.ts';
 import type { NodePressure } from '../model/node-pressure.ts';
+import { isStaticPod, podFullName } from '../model/pod-source.ts';
 import { podReference } from '../model/pod-ref.ts';
-import { firstSeen, isStaticPod, podFullName } from '../model/pod-source.ts';
 import type { PodChange } from '../model/pod-update.ts';
 import { quantityValue } from '../model/quantity-text.ts';
 import type { PlegHealth } from '../node/conditions.ts';
@@ -34,7 +33,15 @@ import { HookRunner } from '../runtime/stop/hooks.ts';
 import { ContainerKiller } from '../runtime/stop/kill-container.ts';
 import { PullAccess } from '../runtime/images/pull-access.ts';
 import { RuntimeCache } from '../runtime/observed/runtime-cache.ts';
-import { runtimeMetrics } from './runtime-metrics.ts';
+import {
+  observeSinceSeen,
+  plegObserver,
+  runtimeMetrics,
+  syncLoopObserver,
+  workersObserver,
+} from './observers.ts';
+import { mayRun, runsNamesake } from '../runtime/observed/holds.ts';
+import { HostFolders } from '../hosts/host-folders.ts';
 import type { LinuxHost } from '../runtime/spec/settings.ts';
 import { StartErrors } from '../runtime/start/start-errors.ts';
 import { Pleg } from '../sync/sources/pleg.ts';
@@ -152,20 +159,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     onSynced: () => {
       view.statusSoon();
     },
-    observer: {
-      relisted: (seconds) => {
-        metrics.kubelet_pleg_relist_duration_seconds.observe(seconds);
-      },
-      interval: (seconds) => {
-        metrics.kubelet_pleg_relist_interval_seconds.observe(seconds);
-      },
-      podRelisted: (seconds) => {
-        metrics.kubelet_pleg_pod_relist_duration_seconds.observe(seconds);
-      },
-      lastSeen: (at) => {
-        metrics.kubelet_pleg_last_seen_seconds.set(at / 1000);
-      },
-    },
+    observer: plegObserver(metrics),
   });
   // from there on the cluster's pods are owned: none may be judged before they have been looked for
   const clusterRelisted = sources.clusterKnown.then(() => pleg.relisted());
@@ -287,10 +281,6 @@ export function buildHost(options: HostAppOptions): HostApp {
     log,
   });
   const startErrors = new StartErrors();
-  const observeSinceSeen = (pod: Pod, histogram: { observe(seconds: number): void }): void => {
-    const at = firstSeen(pod);
-    if (at !== undefined) histogram.observe(Math.max(0, clock.now() - at) / 1000);
-  };
   const steps = new PodSteps({
     clock,
     log,
@@ -325,7 +315,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     nodeIPs: () => [nodeIP],
     onLook: startup.looked.bind(startup),
     onRunning: (pod) => {
-      observeSinceSeen(pod, metrics.kubelet_pod_start_duration_seconds);
+      observeSinceSeen(pod, metrics.kubelet_pod_start_duration_seconds, clock);
     },
   });
   const mirrors = new NodeMirrors({
@@ -346,40 +336,15 @@ export function buildHost(options: HostAppOptions): HostApp {
     log,
     faults,
     signal,
-    runtimeHolds: (uid) => {
-      const { containers = [], sandboxes = [], fault } = cache.get(uid) ?? {};
-      return (
-        fault !== undefined ||
-        containers.some(({ state }) => state === 'running') ||
-        sandboxes.some(({ ready }) => ready)
-      );
-    },
-    runtimeHoldsNamesake: ({ metadata: { uid, name, namespace } }) =>
-      cache
-        .states()
-        .some(
-          (other) =>
-            other.uid !== uid &&
-            other.name === name &&
-            other.namespace === namespace &&
-            table.get(other.uid) === undefined &&
-            other.containers.some(({ state }) => state === 'running'),
-        ),
-    onStarted: (pod) => {
-      observeSinceSeen(pod, metrics.kubelet_pod_worker_start_duration_seconds);
-      metrics.kubelet_containers_per_pod_count.observe(pod.spec.containers.length);
-    },
-    onRestarted: (pod) => {
-      metrics.kubelet_restarted_pods_total.inc({ static: isStaticPod(pod) ? 'true' : '' });
-    },
+    runtimeHolds: (uid) => mayRun(cache.get(uid)),
+    runtimeHoldsNamesake: (pod) =>
+      runsNamesake(cache.states(), pod.metadata, (uid) => table.get(uid) !== undefined),
+    ...workersObserver(metrics, clock),
     onForgotten: (uid) => {
       status.forget(uid);
     },
     onDue: (uid) => {
       queue.due(uid);
-    },
-    onStep: (kind, seconds) => {
-      metrics.kubelet_pod_worker_duration_seconds.observe({ operation_type: kind }, seconds);
     },
   });
   const managers: NodeManagers = buildManagers({
@@ -454,14 +419,7 @@ export function buildHost(options: HostAppOptions): HostApp {
         workers.stopOrphan(orphan);
     },
     faults,
-    observer: {
-      event: (kind, count) => {
-        metrics.farlet_sync_loop_events_total.inc({ kind }, count);
-      },
-      iteration: (seconds) => {
-        metrics.farlet_sync_loop_iteration_duration_seconds.observe(seconds);
-      },
-    },
+    observer: syncLoopObserver(metrics),
   });
 
   host.onChange(({ at }) => {
@@ -473,28 +431,13 @@ export function buildHost(options: HostAppOptions): HostApp {
     queue.hostChanged();
   });
 
-  let folderProblem: string | undefined;
-  /** What nothing else makes, the folder of the links to containers' logs for one. Without them the host can't run pods. */
-  const makeFolders = async (life: AbortSignal): Promise<void> => {
-    await orAbort(view.known, life);
-    const before = folderProblem;
-    try {
-      await link.files.apply(
-        [
-          { op: 'mkdir', path: hostPaths.containerLogsDir, mode: 0o755 },
-          { op: 'mkdir', path: hostPaths.rootDir, mode: 0o750 },
-        ],
-        { signal: life },
-      );
-      folderProblem = undefined;
-    } catch (error) {
-      life.throwIfAborted();
-      folderProblem = `folders can't be made: ${messageOf(error)}`;
-      throw error;
-    } finally {
-      if (before !== folderProblem) view.statusSoon();
-    }
-  };
+  const folders = new HostFolders({
+    files: link.files,
+    paths: hostPaths,
+    onChange: () => {
+      view.statusSoon();
+    },
+  });
   const housekeeping = async (): Promise<void> => {
     for (;;) {
       await clock.sleep(HOUSEKEEPING_MS, { signal });
@@ -515,7 +458,7 @@ export function buildHost(options: HostAppOptions): HostApp {
       thresholdMs: pleg.thresholdMs,
     }),
     pressures: () => managers.pressures(),
-    problem: () => folderProblem,
+    problem: () => folders.problem,
     verdictOn: (pod, beside) => managers.admit(pod) ?? resources.verdictOn(pod, beside),
     deliver: (changes) => {
       queue.config(changes);
@@ -541,15 +484,22 @@ export function buildHost(options: HostAppOptions): HostApp {
     },
     run: async () => {
       const supervised = { faults, clock, signal };
-      const folders = supervise('folders', makeFolders, supervised);
+      const made = supervise(
+        'folders',
+        async (life) => {
+          await orAbort(view.known, life);
+          await folders.make(life);
+        },
+        supervised,
+      );
       await Promise.all([
         supervise('runtime-status', (life) => host.run(life), supervised),
         supervise('pleg', (life) => pleg.run(life), supervised),
-        folders,
+        made,
         supervise('sync-loop', (life) => loop.run(life), supervised),
         resources.run(),
         housekeeping(),
-        Promise.all([loop.started, folders]).then(() => managers.run()),
+        Promise.all([loop.started, made]).then(() => managers.run()),
       ]);
     },
     idle: () => workers.idle(),

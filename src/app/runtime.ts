@@ -18,7 +18,7 @@ import { RestartBackoff } from '../runtime/decide/restart-backoff.ts';
 import type { LinuxHost, RuntimeSettings } from '../runtime/spec/settings.ts';
 import { startWidth } from '../runtime/start/start-pace.ts';
 import { StartPermits } from '../runtime/start/start-permits.ts';
-import { runtimeMetrics } from './runtime-metrics.ts';
+import { runtimeMetrics } from './observers.ts';
 import { imageSizeLabel } from '../telemetry/image-size-label.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Clock } from '../util/clock.ts';

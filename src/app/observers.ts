@@ -1,0 +1,92 @@
+/** What happens on a host, as a kubelet's metrics: an observer for each room. */
+import type { Pod } from '../model/kube.ts';
+import { firstSeen, isStaticPod } from '../model/pod-source.ts';
+import type { RuntimeMetrics } from '../runtime/spec/providers.ts';
+import type { PlegObserver } from '../sync/sources/pleg.ts';
+import type { SyncLoopOptions } from '../sync/sync-loop.ts';
+import type { PodWorkersOptions } from '../sync/workers/pod-workers.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Clock } from '../util/clock.ts';
+
+export function plegObserver(metrics: Metrics): PlegObserver {
+  return {
+    relisted: (seconds) => {
+      metrics.kubelet_pleg_relist_duration_seconds.observe(seconds);
+    },
+    interval: (seconds) => {
+      metrics.kubelet_pleg_relist_interval_seconds.observe(seconds);
+    },
+    podRelisted: (seconds) => {
+      metrics.kubelet_pleg_pod_relist_duration_seconds.observe(seconds);
+    },
+    lastSeen: (at) => {
+      metrics.kubelet_pleg_last_seen_seconds.set(at / 1000);
+    },
+  };
+}
+
+export function syncLoopObserver(metrics: Metrics): SyncLoopOptions['observer'] {
+  return {
+    event: (kind, count) => {
+      metrics.farlet_sync_loop_events_total.inc({ kind }, count);
+    },
+    iteration: (seconds) => {
+      metrics.farlet_sync_loop_iteration_duration_seconds.observe(seconds);
+    },
+  };
+}
+
+export function workersObserver(
+  metrics: Metrics,
+  clock: Pick<Clock, 'now'>,
+): Pick<PodWorkersOptions, 'onStarted' | 'onRestarted' | 'onStep'> {
+  return {
+    onStarted: (pod) => {
+      observeSinceSeen(pod, metrics.kubelet_pod_worker_start_duration_seconds, clock);
+      metrics.kubelet_containers_per_pod_count.observe(pod.spec.containers.length);
+    },
+    onRestarted: (pod) => {
+      metrics.kubelet_restarted_pods_total.inc({ static: isStaticPod(pod) ? 'true' : '' });
+    },
+    onStep: (kind, seconds) => {
+      metrics.kubelet_pod_worker_duration_seconds.observe({ operation_type: kind }, seconds);
+    },
+  };
+}
+
+/** Seconds since the pod was first seen, if it is known when. */
+export function observeSinceSeen(
+  pod: Pod,
+  histogram: { observe(seconds: number): void },
+  clock: Pick<Clock, 'now'>,
+): void {
+  const at = firstSeen(pod);
+  if (at !== undefined) histogram.observe(Math.max(0, clock.now() - at) / 1000);
+}
+
+export function runtimeMetrics(metrics: Metrics): RuntimeMetrics {
+  return {
+    podStarting: () => {
+      metrics.kubelet_started_pods_total.inc();
+    },
+    podStartFailed: () => {
+      metrics.kubelet_started_pods_errors_total.inc();
+    },
+    sandboxRun: ({ runtimeHandler, seconds, failed }) => {
+      metrics.kubelet_run_podsandbox_duration_seconds.observe({ runtime_handler: runtimeHandler }, seconds);
+      if (failed) metrics.kubelet_run_podsandbox_errors_total.inc({ runtime_handler: runtimeHandler });
+    },
+    containerStarting: (type) => {
+      metrics.kubelet_started_containers_total.inc({ container_type: type });
+    },
+    containerStartFailed: (type, code) => {
+      metrics.kubelet_started_containers_errors_total.inc({ container_type: type, code });
+    },
+    hookFellBack: () => {
+      metrics.kubelet_lifecycle_handler_http_fallbacks_total.inc();
+    },
+    sleepCut: () => {
+      metrics.kubelet_sleep_action_terminated_early_total.inc();
+    },
+  };
+}

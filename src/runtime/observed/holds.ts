@@ -1,0 +1,30 @@
+/** What the runtime holds of a pod, as far as it matters to others. Pure. */
+import type { PodRef } from '../../model/pod-ref.ts';
+import type { PodRuntimeState } from '../../model/runtime-state.ts';
+
+/** Something of the pod runs, or what was seen of it is not all there is. */
+export function mayRun(state: PodRuntimeState | undefined): boolean {
+  if (state === undefined) return false;
+  const { sandboxes, fault } = state;
+  return fault !== undefined || runsContainer(state) || sandboxes.some(({ ready }) => ready);
+}
+
+/** A container of another pod of the same name runs, and no source names that pod any more. */
+export function runsNamesake(
+  states: readonly PodRuntimeState[],
+  { uid, name, namespace }: PodRef,
+  isKnown: (uid: string) => boolean,
+): boolean {
+  return states.some(
+    (other) =>
+      other.uid !== uid &&
+      other.name === name &&
+      other.namespace === namespace &&
+      !isKnown(other.uid) &&
+      runsContainer(other),
+  );
+}
+
+function runsContainer({ containers }: PodRuntimeState): boolean {
+  return containers.some(({ state }) => state === 'running');
+}
