@@ -45,6 +45,7 @@ import { HostFolders } from '../hosts/host-folders.ts';
 import type { LinuxHost } from '../runtime/spec/settings.ts';
 import { StartErrors } from '../runtime/start/start-errors.ts';
 import { Pleg } from '../sync/sources/pleg.ts';
+import { activePods } from '../sync/active-pods.ts';
 import { OrphanWatch } from '../sync/housekeeping.ts';
 import { PodTable } from '../sync/pod-table.ts';
 import { SyncLoop } from '../sync/sync-loop.ts';
@@ -469,11 +470,7 @@ export function buildHost(options: HostAppOptions): HostApp {
         queue.due(uid);
       }
     },
-    activePods: () =>
-      table.all().filter(({ metadata: { uid } }) => {
-        const at = workers.state(uid)?.at;
-        return !table.isRejected(uid) && (at === 'syncing' || at === 'stopping');
-      }),
+    activePods: () => activePods({ table, workers }),
     workingPods: () => workers.working(),
     cgroupVersion: () => view.facts()?.cgroupVersion,
     volumeTotals: () => volumes.totals(),

@@ -12,6 +12,7 @@ import { restartsAfter } from '../runtime/decide/restart-decision.ts';
 import type { RuntimeCache } from '../runtime/observed/runtime-cache.ts';
 import type { PodTable } from '../sync/pod-table.ts';
 import type { SyncQueue } from '../sync/sync-queue.ts';
+import { holdsResources } from '../sync/workers/worker-state.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Clock } from '../util/clock.ts';
 import type { PodWorkers } from '../sync/workers/pod-workers.ts';
@@ -58,10 +59,7 @@ export function buildProber(options: HostProberOptions): Prober {
         over: container.state === 'exited' && pod !== undefined && isOver(pod, state, container),
       };
     },
-    pod: (uid) => {
-      const state = workers().state(uid)?.at;
-      return state === 'syncing' || state === 'stopping' ? table.get(uid) : undefined;
-    },
+    pod: (uid) => (holdsResources(workers().state(uid)) ? table.get(uid) : undefined),
     onResult: (uid) => {
       queue.probe(uid);
     },

@@ -28,7 +28,9 @@ import type { RuntimeCache } from '../runtime/observed/runtime-cache.ts';
 import type { LinuxHost, RuntimeSettings } from '../runtime/spec/settings.ts';
 import { admitPod, type AdmissionInput } from '../resources/admission/admission.ts';
 import type { PodTable } from '../sync/pod-table.ts';
+import { activePods } from '../sync/active-pods.ts';
 import type { Workers } from '../sync/sync-loop.ts';
+import { holdsResources } from '../sync/workers/worker-state.ts';
 import type { AdmissionVerdict, WaitingVerdict } from '../resources/admission/verdict.ts';
 import { rfc3339, type Clock } from '../util/clock.ts';
 import { supervise } from '../util/supervise.ts';
@@ -284,20 +286,14 @@ export class NodeResources {
   /** The pods that hold resources of the node, as they were granted. */
   #active(): Pod[] {
     const { table, workers } = this.#options;
-    return table
-      .all()
-      .filter(({ metadata: { uid } }) => {
-        const at = workers().state(uid)?.at;
-        return !table.isRejected(uid) && (at === 'syncing' || at === 'stopping');
-      })
-      .map((pod) => this.#allocations.granted(pod));
+    return activePods({ table, workers: workers() }).map((pod) => this.#allocations.granted(pod));
   }
 
   /** What CPUs are kept for: a pod that is not over yet, or one that only the runtime knows and that still runs. */
   #isActive(uid: string): boolean {
     const { table, workers, cache } = this.#options;
-    const at = workers().state(uid)?.at;
-    if (at !== undefined) return at === 'syncing' || at === 'stopping';
+    const state = workers().state(uid);
+    if (state !== undefined) return holdsResources(state);
     if (table.isRejected(uid)) return false;
     // its worker is just being made
     if (this.#allocations.isAdmitted(uid)) return true;

@@ -16,6 +16,7 @@ import { isMirrorPod } from '../model/pod-source.ts';
 import type { PodChange } from '../model/pod-update.ts';
 import type { WorkerState } from './workers/worker-state.ts';
 import type { Clock } from '../util/clock.ts';
+import { activePods } from './active-pods.ts';
 import type { PodTable } from './pod-table.ts';
 import type { SyncBatch, SyncEventKind, SyncQueue } from './sync-queue.ts';
 import type { AdmissionVerdict, WaitingVerdict } from '../resources/admission/verdict.ts';
@@ -177,7 +178,8 @@ export class SyncLoop {
     if (isTerminalPhase(pod.status?.phase) || pod.metadata.deletionTimestamp !== undefined) return true;
     const { name, namespace, uid } = pod.metadata;
     const nodeIsFresh = this.#pending.get(uid) === 'node';
-    const verdict = admit(pod, this.#activePods(uid), { nodeIsFresh });
+    const others = activePods(this.#options).filter(({ metadata }) => metadata.uid !== uid);
+    const verdict = admit(pod, others, { nodeIsFresh });
     if (verdict.kind === 'waits') {
       this.#pending.set(uid, verdict.waitsFor);
       log.info({ pod: name, namespace, uid, waitsFor: verdict.waitsFor }, 'pod waits to be admitted');
@@ -203,17 +205,6 @@ export class SyncLoop {
           if (this.#admitted(pod)) workers.update(pod);
         });
     }
-  }
-
-  /** The pods that hold resources of the node (kubelet: filterOutInactivePods). */
-  #activePods(except: string): Pod[] {
-    const { table, workers } = this.#options;
-    return table.all().filter((pod) => {
-      const { uid } = pod.metadata;
-      if (uid === except || table.isRejected(uid)) return false;
-      const state = workers.state(uid);
-      return state !== undefined && (state.at === 'syncing' || state.at === 'stopping');
-    });
   }
 }
 

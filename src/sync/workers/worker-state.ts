@@ -23,6 +23,11 @@ export type WorkerState =
   | { readonly at: 'finishing'; readonly pod: Pod }
   | { readonly at: 'finished'; readonly pod: Pod };
 
+/** Until it is over for the runtime, a pod holds what it was given. */
+export function holdsResources(state: WorkerState | undefined): boolean {
+  return state?.at === 'syncing' || state?.at === 'stopping';
+}
+
 export type WorkerEvent =
   /** the newest object of the pod */
   | { readonly kind: 'pod'; readonly pod: Pod }
