@@ -163,9 +163,12 @@ for (const node of world.nodes) {
   });
 }
 
-/** A runtime gives a start up when its caller dies: then a container that never ran has an attempt to its name. */
+/**
+ * A runtime gives a start up when its caller dies: then a container that never ran has an attempt to its name, and the pods that
+ * are looked at saw their caller die twice at most.
+ */
 function wasRestarted({ restartCount, lastState }: ContainerStatusJson): boolean {
-  return restartCount > 0 && !(restartCount === 1 && lastState?.terminated?.reason === 'StartError');
+  return restartCount > 2 || (restartCount > 0 && lastState?.terminated?.reason !== 'StartError');
 }
 
 /**
