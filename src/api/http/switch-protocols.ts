@@ -3,6 +3,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../util/clock.ts';
 import type { UpgradeRefusal } from './refuse-upgrade.ts';
+import type { Life } from './stream-request.ts';
 
 /** Of a refusal: these are about the connection that it came on. */
 const hopHeaders = new Set([
@@ -95,6 +96,30 @@ export async function switchProtocols(
  */
 function lengthOf(method: string): string[] {
   return method === 'GET' ? [] : ['Content-Length', '0'];
+}
+
+/** A handshake for SPDY/3.1 that carries this protocol of streams. */
+export function switchToSpdy(
+  socket: Duplex,
+  { url, protocol }: { url: URL; protocol: string },
+  clock: Pick<Clock, 'after'>,
+): Promise<Switched> {
+  const headers = ['Connection', 'Upgrade', 'Upgrade', 'SPDY/3.1', 'X-Stream-Protocol-Version', protocol];
+  return switchProtocols(socket, { method: 'POST', url, headers }, clock);
+}
+
+/** A connection that ends when the signal aborts; one that comes later than that is closed at once, and it rejects. */
+export async function dialUntil(
+  dial: (options: Life) => Promise<Duplex>,
+  signal: AbortSignal,
+): Promise<Duplex> {
+  const socket = await dial({ signal });
+  // its 'close' tells whoever uses it
+  socket.on('error', () => undefined);
+  if (signal.aborted) socket.destroy();
+  signal.throwIfAborted();
+  signal.addEventListener('abort', () => socket.destroy(), { once: true });
+  return socket;
 }
 
 /** The runtime's answer as it came, cut off where it is too long. */

@@ -37,7 +37,6 @@ export async function proxyUpgrade(
   { client, head }: { client: Duplex; head: Buffer },
   { socket, url, idleMs, clock }: Upstream,
 ): Promise<void> {
-  client.once('close', () => socket.destroy());
   const { answer, upstream, early } = await switchProtocols(
     socket,
     { method: request.method ?? 'POST', url, headers: streamHeaders(request.rawHeaders) },

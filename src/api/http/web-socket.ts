@@ -30,7 +30,7 @@ export function checkHandshake({ headers, method }: Pick<IncomingMessage, 'heade
 }
 
 /**
- * Answers a handshake that `checkHandshake` has passed, with this subprotocol (none: ''). A message that is too large, or what
+ * Answers a handshake that `checkHandshake` has passed, with this subprotocol. A message that is too large, or what
  * breaks the protocol, closes the socket.
  */
 export function acceptWebSocket(
@@ -47,7 +47,7 @@ export function acceptWebSocket(
   const { 'sec-websocket-protocol': _offered, ...headers } = request.headers;
   const plain = Object.create(request, { headers: { value: headers } }) as IncomingMessage;
   server.once('headers', (lines) => {
-    if (protocol !== '') lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
+    lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
   });
   let accepted: WebSocket | undefined;
   server.handleUpgrade(plain, client, head, (socket) => (accepted = socket));

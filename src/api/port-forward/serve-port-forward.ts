@@ -9,6 +9,7 @@ import { HttpFault } from '../http/http-fault.ts';
 import { queryOf } from '../http/request-target.ts';
 import { forwardedPorts } from '../http/stream-options.ts';
 import type { ForwardTarget } from '../http/stream-request.ts';
+import { isWebSocket } from '../http/web-socket.ts';
 import { SpdyForwarding } from './spdy-forwarding.ts';
 import { WebSocketForwarding } from './websocket-forwarding.ts';
 
@@ -33,20 +34,28 @@ export async function servePortForward(
   { client, head }: { client: Duplex; head: Buffer },
   { target, clock, idleMs, log }: ForwardContext,
 ): Promise<void> {
-  const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
-  const agreed = isWebSocket ? webSocketHandshake(request) : spdyHandshake(request);
-  const ports = isWebSocket ? forwardedPorts(queryOf(request.url ?? '')) : [];
+  const overWebSocket = isWebSocket(request);
+  const agreed = overWebSocket ? webSocketHandshake(request) : spdyHandshake(request);
+  const ports = overWebSocket ? forwardedPorts(queryOf(request.url ?? '')) : [];
   client.write(['HTTP/1.1 101 Switching Protocols', ...agreed.lines, '', ''].join('\r\n'));
-  const endIdle = endWhenIdle(client, { idleMs, clock });
+  endWhenIdle(client, { idleMs, clock });
+  const forwarding = overWebSocket
+    ? new WebSocketForwarding({ client, target, ports, isText: agreed.protocol === BASE64 })
+    : new SpdyForwarding({ client, target, clock });
+  await untilGone(forwarding.run(head), { client, target, log });
+}
+
+/** Resolves when the forwarding has ended, and its client with it; what broke it is logged, but for the client's going. */
+export async function untilGone(
+  forwarding: Promise<void>,
+  { client, target, log }: { client: Duplex } & Pick<ForwardContext, 'target' | 'log'>,
+): Promise<void> {
   try {
-    if (isWebSocket)
-      await new WebSocketForwarding({ client, target, ports, isText: agreed.protocol === BASE64 }).run(head);
-    else await new SpdyForwarding({ client, target, clock }).run(head);
+    await forwarding;
   } catch (error) {
     if (!client.destroyed || !isCutOff(error))
       log.warn({ err: error, pod: target.pod }, 'port-forward ended');
   } finally {
-    endIdle();
     client.destroy();
   }
 }

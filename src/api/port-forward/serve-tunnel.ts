@@ -2,13 +2,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { createWebSocketStream } from 'ws';
+import type { Log } from '../../model/log.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Stream } from '../http/stream-request.ts';
 import { endWhenIdle } from '../http/end-when-idle.ts';
-import { switchProtocols } from '../http/switch-protocols.ts';
+import { dialUntil, switchToSpdy } from '../http/switch-protocols.ts';
 import { join } from '../http/upgrade-proxy.ts';
 import { acceptWebSocket, checkHandshake } from '../http/web-socket.ts';
-import { SPDY_PROTOCOL } from './serve-port-forward.ts';
+import { SPDY_PROTOCOL, untilGone } from './serve-port-forward.ts';
 import { SpdyForwarding } from './spdy-forwarding.ts';
 
 export const TUNNEL_PROTOCOL = `SPDY/3.1+${SPDY_PROTOCOL}`;
@@ -18,6 +19,7 @@ interface TunnelContext {
   readonly signal: AbortSignal;
   readonly idleMs: number;
   readonly clock: Pick<Clock, 'after'>;
+  readonly log: Pick<Log, 'warn'>;
 }
 
 /**
@@ -27,7 +29,7 @@ interface TunnelContext {
 export async function serveTunnel(
   request: IncomingMessage,
   { client, head }: { client: Duplex; head: Buffer },
-  { stream, signal, idleMs, clock }: TunnelContext,
+  { stream, signal, idleMs, clock, log }: TunnelContext,
 ): Promise<void> {
   checkHandshake(request);
   const accept = (): Duplex => {
@@ -38,31 +40,15 @@ export async function serveTunnel(
   };
   if (stream.by === 'farlet') {
     const tunnel = accept();
-    try {
-      await new SpdyForwarding({ client: tunnel, target: stream.target, clock }).run(Buffer.alloc(0));
-    } finally {
-      tunnel.destroy();
-    }
+    const { target } = stream;
+    const forwarding = new SpdyForwarding({ client: tunnel, target, clock });
+    await untilGone(forwarding.run(Buffer.alloc(0)), { client: tunnel, target, log });
     return;
   }
-  const connection = await stream.dial({ signal });
-  connection.on('error', () => undefined);
-  client.once('close', () => connection.destroy());
-  if (signal.aborted) {
-    connection.destroy();
-    return;
-  }
-  const headers = [
-    'Connection',
-    'Upgrade',
-    'Upgrade',
-    'SPDY/3.1',
-    'X-Stream-Protocol-Version',
-    SPDY_PROTOCOL,
-  ];
-  const { upstream, early } = await switchProtocols(
+  const connection = await dialUntil(stream.dial, signal);
+  const { upstream, early } = await switchToSpdy(
     connection,
-    { method: 'POST', url: stream.url, headers },
+    { url: stream.url, protocol: SPDY_PROTOCOL },
     clock,
   );
   const tunnel = accept();

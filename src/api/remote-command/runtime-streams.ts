@@ -12,6 +12,8 @@ export const RUNTIME_PROTOCOL = 'v4.channel.k8s.io';
 
 export type Input = 'stdin' | 'resize';
 export type Output = 'stdout' | 'stderr';
+/** Resolves when there is room for more. */
+type OnOutput = (output: Output, bytes: Buffer) => Promise<void>;
 type StreamType = Input | Output | 'error';
 
 /** A status is a few hundred bytes; of an error stream, no more is kept. */
@@ -33,10 +35,12 @@ export class RuntimeStreams {
   readonly #ready = Promise.withResolvers<undefined>();
   readonly #status: Buffer[] = [];
   #statusBytes = 0;
+  readonly #onOutput: OnOutput;
 
   /** `connection` has switched to SPDY. The streams are asked for at once. */
-  constructor(connection: Duplex, { stdin, stdout, stderr, tty }: StreamOptions) {
+  constructor(connection: Duplex, { stdin, stdout, stderr, tty }: StreamOptions, onOutput: OnOutput) {
     this.#connection = connection;
+    this.#onOutput = onOutput;
     this.#out = new Outlet(connection);
     const wanted: readonly (readonly [StreamType, boolean])[] = [
       ['error', true],
@@ -61,17 +65,9 @@ export class RuntimeStreams {
    * Reads what the runtime sends, `early` first, until it is done. Answers with its error stream; undefined if it ended without
    * one. Rejects when it breaks the protocol or its connection fails.
    */
-  async run(
-    early: Buffer,
-    onOutput: (output: Output, bytes: Buffer) => Promise<void>,
-  ): Promise<Buffer | undefined> {
+  async run(early: Buffer): Promise<Buffer | undefined> {
     try {
-      let isDone = await this.#take(early, onOutput);
-      if (!isDone)
-        for await (const chunk of this.#connection as AsyncIterable<Buffer>) {
-          isDone = await this.#take(chunk, onOutput);
-          if (isDone) break;
-        }
+      await this.#read(early);
     } finally {
       // nobody need wait to write any more
       this.#ready.resolve(undefined);
@@ -97,12 +93,18 @@ export class RuntimeStreams {
     await this.#out.write(dataFrame(number, none, { fin: true }));
   }
 
-  async #take(chunk: Buffer, onOutput: (output: Output, bytes: Buffer) => Promise<void>): Promise<boolean> {
-    for (const frame of this.#reader.take(chunk)) await this.#handle(frame, onOutput);
+  async #read(early: Buffer): Promise<void> {
+    if (await this.#take(early)) return;
+    for await (const chunk of this.#connection as AsyncIterable<Buffer>) if (await this.#take(chunk)) return;
+  }
+
+  /** Whether all that the runtime says has ended. */
+  async #take(chunk: Buffer): Promise<boolean> {
+    for (const frame of this.#reader.take(chunk)) await this.#handle(frame);
     return this.#open.size === 0;
   }
 
-  async #handle(frame: SpdyFrame, onOutput: (output: Output, bytes: Buffer) => Promise<void>): Promise<void> {
+  async #handle(frame: SpdyFrame): Promise<void> {
     switch (frame.kind) {
       case 'headers':
         this.#answered(frame.stream);
@@ -112,7 +114,7 @@ export class RuntimeStreams {
         const type = this.#types.get(frame.stream);
         if (type === 'error') this.#keepStatus(frame.data);
         else if ((type === 'stdout' || type === 'stderr') && frame.data.length > 0)
-          await onOutput(type, frame.data);
+          await this.#onOutput(type, frame.data);
         if (frame.fin) this.#ended(frame.stream);
         return;
       }

@@ -9,7 +9,7 @@ import type { Clock } from '../../util/clock.ts';
 import { messageOf } from '../../model/errors.ts';
 import { endWhenIdle } from '../http/end-when-idle.ts';
 import type { StreamOptions } from '../http/stream-request.ts';
-import { switchProtocols } from '../http/switch-protocols.ts';
+import { dialUntil, switchToSpdy } from '../http/switch-protocols.ts';
 import { acceptWebSocket, checkHandshake, sendMessage } from '../http/web-socket.ts';
 import { RUNTIME_PROTOCOL, RuntimeStreams } from './runtime-streams.ts';
 import { failure, streamStatus, type StreamStatus } from './stream-status.ts';
@@ -27,6 +27,8 @@ export interface RemoteCommand {
   readonly url: URL;
   readonly dial: (options: { signal: AbortSignal }) => Promise<Duplex>;
   readonly options: StreamOptions;
+  /** aborts when the client has gone */
+  readonly signal: AbortSignal;
   readonly idleMs: number;
   readonly clock: Pick<Clock, 'after'>;
 }
@@ -42,44 +44,31 @@ export async function serveRemoteCommand(
 ): Promise<void> {
   checkHandshake(request);
   const socket = acceptWebSocket(request, { client, head }, CHANNEL_PROTOCOL);
-  const gone = new AbortController();
-  socket.once('close', () => {
-    gone.abort(new Error('the client has gone'));
-  });
   endWhenIdle(client, command);
   const input = new InputQueue(socket);
   // tells the client that it is heard, before there is any output
   await sendMessage(socket, Buffer.from([firstOutput(command.options)]));
-  const status = await connect(command, gone.signal)
-    .then(({ streams, early }) => {
-      input.open(streams);
-      return streams.run(early, (output, bytes) => send(socket, channels[output], bytes));
-    })
-    .then(statusOf, (error: unknown) => failure(messageOf(error)));
+  const status = await run(command, { socket, input }).then(statusOf, (error: unknown) =>
+    failure(messageOf(error)),
+  );
   if (socket.readyState !== socket.OPEN) return;
   await send(socket, channels.error, Buffer.from(JSON.stringify(status)));
   socket.resume();
   socket.close(NORMAL_CLOSURE);
 }
 
-async function connect(
-  { dial, url, options, clock }: RemoteCommand,
-  signal: AbortSignal,
-): Promise<{ streams: RuntimeStreams; early: Buffer }> {
-  const connection = await dial({ signal });
-  connection.on('error', () => undefined);
-  if (signal.aborted) connection.destroy();
-  signal.addEventListener('abort', () => connection.destroy(), { once: true });
-  const headers = [
-    'Connection',
-    'Upgrade',
-    'Upgrade',
-    'SPDY/3.1',
-    'X-Stream-Protocol-Version',
-    RUNTIME_PROTOCOL,
-  ];
-  const { upstream, early } = await switchProtocols(connection, { method: 'POST', url, headers }, clock);
-  return { streams: new RuntimeStreams(upstream, options), early };
+/** Resolves with the command's error stream; undefined if it had none. */
+async function run(
+  { dial, url, options, signal, clock }: RemoteCommand,
+  { socket, input }: { socket: WebSocket; input: InputQueue },
+): Promise<Buffer | undefined> {
+  const connection = await dialUntil(dial, signal);
+  const { upstream, early } = await switchToSpdy(connection, { url, protocol: RUNTIME_PROTOCOL }, clock);
+  const streams = new RuntimeStreams(upstream, options, (output, bytes) =>
+    send(socket, channels[output], bytes),
+  );
+  input.open(streams);
+  return streams.run(early);
 }
 
 function statusOf(bytes: Buffer | undefined): StreamStatus {
@@ -107,8 +96,6 @@ class InputQueue {
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
-    // before there is a runtime to hear it
-    this.#streams.promise.catch(() => undefined);
     socket.on('message', (data) => {
       this.#take(bytesOf(data));
     });

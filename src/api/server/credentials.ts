@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Identity } from './backend.ts';
 import { PROTOCOL_PREFIX, subprotocols } from '../http/subprotocols.ts';
+import { isWebSocket } from '../http/web-socket.ts';
 
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 const ANY_USAGE = '2.5.29.37.0';
@@ -75,9 +76,9 @@ export function bearerToken(request: Headers): string | undefined {
  * The token of a subprotocol (apiserver authentication/request/websocket/protocol.go): exactly one, well encoded, beside another
  * subprotocol, which the answer can name.
  */
-function protocolToken({ headers }: Headers): string | undefined {
-  if (headers.upgrade?.toLowerCase() !== 'websocket') return undefined;
-  const { carriers, others } = subprotocols(headers['sec-websocket-protocol'] ?? '');
+function protocolToken(request: Headers): string | undefined {
+  if (!isWebSocket(request)) return undefined;
+  const { carriers, others } = subprotocols(request.headers['sec-websocket-protocol'] ?? '');
   const [carrier] = carriers;
   if (carrier === undefined || carriers.length > 1 || others.length === 0) return undefined;
   const encoded = carrier.slice(PROTOCOL_PREFIX.length);

@@ -12,7 +12,7 @@ import { CHANNEL_PROTOCOL, serveRemoteCommand } from '../remote-command/serve-re
 import { refuseUpgrade, type UpgradeRefusal } from '../http/refuse-upgrade.ts';
 import { pathOf, queryOf, queryTexts, streamTarget } from '../http/request-target.ts';
 import type { StreamLimits } from './stream-limits.ts';
-import { UpgradeRefused } from '../http/switch-protocols.ts';
+import { dialUntil, UpgradeRefused } from '../http/switch-protocols.ts';
 import { proxyUpgrade } from '../http/upgrade-proxy.ts';
 import { isWebSocket, offeredProtocols } from '../http/web-socket.ts';
 
@@ -78,18 +78,13 @@ async function serve(options: UpgradesOptions, upgrade: Upgrade, signal: AbortSi
     { signal },
   );
   signal.throwIfAborted();
-  if (isTunnel) await serveTunnel(request, { client, head }, { stream, signal, clock, idleMs });
+  if (isTunnel) await serveTunnel(request, { client, head }, { stream, signal, clock, idleMs, log });
   else if (stream.by === 'farlet')
     await servePortForward(request, { client, head }, { target: stream.target, clock, idleMs, log });
   else if (!isPortForward && offered.includes(CHANNEL_PROTOCOL))
-    await serveRemoteCommand(request, { client, head }, { ...stream, clock, idleMs });
+    await serveRemoteCommand(request, { client, head }, { ...stream, signal, clock, idleMs });
   else {
-    const socket = await stream.dial({ signal });
-    if (signal.aborted) {
-      socket.on('error', () => undefined);
-      socket.destroy();
-      return;
-    }
+    const socket = await dialUntil(stream.dial, signal);
     await proxyUpgrade(request, { client, head }, { socket, url: stream.url, idleMs, clock });
   }
 }
