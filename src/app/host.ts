@@ -40,7 +40,7 @@ import {
   syncLoopObserver,
   workersObserver,
 } from './observers.ts';
-import { mayRun, runsNamesake } from '../runtime/observed/holds.ts';
+import { mayRun, runsNamesake } from '../model/holds.ts';
 import { HostFolders } from '../hosts/host-folders.ts';
 import type { LinuxHost } from '../runtime/spec/settings.ts';
 import { StartErrors } from '../runtime/start/start-errors.ts';

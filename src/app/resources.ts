@@ -28,6 +28,7 @@ import type { RuntimeCache } from '../runtime/observed/runtime-cache.ts';
 import type { LinuxHost, RuntimeSettings } from '../runtime/spec/settings.ts';
 import { admitPod, type AdmissionInput } from '../resources/admission/admission.ts';
 import type { PodTable } from '../sync/pod-table.ts';
+import { runsContainer } from '../model/holds.ts';
 import { activePods } from '../sync/active-pods.ts';
 import type { Workers } from '../sync/sync-loop.ts';
 import { holdsResources } from '../sync/workers/worker-state.ts';
@@ -297,7 +298,8 @@ export class NodeResources {
     if (table.isRejected(uid)) return false;
     // its worker is just being made
     if (this.#allocations.isAdmitted(uid)) return true;
-    return (cache.get(uid)?.containers ?? []).some(({ state }) => state === 'running');
+    const held = cache.get(uid);
+    return held !== undefined && runsContainer(held);
   }
 
   #makeCgroups(): PodCgroups {

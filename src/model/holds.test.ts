@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { PodRuntimeState } from '../../model/runtime-state.ts';
-import { container, sandbox } from '../../testing/fixtures.ts';
+import type { PodRuntimeState } from './runtime-state.ts';
+import { container, sandbox } from '../testing/fixtures.ts';
 import { mayRun, runsNamesake } from './holds.ts';
 
 const state = (more: Partial<PodRuntimeState> = {}): PodRuntimeState => ({

@@ -1,12 +1,15 @@
 /** What the runtime holds of a pod, as far as it matters to others. Pure. */
-import type { PodRef } from '../../model/pod-ref.ts';
-import type { PodRuntimeState } from '../../model/runtime-state.ts';
+import type { PodRef } from './pod-ref.ts';
+import type { PodRuntimeState } from './runtime-state.ts';
 
 /** Something of the pod runs, or what was seen of it is not all there is. */
 export function mayRun(state: PodRuntimeState | undefined): boolean {
-  if (state === undefined) return false;
-  const { sandboxes, fault } = state;
-  return fault !== undefined || runsContainer(state) || sandboxes.some(({ ready }) => ready);
+  return state !== undefined && (state.fault !== undefined || runs(state));
+}
+
+/** Something of the pod was seen to run: a container, or a sandbox alone. */
+export function runs(state: PodRuntimeState): boolean {
+  return runsContainer(state) || state.sandboxes.some(({ ready }) => ready);
 }
 
 /** A container of another pod of the same name runs, and no source names that pod any more. */
@@ -25,6 +28,6 @@ export function runsNamesake(
   );
 }
 
-function runsContainer({ containers }: PodRuntimeState): boolean {
+export function runsContainer({ containers }: PodRuntimeState): boolean {
   return containers.some(({ state }) => state === 'running');
 }

@@ -1,4 +1,5 @@
 /** /pods: what should run; /runningpods: what the runtime holds (pkg/kubelet GetPods, GetRunningPods). */
+import { runs } from '../../model/holds.ts';
 import type { Pod } from '../../model/kube.ts';
 import { isStaticPod } from '../../model/pod-source.ts';
 import type { PodRuntimeState } from '../../model/runtime-state.ts';
@@ -24,12 +25,8 @@ function listed({ metadata: { managedFields: _, ...metadata }, spec, status }: P
 
 /** Pods with a sandbox or a container that runs; of each only the names of what runs. */
 export function runningPods(hosts: readonly Pick<PodHost, 'cache'>[]): object {
-  const states = hosts.flatMap(({ cache }) => cache.states()).filter((state) => runs(state));
+  const states = hosts.flatMap(({ cache }) => cache.states()).filter(runs);
   return { ...head, items: states.map(runningPod) };
-}
-
-function runs({ sandboxes, containers }: PodRuntimeState): boolean {
-  return sandboxes.some(({ ready }) => ready) || containers.some(({ state }) => state === 'running');
 }
 
 function runningPod({ uid, name, namespace, containers }: PodRuntimeState): object {
