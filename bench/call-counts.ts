@@ -1,4 +1,5 @@
 /** Calls that farlet has made, by its own metrics. */
+import { samples } from './metrics-page.ts';
 
 export interface CallCounts {
   /** kubelet_runtime_operations_total by operation_type */
@@ -14,12 +15,13 @@ export async function scrape(url: string): Promise<CallCounts> {
 
 /** Pure. */
 export function parseCounts(text: string): CallCounts {
+  const lines = samples(text);
   const sums = (metric: string, label: string): Map<string, number> => {
     const found = new Map<string, number>();
-    for (const line of text.split('\n')) {
-      if (!line.startsWith(`${metric}{`)) continue;
-      const key = new RegExp(`[{,]${label}="([^"]*)"`).exec(line)?.[1] ?? '';
-      found.set(key, (found.get(key) ?? 0) + Number(line.slice(line.lastIndexOf(' '))));
+    for (const { name, labels, value } of lines) {
+      if (name !== metric) continue;
+      const key = labels.get(label) ?? '';
+      found.set(key, (found.get(key) ?? 0) + value);
     }
     return found;
   };

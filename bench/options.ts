@@ -85,7 +85,8 @@ function part(text: string): Part {
   return found;
 }
 
-function whole(flag: string, text: string, { min, max }: { min: number; max: number }): number {
+/** The number that a flag gives. Throws an Error that says which is wrong, and what is allowed. */
+export function whole(flag: string, text: string, { min, max }: { min: number; max: number }): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < min || value > max)
     throw new Error(`${flag} ${text}: a whole number from ${min} to ${max} is needed`);

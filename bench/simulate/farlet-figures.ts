@@ -1,4 +1,5 @@
 /** What farlet tells of itself on its metrics page. */
+import { samples, type Sample } from '../metrics-page.ts';
 
 export interface FarletFigures {
   /** seconds of the event loop */
@@ -84,19 +85,4 @@ export function allSynced(
 ): boolean {
   const done = [...begun.values()].filter((count) => count >= pods);
   return done.length >= hosts && (!tokens || created >= hosts * pods);
-}
-
-interface Sample {
-  readonly name: string;
-  readonly labels: ReadonlyMap<string, string>;
-  readonly value: number;
-}
-
-function samples(text: string): Sample[] {
-  return text.split('\n').flatMap((line) => {
-    const [, name, labels = '', value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
-    if (name === undefined) return [];
-    const pairs = [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = '', of = '']) => [key, of] as const);
-    return [{ name, labels: new Map(pairs), value: Number(value) }];
-  });
 }

@@ -1,5 +1,6 @@
 /** The command line of the simulation. */
 import { parseArgs } from 'node:util';
+import { whole } from '../options.ts';
 
 export interface SimulateOptions {
   readonly hosts: number;
@@ -69,11 +70,4 @@ export function parseOptions(args: readonly string[]): SimulateCommand {
       profile: values.profile,
     },
   };
-}
-
-function whole(flag: string, text: string, { min, max }: { min: number; max: number }): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < min || value > max)
-    throw new Error(`${flag} ${text}: a whole number from ${min} to ${max} is needed`);
-  return value;
 }
