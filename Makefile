@@ -24,7 +24,7 @@ test: verify build ## everything, scenarios on real parts included
 	@echo '── scenarios: a real control plane, containerd 1.6 and 2'; node --test --test-timeout=900000 'e2e/scenarios/*.test.ts'
 
 # whose hosts FARLET_E2E_LINK puts behind a link
-LINKED := main-job hostile-files parity lifecycle containers probes volumes resources managers admission kubelet-api slow-readers
+LINKED := main-job store-restored hostile-files parity lifecycle containers probes volumes resources managers admission kubelet-api slow-readers
 
 test-remote: build ## scenarios on hosts over ssh and tcp: links, their faults, sandboxed runtimes, most of 'make test' again
 	@scripts/setup-remote.sh

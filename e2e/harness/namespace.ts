@@ -41,6 +41,7 @@ export interface EventJson {
   reason: string;
   message: string;
   count?: number;
+  firstTimestamp?: string | null;
   metadata: { annotations?: Record<string, string> };
   involvedObject: { kind: string; name: string };
 }

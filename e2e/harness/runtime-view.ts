@@ -1,4 +1,4 @@
-/** What a runtime holds, asked of it directly: the judge of what farlet did. */
+/** What a runtime holds of pods, asked of it directly: the judge of what farlet did. Farlet's own helper is none of them. */
 import { connectCri } from '../../src/hosts/cri/connect.ts';
 import { labels } from '../../src/model/labels.ts';
 
@@ -20,12 +20,12 @@ export async function sandboxesAndContainers(socket: string): Promise<Held> {
       cri.listContainers({}, { timeoutMs: 10_000 }),
     ]);
     return {
-      sandboxes: sandboxes.items.map(({ id, labels: own, state }) => ({
+      sandboxes: sandboxes.items.filter(isOfPod).map(({ id, labels: own, state }) => ({
         id,
         uid: own[labels.podUid] ?? '',
         ready: state === 'SANDBOX_READY',
       })),
-      containers: containers.containers.map(({ id, labels: own, state, metadata }) => ({
+      containers: containers.containers.filter(isOfPod).map(({ id, labels: own, state, metadata }) => ({
         id,
         uid: own[labels.podUid] ?? '',
         name: metadata?.name ?? '',
@@ -35,4 +35,8 @@ export async function sandboxesAndContainers(socket: string): Promise<Held> {
   } finally {
     cri.close();
   }
+}
+
+function isOfPod({ labels: own }: { readonly labels: Record<string, string> }): boolean {
+  return own['farlet.dev/helper'] === undefined;
 }

@@ -1,7 +1,9 @@
 /**
- * List, then watch, for as long as the signal allows (client-go: tools/cache/reflector.go). Never polls: after an
- * interruption the watch resumes where it was. Only an expired version, a server whose store went back and one that sends what
- * is no event lead to a new list, which reaches the consumer as a reset, so that what was deleted meanwhile is not missed.
+ * List, then watch, for as long as the signal allows (client-go: tools/cache/reflector.go). Never polls: a watch that ends in
+ * due time, or that a busy server refuses, goes on where it was. After one that broke off everything is listed anew, where
+ * client-go resumes: the server may have been down to have its store restored, and then has another past under the same
+ * versions. So it is after an expired version and after what is no event. A list reaches the consumer as a reset, so
+ * that what was deleted meanwhile is not missed.
  */
 import { KubeError, kindOf } from '../model/errors.ts';
 import type { Faults } from '../model/faults.ts';
@@ -84,7 +86,8 @@ async function follow<T extends KubeObject>(
         delivery.tell({ type: 'reset', items });
       }
       const started = clock.monotonic();
-      place = { epoch, version: await watch(options, { from: place.version, delivery, signal }) };
+      const version = await watch(options, { from: place.version, delivery, signal });
+      place = version === undefined ? undefined : { epoch, version };
       // a server that ends watches at once must not be asked in a loop
       failures = clock.monotonic() - started < 1_000 ? failures + 1 : 0;
       expired = 0;
@@ -101,7 +104,7 @@ async function follow<T extends KubeObject>(
         if (failures === 0) log.warn({ err: error, what }, 'watch failed: trying again');
         failures += 1;
         waitMs = waitAfter(error, 0);
-        if (isUnexpected(error)) place = undefined;
+        if (!isRefused(error)) place = undefined;
       }
     }
     if (failures > 0) waitMs = Math.max(waitMs, backoffMs(backoff, failures, options.random));
@@ -109,49 +112,48 @@ async function follow<T extends KubeObject>(
   }
 }
 
-/** Resolves with the newest version seen when the server ends the watch, or the connection broke after news. */
+/** Resolves when a watch that was open has ended: with the newest version seen, or undefined if it broke off. */
 async function watch<T extends KubeObject>(
   options: WatchOptions<T>,
   { from, delivery, signal }: { from: string; delivery: Delivery<T>; signal: AbortSignal },
-): Promise<string> {
-  const { client, clock, path, fieldSelector, random = Math.random } = options;
+): Promise<string | undefined> {
+  const { client, clock, log, path, fieldSelector, what, random = Math.random } = options;
   const timeoutSeconds = Math.round(MIN_WATCH_S * (1 + random()));
   const life = childController(signal);
   const dead = (why: string): void => {
     life.abort(new KubeError('unavailable', why, { status: 0, reason: 'Timeout' }));
   };
+  const dueAt = clock.monotonic() + timeoutSeconds * 1000;
   const guard = clock.after(timeoutSeconds * 1000 + END_MARGIN_MS, () => {
     dead('the watch did not end in time');
   });
-  const seen = { version: from, isSilent: false };
+  let version = from;
   let silence = (): void => undefined;
   const heard = (): void => {
     silence();
     silence = clock.after(SILENCE_MS, () => {
-      seen.isSilent = true;
       dead('the watch has been silent for too long');
     });
   };
+  let isOpen = false;
   try {
     const { body } = await client.stream(path, {
       signal: life.signal,
       query: { watch: true, allowWatchBookmarks: true, resourceVersion: from, timeoutSeconds, fieldSelector },
     });
+    isOpen = true;
     heard();
     const form = watchedForm(path);
     for await (const line of jsonLines(body)) {
       heard();
-      seen.version = take<T>(line, { form, after: seen.version, fieldSelector, delivery });
+      version = take<T>(line, { form, after: version, fieldSelector, delivery });
     }
-    return seen.version;
+    return clock.monotonic() >= dueAt - END_MARGIN_MS ? version : undefined;
   } catch (error) {
     signal.throwIfAborted();
-    if (kindOf(error) === 'gone' || isUnexpected(error)) throw error;
-    // nothing was to be told, or the way is cut: the next one shows which
-    if (seen.isSilent) return seen.version;
-    // the connection broke: what was seen so far counts, and the watch goes on from there
-    if (seen.version !== from) return seen.version;
-    throw error;
+    if (!isOpen || kindOf(error) === 'gone' || isUnexpected(error)) throw error;
+    log.info({ err: error, what }, 'watch broke off: listing again');
+    return undefined;
   } finally {
     guard();
     silence();
@@ -180,6 +182,11 @@ function take<T extends KubeObject>(
     throw unexpected(`the watch tells of an object that is not of ${fieldSelector ?? ''}`, 200);
   delivery.tell({ type: event.type === 'DELETED' ? 'delete' : 'upsert', object: event.object });
   return event.version;
+}
+
+/** The API server was there, and did not want to: the same that a watch was open to, as far as is known. */
+function isRefused(error: unknown): boolean {
+  return error instanceof KubeError && error.status !== 0 && !isUnexpected(error);
 }
 
 function isUnexpected(error: unknown): boolean {
