@@ -32,6 +32,7 @@ const rooms = {
   'resources/cgroups': cri,
   'resources/cpus': cri,
   'resources/eviction': [...cri, 'hosts'],
+  resources: [...ground, 'resources/admission', 'resources/resize'],
 
   'runtime/decide': ground,
   'runtime/observed': [...ground, 'hosts/cri'],
@@ -47,7 +48,7 @@ const rooms = {
   ],
   'runtime/pod': [...cri, ...['gc', 'spec', 'start', 'stop'].map((room) => `runtime/${room}`)],
 
-  'pods/probes': [...cri, 'hosts', 'hosts/go-http'],
+  'pods/probes': [...cri, 'hosts', 'hosts/go-http', 'runtime/decide'],
   'pods/volumes': links,
   'pods/status': [
     ...links,

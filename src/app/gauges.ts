@@ -2,7 +2,6 @@
 import type { HostApp } from './host.ts';
 import type { Pod } from '../model/kube.ts';
 import { isStaticPod } from '../model/pod-source.ts';
-import { showVolumeTotals } from './volumes.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { workingPodCounts } from '../sync/workers/working-pods.ts';
 
@@ -48,6 +47,17 @@ function showPods(
   const staticPods = pods.filter(isStaticPod).length;
   gauge.set({ static: '' }, pods.length - staticPods);
   gauge.set({ static: 'true' }, staticPods);
+}
+
+function showVolumeTotals(
+  { volume_manager_total_volumes: gauge }: Metrics,
+  totals: readonly { plugin: string; wanted: number; ready: number }[],
+): void {
+  gauge.reset();
+  for (const { plugin, wanted, ready } of totals) {
+    gauge.inc({ plugin_name: plugin, state: 'desired_state_of_world' }, wanted);
+    if (ready > 0) gauge.inc({ plugin_name: plugin, state: 'actual_state_of_world' }, ready);
+  }
 }
 
 /** Of several hosts the lowest: the one to be looked at. Not told before a host was seen. */

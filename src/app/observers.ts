@@ -1,6 +1,9 @@
 /** What happens on a host, as a kubelet's metrics: an observer for each room. */
 import type { Pod } from '../model/kube.ts';
 import { firstSeen, isStaticPod } from '../model/pod-source.ts';
+import type { ProberOptions } from '../pods/probes/prober.ts';
+import type { PodVolumesOptions } from '../pods/volumes/pod-volumes.ts';
+import type { VolumeObservation } from '../pods/volumes/volume-observation.ts';
 import type { RuntimeMetrics } from '../runtime/spec/providers.ts';
 import type { PlegObserver } from '../sync/sources/pleg.ts';
 import type { SyncLoopOptions } from '../sync/sync-loop.ts';
@@ -87,6 +90,52 @@ export function runtimeMetrics(metrics: Metrics): RuntimeMetrics {
     },
     sleepCut: () => {
       metrics.kubelet_sleep_action_terminated_early_total.inc();
+    },
+  };
+}
+
+export function probeObserver(metrics: Metrics): Required<Pick<ProberOptions, 'observe' | 'onEnd'>> {
+  return {
+    observe: ({ kind, pod, container, result, seconds }) => {
+      const series = probeSeries(pod, kind, container);
+      metrics.prober_probe_total.inc({ ...series, result, pod_uid: pod.metadata.uid });
+      if (result !== 'failed') metrics.prober_probe_duration_seconds.observe(series, seconds);
+    },
+    onEnd: ({ kind, pod, container }) => {
+      const series = probeSeries(pod, kind, container);
+      for (const result of ['successful', 'failed', 'unknown'])
+        metrics.prober_probe_total.remove({ ...series, result, pod_uid: pod.metadata.uid });
+      metrics.prober_probe_duration_seconds.remove(series);
+    },
+  };
+}
+
+function probeSeries(pod: Pod, kind: string, container: string): Record<string, string> {
+  const { name, namespace } = pod.metadata;
+  return { probe_type: kind, container, pod: name, namespace };
+}
+
+export function volumeObserver(metrics: Metrics): {
+  readonly observe: (observation: VolumeObservation) => void;
+  readonly onReady: NonNullable<PodVolumesOptions['onReady']>;
+} {
+  return {
+    observe: ({ plugin, operation, failed, seconds }) => {
+      metrics.storage_operation_duration_seconds.observe(
+        {
+          volume_plugin: plugin,
+          operation_name: operation,
+          status: failed ? 'fail-unknown' : 'success',
+          migrated: 'false',
+        },
+        seconds,
+      );
+    },
+    onReady: (plugin, seconds) => {
+      metrics.volume_operation_total_seconds.observe(
+        { plugin_name: plugin, operation_name: 'overall_volume_mount' },
+        seconds,
+      );
     },
   };
 }

@@ -1,13 +1,7 @@
 /** What starts and stops the pods of one host, put together. Composition only. */
-import type { ClusterAccess } from './cluster.ts';
-import type { Config } from './config/schema.ts';
 import { readResolvConf } from '../hosts/facts.ts';
-import type { Host } from '../hosts/host.ts';
-import type { EventRecorder } from '../model/events.ts';
-import type { Log } from '../model/log.ts';
-import type { NodeView } from '../node/node-view.ts';
-import type { NodeResources } from './resources.ts';
-import type { PodStartup } from '../pods/pod-startup.ts';
+import type { HostContext } from './host-context.ts';
+import type { HostResources } from './resources.ts';
 import { searchFault } from '../runtime/spec/dns.ts';
 import { PodRuntime } from '../runtime/pod/execute.ts';
 import { HostResolver } from '../runtime/start/host-resolver.ts';
@@ -15,47 +9,18 @@ import { ImagePuller } from '../runtime/images/images.ts';
 import type { PullAccess } from '../runtime/images/pull-access.ts';
 import { PullRate } from '../runtime/images/pull-rate.ts';
 import { RestartBackoff } from '../runtime/decide/restart-backoff.ts';
-import type { LinuxHost, RuntimeSettings } from '../runtime/spec/settings.ts';
 import { startWidth } from '../runtime/start/start-pace.ts';
 import { StartPermits } from '../runtime/start/start-permits.ts';
 import { runtimeMetrics } from './observers.ts';
 import { imageSizeLabel } from '../telemetry/image-size-label.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import type { Clock } from '../util/clock.ts';
 import { SubPaths } from '../pods/volumes/sub-paths.ts';
 
-export interface HostRuntimeOptions {
-  readonly config: Config;
-  readonly host: Host;
-  readonly view: NodeView;
-  readonly settings: RuntimeSettings;
-  readonly linuxHost: () => LinuxHost;
-  readonly resources: Pick<NodeResources, 'cgroups' | 'resizer' | 'cpus'>;
-  readonly pullAccess: PullAccess;
-  readonly access: Pick<ClusterAccess, 'objects' | 'services'>;
-  readonly metrics: Metrics;
-  readonly startup: Pick<PodStartup, 'pulling' | 'pulled'>;
-  readonly events: EventRecorder;
-  readonly clock: Clock;
-  readonly log: Log;
-}
-
-export function buildRuntime(options: HostRuntimeOptions): PodRuntime {
-  const {
-    config,
-    host,
-    view,
-    settings,
-    linuxHost,
-    resources,
-    pullAccess,
-    metrics,
-    startup,
-    events,
-    clock,
-    log,
-  } = options;
-  const { objects, services } = options.access;
+export function buildRuntime(
+  context: HostContext,
+  { resources, pullAccess }: { resources: HostResources; pullAccess: PullAccess },
+): PodRuntime {
+  const { config, host, view, settings, linuxHost, access, metrics, startup, events, clock, log } = context;
+  const { objects, services } = access;
   const { cri, link } = host;
   const { resolvConf: path, clusterDomain } = config;
   const resolver = new HostResolver({

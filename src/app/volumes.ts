@@ -1,55 +1,44 @@
-/** A node's volumes, put together, and what its metrics tell of them. Composition only. */
-import type { Metrics } from '../telemetry/metrics.ts';
-import { PodVolumes, type PodVolumesOptions } from '../pods/volumes/pod-volumes.ts';
-import type { VolumeObservation } from '../pods/volumes/volume-observation.ts';
-import { VolumeMounter, type VolumeMounterOptions } from '../pods/volumes/volume-mounter.ts';
+/** The volumes of one host's pods, put together. Composition only. */
+import type { HostContext } from './host-context.ts';
+import { volumeObserver } from './observers.ts';
+import { quantityValue } from '../model/quantity-text.ts';
+import { PodVolumes } from '../pods/volumes/pod-volumes.ts';
+import { VolumeMounter } from '../pods/volumes/volume-mounter.ts';
 
-export type NodeVolumesOptions = Pick<
-  PodVolumesOptions & VolumeMounterOptions,
-  'files' | 'paths' | 'events' | 'clock' | 'signal' | 'sources' | 'node'
-> & { readonly metrics: Metrics };
-
-export function buildVolumes(options: NodeVolumesOptions): PodVolumes {
-  const { metrics } = options;
-  const observe = ({ plugin, operation, failed, seconds }: VolumeObservation): void => {
-    metrics.storage_operation_duration_seconds.observe(
-      {
-        volume_plugin: plugin,
-        operation_name: operation,
-        status: failed ? 'fail-unknown' : 'success',
-        migrated: 'false',
-      },
-      seconds,
-    );
+export function buildVolumes({
+  host,
+  paths,
+  view,
+  access,
+  events,
+  metrics,
+  clock,
+  signal,
+}: HostContext): PodVolumes {
+  const { objects, tokens, volumeObjects } = access;
+  const { observe, onReady } = volumeObserver(metrics);
+  const shared = {
+    files: host.link.files,
+    paths,
+    events,
+    clock,
+    signal,
+    observe,
+    sources: {
+      configMap: objects.configMap.bind(objects),
+      secret: objects.secret.bind(objects),
+      token: tokens.get.bind(tokens),
+      ...volumeObjects,
+    },
+    node: () => {
+      const info = view.info();
+      return { ...info, memoryBytes: Number(quantityValue(info.allocatable.memory)) };
+    },
   };
   const mounter = new VolumeMounter({
-    ...options,
-    observe,
+    ...shared,
     isUsedElsewhere: (name, uid) => volumes.isUsedElsewhere(name, uid),
   });
-  const volumes: PodVolumes = new PodVolumes({
-    ...options,
-    mounter,
-    observe,
-    onReady: (plugin, seconds) => {
-      metrics.volume_operation_total_seconds.observe(
-        { plugin_name: plugin, operation_name: 'overall_volume_mount' },
-        seconds,
-      );
-    },
-  });
+  const volumes: PodVolumes = new PodVolumes({ ...shared, mounter, onReady });
   return volumes;
-}
-
-/** Brings volume_manager_total_volumes up to date. */
-export function showVolumeTotals(
-  metrics: Metrics,
-  totals: readonly { plugin: string; wanted: number; ready: number }[],
-): void {
-  const gauge = metrics.volume_manager_total_volumes;
-  gauge.reset();
-  for (const { plugin, wanted, ready } of totals) {
-    gauge.inc({ plugin_name: plugin, state: 'desired_state_of_world' }, wanted);
-    if (ready > 0) gauge.inc({ plugin_name: plugin, state: 'actual_state_of_world' }, ready);
-  }
 }

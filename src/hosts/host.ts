@@ -86,6 +86,23 @@ export class Host implements RuntimeHost {
     };
   }
 
+  /** Resolves when the host is ready, or, `again`, when it has become ready anew. Resolves too when the signal aborts. */
+  async whenReady({ again, signal }: { again: boolean; signal: AbortSignal }): Promise<void> {
+    if (signal.aborted || (!again && this.#state.at === 'ready')) return;
+    await new Promise<void>((resolve) => {
+      let wasLost = !again;
+      const finish = (): void => {
+        unsubscribe();
+        resolve();
+      };
+      const unsubscribe = this.onChange(({ at }) => {
+        if (at === 'ready' && wasLost) finish();
+        wasLost ||= at !== 'ready';
+      });
+      signal.addEventListener('abort', finish, { once: true });
+    });
+  }
+
   /** A time that the host or its runtime told (ms since the epoch), by our own clock. */
   localTime(at: number): number {
     return at - this.#clockOffset;

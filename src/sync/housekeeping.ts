@@ -1,7 +1,4 @@
-/**
- * What nobody asks for but must be done: pods that only the runtime knows are stopped, workers whose pod has
- * gone are forgotten, dead containers are collected (kubelet: HandlePodCleanups, kuberuntime_gc.go).
- */
+/** What nobody asks for but must be done (pkg/kubelet/kubelet_pods.go HandlePodCleanups). */
 import type { PodRef } from '../model/pod-ref.ts';
 
 /** An orphan must have been seen so many rounds in a row: a watch may lag behind a new pod's sandbox. */
@@ -39,4 +36,40 @@ export class OrphanWatch {
 function isDue(rounds: number): boolean {
   if (rounds >= MAX_ROUNDS_BETWEEN) return rounds % MAX_ROUNDS_BETWEEN === 0;
   return rounds >= ROUNDS_BEFORE_ORPHAN && Number.isInteger(Math.log2(rounds / ROUNDS_BEFORE_ORPHAN));
+}
+
+export interface HousekeepingOptions {
+  readonly cache: { pods(): readonly PodRef[] };
+  readonly workers: {
+    startWaiting(): void;
+    stopOrphan(pod: PodRef): void;
+    holdsName(fullName: string): boolean;
+  };
+  readonly mirrors: { collect(isHeld: (fullName: string) => boolean): void };
+  readonly haveAllSources: () => boolean;
+  /** no source tells of the pod and no worker sees to it */
+  readonly isUnknown: (uid: string) => boolean;
+  readonly hostIsReady: () => boolean;
+  /** a pod was found to be an orphan */
+  readonly onOrphan: () => void;
+}
+
+export class Housekeeping {
+  readonly #options: HousekeepingOptions;
+  readonly #orphans = new OrphanWatch();
+
+  constructor(options: HousekeepingOptions) {
+    this.#options = options;
+  }
+
+  /** One round: pods that waited for others to end, mirrors of static pods that are gone, pods that only the runtime knows. */
+  run(): void {
+    const { cache, workers, mirrors, haveAllSources, isUnknown, hostIsReady, onOrphan } = this.#options;
+    workers.startWaiting();
+    if (!haveAllSources()) return;
+    mirrors.collect((fullName) => workers.holdsName(fullName));
+    if (!hostIsReady()) return;
+    for (const orphan of this.#orphans.next(cache.pods(), (uid) => !isUnknown(uid), onOrphan))
+      workers.stopOrphan(orphan);
+  }
 }

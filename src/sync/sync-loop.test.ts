@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { messageOf } from '../model/errors.ts';
+import { ignoredFaults } from '../model/faults.ts';
 import type { Pod } from '../model/kube.ts';
 import { FakeClock, pod, quietLog, settle } from '../testing/fixtures.ts';
 import type { WorkerState } from './workers/worker-state.ts';
 import { OrphanWatch } from './housekeeping.ts';
 import { PodTable } from './pod-table.ts';
-import { SyncLoop } from './sync-loop.ts';
+import { SyncLoop, type SyncLoopOptions } from './sync-loop.ts';
 import type { AdmissionVerdict } from '../resources/admission/verdict.ts';
 import { SyncQueue } from './sync-queue.ts';
 
@@ -15,7 +16,28 @@ interface Bench {
   calls: string[];
   admitted: string[][];
   ready: () => void;
+  /** the Node has been read anew */
+  nodeIsRead: () => void;
   stop: () => Promise<void>;
+}
+
+/** What a test does not look at. */
+function bench(): Omit<SyncLoopOptions, 'workers' | 'allocations' | 'queue'> {
+  return {
+    table: new PodTable(),
+    clock: new FakeClock(),
+    log: quietLog,
+    sourcesReady: Promise.resolve(),
+    preempt: () => undefined,
+    refreshNode: () => Promise.resolve(),
+    onRejected: () => undefined,
+    onReconcile: () => undefined,
+    onMirror: () => undefined,
+    onRemoved: () => undefined,
+    housekeeping: () => undefined,
+    faults: ignoredFaults,
+    observer: { event: () => undefined, iteration: () => undefined },
+  };
 }
 
 function setUp(
@@ -27,6 +49,7 @@ function setUp(
   const admitted: string[][] = [];
   const states = new Map<string, WorkerState>();
   let ready: () => void = () => undefined;
+  let nodeIsRead: () => void = () => undefined;
   const sourcesReady = new Promise<void>((resolve) => (ready = resolve));
   const loop = new SyncLoop({
     queue,
@@ -44,11 +67,20 @@ function setUp(
     clock: new FakeClock(),
     log: quietLog,
     sourcesReady,
-    admit: (each, active, options) => {
-      admitted.push([each.metadata.name, ...active.map(({ metadata }) => metadata.name)]);
-      return admit(each, options);
+    allocations: {
+      admit: (each, active, options) => {
+        admitted.push([each.metadata.name, ...active.map(({ metadata }) => metadata.name)]);
+        return admit(each, options);
+      },
+      offer: () => undefined,
+      granted: (each) => each,
+      retryResizes: () => [],
     },
-    onPending: (each, { waitsFor }) => calls.push(`${each.metadata.name} waits for ${waitsFor}`),
+    preempt: (victim, shortOf) => calls.push(`${victim.metadata.name} makes room for ${shortOf}`),
+    refreshNode: () => {
+      calls.push('the Node is read');
+      return new Promise((resolve) => (nodeIsRead = resolve));
+    },
     onRejected: (each, { reason }) => calls.push(`rejected ${each.metadata.name} ${reason}`),
     onReconcile: () => undefined,
     onMirror: ({ kind, pod: each }) => calls.push(`mirror ${kind} ${each.metadata.name}`),
@@ -69,6 +101,9 @@ function setUp(
     calls,
     admitted,
     ready,
+    nodeIsRead: () => {
+      nodeIsRead();
+    },
     stop: () => {
       controller.abort();
       return done;
@@ -129,7 +164,7 @@ describe('sync loop', () => {
 
   it('reads the node again for a pod that only its labels keep away', async () => {
     const otherwise = { reason: 'NodeAffinity', message: 'no' };
-    const { queue, calls, ready, stop } = setUp((_, { nodeIsFresh }) =>
+    const { queue, calls, ready, nodeIsRead, stop } = setUp((_, { nodeIsFresh }) =>
       nodeIsFresh ? { kind: 'refused', ...otherwise } : { kind: 'waits', waitsFor: 'node', otherwise },
     );
     ready();
@@ -138,11 +173,11 @@ describe('sync loop', () => {
     queue.config([{ kind: 'update', pod: named('a') }]);
     queue.housekeeping();
     await settle();
-    queue.due('a');
+    nodeIsRead();
     await settle();
     assert.deepEqual(
       calls.filter((call) => call !== 'housekeeping' && !call.startsWith('wake')),
-      ['a waits for node', 'rejected a NodeAffinity'],
+      ['the Node is read', 'rejected a NodeAffinity'],
     );
     await stop();
   });
@@ -150,7 +185,9 @@ describe('sync loop', () => {
   it('lets a critical pod in once there is room, and one that is deleted before that go', async () => {
     let room = false;
     const { queue, calls, ready, stop } = setUp(() =>
-      room ? { kind: 'admitted' } : { kind: 'waits', waitsFor: 'victims', victims: [], shortOf: 'cpu' },
+      room
+        ? { kind: 'admitted' }
+        : { kind: 'waits', waitsFor: 'victims', victims: [named('victim')], shortOf: 'cpu' },
     );
     ready();
     queue.config([
@@ -166,7 +203,7 @@ describe('sync loop', () => {
     await settle();
     assert.deepEqual(
       calls.filter((call) => call !== 'housekeeping'),
-      ['a waits for victims', 'b waits for victims', 'update b', 'update a'],
+      ['victim makes room for cpu', 'victim makes room for cpu', 'update b', 'update a'],
     );
     await stop();
   });
@@ -238,6 +275,52 @@ describe('sync loop', () => {
     await settle();
     assert.deepEqual(admitted, []);
     await stop();
+  });
+});
+
+describe('a resize', () => {
+  it('waits for room, and workers are handed what was granted', async () => {
+    const calls: string[] = [];
+    const granted = new Set<string>();
+    let room = false;
+    const queue = new SyncQueue();
+    const cpuOf = ({ spec }: Pod): string => spec.containers[0]?.resources?.requests?.cpu ?? '';
+    const asking = (cpu: string): Pod =>
+      named('a', { spec: { containers: [{ name: 'c', resources: { requests: { cpu } } }] } });
+    const loop = new SyncLoop({
+      ...bench(),
+      queue,
+      workers: {
+        update: (each) => calls.push(`update with ${cpuOf(each)}`),
+        remove: () => undefined,
+        wake: () => undefined,
+        wakeAll: () => undefined,
+        state: () => ({ at: 'syncing', pod: asking('1') }),
+      },
+      allocations: {
+        admit: () => ({ kind: 'admitted' }),
+        offer: (each) => calls.push(`asks for ${cpuOf(each)}`),
+        granted: (each) => (granted.has(each.metadata.uid) ? each : asking('1')),
+        retryResizes: (find) => {
+          const found = find('a');
+          if (!room || found === undefined || granted.has('a')) return [];
+          granted.add('a');
+          return [found];
+        },
+      },
+    });
+    const stop = new AbortController();
+    const done = loop.run(stop.signal);
+    queue.config([{ kind: 'add', pod: asking('1') }]);
+    await settle();
+    queue.config([{ kind: 'update', pod: asking('2') }]);
+    await settle();
+    room = true;
+    queue.housekeeping();
+    await settle();
+    assert.deepEqual(calls, ['asks for 1', 'update with 1', 'asks for 2', 'update with 1', 'update with 2']);
+    stop.abort();
+    await done;
   });
 });
 

@@ -30,17 +30,30 @@ export interface Workers {
   state(uid: string): WorkerState | undefined;
 }
 
+/** What pods are granted of the host (resources/allocation-manager.ts). */
+export interface Allocations {
+  admit(pod: Pod, active: readonly Pod[], options: { nodeIsFresh: boolean }): AdmissionVerdict;
+  /** the newest object of a pod that was admitted */
+  offer(pod: Pod): void;
+  /** the pod with the resources that it was granted */
+  granted(pod: Pod): Pod;
+  /** Grants resizes that wait, as far as there is room; those pods whose status has something new to tell. */
+  retryResizes(find: (uid: string) => Pod | undefined): readonly Pod[];
+}
+
 export interface SyncLoopOptions {
   readonly queue: SyncQueue;
   readonly table: PodTable;
   readonly workers: Workers;
+  readonly allocations: Allocations;
   readonly clock: Clock;
   readonly log: Log;
   /** resolves when the runtime and the node are known */
   readonly sourcesReady: Promise<void>;
-  readonly admit: (pod: Pod, active: readonly Pod[], options: { nodeIsFresh: boolean }) => AdmissionVerdict;
-  /** Does what the pod waits for; when it is done, the queue is told that the pod is due. */
-  readonly onPending: (pod: Pod, verdict: WaitingVerdict) => void;
+  /** makes room for a critical pod; which resource is short */
+  readonly preempt: (victim: Pod, shortOf: string) => void;
+  /** Reads the Node's labels and taints anew. Resolves whether or not that succeeds. */
+  readonly refreshNode: () => Promise<void>;
   readonly onRejected: (pod: Pod, verdict: { reason: string; message: string }) => void;
   /** the API server's newest word on a pod whose spec did not change */
   readonly onReconcile: (pod: Pod) => void;
@@ -100,7 +113,12 @@ export class SyncLoop {
     if (batch.host) workers.wakeAll();
     this.#admitPending(batch);
     for (const uid of union(batch.pleg, batch.sync, batch.probe)) workers.wake(uid);
-    if (batch.housekeeping) this.#attempt(housekeeping);
+    if (batch.housekeeping) {
+      this.#attempt(() => {
+        this.#retryResizes();
+      });
+      this.#attempt(housekeeping);
+    }
     const counts = {
       config: batch.config.length,
       pleg: batch.pleg.size,
@@ -169,21 +187,36 @@ export class SyncLoop {
     }
     // a rejected pod never had a worker; once it is deleted one is needed to let its object go
     if (table.isRejected(uid) && pod.metadata.deletionTimestamp === undefined) return;
-    if (change.kind !== 'reconcile' || mattersToWorker(pod)) workers.update(pod);
+    if (change.kind !== 'reconcile' || mattersToWorker(pod)) this.#dispatch(pod);
+  }
+
+  /** A worker is handed its pod with the resources that were granted; what the pod asks for beyond them waits for room. */
+  #dispatch(pod: Pod): void {
+    const { workers, allocations } = this.#options;
+    allocations.offer(pod);
+    this.#retryResizes();
+    workers.update(allocations.granted(pod));
+  }
+
+  #retryResizes(): void {
+    const { table, workers, allocations } = this.#options;
+    const running = (uid: string): Pod | undefined =>
+      workers.state(uid)?.at === 'syncing' ? table.get(uid) : undefined;
+    for (const pod of allocations.retryResizes(running)) workers.update(allocations.granted(pod));
   }
 
   /** Whether a worker may take the pod now: one that is done or leaving is not judged any more. */
   #admitted(pod: Pod): boolean {
-    const { table, admit, onRejected, onPending, log } = this.#options;
+    const { table, allocations, onRejected, log } = this.#options;
     if (isTerminalPhase(pod.status?.phase) || pod.metadata.deletionTimestamp !== undefined) return true;
     const { name, namespace, uid } = pod.metadata;
     const nodeIsFresh = this.#pending.get(uid) === 'node';
     const others = activePods(this.#options).filter(({ metadata }) => metadata.uid !== uid);
-    const verdict = admit(pod, others, { nodeIsFresh });
+    const verdict = allocations.admit(pod, others, { nodeIsFresh });
     if (verdict.kind === 'waits') {
       this.#pending.set(uid, verdict.waitsFor);
       log.info({ pod: name, namespace, uid, waitsFor: verdict.waitsFor }, 'pod waits to be admitted');
-      onPending(pod, verdict);
+      this.#seeTo(uid, verdict);
       return false;
     }
     this.#pending.delete(uid);
@@ -194,15 +227,26 @@ export class SyncLoop {
     return false;
   }
 
+  /** Does what the pod waits for. It is judged again when its time has come. */
+  #seeTo(uid: string, verdict: WaitingVerdict): void {
+    const { preempt, refreshNode, queue } = this.#options;
+    if (verdict.waitsFor === 'victims')
+      for (const victim of verdict.victims) preempt(victim, verdict.shortOf);
+    else
+      void refreshNode().finally(() => {
+        queue.due(uid);
+      });
+  }
+
   /** Room may have been made at any time; the Node was read when the pod is due. */
   #admitPending(batch: SyncBatch): void {
-    const { table, workers } = this.#options;
+    const { table } = this.#options;
     for (const [uid, waitsFor] of [...this.#pending]) {
       const isTime = waitsFor === 'node' ? batch.sync.has(uid) : batch.housekeeping;
       const pod = isTime ? table.get(uid) : undefined;
       if (pod !== undefined)
         this.#attempt(() => {
-          if (this.#admitted(pod)) workers.update(pod);
+          if (this.#admitted(pod)) this.#dispatch(pod);
         });
     }
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { messageOf } from '../../model/errors.ts';
 import type { Pod } from '../../model/kube.ts';
+import { podRef } from '../../model/pod-ref.ts';
 import { FakeClock, pod, quietLog } from '../../testing/fixtures.ts';
 import type { ProbedContainer } from './probe-worker.ts';
 import { Prober } from './prober.ts';
@@ -118,7 +119,7 @@ describe('prober', () => {
     prober.add(target);
     await clock.advance(1);
     set({ container: running(clock) });
-    prober.started(target.metadata.uid);
+    prober.observed([{ kind: 'container-started', pod: podRef(target), id: 'c' }]);
     await clock.advance(0);
     assert.equal(calls(), 0);
     prober.add(target);
@@ -259,7 +260,7 @@ describe('prober', () => {
     set({ container: running(clock) });
     prober.add(target);
     await clock.advance(0);
-    prober.started(target.metadata.uid);
+    prober.observed([{ kind: 'container-started', pod: podRef(target), id: 'c' }]);
     prober.add(target);
     await clock.advance(86_400_000);
     assert.equal(calls(), 0);

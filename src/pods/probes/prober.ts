@@ -15,6 +15,7 @@ import type { Log } from '../../model/log.ts';
 import type { Faults } from '../../model/faults.ts';
 import type { Pod, Probe } from '../../model/kube.ts';
 import { podReference } from '../../model/pod-ref.ts';
+import type { PodLifecycleEvent } from '../../model/pod-update.ts';
 import type { Clock } from '../../util/clock.ts';
 import { probeExec } from './exec.ts';
 import { probeGrpc } from './grpc.ts';
@@ -97,11 +98,12 @@ export class Prober {
   }
 
   /**
-   * A container runs: whatever was not probed yet need not wait for its period. It waits for the sync that tells of the
-   * container, as a kubelet's probes do: news of it may come before StartContainer has answered.
+   * Takes note of containers that run: whatever was not probed yet need not wait for its period. It waits for the sync that
+   * tells of the container, as a kubelet's probes do: news of it may come before StartContainer has answered.
    */
-  started(uid: string): void {
-    if (this.#workers.has(uid)) this.#started.add(uid);
+  observed(changes: readonly PodLifecycleEvent[]): void {
+    for (const { kind, pod } of changes)
+      if (kind === 'container-started' && this.#workers.has(pod.uid)) this.#started.add(pod.uid);
   }
 
   #trigger(uid: string): void {

@@ -30,7 +30,7 @@ export class DeadContainers {
   }
 
   /** Takes note of what has died; never waits. */
-  seen(changes: readonly PodLifecycleEvent[]): void {
+  observed(changes: readonly PodLifecycleEvent[]): void {
     for (const { kind, pod, id } of changes) {
       if (kind === 'container-died' && this.#waiting.length < MAX_WAITING)
         this.#waiting.push({ uid: pod.uid, id });

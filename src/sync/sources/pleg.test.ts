@@ -96,13 +96,13 @@ function setUp(more: Partial<CriClient> = {}) {
     clock,
     log: quietLog,
     owner: {},
-    onChanges: (some) => changes.push(...some),
     onSynced: () => undefined,
     observer: {
       interval: (seconds) => intervals.push(seconds),
       podRelisted: () => (looks.count += 1),
     },
   });
+  pleg.onChanges((some) => changes.push(...some));
   const look = (uid: string) => pleg.refresh({ uid, name: uid, namespace: 'shop' }, { signal });
   return { pleg, cache, clock, faults, uids, changes, intervals, looks, look };
 }

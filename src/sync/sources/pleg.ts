@@ -55,7 +55,6 @@ export interface PlegOptions {
   readonly owner: Readonly<Record<string, string>>;
   /** and of those only the ones it says yes to; its answer may change, see relisted() */
   readonly owns?: (labels: Readonly<Record<string, string>>) => boolean;
-  readonly onChanges: (changes: readonly PodLifecycleEvent[]) => void;
   /** the first relist has succeeded */
   readonly onSynced: () => void;
   readonly observer?: PlegObserver;
@@ -73,6 +72,7 @@ interface Listed {
 
 export class Pleg {
   readonly #options: PlegOptions;
+  readonly #listeners: ((changes: readonly PodLifecycleEvent[]) => void)[] = [];
   #lastRelist: number | undefined;
   #events = false;
   #synced = false;
@@ -84,6 +84,18 @@ export class Pleg {
 
   constructor(options: PlegOptions) {
     this.#options = options;
+  }
+
+  /** What changes on the runtime is told to all listeners, in the order in which they came. */
+  onChanges(listener: (changes: readonly PodLifecycleEvent[]) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** How long the runtime has been silent (ms), and for how long it may be. */
+  health(): { readonly silentMs: number | undefined; readonly thresholdMs: number } {
+    const silentMs =
+      this.#lastRelist === undefined ? undefined : this.#options.clock.monotonic() - this.#lastRelist;
+    return { silentMs, thresholdMs: this.thresholdMs };
   }
 
   /** Monotonic ms of the last successful relist or event-stream sign of life; undefined before the first. */
@@ -332,7 +344,7 @@ export class Pleg {
   }
 
   #emit(changes: readonly PodLifecycleEvent[]): void {
-    if (changes.length > 0) this.#options.onChanges(changes);
+    if (changes.length > 0) for (const tell of this.#listeners) tell(changes);
   }
 }
 

@@ -58,7 +58,6 @@ function setUp(): {
   const faults: string[] = [];
   const stop = new AbortController();
   const workers = new PodWorkers({
-    syncer,
     clock,
     log: quietLog,
     faults: {
@@ -74,6 +73,7 @@ function setUp(): {
     onStarted: ({ metadata }) => started.push(metadata.uid),
     onRestarted: ({ metadata }) => started.push(`${metadata.uid} again`),
   });
+  workers.attach(syncer);
   return { workers, syncer, clock, due, kinds, started, faults, stop };
 }
 

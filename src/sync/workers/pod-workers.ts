@@ -12,7 +12,6 @@ import { initialState, type WorkerState } from './worker-state.ts';
 import { lifecycleOf, type WorkingPod } from './working-pods.ts';
 
 export interface PodWorkersOptions {
-  readonly syncer: PodSyncer;
   readonly clock: Clock;
   readonly log: Log;
   readonly faults: Faults;
@@ -32,6 +31,7 @@ export interface PodWorkersOptions {
 
 export class PodWorkers {
   readonly #options: PodWorkersOptions;
+  #syncer: PodSyncer | undefined;
   readonly #workers = new Map<string, PodWorker>();
   readonly #removed = new Set<string>();
   /** pods that may not start yet, oldest first: what has their UID or their static name still stops */
@@ -40,6 +40,11 @@ export class PodWorkers {
 
   constructor(options: PodWorkersOptions) {
     this.#options = options;
+  }
+
+  /** Who does the pods' steps; what is needed for them asks the workers in turn. Once, before there is any pod. */
+  attach(syncer: PodSyncer): void {
+    this.#syncer = syncer;
   }
 
   /**
@@ -125,8 +130,8 @@ export class PodWorkers {
   /** Stops a pod that only the runtime knows, unless that is under way. */
   stopOrphan(pod: PodRef): void {
     if (this.#orphans.has(pod.uid) || this.#workers.has(pod.uid)) return;
-    const { syncer, log, signal } = this.#options;
-    const work = syncer
+    const { log, signal } = this.#options;
+    const work = this.#attached()
       .stopOrphan(pod, { signal })
       .catch((error: unknown) => {
         if (!signal.aborted)
@@ -151,11 +156,11 @@ export class PodWorkers {
   }
 
   #start(pod: Pod): PodWorker {
-    const { syncer, clock, log, faults, signal, runtimeHolds, onDue, onStep } = this.#options;
+    const { clock, log, faults, signal, runtimeHolds, onDue, onStep } = this.#options;
     const { uid, name, namespace } = pod.metadata;
     return new PodWorker({
       state: initialState(pod, runtimeHolds(uid)),
-      syncer,
+      syncer: this.#attached(),
       clock,
       log: log.child({ pod: name, namespace, uid }),
       faults,
@@ -169,6 +174,11 @@ export class PodWorkers {
         else this.startWaiting();
       },
     });
+  }
+
+  #attached(): PodSyncer {
+    if (this.#syncer === undefined) throw new Error('a pod came before anybody could see to it');
+    return this.#syncer;
   }
 
   #forget(uid: string): void {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Pod } from '../model/kube.ts';
-import { NodeMirrors } from './mirrors.ts';
-import { PodTable } from '../sync/pod-table.ts';
+import { HostMirrors } from './host-mirrors.ts';
 import { FakeClock } from '../testing/fixtures.ts';
 import { pod, quietLog } from '../testing/fixtures.ts';
 
@@ -24,19 +23,18 @@ const mirrorFor = (hash: string): Pod =>
   });
 
 it('the mirror of a former manifest, and so its status, is not taken for that of the one in its place', () => {
-  const table = new PodTable();
+  const own = staticPod('h2');
   const mirrored: (string | undefined)[][] = [];
-  const mirrors = new NodeMirrors({
+  const mirrors = new HostMirrors({
     client: { create: none, delete: none, get: none },
     clock: new FakeClock(),
     log: quietLog,
     signal: new AbortController().signal,
     node: () => undefined,
-    table,
-    onMirrored: (own, mirror) => mirrored.push([own.metadata.uid, mirror?.metadata.uid]),
+    table: { all: () => [own], findStatic: () => own },
+    onMirrored: (pod, mirror) => mirrored.push([pod.metadata.uid, mirror?.metadata.uid]),
     onDue: () => undefined,
   });
-  table.set(staticPod('h2'));
   mirrors.observed({ kind: 'update', pod: mirrorFor('h1') });
   mirrors.observed({ kind: 'update', pod: mirrorFor('h2') });
   assert.deepEqual(mirrored, [

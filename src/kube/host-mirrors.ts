@@ -1,20 +1,19 @@
-/** A node's static pods and their mirrors on the API server, put together. Composition only. */
-import type { KubeClient } from '../kube/client.ts';
-import { isMirrorOf, MirrorPods } from '../kube/mirror-pods.ts';
+/** The static pods of a host and their mirrors on the API server. */
+import type { KubeClient } from './client.ts';
+import { isMirrorOf, MirrorPods } from './mirror-pods.ts';
 import type { KubeNode, Pod } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import { isStaticPod, podFullName } from '../model/pod-source.ts';
 import type { PodChange } from '../model/pod-update.ts';
-import type { PodTable } from '../sync/pod-table.ts';
 import { jittered } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 
-export interface NodeMirrorsOptions {
+export interface HostMirrorsOptions {
   readonly client: Pick<KubeClient, 'create' | 'delete' | 'get'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
-  readonly table: Pick<PodTable, 'all' | 'findStatic'>;
+  readonly table: { all(): readonly Pod[]; findStatic(fullName: string): Pod | undefined };
   readonly node: () => KubeNode | undefined;
   /** what the watch tells of a static pod's mirror; undefined: it is gone */
   readonly onMirrored: (pod: Pod, mirror: Pod | undefined) => void;
@@ -24,11 +23,11 @@ export interface NodeMirrorsOptions {
 
 const RETRY_MS = 10_000;
 
-export class NodeMirrors {
-  readonly #options: NodeMirrorsOptions;
+export class HostMirrors {
+  readonly #options: HostMirrorsOptions;
   readonly #mirrors: MirrorPods;
 
-  constructor(options: NodeMirrorsOptions) {
+  constructor(options: HostMirrorsOptions) {
     const { clock, table, onDue } = options;
     this.#options = options;
     this.#mirrors = new MirrorPods({
