@@ -29,14 +29,16 @@ export function triedHosts(): TriedHosts {
   const hasBusybox = spawnSync('busybox', ['--install', '-s', applets]).status === 0;
   const far = (programs: string): RemoteFiles =>
     new RemoteFiles({ host: 'box', clock: systemClock, open: shellHere(programs) });
+  const local = new LocalFiles({ host: 'box' });
   const remotes: [string, RemoteFiles][] = [];
   if (process.getuid?.() === 0) {
     remotes.push(['a far host', far('/bin')]);
     if (hasBusybox) remotes.push(['a far host of busybox', far(applets)]);
   }
   return {
-    all: [['this machine', new LocalFiles({ host: 'box' })], ...remotes],
+    all: [['this machine', local], ...remotes],
     close: () => {
+      local.close();
       for (const [, remote] of remotes) remote.close();
       rmSync(applets, { recursive: true });
     },

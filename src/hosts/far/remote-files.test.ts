@@ -51,6 +51,7 @@ describe('files of a far host', { skip: process.getuid?.() !== 0 && 'only root m
   });
   after(() => {
     remote.close();
+    local.close();
     rmSync(root, { recursive: true });
   });
 

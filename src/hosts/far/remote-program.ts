@@ -84,5 +84,16 @@ export const remoteProgram: Buffer = Buffer.from(program);
 export const remoteCommand: readonly [string, string, string] = [
   'sh',
   '-c',
-  `p=$(dd bs=${String(remoteProgram.length)} count=1 iflag=fullblock 2>/dev/null); if [ "$(id -u)" = 0 ]; then eval "$p"; else exec sudo -n sh -c "$p"; fi`,
+  `${readProgram()}; if [ "$(id -u)" = 0 ]; then eval "$p"; else exec sudo -n sh -c "$p"; fi`,
 ];
+
+/** The same on the machine that farlet runs on: in farlet's own rights, whatever they are. */
+export const localCommand: readonly [string, string, string] = [
+  '/bin/sh',
+  '-c',
+  `${readProgram()}; eval "$p"`,
+];
+
+function readProgram(): string {
+  return `p=$(dd bs=${String(remoteProgram.length)} count=1 iflag=fullblock 2>/dev/null)`;
+}

@@ -19,10 +19,11 @@ import type {
   HostQuery,
   MountEntry,
 } from '../link/link.ts';
-import { realPathApart, statApart } from './local-apart.ts';
-import { LocalMounts } from './local-mounts.ts';
+import { RemoteFiles } from '../far/remote-files.ts';
+import { localMountsBelow, mountEntries } from './local-mounts.ts';
 import { NotRegular, openRegular } from './local-open.ts';
 import { LocalOps } from './local-ops.ts';
+import { openLocalShell } from './local-shell.ts';
 import { readEnd, readPodFile, readWhole } from './local-reads.ts';
 import { pathOf } from '../link/op-path.ts';
 import { treeUsage } from './tree-usage.ts';
@@ -33,14 +34,20 @@ const MAX_LOOK_TEXT = 65_536;
 export class LocalFiles implements HostFiles {
   readonly #host: string;
   readonly #clock: Clock;
-  readonly #mounts: LocalMounts;
   readonly #ops: LocalOps;
+  /** does what takes a command, or may hang */
+  readonly #shell: RemoteFiles;
 
   constructor(options: { host: string; clock?: Clock }) {
     this.#host = options.host;
-    this.#mounts = new LocalMounts(options);
     this.#clock = options.clock ?? systemClock;
-    this.#ops = new LocalOps({ host: this.#host, clock: this.#clock, mounts: this.#mounts });
+    this.#shell = new RemoteFiles({ host: this.#host, clock: this.#clock, open: openLocalShell });
+    this.#ops = new LocalOps({ host: this.#host, clock: this.#clock, shell: this.#shell });
+  }
+
+  /** Ends the shell, if there is one. */
+  close(): void {
+    this.#shell.close();
   }
 
   async apply(ops: readonly FileOp[], call: Call): Promise<void> {
@@ -98,10 +105,8 @@ export class LocalFiles implements HostFiles {
 
   stat(path: string, call: Call & { follow?: boolean }): Promise<FileInfo | undefined> {
     const { mayHang, follow = false } = call;
-    return this.#unlessMissing('stat', path, async () => {
-      if (mayHang === true) return statApart(path, { ...call, follow });
-      return fileInfo(await (follow ? stat(path) : lstat(path)));
-    });
+    if (mayHang === true) return this.#shell.stat(path, call);
+    return this.#unlessMissing('stat', path, async () => fileInfo(await (follow ? stat(path) : lstat(path))));
   }
 
   readLink(path: string, _options: { signal: AbortSignal }): Promise<string | undefined> {
@@ -116,17 +121,16 @@ export class LocalFiles implements HostFiles {
   }
 
   mountsBelow(path: string, _options: { signal: AbortSignal }): Promise<string[]> {
-    return this.#named('read', '/proc/self/mountinfo', () => this.#mounts.below(path));
+    return this.#named('read', '/proc/self/mountinfo', () => localMountsBelow(path));
   }
 
   mounts(_options: { signal: AbortSignal }): Promise<readonly MountEntry[]> {
-    return this.#named('read', '/proc/self/mountinfo', () => this.#mounts.entries());
+    return this.#named('read', '/proc/self/mountinfo', mountEntries);
   }
 
-  realPath(path: string, { signal, mayHang }: Call): Promise<string> {
-    return this.#named('real path', path, () =>
-      mayHang === true ? realPathApart(path, { signal }) : realpath(path),
-    );
+  realPath(path: string, call: Call): Promise<string> {
+    if (call.mayHang === true) return this.#shell.realPath(path, call);
+    return this.#named('real path', path, () => realpath(path));
   }
 
   usage(path: string, { signal }: { signal: AbortSignal }): Promise<FsUsage> {

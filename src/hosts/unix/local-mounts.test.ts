@@ -34,6 +34,7 @@ describe('files on the host', { skip: process.getuid?.() !== 0 && 'only root may
   });
   after(async () => {
     await apply({ op: 'unmount', path: root });
+    files.close();
     rmSync(root, { recursive: true });
   });
 

@@ -18,8 +18,8 @@ import { HostError } from '../../model/errors.ts';
 import type { Clock } from '../../util/clock.ts';
 import { ignore } from './file-info.ts';
 import { gzipFile } from './gzip-file.ts';
-import type { Call, FileOp } from '../link/link.ts';
-import type { LocalMounts } from './local-mounts.ts';
+import type { Call, FileOp, HostFiles } from '../link/link.ts';
+import { isOtherDevice, localMountsBelow } from './local-mounts.ts';
 import { removeCgroup } from './remove-cgroup.ts';
 
 const FALLBACK_MODE = 0o755;
@@ -27,7 +27,8 @@ const FALLBACK_MODE = 0o755;
 export interface LocalOpsOptions {
   readonly host: string;
   readonly clock: Clock;
-  readonly mounts: LocalMounts;
+  /** for what takes a command */
+  readonly shell: Pick<HostFiles, 'apply'>;
 }
 
 export class LocalOps {
@@ -39,16 +40,13 @@ export class LocalOps {
 
   async perform(op: FileOp, call: Call): Promise<void> {
     const { signal } = call;
-    const { mounts, clock } = this.#options;
+    const { shell, clock } = this.#options;
     switch (op.op) {
       case 'mkdir':
         await makeFolder(op);
         return;
-      case 'mkdir-within':
-        await mounts.mkdirWithin(op, signal);
-        return;
       case 'touch':
-        await mounts.touch(op);
+        await touch(op);
         return;
       case 'write':
         await writeInPlace(op);
@@ -72,19 +70,16 @@ export class LocalOps {
         await this.#removeTree(op.path);
         return;
       case 'mount-tmpfs':
-        await mounts.tmpfs(op, signal);
-        return;
-      case 'mount':
-        await mounts.mount(op, signal);
-        return;
-      case 'bind':
-        await mounts.bind(op, call);
-        return;
-      case 'own-tree':
-        await mounts.ownTree(op, signal);
+        if (!(await isOtherDevice(op.path))) await shell.apply([op], call);
         return;
       case 'unmount':
-        await mounts.unmount(op.path, signal);
+        if ((await localMountsBelow(op.path)).length > 0) await shell.apply([op], call);
+        return;
+      case 'mkdir-within':
+      case 'mount':
+      case 'bind':
+      case 'own-tree':
+        await shell.apply([op], call);
         return;
       case 'gzip':
         await gzipFile(op.path, { signal });
@@ -99,7 +94,7 @@ export class LocalOps {
 
   /** Deletes the tree unless something is mounted in it: data under a mount is not ours to delete. */
   async #removeTree(path: string): Promise<void> {
-    const mounts = await this.#options.mounts.below(path);
+    const mounts = await localMountsBelow(path);
     if (mounts.length > 0) {
       throw new HostError(
         'conflict',
@@ -174,6 +169,23 @@ function codeOf(error: unknown): string {
 
 async function own(op: { path: string; uid?: number; gid?: number }): Promise<void> {
   if (op.uid !== undefined || op.gid !== undefined) await lchown(op.path, op.uid ?? -1, op.gid ?? -1);
+}
+
+async function touch({ path, mode, follow }: FileOp & { op: 'touch' }): Promise<void> {
+  await makeFile(path, mode);
+  if (follow !== true || !(await lstat(path)).isSymbolicLink()) return;
+  await using _file = await open(path, constants.O_CREAT | constants.O_RDONLY | constants.O_NONBLOCK, mode);
+}
+
+/** Without emptying what is there, whoever made it first. */
+async function makeFile(path: string, mode: number): Promise<void> {
+  try {
+    await using _file = await open(path, 'wx', mode);
+  } catch (error) {
+    ignore('EEXIST')(error);
+    return;
+  }
+  await chmod(path, mode);
 }
 
 /** Mostly nothing is there: what is takes a second try. */

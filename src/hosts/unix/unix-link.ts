@@ -11,13 +11,17 @@ import { errorCode, hostPort } from '../link/net-errors.ts';
 /** `endpoint` is `unix:///path/to.sock`. Nothing is connected before it is needed. */
 export function unixLink({ name, endpoint }: { name: string; endpoint: string }): HostLink {
   const { pathname } = new URL(endpoint);
+  const files = new LocalFiles({ host: name });
   return {
     name,
     endpoint,
     cri: () => ({ target: `unix:${pathname}` }),
     dial: async (target, { signal }) => dial(name, checkedTarget(name, target), signal),
-    files: new LocalFiles({ host: name }),
-    close: () => Promise.resolve(),
+    files,
+    close: () => {
+      files.close();
+      return Promise.resolve();
+    },
   };
 }
 

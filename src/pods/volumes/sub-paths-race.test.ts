@@ -47,6 +47,7 @@ describe('a part of a volume', { skip: process.getuid?.() !== 0 && 'only root ma
     } finally {
       swapper.kill('SIGKILL');
       await files.apply([{ op: 'unmount', path: `${root}/pods` }], { signal });
+      files.close();
       rmSync(root, { recursive: true });
     }
   });
