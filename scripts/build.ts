@@ -1,6 +1,7 @@
 /** Bundles src/main.ts into dist/: one tree-shaken file, and a launcher that an older Node may start. */
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { build, type Plugin } from 'esbuild';
+import { forFewHosts } from '../src/app/node-flags.ts';
 import { slimDependencies } from './slim-dependencies.ts';
 
 /** The Kubernetes client does not say that its thousands of models have no side effects; farlet uses none of them. */
@@ -43,8 +44,6 @@ await build({
   logLevel: 'warning',
 });
 
-/** V8 collects before it grows, and keeps little machine code: live objects are few, pods come in bursts, and most time passes in runtimes. */
-const nodeFlags = ['--heap-growing-percent=25', '--max-semi-space-size=2', '--optimize-for-size'];
 /** glibc: one arena for all threads, and what is freed goes back */
 const mallocSettings = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '65536' };
 /**
@@ -63,7 +62,7 @@ import { fileURLToPath } from 'node:url';
 const [major, minor] = process.versions.node.split('.').map(Number);
 const bundle = fileURLToPath(new URL('./farlet.js', import.meta.url));
 const pinned = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));
-const flags = [${nodeFlags.map((flag) => `'${flag}'`).join(', ')}];
+const flags = [${forFewHosts.map((flag) => `'${flag}'`).join(', ')}];
 const args = [bundle, ...process.argv.slice(2)];
 const env = { ${Object.entries({ ...mallocSettings, ...threadSettings })
   .map(([name, value]) => `${name}: '${value}'`)

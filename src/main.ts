@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { runApp } from './app/process.ts';
 import { readArguments } from './app/arguments.ts';
+import { flagsForMany } from './app/node-flags.ts';
 import { runCheck } from './app/check/check.ts';
 import { ConfigError, loadConfig } from './app/config/load.ts';
 import { configReference } from './app/config/reference.ts';
@@ -54,6 +55,7 @@ async function main(): Promise<number> {
       version: version(),
       print: (text) => process.stdout.write(text),
     });
+  startAgainFor(config.nodes.reduce((sum, { hosts }) => sum + hosts.length, 0));
   const stop = new AbortController();
   const signals = ['SIGTERM', 'SIGINT'] as const;
   const onSignal = (signal: NodeJS.Signals): void => {
@@ -74,6 +76,14 @@ async function main(): Promise<number> {
     { signal: stop.signal },
   );
   return 0;
+}
+
+/** In this process's place, before anything was opened; where Node can't do that it goes on as it is. */
+function startAgainFor(hosts: number): void {
+  const flags = flagsForMany(hosts, process.execArgv);
+  // a channel to a parent would not outlive the exchange
+  if (flags === undefined || process.connected) return;
+  process.execve?.(process.execPath, [process.execPath, ...flags, ...process.argv.slice(1)], process.env);
 }
 
 function print(text: string): number {

@@ -128,14 +128,16 @@ async function watch<T extends KubeObject>(
     dead('the watch did not end in time');
   });
   let version = from;
+  let isOpen = false;
+  let isSilent = false;
   let silence = (): void => undefined;
   const heard = (): void => {
     silence();
     silence = clock.after(SILENCE_MS, () => {
+      isSilent = true;
       dead('the watch has been silent for too long');
     });
   };
-  let isOpen = false;
   try {
     const { body } = await client.stream(path, {
       signal: life.signal,
@@ -152,7 +154,8 @@ async function watch<T extends KubeObject>(
   } catch (error) {
     signal.throwIfAborted();
     if (!isOpen || kindOf(error) === 'gone' || isUnexpected(error)) throw error;
-    log.info({ err: error, what }, 'watch broke off: listing again');
+    // kinds of which nothing has changed since the server's start have no bookmarks either (apiserver: cacher dispatchEvents)
+    log[isSilent ? 'debug' : 'info']({ err: error, what }, 'watch broke off: listing again');
     return undefined;
   } finally {
     guard();
