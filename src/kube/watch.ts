@@ -127,14 +127,12 @@ async function watch<T extends KubeObject>(
   const guard = clock.after(timeoutSeconds * 1000 + END_MARGIN_MS, () => {
     dead('the watch did not end in time');
   });
-  let version = from;
-  let isOpen = false;
-  let isSilent = false;
+  const seen = { version: from, isOpen: false, isSilent: false };
   let silence = (): void => undefined;
   const heard = (): void => {
     silence();
     silence = clock.after(SILENCE_MS, () => {
-      isSilent = true;
+      seen.isSilent = true;
       dead('the watch has been silent for too long');
     });
   };
@@ -143,19 +141,19 @@ async function watch<T extends KubeObject>(
       signal: life.signal,
       query: { watch: true, allowWatchBookmarks: true, resourceVersion: from, timeoutSeconds, fieldSelector },
     });
-    isOpen = true;
+    seen.isOpen = true;
     heard();
     const form = watchedForm(path);
     for await (const line of jsonLines(body)) {
       heard();
-      version = take<T>(line, { form, after: version, fieldSelector, delivery });
+      seen.version = take<T>(line, { form, after: seen.version, fieldSelector, delivery });
     }
-    return clock.monotonic() >= dueAt - END_MARGIN_MS ? version : undefined;
+    return clock.monotonic() >= dueAt - END_MARGIN_MS ? seen.version : undefined;
   } catch (error) {
     signal.throwIfAborted();
-    if (!isOpen || kindOf(error) === 'gone' || isUnexpected(error)) throw error;
+    if (!seen.isOpen || kindOf(error) === 'gone' || isUnexpected(error)) throw error;
     // kinds of which nothing has changed since the server's start have no bookmarks either (apiserver: cacher dispatchEvents)
-    log[isSilent ? 'debug' : 'info']({ err: error, what }, 'watch broke off: listing again');
+    log[seen.isSilent ? 'debug' : 'info']({ err: error, what }, 'watch broke off: listing again');
     return undefined;
   } finally {
     guard();
