@@ -10,10 +10,13 @@ export interface Exposed {
 
 /** Characters of a piece: a millisecond or two of work. */
 const PIECE = 64 * 1024;
+/** A family costs as much as so many characters, however few lines it has. */
+const FAMILY = 2 * 1024;
 
 /** Family by family, each once with all nodes' lines, as the format wants it. */
 export async function* metricsText(all: readonly Exposed[]): AsyncGenerator<string, void, void> {
   let piece = '';
+  let families = 0;
   for (const { metrics } of all) {
     metrics.refresh();
     await nextTurn();
@@ -23,6 +26,11 @@ export async function* metricsText(all: readonly Exposed[]): AsyncGenerator<stri
     for (const { node, metrics } of all) {
       if (!metrics.names.includes(name)) continue;
       const text = await metrics.family(name);
+      families += 1;
+      if (families * FAMILY >= PIECE) {
+        families = 0;
+        await nextTurn();
+      }
       for (let at = 0; at < text.length;) {
         const end = endOfLines(text, at + PIECE);
         piece += told(text.slice(at, end), { node, isFirst });
