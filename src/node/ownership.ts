@@ -8,6 +8,7 @@ import { FarletError, isNotFound, kindOf, messageOf } from '../model/errors.ts';
 import type { Lease } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import { childController, withDeadline } from '../util/abort.ts';
+import { Alarm } from '../util/alarm.ts';
 import { backoffMs, jittered } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Fence } from '../util/fence.ts';
@@ -64,11 +65,12 @@ export class Ownership implements NodeClaim {
   #renewed: Moment | undefined;
   #failed: Moment | undefined;
   #trying: Promise<void> | undefined;
-  #wake: (() => void) | undefined;
+  readonly #alarm: Alarm;
   #toldAt = -Infinity;
 
   constructor(options: OwnershipOptions) {
     this.#options = options;
+    this.#alarm = new Alarm(options.clock);
   }
 
   readonly api: Fence = {
@@ -139,38 +141,30 @@ export class Ownership implements NodeClaim {
 
   /** Renews every quarter of the duration until the signal aborts; rejects with LostOwnership once another has the node. */
   async keep({ signal }: { signal: AbortSignal }): Promise<void> {
-    const { clock, log, durationSeconds } = this.#options;
+    const { log, durationSeconds } = this.#options;
     const life = childController(AbortSignal.any([signal, this.#end.signal]));
     let failures = 0;
-    try {
-      for (;;) {
-        const woken = childController(life.signal);
-        this.#wake = () => {
-          woken.abort(new FarletError('cancelled', 'the lease has something new to tell'));
-        };
-        const waitMs = failures === 0 ? (durationSeconds * 1000) / 4 : backoffMs(retry, failures);
-        const isDue = this.#state.at === 'unasked' && failures === 0;
-        if (!isDue) await clock.sleep(jittered(waitMs, JITTER), { signal: woken.signal }).catch(nothing);
-        woken.abort(new FarletError('cancelled', 'awake'));
+    for (;;) {
+      const armed = this.#alarm.arm(life.signal);
+      const waitMs = failures === 0 ? (durationSeconds * 1000) / 4 : backoffMs(retry, failures);
+      const isDue = this.#state.at === 'unasked' && failures === 0;
+      if (!isDue) await armed.sleep(jittered(waitMs, JITTER));
+      life.signal.throwIfAborted();
+      try {
+        await this.#try();
+        failures = 0;
+      } catch (error) {
         life.signal.throwIfAborted();
-        try {
-          await this.#try();
-          failures = 0;
-        } catch (error) {
-          life.signal.throwIfAborted();
-          if (failures === 0) log.warn({ err: error }, 'node lease could not be renewed: trying again');
-          failures += 1;
-        }
+        if (failures === 0) log.warn({ err: error }, 'node lease could not be renewed: trying again');
+        failures += 1;
       }
-    } finally {
-      this.#wake = undefined;
     }
   }
 
   nodeIs(uid: string | undefined): void {
     if (uid === this.#nodeUid) return;
     this.#nodeUid = uid;
-    this.#wake?.();
+    this.#alarm.ring();
   }
 
   /** Lets go of the node, so that another need not wait. Nothing is done for it from here on. */

@@ -1,6 +1,6 @@
 /** Registers the Node and keeps its status (pkg/kubelet/kubelet_node_status.go). One host is behind it, or several. */
 import { own } from '../model/own.ts';
-import { FarletError, isNotFound, kindOf } from '../model/errors.ts';
+import { isNotFound, kindOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { Faults } from '../model/faults.ts';
 import { drainKey, isHostName } from '../model/host-labels.ts';
@@ -12,6 +12,7 @@ import type { KubeConnection } from '../kube/connect.ts';
 import { paths } from '../kube/paths.ts';
 import { statusPatch } from '../kube/status-patch.ts';
 import { isNewer } from '../kube/versions.ts';
+import { Alarm } from '../util/alarm.ts';
 import { backoffMs, jittered } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import type { NodeHost } from './node-host.ts';
@@ -55,13 +56,14 @@ export class VirtualNode {
   #reportedAt = -Infinity;
   #reportAfterMs = 0;
   #isUnschedulable = false;
-  #wake: (() => void) | undefined;
+  readonly #alarm: Alarm;
   /** the Node object was deleted while it was in use, so many times in a row; ms (monotonic) when it comes again */
   #deleted: { readonly again: number } | undefined;
   #deletions = { times: 0, at: -Infinity };
 
   constructor(options: VirtualNodeOptions) {
     this.#options = options;
+    this.#alarm = new Alarm(options.clock);
   }
 
   /** Resolves when the Node is registered and the facts of a host are known. */
@@ -105,7 +107,7 @@ export class VirtualNode {
     const unsubscribe = hosts.all.map((host) =>
       host.host.onChange(() => {
         host.outdate();
-        this.#wake?.();
+        this.#alarm.ring();
       }),
     );
     try {
@@ -135,12 +137,12 @@ export class VirtualNode {
     const isBack = this.#deleted !== undefined;
     this.#take(read);
     // what others write into the status is put right with the next one: not at once, for they may do the same
-    if (isBack || isChanged(read, before)) this.#wake?.();
+    if (isBack || isChanged(read, before)) this.#alarm.ring();
   }
 
   /** Something that the status depends on has changed. */
   statusSoon(): void {
-    this.#wake?.();
+    this.#alarm.ring();
   }
 
   async #serve(client: Client, signal: AbortSignal): Promise<void> {
@@ -187,7 +189,7 @@ export class VirtualNode {
       'the Node object was deleted: it is registered again; stop farlet to be rid of it',
     );
     onRegistered(undefined);
-    this.#wake?.();
+    this.#alarm.ring();
   }
 
   /** Pods of a Node that is gone are deleted after a while: it comes back before, and as closed to new ones as it was. */
@@ -199,10 +201,7 @@ export class VirtualNode {
       const leftMs = this.#deleted.again - clock.monotonic();
       if (leftMs > 0) {
         // somebody may make it meanwhile
-        const woken = this.#woken(signal);
-        await clock.sleep(leftMs, { signal: woken }).catch(() => {
-          signal.throwIfAborted();
-        });
+        await this.#alarm.arm(signal).sleep(leftMs);
         continue;
       }
       try {
@@ -220,15 +219,6 @@ export class VirtualNode {
         await clock.sleep(backoffMs(register, failures), { signal });
       }
     }
-  }
-
-  /** A signal that aborts with this one, or when there is news to tell. */
-  #woken(signal: AbortSignal): AbortSignal {
-    const woken = new AbortController();
-    this.#wake = () => {
-      woken.abort(new FarletError('cancelled', 'there is news to tell'));
-    };
-    return AbortSignal.any([signal, woken.signal]);
   }
 
   /** What the hosts are like; tried until it can be told of one. */
@@ -330,13 +320,13 @@ export class VirtualNode {
   }
 
   async #statusLoop(client: Client, signal: AbortSignal): Promise<void> {
-    const { clock, log, updateMs } = this.#options;
+    const { log, updateMs } = this.#options;
     let failed = false;
     while (!signal.aborted) {
       // set before the status is put together: what changes meanwhile is told at once, and ends a look that waits
-      const woken = this.#woken(signal);
+      const armed = this.#alarm.arm(signal);
       try {
-        if (this.#deleted === undefined) await this.#update(client, { signal, hurry: woken });
+        if (this.#deleted === undefined) await this.#update(client, { signal, hurry: armed.signal });
         else {
           await this.#registerAgain(client, signal);
           continue;
@@ -351,9 +341,7 @@ export class VirtualNode {
           continue;
         }
       }
-      await clock.sleep(failed ? 1_000 : jittered(updateMs, JITTER), { signal: woken }).catch(() => {
-        signal.throwIfAborted();
-      });
+      await armed.sleep(failed ? 1_000 : jittered(updateMs, JITTER));
     }
   }
 

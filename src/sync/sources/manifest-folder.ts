@@ -10,6 +10,7 @@ import { messageOf } from '../../model/errors.ts';
 import type { Pod } from '../../model/kube.ts';
 import type { Log } from '../../model/log.ts';
 import { podFullName } from '../../model/pod-source.ts';
+import { Alarm } from '../../util/alarm.ts';
 import type { Clock } from '../../util/clock.ts';
 import { readManifest } from './manifest.ts';
 
@@ -39,10 +40,11 @@ export class ManifestFolder {
   #pods = new Map<string, Pod>();
   /** what was last said of each file, so that it is said once */
   #problems = new Map<string, string>();
-  #wake: AbortController | undefined;
+  readonly #alarm: Alarm;
 
   constructor(options: ManifestFolderOptions) {
     this.#options = options;
+    this.#alarm = new Alarm(options.clock);
   }
 
   /** Looks at once, then at every change and every period, until the signal aborts. */
@@ -60,18 +62,16 @@ export class ManifestFolder {
     let trigger: Trigger = 'periodic';
     let nextAt = clock.monotonic() + everyMs;
     while (!signal.aborted) {
-      const wake = new AbortController();
-      this.#wake = wake;
+      const armed = this.#alarm.arm(signal);
       await this.#look(trigger);
-      try {
-        const rest = Math.max(0, nextAt - clock.monotonic());
-        await clock.sleep(rest, { signal: AbortSignal.any([signal, wake.signal]) });
-        trigger = 'periodic';
-        nextAt = clock.monotonic() + everyMs;
-      } catch {
-        if (isOver(signal)) return;
+      await armed.sleep(Math.max(0, nextAt - clock.monotonic())).catch(() => undefined);
+      if (isOver(signal)) return;
+      if (armed.signal.aborted) {
         trigger = 'watch';
         await clock.sleep(SETTLE_MS, { signal }).catch(() => undefined);
+      } else {
+        trigger = 'periodic';
+        nextAt = clock.monotonic() + everyMs;
       }
     }
   }
@@ -81,7 +81,7 @@ export class ManifestFolder {
     const { path, clock, everyMs } = this.#options;
     while (!signal.aborted) {
       try {
-        for await (const _change of watch(path, { signal })) this.#wake?.abort();
+        for await (const _change of watch(path, { signal })) this.#alarm.ring();
       } catch (error) {
         if (isOver(signal)) return;
         this.#problem(path, `can't be watched, only looked at every ${everyMs / 1000}s: ${messageOf(error)}`);

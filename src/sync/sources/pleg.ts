@@ -25,6 +25,7 @@ import {
   podOfLabels,
 } from '../../runtime/observed/observe.ts';
 import type { RuntimeCache } from '../../runtime/observed/runtime-cache.ts';
+import { Alarm } from '../../util/alarm.ts';
 import { untilBeat } from '../../util/beat.ts';
 import type { Clock } from '../../util/clock.ts';
 
@@ -76,14 +77,14 @@ export class Pleg {
   #lastRelist: number | undefined;
   #events = false;
   #synced = false;
-  #wake: (() => void) | undefined;
-  #soon = false;
+  readonly #alarm: Alarm;
   /** something could not be looked at */
   #isPartial = false;
   #waiters: (() => void)[] = [];
 
   constructor(options: PlegOptions) {
     this.#options = options;
+    this.#alarm = new Alarm(options.clock);
   }
 
   /** What changes on the runtime is told to all listeners, in the order in which they came. */
@@ -115,8 +116,7 @@ export class Pleg {
 
   /** Asks for a relist now, e.g. because the host is back. */
   relistSoon(): void {
-    this.#soon = true;
-    this.#wake?.();
+    this.#alarm.ring();
   }
 
   /** Resolves once a relist that began after this call has succeeded: the cache then holds all that is owned. */
@@ -144,7 +144,7 @@ export class Pleg {
   /** The relist keeps to its short period until everything could be looked at. */
   #lookAgain(): void {
     this.#isPartial = true;
-    this.#wake?.();
+    this.#alarm.ring();
   }
 
   async #relistLoop(signal: AbortSignal): Promise<void> {
@@ -153,6 +153,7 @@ export class Pleg {
     let last: number | undefined;
     while (!signal.aborted) {
       const started = clock.monotonic();
+      const armed = this.#alarm.arm(signal);
       if (last !== undefined) observer?.interval?.((started - last) / 1000);
       try {
         await this.#relist(signal);
@@ -167,28 +168,12 @@ export class Pleg {
       }
       const isWell = failures === 0 && !this.#isPartial;
       const calmMs = (): number => untilBeat(clock.monotonic(), RELIST_WITH_EVENTS_MS);
-      await this.#pause(this.#events && isWell ? calmMs() : RELIST_MS, signal);
-    }
-  }
-
-  async #pause(ms: number, signal: AbortSignal): Promise<void> {
-    if (this.#soon) return;
-    const woken = new AbortController();
-    this.#wake = () => {
-      woken.abort();
-    };
-    try {
-      await this.#options.clock.sleep(ms, { signal: AbortSignal.any([signal, woken.signal]) });
-    } catch {
-      signal.throwIfAborted();
-    } finally {
-      this.#wake = undefined;
+      await armed.sleep(this.#events && isWell ? calmMs() : RELIST_MS);
     }
   }
 
   async #relist(signal: AbortSignal): Promise<void> {
     const { cache, clock, onSynced, observer } = this.#options;
-    this.#soon = false;
     const waiters = this.#waiters.splice(0);
     try {
       const listed = await this.#list(this.#options.owner, signal);
