@@ -1,6 +1,7 @@
 /** Which events are sent, merged or dropped (client-go: tools/record/events_cache.go). Pure but for its memory, which is bounded. */
 import { createHash, randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import type { EventRow } from '../model/event-row.ts';
 import type { CoreEvent, ObjectReference } from '../model/kube.ts';
 import { rfc3339 } from '../util/clock.ts';
 import { dnsSubdomain } from '../model/dns-name.ts';
@@ -17,7 +18,7 @@ const REFILL_MS = 300_000;
 
 export interface EventInput {
   readonly about: ObjectReference;
-  readonly type: 'Normal' | 'Warning';
+  readonly type: EventRow['type'];
   readonly reason: string;
   readonly message: string;
   readonly annotations?: Readonly<Record<string, string>> | undefined;

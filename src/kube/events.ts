@@ -1,5 +1,6 @@
 /** Sends events to the API server, in order, from a bounded queue. */
 import { isNotFound, kindOf } from '../model/errors.ts';
+import { eventWords, type EventReason } from '../model/event-reasons.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { CoreEvent, ObjectReference } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
@@ -40,12 +41,12 @@ export class Events implements EventRecorder {
 
   event(
     about: ObjectReference,
-    type: 'Normal' | 'Warning',
-    reason: string,
+    key: EventReason,
     message: string,
     annotations?: Readonly<Record<string, string>>,
   ): void {
     const { clock, log, onDropped } = this.#options;
+    const { type, reason } = eventWords(key);
     log.debug(
       { about: `${about.kind ?? ''} ${about.namespace ?? ''}/${about.name ?? ''}`, type, reason, message },
       'event',

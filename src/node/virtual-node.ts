@@ -6,6 +6,7 @@ import type { Faults } from '../model/faults.ts';
 import { drainKey, isHostName } from '../model/host-labels.ts';
 import type { KubeNode, NodeStatus, ObjectReference } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
+import type { NodeEventReason } from '../model/node-event-reasons.ts';
 import { nodeReference } from '../model/pod-ref.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeConnection } from '../kube/connect.ts';
@@ -211,7 +212,7 @@ export class VirtualNode {
         await this.#createOrReconcile(client, asClosed(newNode(identity, facts, status), former), signal);
         log.warn({ uid: this.#node?.metadata.uid }, 'the node is registered again');
         const message = `The Node object was deleted while farlet runs node ${identity.name}: it is registered again`;
-        events.event(this.reference(), 'Warning', 'NodeDeleted', message);
+        events.event(this.reference(), 'NodeDeleted', message);
         return;
       } catch (error) {
         signal.throwIfAborted();
@@ -297,7 +298,7 @@ export class VirtualNode {
       }
     }
     log.info({ address: identity.ip, port: identity.port }, 'node registered');
-    events.event(this.reference(), 'Normal', 'Starting', 'Starting kubelet.');
+    events.event(this.reference(), 'Starting', 'Starting kubelet.');
     this.#ready.resolve(undefined);
   }
 
@@ -397,7 +398,7 @@ export class VirtualNode {
     const [bootBefore = '', boot = ''] = [before.nodeInfo?.bootID, after.nodeInfo?.bootID];
     if (bootBefore !== '' && bootBefore !== boot) {
       const message = `Node ${identity.name} has been rebooted, boot id: ${boot}`;
-      events.event(this.reference(), 'Warning', 'Rebooted', message);
+      events.event(this.reference(), 'Rebooted', message);
       log.warn({ bootID: boot }, 'the host has been rebooted');
     }
     const of = (status: NodeStatus, type: string): string | undefined =>
@@ -405,7 +406,7 @@ export class VirtualNode {
     const messageOf = (type: string): string | undefined =>
       after.conditions?.find((each) => each.type === type)?.message;
     if (of(before, hostsReady) !== of(after, hostsReady) && of(after, hostsReady) === 'False')
-      events.event(this.reference(), 'Warning', 'HostNotReady', messageOf(hostsReady) ?? '');
+      events.event(this.reference(), 'HostNotReady', messageOf(hostsReady) ?? '');
     for (const { type, reason } of conditionEvents(before, after)) {
       log.info({ reason, message: messageOf(type) }, 'node condition changed');
       this.#tellStatus(reason);
@@ -418,9 +419,9 @@ export class VirtualNode {
     this.#tellStatus(schedulableEvent(isUnschedulable));
   }
 
-  #tellStatus(reason: string): void {
+  #tellStatus(reason: NodeEventReason): void {
     const { events, identity } = this.#options;
-    events.event(this.reference(), 'Normal', reason, `Node ${identity.name} status is now: ${reason}`);
+    events.event(this.reference(), reason, `Node ${identity.name} status is now: ${reason}`);
   }
 }
 

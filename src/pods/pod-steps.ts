@@ -81,7 +81,7 @@ export class PodSteps {
     const steps = await runtime.killPod({ pod, state: before, graceSeconds }, { signal });
     const failure = firstFailure(steps);
     if (failure !== undefined)
-      events.event(podReference(pod), 'Warning', 'FailedKillPod', `error killing pod: ${failure.message}`);
+      events.event(podReference(pod), 'FailedKillPod', `error killing pod: ${failure.message}`);
     probes.remove(uid);
     await this.#view.look(pod, signal);
     const after = this.#view.state(pod);
@@ -147,7 +147,7 @@ export class PodSteps {
     const [first] = refused;
     if (first === undefined) return;
     const message = `Nothing of the pod runs, but the runtime refuses to remove ${refused.length} of its containers and sandboxes: ${first}. It is asked again every minute; a restart of the runtime usually helps`;
-    this.#options.events.event(podReference(pod), 'Warning', 'FailedRemovePodContainers', message);
+    this.#options.events.event(podReference(pod), 'FailedRemovePodContainers', message);
     this.#options.log.warn({ pod: podRef(pod), refused }, 'the runtime refuses to remove what does not run');
   }
 }

@@ -19,6 +19,7 @@ import type { Clock } from '../util/clock.ts';
 import { activePods } from './active-pods.ts';
 import type { PodTable } from './pod-table.ts';
 import type { SyncBatch, SyncEventKind, SyncQueue } from './sync-queue.ts';
+import type { Refusal } from '../resources/admission/refusal.ts';
 import type { AdmissionVerdict, WaitingVerdict } from '../resources/admission/verdict.ts';
 
 /** The part of the workers the loop drives. */
@@ -54,7 +55,7 @@ export interface SyncLoopOptions {
   readonly preempt: (victim: Pod, shortOf: string) => void;
   /** Reads the Node's labels and taints anew. Resolves whether or not that succeeds. */
   readonly refreshNode: () => Promise<void>;
-  readonly onRejected: (pod: Pod, verdict: { reason: string; message: string }) => void;
+  readonly onRejected: (pod: Pod, verdict: Refusal) => void;
   /** the API server's newest word on a pod whose spec did not change */
   readonly onReconcile: (pod: Pod) => void;
   readonly onRemoved: (pod: Pod) => void;

@@ -45,12 +45,7 @@ export function reportedFaults({ log, events, clock, node, count, host }: Report
         'a part of farlet failed: the rest goes on, and it is tried again',
       );
       const where = host === undefined ? part : `${part} of host ${host}`;
-      events.event(
-        about,
-        'Warning',
-        'FarletFault',
-        `${where}: ${text} (farlet tries again; its log says more)`,
-      );
+      events.event(about, 'FarletFault', `${where}: ${text} (farlet tries again; its log says more)`);
     },
   };
 }

@@ -181,7 +181,7 @@ export class Prober {
         );
       },
       event: (reason, message) => {
-        events.event(podReference(pod, containerFieldPath(container)), 'Warning', reason, message);
+        events.event(podReference(pod, containerFieldPath(container)), reason, message);
       },
       observe: (result, seconds) => {
         observe({ kind: probeNames[kind], pod, container: container.spec.name, result, seconds });

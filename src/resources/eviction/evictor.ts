@@ -173,7 +173,7 @@ export class Evictor implements HostWatcher {
     const { clock, events, node, log, usage, activePods, onEvicted } = this.#options;
     const resource = resourceOf(first.signal);
     log.warn({ signal: first.signal, observed: observations.get(first.signal) }, 'eviction threshold met');
-    events.event(node, 'Warning', 'EvictionThresholdMet', `Attempting to reclaim ${resource}`);
+    events.event(node, 'EvictionThresholdMet', `Attempting to reclaim ${resource}`);
     if (await this.#reclaimed(short)) return [];
     const pods = activePods();
     if (pods.length === 0) return [];
@@ -235,7 +235,7 @@ export class Evictor implements HostWatcher {
       return false;
     }
     const message = order.status?.message ?? '';
-    events.event(podReference(pod), 'Warning', 'Evicted', message, annotations);
+    events.event(podReference(pod), 'Evicted', message, annotations);
     log.warn({ pod: name, namespace, uid, message }, 'pod evicted');
     kill(uid, order);
     return true;

@@ -84,7 +84,6 @@ export class PodRuntime {
     if (actions.createSandbox && actions.sandbox !== undefined)
       this.#options.events.event(
         podReference(pod),
-        'Normal',
         'SandboxChanged',
         'Pod sandbox changed, it will be killed and re-created.',
       );
@@ -261,7 +260,7 @@ export class PodRuntime {
   #warn(pod: Pod, dns: PodDns): void {
     for (const { about, reason, message } of dns.warnings) {
       const object = about === 'pod' ? podReference(pod) : this.#options.nodeReference;
-      this.#options.events.event(object, 'Warning', reason, message);
+      this.#options.events.event(object, reason, message);
     }
   }
 }

@@ -181,8 +181,7 @@ export class PodContainersStarter {
     const of = formatPod(podRef(pod));
     events.event(
       podReference(pod, containerFieldPath(container)),
-      'Warning',
-      'BackOff',
+      'BackOffRestart',
       `Back-off restarting failed container ${name} in pod ${of}`,
     );
     const message = `back-off ${goDuration(held.delayMs)} restarting failed container=${name} pod=${of}`;

@@ -83,7 +83,7 @@ export class HostKeeper {
       marked.add(uid);
       const known = status.current(uid) ?? pod.status ?? {};
       status.set(pod, { status: lostStatus(known, { message, now: rfc3339(clock.now()) }), mayRun: true });
-      events.event(podReference(pod), 'Warning', 'HostLost', message);
+      events.event(podReference(pod), 'HostLost', message);
     }
   }
 
@@ -92,7 +92,7 @@ export class HostKeeper {
     this.#ask(pod, host, async (rest) => {
       await remove(pod, rest);
       const why = `deleted so that it is replaced: host ${host.name} has not answered for ${Math.round(lostMs / 1000)}s`;
-      events.event(podReference(pod), 'Warning', 'HostLostEviction', why);
+      events.event(podReference(pod), 'HostLostEviction', why);
     });
   }
 
@@ -100,12 +100,7 @@ export class HostKeeper {
     const { events, evict } = this.#options;
     this.#ask(pod, host, async (rest) => {
       await evict(pod, rest);
-      events.event(
-        podReference(pod),
-        'Normal',
-        'HostDraining',
-        `evicted: host ${host.name} is being drained`,
-      );
+      events.event(podReference(pod), 'HostDraining', `evicted: host ${host.name} is being drained`);
     });
   }
 
@@ -123,7 +118,7 @@ export class HostKeeper {
       if (asked.failure === why) return;
       asked.failure = why;
       log.warn({ pod: name, namespace, uid, host: host.name, error: why }, `${FAILED}: trying again`);
-      events.event(podReference(pod), 'Warning', 'HostEvictionFailed', `${FAILED} ${host.name}: ${why}`);
+      events.event(podReference(pod), 'HostEvictionFailed', `${FAILED} ${host.name}: ${why}`);
     });
   }
 }
