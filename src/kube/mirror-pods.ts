@@ -8,6 +8,7 @@ import { KubeError, kindOf } from '../model/errors.ts';
 import type { KubeNode, Pod } from '../model/kube.ts';
 import { annotations } from '../model/labels.ts';
 import type { Log } from '../model/log.ts';
+import { podFields } from '../model/pod-ref.ts';
 import { podFullName } from '../model/pod-source.ts';
 import type { PodChange } from '../model/pod-update.ts';
 import type { KubeClient } from './client.ts';
@@ -98,13 +99,10 @@ export class MirrorPods {
       const old = this.get(podFullName(pod));
       if (step === 'replace' && old !== undefined) await this.#delete(old);
       await this.#create(pod, { name, uid });
-      log.info({ pod: pod.metadata.name, namespace: pod.metadata.namespace }, 'mirror pod created');
+      log.info(podFields(pod.metadata), 'mirror pod created');
     }).catch((error: unknown) => {
       if (this.#options.signal.aborted) return;
-      log.warn(
-        { err: error, pod: pod.metadata.name, namespace: pod.metadata.namespace },
-        'mirror pod not created',
-      );
+      log.warn({ ...podFields(pod.metadata), err: error }, 'mirror pod not created');
       onFailed(podFullName(pod));
     });
   }
@@ -115,7 +113,8 @@ export class MirrorPods {
     for (const [name, mirror] of this.#mirrors) {
       if (isWanted(name)) continue;
       this.#beside(name, () => this.#delete(mirror)).catch((error: unknown) => {
-        if (!signal.aborted) log.warn({ err: error, pod: name }, 'mirror pod not deleted');
+        if (!signal.aborted)
+          log.warn({ ...podFields(mirror.metadata), err: error }, 'mirror pod not deleted');
       });
     }
   }

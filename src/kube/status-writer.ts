@@ -124,7 +124,10 @@ export class StatusWriter {
     const fault = illegal?.(pod, before, desired.status);
     if (fault !== undefined) {
       const { name, namespace, uid } = pod.metadata;
-      log.error({ pod: name, namespace, uid, fault }, 'status not taken: it can not follow the one before');
+      log.error(
+        { pod: name, namespace, uid, reason: fault },
+        'status not taken: it can not follow the one before',
+      );
       return;
     }
     // news is told at once, whatever becomes of what was said before

@@ -5,7 +5,6 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
-import { messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Fence } from '../util/fence.ts';
@@ -52,10 +51,7 @@ export class LocalClaim implements NodeClaim {
     for (let told: string | undefined; folder !== undefined;) {
       const owner = await this.#claim(folder).catch((error: unknown) => {
         // what can't be claimed, for want of rights or of a place, is nobody else's either as far as can be seen
-        log.warn(
-          { reason: messageOf(error), folder },
-          'rootDir could not be claimed: another farlet is not noticed',
-        );
+        log.warn({ err: error, folder }, 'rootDir could not be claimed: another farlet is not noticed');
         return undefined;
       });
       if (owner === undefined) break;

@@ -224,7 +224,7 @@ export class Ownership implements NodeClaim {
     }
     this.#renewed = began;
     this.#state = { at: 'owned' };
-    log.info({ why: verdict.why, seconds: durationSeconds }, 'the node is run by this farlet');
+    log.info({ reason: verdict.why, seconds: durationSeconds }, 'the node is run by this farlet');
     return undefined;
   }
 

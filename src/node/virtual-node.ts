@@ -5,7 +5,7 @@ import type { EventRecorder } from '../model/events.ts';
 import type { Faults } from '../model/faults.ts';
 import { drainKey, isHostName } from '../model/host-labels.ts';
 import type { KubeNode, NodeStatus, ObjectReference } from '../model/kube.ts';
-import type { Log } from '../model/log.ts';
+import type { Log, LogFields } from '../model/log.ts';
 import type { NodeEventReason } from '../model/node-event-reasons.ts';
 import { nodeReference } from '../model/pod-ref.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -245,7 +245,7 @@ export class VirtualNode {
     this.statusSoon();
   }
 
-  async #untilSeen(look: () => Promise<unknown>, fields: object, signal: AbortSignal): Promise<void> {
+  async #untilSeen(look: () => Promise<unknown>, fields: LogFields, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
     for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
       try {

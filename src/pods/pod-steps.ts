@@ -8,7 +8,7 @@
  */
 import { FarletError } from '../model/errors.ts';
 import type { Pod } from '../model/kube.ts';
-import { podRef, podReference, type PodRef } from '../model/pod-ref.ts';
+import { podFields, podReference, type PodRef } from '../model/pod-ref.ts';
 import type { KillOrder } from '../model/pod-update.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
 import type { SyncOutcome } from '../model/sync-outcome.ts';
@@ -128,10 +128,7 @@ export class PodSteps {
     await observe.refresh(pod, { signal });
     const state = cache.get(pod.uid);
     if (state === undefined) return;
-    log.warn(
-      { pod: pod.name, namespace: pod.namespace, uid: pod.uid },
-      'stopping a pod that no source knows',
-    );
+    log.warn(podFields(pod), 'stopping a pod that no source knows');
     const failure = firstFailure(
       await runtime.killPod({ pod: undefined, state, graceSeconds: 1 }, { signal }),
     );
@@ -148,6 +145,9 @@ export class PodSteps {
     if (first === undefined) return;
     const message = `Nothing of the pod runs, but the runtime refuses to remove ${refused.length} of its containers and sandboxes: ${first}. It is asked again every minute; a restart of the runtime usually helps`;
     this.#options.events.event(podReference(pod), 'FailedRemovePodContainers', message);
-    this.#options.log.warn({ pod: podRef(pod), refused }, 'the runtime refuses to remove what does not run');
+    this.#options.log.warn(
+      { ...podFields(pod.metadata), refused },
+      'the runtime refuses to remove what does not run',
+    );
   }
 }

@@ -9,7 +9,6 @@ import type { DiskLayout } from '../../hosts/disk-layout.ts';
 import type { HostWatcher } from '../../hosts/host-monitor.ts';
 import type { HostAnswer, HostFiles, HostQuery } from '../../hosts/link/link.ts';
 import { isCritical } from '../../model/critical-pod.ts';
-import { messageOf } from '../../model/errors.ts';
 import type { EventRecorder } from '../../model/events.ts';
 import type { EvictionThreshold } from '../../model/eviction-thresholds.ts';
 import type { ObjectReference, Pod } from '../../model/kube.ts';
@@ -212,7 +211,7 @@ export class Evictor implements HostWatcher {
         await reclaim[step]({ signal });
       } catch (error) {
         signal.throwIfAborted();
-        log.warn({ reason: messageOf(error), step }, 'not everything could be reclaimed');
+        log.warn({ err: error, step }, 'not everything could be reclaimed');
       }
     }
     const now = signalsFrom(await files.look(signalQueries(disks), { signal }), disks);

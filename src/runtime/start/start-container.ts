@@ -10,7 +10,7 @@ import type { EventRecorder } from '../../model/events.ts';
 import type { Container, EphemeralContainer, Pod, Secret } from '../../model/kube.ts';
 import type { Log } from '../../model/log.ts';
 import type { NodeInfo } from '../../model/node-info.ts';
-import { podReference } from '../../model/pod-ref.ts';
+import { podFields, podReference } from '../../model/pod-ref.ts';
 import { ContainerStartError, type WaitingReason } from '../../model/reasons.ts';
 import type { PodRuntimeState } from '../../model/runtime-state.ts';
 import { containerConfig } from '../spec/container-config.ts';
@@ -247,7 +247,10 @@ export class ContainerStarter {
       );
     } catch (error) {
       signal.throwIfAborted();
-      this.#options.log.warn({ pod: pod.metadata.uid, container: id, err: error }, 'container not stopped');
+      this.#options.log.warn(
+        { ...podFields(pod.metadata), container: of.spec.name, containerId: id, err: error },
+        'container not stopped',
+      );
     }
   }
 

@@ -6,13 +6,13 @@
  * grace, and neither its event nor its hook comes twice.
  */
 import type { CriClient } from '../../hosts/cri/calls.ts';
-import { isNotFound, kindOf, messageOf } from '../../model/errors.ts';
+import { isNotFound, kindOf } from '../../model/errors.ts';
 import type { EventReason } from '../../model/event-reasons.ts';
 import type { EventRecorder } from '../../model/events.ts';
 import type { LifecycleHandler } from '../../model/kube.ts';
 import type { Log } from '../../model/log.ts';
 import type { KillReason } from '../../model/pod-actions.ts';
-import { podRef } from '../../model/pod-ref.ts';
+import { podFields } from '../../model/pod-ref.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { HookRunner } from './hooks.ts';
 import { killGraceSeconds, type KillSubject, minimumGraceSeconds } from './kill-subject.ts';
@@ -104,7 +104,7 @@ export class ContainerKiller {
       await this.#options.hooks.run(handler, { pod, container, containerId: id, podIPs }, { signal });
     } catch (error) {
       signal.throwIfAborted();
-      const fields = { pod: podRef(pod), container: container.name, reason: messageOf(error) };
+      const fields = { ...podFields(pod.metadata), container: container.name, err: error };
       this.#options.log.info(fields, 'preStop hook failed');
       // the error stays out of the event: it may hold what the container keeps secret
       this.#event(subject, 'FailedPreStopHook', 'PreStopHook failed');

@@ -117,7 +117,7 @@ export class HostKeeper {
       const why = messageOf(error);
       if (asked.failure === why) return;
       asked.failure = why;
-      log.warn({ pod: name, namespace, uid, host: host.name, error: why }, `${FAILED}: trying again`);
+      log.warn({ pod: name, namespace, uid, host: host.name, err: error }, `${FAILED}: trying again`);
       events.event(podReference(pod), 'HostEvictionFailed', `${FAILED} ${host.name}: ${why}`);
     });
   }

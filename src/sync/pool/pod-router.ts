@@ -165,7 +165,7 @@ export class PodRouter {
     } else if (placement.kind === 'wait') {
       if (entry.seat.at === 'waiting' && sameReason(entry.seat.why, placement.why)) return;
       entry.seat = { at: 'waiting', why: placement.why };
-      log.info({ pod: name, namespace, uid, why: placement.why }, 'pod waits for a host');
+      log.info({ pod: name, namespace, uid, reason: placement.why }, 'pod waits for a host');
       onWaiting(entry.pod, placement.why);
       return;
     } else entry.seat = { at: 'nowhere' };

@@ -171,7 +171,7 @@ export class ManifestFolder {
   #problem(file: string, problem: string): void {
     if (this.#problems.get(file) === problem) return;
     this.#problems.set(file, problem);
-    this.#options.log.error({ path: file.trimEnd(), problem }, 'manifest not used');
+    this.#options.log.error({ path: file.trimEnd(), reason: problem }, 'manifest not used');
   }
 }
 

@@ -15,7 +15,7 @@ import type { PodSandbox__Output } from '../../hosts/cri/generated/runtime/v1/Po
 import { FarletError, isNotFound, kindOf, messageOf } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
 import { labels } from '../../model/labels.ts';
-import type { PodRef } from '../../model/pod-ref.ts';
+import { podFields, type PodRef } from '../../model/pod-ref.ts';
 import type { PodLifecycleEvent } from '../../model/pod-update.ts';
 import type { ObservedContainer, ObservedSandbox } from '../../model/runtime-state.ts';
 import {
@@ -280,7 +280,7 @@ export class Pleg {
     for (const { pod, fault } of faults) {
       if (cache.get(pod.uid)?.fault === undefined)
         log.warn(
-          { ...pod, reason: fault },
+          { ...podFields(pod), reason: fault },
           'a pod waits: the runtime does not tell of all that it holds of it',
         );
       cache.setFault(pod, fault);

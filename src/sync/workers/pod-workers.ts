@@ -2,7 +2,7 @@
 import type { Faults } from '../../model/faults.ts';
 import type { Log } from '../../model/log.ts';
 import type { Pod } from '../../model/kube.ts';
-import type { PodRef } from '../../model/pod-ref.ts';
+import { podFields, type PodRef } from '../../model/pod-ref.ts';
 import { isStaticPod, podFullName } from '../../model/pod-source.ts';
 import type { KillOrder } from '../../model/pod-update.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -134,11 +134,7 @@ export class PodWorkers {
     const work = this.#attached()
       .stopOrphan(pod, { signal })
       .catch((error: unknown) => {
-        if (!signal.aborted)
-          log.warn(
-            { err: error, pod: pod.name, namespace: pod.namespace, uid: pod.uid },
-            'orphaned pod could not be stopped',
-          );
+        if (!signal.aborted) log.warn({ ...podFields(pod), err: error }, 'orphaned pod could not be stopped');
       })
       .finally(() => {
         this.#orphans.delete(pod.uid);
