@@ -13,7 +13,7 @@ import { EventCorrelation, type EventWrite } from './event-correlation.ts';
 import { paths } from './paths.ts';
 
 const MAX_QUEUE = 1000;
-/** Characters: what an exec probe may print (10 KiB) fits, with the words around it. The API sets no limit. */
+/** Characters: the output of an exec probe (10 KiB) fits, with the words around it. The API sets no limit. */
 const MAX_MESSAGE = 16_384;
 const MAX_TRIES = 12;
 const retry = { baseMs: 500, maxMs: 10_000, factor: 2, jitter: 0.5 };

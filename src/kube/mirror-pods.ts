@@ -1,7 +1,9 @@
 /**
- * The mirrors of static pods on the API server (pkg/kubelet/pod/mirror_client.go, kubelet.go tryReconcileMirrorPods).
+ * The mirrors of static pods on the API server (pkg/kubelet/pod/mirror_client.go, kubelet.go
+ * tryReconcileMirrorPods).
  *
- * I1. A static pod never waits for its mirror: what is to be done for a mirror is done beside the pod's steps.
+ * I1. A static pod never waits for its mirror: what is to be done for a mirror is done beside the pod's
+ *     steps.
  * I2. A mirror that is of another manifest, or is being deleted, goes at once and comes again.
  */
 import { KubeError, kindOf } from '../model/errors.ts';
@@ -36,7 +38,10 @@ export function mirrorStep(pod: Pod, mirror: Pod | undefined, node: KubeNode | u
   return isKept ? 'keep' : 'replace';
 }
 
-/** Whether the mirror shows this very manifest, not a former one of the same name (mirror_client.go IsMirrorPodOf). Pure. */
+/**
+ * Whether the mirror shows this manifest, not a former one of the same name (mirror_client.go IsMirrorPodOf).
+ * Pure.
+ */
 export function isMirrorOf(pod: Pod, mirror: Pod): boolean {
   return (
     mirror.metadata.annotations?.[annotations.configMirror] ===

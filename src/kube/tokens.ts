@@ -41,7 +41,10 @@ export class Tokens {
     this.#random = options.random ?? Math.random;
   }
 
-  /** A valid token: the one at hand until 80 % of its life or a day has passed, and beyond if no new one can be had. */
+  /**
+   * A valid token: the cached one until 80 % of its life or a day has passed, and longer if no new one is to
+   * be had.
+   */
   async get(input: TokenInput, { signal }: { signal: AbortSignal }): Promise<BoundToken> {
     const key = keyOf(input);
     const held = this.#cache.get(key);

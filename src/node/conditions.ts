@@ -1,4 +1,6 @@
-/** The node's conditions with the kubelet's reasons and messages (pkg/kubelet/nodestatus/setters.go). Pure. */
+/**
+ * The node's conditions with the kubelet's reasons and messages (pkg/kubelet/nodestatus/setters.go). Pure.
+ */
 import type { HostState } from '../hosts/runtime-host.ts';
 import type { NodeConditionReason } from '../model/condition-reasons.ts';
 import { goDuration } from '../model/go-duration.ts';

@@ -1,4 +1,4 @@
-/** What a kubelet tells of its Node in events (pkg/kubelet/nodestatus/setters.go, kubelet_node_status.go). Pure. */
+/** The events of a kubelet on its Node (pkg/kubelet/nodestatus/setters.go, kubelet_node_status.go). Pure. */
 import type { NodeStatus } from '../model/kube.ts';
 import type { NodeEventReason } from '../model/node-event-reasons.ts';
 

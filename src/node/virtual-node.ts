@@ -1,4 +1,6 @@
-/** Registers the Node and keeps its status (pkg/kubelet/kubelet_node_status.go). One host is behind it, or several. */
+/**
+ * Registers the Node and keeps its status (pkg/kubelet/kubelet_node_status.go). It has one host or several.
+ */
 import { own } from '../model/own.ts';
 import { FarletError, isNotFound, kindOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
@@ -57,7 +59,10 @@ export class VirtualNode {
   #reportAfterMs = 0;
   #isUnschedulable = false;
   #wake: (() => void) | undefined;
-  /** the Node object was deleted while it was in use, so many times in a row; ms (monotonic) when it comes again */
+  /**
+   * the Node object was deleted while it was in use, so many times in a row; ms (monotonic) when it comes
+   * again
+   */
   #deleted: { readonly again: number } | undefined;
   #deletions = { times: 0, at: -Infinity };
 
@@ -191,7 +196,10 @@ export class VirtualNode {
     this.#wake?.();
   }
 
-  /** Pods of a Node that is gone are deleted after a while: it comes back before, and as closed to new ones as it was. */
+  /**
+   * Pods of a Node that is gone are deleted after a while: it comes back before, and as closed to new ones as
+   * it was.
+   */
   async #registerAgain(client: Client, signal: AbortSignal): Promise<void> {
     const { clock, log, events, hosts, identity } = this.#options;
     const former = this.#node;
@@ -334,7 +342,8 @@ export class VirtualNode {
     const { clock, log, updateMs } = this.#options;
     let failed = false;
     while (!signal.aborted) {
-      // set before the status is put together: what changes meanwhile is told at once, and ends a look that waits
+      // set before the status is put together: what changes meanwhile is told at once, and ends a look that
+      // waits
       const woken = this.#woken(signal);
       try {
         if (this.#deleted === undefined) await this.#update(client, { signal, hurry: woken });
@@ -387,7 +396,8 @@ export class VirtualNode {
     );
     if (this.#node !== undefined && isNewer(written, this.#node)) this.#node = written;
     this.#reportedAt = clock.monotonic();
-    // nodes that had news at the same time are not to report at the same time ever after: ×0.5 to ×1.5 (calculateDelay)
+    // nodes that had news at the same time are not to report at the same time ever after: ×0.5 to ×1.5
+    // (calculateDelay)
     this.#reportAfterMs = changed ? jittered(reportMs / 2, 2) : reportMs;
     this.#tellTransition(before.status ?? {}, status);
     log.debug({ changed }, 'node status reported');

@@ -1,11 +1,12 @@
 /**
- * The SyncLoop (kubelet: pkg/kubelet/kubelet.go syncLoopIteration): takes what the sources tell and hands it to
- * the pods' workers. It decides who is to work and never works itself.
+ * The SyncLoop (kubelet: pkg/kubelet/kubelet.go syncLoopIteration): takes what the sources tell and hands it
+ * to the pods' workers. It decides who is to work and never works itself.
  *
  * I1. An iteration is synchronous: it waits for nothing, so no pod can hold up another.
- * I2. It starts only once the runtime has been seen, so that nothing is judged on half a view. What no source names is
- *     for housekeeping to judge, which its owner calls only when every source has reported.
- * I3. An exception over one pod costs that pod alone: its newest change is kept and tried again with the next housekeeping.
+ * I2. It starts only once the runtime has been seen, so that nothing is judged on half a view. What no source
+ *     names is for housekeeping to judge, which its owner calls only when every source has reported.
+ * I3. An exception over one pod costs that pod alone: its newest change is kept and tried again with the next
+ *     housekeeping.
  */
 import type { Faults } from '../model/faults.ts';
 import type { Log } from '../model/log.ts';
@@ -74,7 +75,7 @@ export class SyncLoop {
   readonly #started = Promise.withResolvers<undefined>();
   /** pods that wait to be admitted, by what they wait for: they have no worker yet */
   readonly #pending = new Map<string, WaitingVerdict['waitsFor']>();
-  /** changes that an exception kept from being seen to, the newest of each pod; as many as there are pods at most */
+  /** changes whose handling threw, the newest of each pod; at most as many as there are pods */
   readonly #failed = new Map<string, PodChange>();
   #lastEntered: number | undefined;
 
@@ -191,7 +192,7 @@ export class SyncLoop {
     if (change.kind !== 'reconcile' || mattersToWorker(pod)) this.#dispatch(pod);
   }
 
-  /** A worker is handed its pod with the resources that were granted; what the pod asks for beyond them waits for room. */
+  /** The worker gets its pod with the granted resources; a request beyond them waits for room. */
   #dispatch(pod: Pod): void {
     const { workers, allocations } = this.#options;
     allocations.offer(pod);
@@ -253,7 +254,9 @@ export class SyncLoop {
   }
 }
 
-/** Of a status alone: an end that others have told, and conditions of others that the pod's readiness goes by. */
+/**
+ * Of a status alone: an end that others have told, and conditions of others that the pod's readiness goes by.
+ */
 function mattersToWorker({ status, spec }: Pod): boolean {
   return isTerminalPhase(status?.phase) || (spec.readinessGates ?? []).length > 0;
 }

@@ -1,6 +1,7 @@
 /**
- * Looks after the pods of hosts that are lost or drained. A node of several hosts stays Ready while one of them answers,
- * so that nobody but farlet can mark the pods of the others, nor see to it that they are replaced.
+ * Looks after the pods of hosts that are lost or drained. A node of several hosts stays Ready while one of
+ * them answers, so that nobody but farlet can mark the pods of the others, nor see to it that they are
+ * replaced.
  */
 import type { EventRecorder } from '../../model/events.ts';
 import { kindOf, messageOf } from '../../model/errors.ts';
@@ -31,7 +32,9 @@ export interface HostKeeperOptions {
   readonly events: EventRecorder;
   /** Deletes the object. */
   readonly remove: (pod: Pod, options: { signal: AbortSignal }) => Promise<void>;
-  /** Asks for the pod's eviction; rejects with kind resource-exhausted while a disruption budget forbids it. */
+  /**
+   * Asks for the pod's eviction; rejects with kind resource-exhausted while a disruption budget forbids it.
+   */
   readonly evict: (pod: Pod, options: { signal: AbortSignal }) => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
