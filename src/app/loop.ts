@@ -57,7 +57,7 @@ export function buildLoop(context: HostContext, parts: LoopParts): SyncLoop {
       }),
     onRejected: (pod, verdict) => {
       metrics.kubelet_admission_rejections_total.inc({ reason: admissionReason(verdict.reason) });
-      events.event(podReference(pod), 'Warning', verdict.reason, verdict.message);
+      events.event(podReference(pod), verdict.reason, verdict.message);
       status.set(pod, { status: rejectedStatus(pod, verdict, clock.now()), mayRun: false });
     },
     onReconcile: (pod) => {

@@ -84,7 +84,6 @@ function leaseClaim({ config, node, kube, me, clock, ...rest }: OwnedNodeOptions
     onWaiting: (owner) => {
       events.event(
         nodeReference(node.name),
-        'Warning',
         'OwnedByAnother',
         `${me.name} waits to run node ${node.name}, which ${owner} runs`,
       );

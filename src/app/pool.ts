@@ -91,15 +91,15 @@ export function buildPool(options: NodePoolOptions): NodePool {
     refreshNode: (rest) => virtualNode.refresh(rest),
     onRefused: (pod, why) => {
       metrics.kubelet_admission_rejections_total.inc({ reason: admissionReason(why.reason) });
-      events.event(podReference(pod), 'Warning', why.reason, why.message);
+      events.event(podReference(pod), why.reason, why.message);
       status.set(pod, { status: rejectedStatus(pod, why, clock.now()), mayRun: false });
     },
     onWaiting: (pod, why) => {
-      events.event(podReference(pod), 'Warning', 'HostNotReady', `the pod can not be placed yet: ${why}`);
+      events.event(podReference(pod), 'HostNotReady', `the pod can not be placed yet: ${why}`);
     },
     onStranded: (pod, host) => {
       const message = `host ${host} is not one of the node any more: the pod can be neither run nor stopped`;
-      events.event(podReference(pod), 'Warning', 'HostUnknown', message);
+      events.event(podReference(pod), 'HostUnknown', message);
       const { name, namespace, uid } = pod.metadata;
       log.warn({ pod: name, namespace, uid, host }, message);
     },

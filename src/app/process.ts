@@ -219,7 +219,7 @@ async function ownAddress(
       if (!needsApi) {
         const address = anyOwnAddress();
         log.warn(
-          { reason: messageOf(error), address },
+          { err: error, address },
           "no route to the API server: taking this machine's first address; set nodeIP to choose another",
         );
         return address;

@@ -28,7 +28,7 @@ export function buildRuntime(
     read: (rest) => readResolvConf(link.files, path, rest),
     onChange: (found) => {
       const fault = searchFault(found, { path, clusterDomain });
-      if (fault !== undefined) events.event(view.reference(), 'Warning', 'CheckLimitsForResolvConf', fault);
+      if (fault !== undefined) events.event(view.reference(), 'CheckLimitsForResolvConf', fault);
     },
   });
   return new PodRuntime({

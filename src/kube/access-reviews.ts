@@ -1,4 +1,7 @@
-/** Who a bearer token is, and what someone may do: asked of the API server, remembered for a while (pkg/kubelet: cmd/kubelet/app/auth.go). */
+/**
+ * Authenticates bearer tokens and authorizes callers by asking the API server; caches the answers for a while
+ * (pkg/kubelet: cmd/kubelet/app/auth.go).
+ */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { SelfSubjectAccessReview, SubjectAccessReview, TokenReview } from '../model/kube.ts';

@@ -1,4 +1,7 @@
-/** What the answer to a call must be, told by the call's method and path alone: no caller can forget to ask for it. Pure. */
+/**
+ * The required form of a call's answer, derived from its method and path alone, so that no caller can forget
+ * to check it. Pure.
+ */
 import { percentDecoded } from '../model/percent-decode.ts';
 
 /** The part of an object that proves it to be what was asked for. */

@@ -1,4 +1,7 @@
-/** Whatever stands in the API server's place may answer anything: it is a failed call, never a crash and never a success. */
+/**
+ * Anything in the API server's place may answer anything: that is a failed call, never a crash and never a
+ * success.
+ */
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import fc from 'fast-check';

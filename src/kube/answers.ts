@@ -1,7 +1,7 @@
 /**
- * What the API server answered, if it is what was asked for. Everything else is a failed call: a login page, an empty body, a
- * Status where a list was asked for (client-go: rest/request.go transformResponse, runtime/serializer). A failed call says
- * nothing about any object. Pure.
+ * The API server's answer, if it has the form that the call requires. Anything else is a failed call: a login
+ * page, an empty body, a Status instead of a list (client-go: rest/request.go transformResponse,
+ * runtime/serializer). A failed call says nothing about any object. Pure.
  */
 import { KubeError } from '../model/errors.ts';
 import type { AnswerForm, ObjectForm } from './answer-form.ts';
@@ -11,7 +11,10 @@ export const UNEXPECTED = 'UnexpectedAnswer';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** @throws KubeError `unavailable` for text that is no such answer; `status` is that of the answer, 200, 201 or 202 */
+/**
+ * @throws KubeError `unavailable` for text that is no such answer; `status` is that of the answer, 200, 201
+ * or 202
+ */
 export function decodeAnswer(form: AnswerForm, text: string, status = 200): unknown {
   const value = parseAnswer(text, status);
   const problem = answerProblem(form, value);
@@ -122,7 +125,10 @@ function passingProblem({ kind, status }: Json): string | undefined {
   }
 }
 
-/** Go leaves `authenticated` out where it is false; the user it always names, if only as {} (k8s.io/api/authentication/v1). */
+/**
+ * Go omits `authenticated` if it is false, and always has the user, if only as {}
+ * (k8s.io/api/authentication/v1).
+ */
 function reviewProblem({ authenticated, user }: Json): string | undefined {
   if (!isJson(user) || (authenticated !== undefined && typeof authenticated !== 'boolean'))
     return 'the TokenReview does not say whether the token is known';
@@ -135,7 +141,10 @@ function isSuccess({ kind, apiVersion, status }: Json): boolean {
   return kind === 'Status' && apiVersion === 'v1' && status === 'Success';
 }
 
-/** Whether a refusal is the API server's own word: only that can say that an object is not there, or in the way. */
+/**
+ * Whether a refusal comes from the API server itself: only the API server can report that an object does not
+ * exist or is in the way.
+ */
 export function isRefusal(value: unknown): value is Json {
   return isJson(value) && value.kind === 'Status' && value.apiVersion === 'v1' && value.status === 'Failure';
 }

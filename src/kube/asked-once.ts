@@ -1,6 +1,6 @@
 /**
- * Questions that strangers can cause, put to the API server: the same one once at a time, few at a time, and only so many in
- * waiting. Who comes after those is refused at once.
+ * Requests to the API server that strangers can cause: identical ones are shared, few run at a time, and a
+ * bounded number waits. Callers beyond that are refused at once.
  */
 import { KubeError } from '../model/errors.ts';
 import { orAbort } from '../util/abort.ts';

@@ -8,7 +8,10 @@ export const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 export const TOO_LARGE = 'AnswerTooLarge';
 const MAX_REFUSAL_BYTES = 64 * 1024;
 
-/** @throws KubeError `resource-exhausted` with reason TOO_LARGE as soon as there is more; the connection is then given up */
+/**
+ * @throws KubeError `resource-exhausted` with reason TOO_LARGE as soon as there is more; the connection is
+ * then given up
+ */
 export async function wholeBody(body: Readable, what: string, max = MAX_ANSWER_BYTES): Promise<string> {
   const { text, isWhole } = await upTo(body, max);
   if (isWhole) return text;

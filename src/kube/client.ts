@@ -9,9 +9,10 @@ export interface RequestOptions {
 export type PatchType = 'strategic' | 'merge' | 'json' | 'apply';
 
 /**
- * The API server as plain JSON over paths (kube/paths.ts makes them). Failures reject with KubeError, and so does an answer that
- * is not what the path asks for (kube/answers.ts). Nothing is retried here except what never reached the server, and what it
- * asks to be tried again after a while that the deadline allows for.
+ * The API server as plain JSON over paths (kube/paths.ts makes them). Failures reject with KubeError, and so
+ * does an answer that does not have the form that the path requires (kube/answers.ts). Only two things are
+ * retried here: requests that never reached the server, and those that the server asks to retry after a delay
+ * that the deadline allows.
  */
 export interface KubeClient {
   get<T>(path: string, options?: RequestOptions): Promise<T>;

@@ -41,7 +41,7 @@ export interface KubeConnection extends KubeClient {
   clientCertificate(): string | Buffer | undefined;
   /** Opens a watch; rejects like a call if the server refuses it. The signal ends it. */
   stream(path: string, options: { query: RequestOptions['query']; signal: AbortSignal }): Promise<KubeStream>;
-  /** Grows when the server's store went back to an earlier state: what was listed before must be listed anew. */
+  /** Grows when the server's store went back to an earlier state: everything must then be listed again. */
   epoch(): number;
   streams(): StreamCounts;
   close(): Promise<void>;
@@ -66,7 +66,10 @@ interface Content {
   readonly body: object;
 }
 
-/** Loads credentials at once (throws FarletError `invalid` for a file that can't be used) and connects lazily. */
+/**
+ * Loads credentials at once (throws FarletError `invalid` for a file that cannot be used) and connects
+ * lazily.
+ */
 export function connectKube(options: ConnectKubeOptions): KubeConnection {
   return new Connection(options);
 }

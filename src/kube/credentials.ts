@@ -1,4 +1,7 @@
-/** How farlet shows itself to the API server: read anew every few seconds, as token files change and plugins' answers expire. */
+/**
+ * The credentials that farlet presents to the API server: read again every few seconds, as token files change
+ * and plugins' answers expire.
+ */
 import { existsSync } from 'node:fs';
 import type { RequestOptions as HttpsOptions } from 'node:https';
 import { homedir } from 'node:os';
@@ -22,7 +25,7 @@ const FRESH_MS = 10_000;
 /** A plugin may have to ask somebody; one that never comes back must not hold every call. */
 const READ_MS = 60_000;
 
-/** Whether anything says where the API server is: the file given, a pod's service account, or the usual places. */
+/** Whether an API server is configured: by the given file, a pod's service account, or the usual places. */
 export function isClusterConfigured(kubeconfig: string | undefined): boolean {
   return (
     kubeconfig !== undefined ||

@@ -1,7 +1,7 @@
 /**
- * Hands a watch's events to who handles them. An exception there is the handler's fault, and neither the connection's nor the
- * event's: it is reported, and what was not taken is handed over again, with back-off, while the other
- * objects' events go on.
+ * Hands a watch's events to their handler. An exception there is the handler's fault, and neither the
+ * connection's nor the event's: it is reported, and the failed event is handed over again, with backoff,
+ * while the other objects' events go on.
  */
 import type { Faults } from '../model/faults.ts';
 import { messageOf } from '../model/errors.ts';

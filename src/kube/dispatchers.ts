@@ -5,14 +5,15 @@ import { FarletError } from '../model/errors.ts';
 import { answerForm } from './answer-form.ts';
 
 /**
- * Watches share HTTP/2 connections: one TLS connection each would be hundreds. Calls go over a few of HTTP/1.1: one that is
- * given up closes its connection, where Node's HTTP/2 never comes back from a stream that is destroyed while its body is
- * on the way.
+ * Watches share HTTP/2 connections: one TLS connection each would be hundreds. Calls use a few HTTP/1.1
+ * connections: a call that is given up closes its connection, where Node's HTTP/2 never recovers from a
+ * stream that is destroyed while its body is on the way.
  */
 const lanes = {
   /**
-   * Heartbeats of nodes. Few are open while answers come at once. Where the machine is so busy that an answer waits to be read, a
-   * hundred nodes over few of them would stand in line for longer than a call may take, and each that is given up costs a handshake.
+   * Heartbeats of nodes. Few connections are open while answers come at once. On a machine so busy that
+   * answers wait to be read, a hundred nodes on few connections would queue for longer than a call may take,
+   * and each call that is given up costs a handshake.
    */
   leases: { connections: 64, allowH2: false },
   /** what strangers can cause: who they are, what they may do */
@@ -31,8 +32,9 @@ export type Dispatchers = Readonly<Record<LaneName, Dispatcher>>;
 
 const names = Object.keys(lanes) as LaneName[];
 /**
- * A connection that answers no ping until the next one is due is given up (undici: client-h2 onHttp2SendPing), so that a cut that
- * nobody tells of is noticed after 15 to 30 s. client-go: a ping after 30 s of silence, 15 s to answer.
+ * A connection that answers no ping until the next one is due is given up (undici: client-h2
+ * onHttp2SendPing), so that a silent cut is detected after 15 to 30 s. client-go: a ping after 30 s of
+ * silence, 15 s to answer.
  */
 const PING_MS = 15_000;
 const CONNECT_MS = 10_000;
@@ -77,7 +79,8 @@ export async function destroy(dispatchers: Dispatchers): Promise<void> {
 
 /** Which lane a call or a watch takes, and how long a call may take. Pure. */
 export function laneOf(method: string, path: string): { lane: LaneName; timeoutMs: number } {
-  // as the kubelet's own client for leases (cmd/kubelet/app/server.go): one that hangs must not outlast the lease
+  // as the kubelet's own client for leases (cmd/kubelet/app/server.go): one that hangs must not outlast the
+  // lease
   if (path.startsWith('/apis/coordination.k8s.io/')) return { lane: 'leases', timeoutMs: 10_000 };
   if (/^\/apis\/(authentication|authorization)\.k8s\.io\//.test(path))
     return { lane: 'reviews', timeoutMs: 10_000 };

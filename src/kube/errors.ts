@@ -50,7 +50,7 @@ export function watchError(status: unknown): KubeError {
   return statusError(code, JSON.stringify(status));
 }
 
-/** ms to wait before what failed is tried again: what the server asked for (429 and 503), if that is longer. */
+/** ms to wait before a retry: the delay that the server asked for (429 and 503), if that is longer. */
 export function waitAfter(error: unknown, ownMs: number): number {
   return Math.max(ownMs, (error instanceof KubeError ? error.retryAfterMs : undefined) ?? 0);
 }

@@ -1,6 +1,10 @@
-/** Which events are sent, merged or dropped (client-go: tools/record/events_cache.go). Pure but for its memory, which is bounded. */
+/**
+ * Decides which events are sent, merged or dropped (client-go: tools/record/events_cache.go). Pure but for
+ * its memory, which is bounded.
+ */
 import { createHash, randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import type { EventRow } from '../model/event-row.ts';
 import type { CoreEvent, ObjectReference } from '../model/kube.ts';
 import { rfc3339 } from '../util/clock.ts';
 import { dnsSubdomain } from '../model/dns-name.ts';
@@ -8,7 +12,10 @@ import { dnsSubdomain } from '../model/dns-name.ts';
 const maxName = 253;
 
 const CACHE = 4096;
-/** Messages of a kind that are told apart while there is one every ten minutes; what comes beyond them counts as one event. */
+/**
+ * Similar messages that are kept apart while one comes at least every ten minutes; those beyond them count as
+ * one event.
+ */
 const TOLD_APART = 9;
 const SIMILAR_MS = 600_000;
 /** Per object and type: a burst of 25, then one every five minutes. */
@@ -17,7 +24,7 @@ const REFILL_MS = 300_000;
 
 export interface EventInput {
   readonly about: ObjectReference;
-  readonly type: 'Normal' | 'Warning';
+  readonly type: EventRow['type'];
   readonly reason: string;
   readonly message: string;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
@@ -48,7 +55,10 @@ export class EventCorrelation {
     this.#host = options.host;
   }
 
-  /** What to write for an event that happens now (ms since the epoch); undefined if it is one too many, which is counted all the same. */
+  /**
+   * The write for an event that happens now (ms since the epoch); undefined if it exceeds the rate, in which
+   * case it is counted all the same.
+   */
   next(input: EventInput, now: number): EventWrite | undefined {
     const { key, message, annotations } = this.#told(input, now);
     const time = rfc3339(now);
@@ -79,7 +89,10 @@ export class EventCorrelation {
       : { kind: 'repeat', namespace, name: seen.name, event };
   }
 
-  /** As what it is told: as itself, or as one more of those that differ in their message only, which has no annotations. */
+  /**
+   * The event's identity: its own, or that of the combined event of those that differ in their message only,
+   * which has no annotations.
+   */
   #told(
     input: EventInput,
     now: number,
@@ -100,7 +113,10 @@ export class EventCorrelation {
     return { key: keyOf(kind, about.fieldPath, message), message, annotations };
   }
 
-  /** An object's name may be none for an event, or too long for one (client-go: tools/record/util GenerateEventName). */
+  /**
+   * An object's name may be invalid for an event, or too long (client-go: tools/record/util
+   * GenerateEventName).
+   */
   #newName(about: ObjectReference, now: number): string {
     this.#counter += 1;
     const unique = BigInt(now) * 1_000_000n + BigInt(this.#counter % 1_000_000);

@@ -1,5 +1,6 @@
 /** Sends events to the API server, in order, from a bounded queue. */
 import { isNotFound, kindOf } from '../model/errors.ts';
+import { eventWords, type EventReason } from '../model/event-reasons.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { CoreEvent, ObjectReference } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
@@ -12,7 +13,7 @@ import { EventCorrelation, type EventWrite } from './event-correlation.ts';
 import { paths } from './paths.ts';
 
 const MAX_QUEUE = 1000;
-/** Characters: what an exec probe may print (10 KiB) fits, with the words around it. The API sets no limit. */
+/** Characters: the output of an exec probe (10 KiB) fits, with the words around it. The API sets no limit. */
 const MAX_MESSAGE = 16_384;
 const MAX_TRIES = 12;
 const retry = { baseMs: 500, maxMs: 10_000, factor: 2, jitter: 0.5 };
@@ -40,12 +41,12 @@ export class Events implements EventRecorder {
 
   event(
     about: ObjectReference,
-    type: 'Normal' | 'Warning',
-    reason: string,
+    key: EventReason,
     message: string,
     annotations?: Readonly<Record<string, string>>,
   ): void {
     const { clock, log, onDropped } = this.#options;
+    const { type, reason } = eventWords(key);
     log.debug(
       { about: `${about.kind ?? ''} ${about.namespace ?? ''}/${about.name ?? ''}`, type, reason, message },
       'event',

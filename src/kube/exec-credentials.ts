@@ -1,4 +1,7 @@
-/** Credentials from a program that the kubeconfig names (client-go: plugin/pkg/client/auth/exec), with a deadline. */
+/**
+ * Credentials from a program that the kubeconfig names (client-go: plugin/pkg/client/auth/exec), with a
+ * deadline.
+ */
 import { spawn } from 'node:child_process';
 import { FarletError, messageOf } from '../model/errors.ts';
 import type { Clock } from '../util/clock.ts';
@@ -70,7 +73,10 @@ export class ExecAuth {
     this.#clock = clock;
   }
 
-  /** Those at hand until they expire or were refused; else the program is asked. The signal ends the program. */
+  /**
+   * The cached credentials until they expire or are refused; then runs the program. The signal ends the
+   * program.
+   */
   async get({ signal }: { signal: AbortSignal }): Promise<ExecCredentials> {
     const held = this.#held;
     if (held !== undefined && (held.expiresAt === undefined || this.#clock.now() < held.expiresAt))
@@ -146,7 +152,10 @@ function outputOf({ apiVersion, command, args, env, cluster }: ExecPlugin, run: 
   });
 }
 
-/** What the program printed, by the rules of client-go (refreshCredsLocked). Never shows what it read: it is a secret. */
+/**
+ * Parses the program's output by the rules of client-go (refreshCredsLocked). Never shows the output: it is a
+ * secret.
+ */
 export function parseCredential(
   { apiVersion }: Pick<ExecPlugin, 'apiVersion'>,
   text: string,

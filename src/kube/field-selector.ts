@@ -1,6 +1,6 @@
 import type { KubeObject } from '../model/kube.ts';
 
-/** Whether an object is one that a field selector of this process asks for: `metadata.name=` or `spec.nodeName=`. Pure. */
+/** Whether an object matches a field selector of this process: `metadata.name=` or `spec.nodeName=`. Pure. */
 export function matchesFields(object: KubeObject, selector: string | undefined): boolean {
   if (selector === undefined) return true;
   const [field, value] = selector.split('=');

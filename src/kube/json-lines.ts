@@ -1,4 +1,7 @@
-/** Chunks of bytes → one parsed JSON value a line. An unreadable line is an error, and so is one past the bound. */
+/**
+ * Chunks of bytes → one parsed JSON value per line. An unreadable line is an error, and so is one past the
+ * bound.
+ */
 import { unexpected, excerpt } from './answers.ts';
 
 /** An object as large as etcd takes fits, however its text is escaped. */
@@ -29,7 +32,10 @@ export async function* jsonLines(
   }
 }
 
-/** Each piece stays longer than the one after it: bytes that come singly are copied a few times, and never all of them again. */
+/**
+ * Each piece stays longer than the one after it: bytes that come singly are copied a few times, not all of
+ * them every time.
+ */
 function joinSmall(pieces: Buffer[]): void {
   for (;;) {
     const [before, last] = pieces.slice(-2);

@@ -6,7 +6,7 @@ import { TOO_LARGE } from './body.ts';
 import type { KubeClient } from './client.ts';
 import { matchesFields } from './field-selector.ts';
 
-/** Objects asked for at once; fewer where they are so large that a page would be more than an answer may be. */
+/** Objects requested per page; fewer if they are so large that a page would exceed the bound of an answer. */
 const PAGE = 200;
 const SMALLER = 8;
 /** The most that is held of one list; a server whose list has no end is no API server. */

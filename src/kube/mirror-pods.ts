@@ -1,13 +1,16 @@
 /**
- * The mirrors of static pods on the API server (pkg/kubelet/pod/mirror_client.go, kubelet.go tryReconcileMirrorPods).
+ * The mirrors of static pods on the API server (pkg/kubelet/pod/mirror_client.go, kubelet.go
+ * tryReconcileMirrorPods).
  *
- * I1. A static pod never waits for its mirror: what is to be done for a mirror is done beside the pod's steps.
+ * I1. A static pod never waits for its mirror: what is to be done for a mirror is done beside the pod's
+ *     steps.
  * I2. A mirror that is of another manifest, or is being deleted, goes at once and comes again.
  */
 import { KubeError, kindOf } from '../model/errors.ts';
 import type { KubeNode, Pod } from '../model/kube.ts';
 import { annotations } from '../model/labels.ts';
 import type { Log } from '../model/log.ts';
+import { podFields } from '../model/pod-ref.ts';
 import { podFullName } from '../model/pod-source.ts';
 import type { PodChange } from '../model/pod-update.ts';
 import type { KubeClient } from './client.ts';
@@ -35,7 +38,10 @@ export function mirrorStep(pod: Pod, mirror: Pod | undefined, node: KubeNode | u
   return isKept ? 'keep' : 'replace';
 }
 
-/** Whether the mirror shows this very manifest, not a former one of the same name (mirror_client.go IsMirrorPodOf). Pure. */
+/**
+ * Whether the mirror shows this manifest, not a former one of the same name (mirror_client.go IsMirrorPodOf).
+ * Pure.
+ */
 export function isMirrorOf(pod: Pod, mirror: Pod): boolean {
   return (
     mirror.metadata.annotations?.[annotations.configMirror] ===
@@ -98,13 +104,10 @@ export class MirrorPods {
       const old = this.get(podFullName(pod));
       if (step === 'replace' && old !== undefined) await this.#delete(old);
       await this.#create(pod, { name, uid });
-      log.info({ pod: pod.metadata.name, namespace: pod.metadata.namespace }, 'mirror pod created');
+      log.info(podFields(pod.metadata), 'mirror pod created');
     }).catch((error: unknown) => {
       if (this.#options.signal.aborted) return;
-      log.warn(
-        { err: error, pod: pod.metadata.name, namespace: pod.metadata.namespace },
-        'mirror pod not created',
-      );
+      log.warn({ ...podFields(pod.metadata), err: error }, 'mirror pod not created');
       onFailed(podFullName(pod));
     });
   }
@@ -115,7 +118,8 @@ export class MirrorPods {
     for (const [name, mirror] of this.#mirrors) {
       if (isWanted(name)) continue;
       this.#beside(name, () => this.#delete(mirror)).catch((error: unknown) => {
-        if (!signal.aborted) log.warn({ err: error, pod: name }, 'mirror pod not deleted');
+        if (!signal.aborted)
+          log.warn({ ...podFields(mirror.metadata), err: error }, 'mirror pod not deleted');
       });
     }
   }

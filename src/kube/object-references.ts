@@ -6,7 +6,7 @@ export interface ObjectReferences {
   readonly secrets: ReadonlySet<string>;
 }
 
-/** Names of the ConfigMaps and Secrets that a pod's spec refers to, wherever it does (pkg/api/v1/pod VisitPodSecretNames). */
+/** Names of all ConfigMaps and Secrets that a pod's spec refers to (pkg/api/v1/pod VisitPodSecretNames). */
 export function podObjectReferences(pod: Pod): ObjectReferences {
   const configMaps = new Set<string | undefined>();
   const secrets = new Set<string | undefined>();

@@ -1,4 +1,6 @@
-/** ConfigMaps and Secrets, each watched by its name while somebody needs it: once, however many nodes of the process do. */
+/**
+ * ConfigMaps and Secrets, each watched by its name while a pod needs it: once for all nodes of the process.
+ */
 import type { Faults } from '../model/faults.ts';
 import type { KubeObject } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';

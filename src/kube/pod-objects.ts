@@ -1,6 +1,6 @@
 /**
- * ConfigMaps and Secrets by name, as pods on this node refer to them (pkg/kubelet/util/manager, watch based). Each
- * is watched by its name while some pod needs it; nothing is ever listed beyond that.
+ * ConfigMaps and Secrets by name, as pods on this node refer to them (pkg/kubelet/util/manager, watch based).
+ * Each is watched by its name while some pod needs it; nothing is ever listed beyond that.
  */
 import { KubeError } from '../model/errors.ts';
 import type { ConfigMap, KubeObject, Pod, Secret } from '../model/kube.ts';
@@ -31,7 +31,10 @@ export class PodObjects {
     this.#options = options;
   }
 
-  /** Watches what the pod refers to, and no longer what only its former spec did. Calling it again costs nothing. */
+  /**
+   * Watches the objects that the pod refers to, and no longer those that only its former spec did. Repeating
+   * it costs nothing.
+   */
   register(pod: Pod): void {
     const { uid, namespace } = pod.metadata;
     const { configMaps, secrets } = podObjectReferences(pod);
@@ -52,7 +55,10 @@ export class PodObjects {
     this.#keysOf.delete(uid);
   }
 
-  /** The ConfigMap as the API server has it; rejects with kind not-found and the kubelet's text if there is none. */
+  /**
+   * The ConfigMap as the API server has it; rejects with kind not-found and the kubelet's text if it does not
+   * exist.
+   */
   configMap(namespace: string, name: string, options: { signal: AbortSignal }): Promise<ConfigMap> {
     return this.#read<ConfigMap>('configmap', { namespace, name }, options);
   }

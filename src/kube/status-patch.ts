@@ -1,4 +1,7 @@
-/** The strategic merge patch from one status to another (apimachinery: strategicpatch, k8s.io/api/core/v1 PodStatus and NodeStatus). Pure. */
+/**
+ * The strategic merge patch from one status to another (apimachinery: strategicpatch, k8s.io/api/core/v1
+ * PodStatus and NodeStatus). Pure.
+ */
 import { own } from '../model/own.ts';
 import { isDeepStrictEqual } from 'node:util';
 

@@ -2,12 +2,15 @@
  * Writes pod statuses (pkg/kubelet/status/status_manager.go).
  *
  * I1. The newest status of a pod wins; one write per pod is under way at a time.
- * I2. Nothing is written that the API server already has, and nothing twice in a row that it does not keep as sent.
- * I3. A write carries the pod's UID: the server refuses it (409) if the name now belongs to another pod. That makes
- *     the kubelet's read before each write needless, since the watch keeps the object at hand: one round trip, not two.
+ * I2. A status that the API server already has is not written, nor twice in a row one that it does not keep
+ *     as sent.
+ * I3. A write carries the pod's UID: the server refuses it (409) if the name now belongs to another pod. That
+ *     makes the kubelet's read before each write needless, since the watch has the object: one round trip,
+ *     not two.
  * I4. A static pod's status goes to its mirror, once there is one.
- * I5. What something else overwrites is put back ever more slowly: two that disagree must not fill the API server.
- * I6. What must not follow the status that is known is not wished for: it is an error of who computed it.
+ * I5. A status that something else overwrites is written back ever more slowly: two writers that disagree
+ *     must not fill the API server.
+ * I6. An illegal transition is rejected and logged; it is a bug in the caller.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../model/log.ts';
@@ -61,8 +64,8 @@ export class StatusWriter {
   }
 
   /**
-   * The API server's pods were listed anew: what is observed of each from now on counts, whatever its version, as a store that
-   * was restored goes back.
+   * The API server's pods were listed again: what is observed of each from now on counts, whatever its
+   * version, as a restored store goes back.
    */
   relisted(): void {
     this.#listing += 1;
@@ -80,8 +83,8 @@ export class StatusWriter {
   }
 
   /**
-   * The mirror of a static pod, by the static pod's UID; undefined once it is gone. What the status says since
-   * when a condition holds is taken over from a mirror that a former run of farlet has written.
+   * The mirror of a static pod, by the static pod's UID; undefined once it is gone. What the status says
+   * since when a condition holds is taken over from a mirror that a former run of farlet has written.
    */
   mirrored(pod: Pod, mirror: Pod | undefined): void {
     const entry = this.#entries.get(pod.metadata.uid);
@@ -99,7 +102,10 @@ export class StatusWriter {
     this.#write(next);
   }
 
-  /** Takes what the API server shows, if it is news, and notices where that is not what was written any more. */
+  /**
+   * Takes over the status that the API server shows, if it is news, and detects that it no longer is what was
+   * written.
+   */
   #take(entry: Entry, shown: Pod): void {
     const { uid, resourceVersion: version } = entry.pod.metadata;
     const isOther = shown.metadata.uid !== uid;
@@ -124,7 +130,10 @@ export class StatusWriter {
     const fault = illegal?.(pod, before, desired.status);
     if (fault !== undefined) {
       const { name, namespace, uid } = pod.metadata;
-      log.error({ pod: name, namespace, uid, fault }, 'status not taken: it can not follow the one before');
+      log.error(
+        { pod: name, namespace, uid, reason: fault },
+        'status not taken: it can not follow the one before',
+      );
       return;
     }
     // news is told at once, whatever becomes of what was said before
@@ -196,7 +205,7 @@ export class StatusWriter {
     entry.truce = undefined;
   }
 
-  /** Something else has overwritten what was written: it is put back, the later the more often that has happened. */
+  /** Something else has overwritten the status: it is written back, after a wait that grows each time. */
   #contested(entry: Entry): void {
     const { clock, log } = this.#options;
     entry.contest = overwritten(entry.contest, clock.monotonic());
@@ -299,8 +308,9 @@ export class StatusWriter {
   }
 
   /**
-   * After a refused write: whether there is nothing to write to any more. Where there is, what the API server has is taken, and
-   * what is wished for is written on top of it: a status that came between others must not be lost, above all the last one.
+   * After a refused write: whether the pod is gone. If it is not, the API server's status is taken over and
+   * the desired one is written on top of it: a status that lost a race must not be lost, above all the last
+   * one.
    */
   async #isGone(entry: Entry, refusal: unknown): Promise<boolean> {
     const { client, signal, log } = this.#options;

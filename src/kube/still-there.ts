@@ -3,9 +3,9 @@ import type { KubeObject } from '../model/kube.ts';
 import type { KubeClient } from './client.ts';
 
 /**
- * After a write that carries a UID was refused with a 404 or 409: the object of that UID as the API server has it, undefined if
- * it is gone. A 409 is said both of a name that belongs to another object by now and of a write that came between others; only
- * reading tells which. Rejects if that can't be told now.
+ * After a write that carries a UID was refused with a 404 or 409: the object of that UID as the API server
+ * has it, undefined if it is gone. A 409 means either that the name belongs to another object by now or that
+ * another write came first; only a read shows which. Rejects if the read fails.
  */
 export async function stillThere<T extends KubeObject>(
   client: Pick<KubeClient, 'get'>,

@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Pod, TokenRequest } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
+import { podFields } from '../model/pod-ref.ts';
 import type { Clock } from '../util/clock.ts';
 import type { KubeClient } from './client.ts';
 import { paths } from './paths.ts';
@@ -40,7 +41,10 @@ export class Tokens {
     this.#random = options.random ?? Math.random;
   }
 
-  /** A valid token: the one at hand until 80 % of its life or a day has passed, and beyond if no new one can be had. */
+  /**
+   * A valid token: the cached one until 80 % of its life or a day has passed, and longer if no new one is to
+   * be had.
+   */
   async get(input: TokenInput, { signal }: { signal: AbortSignal }): Promise<BoundToken> {
     const key = keyOf(input);
     const held = this.#cache.get(key);
@@ -53,7 +57,7 @@ export class Tokens {
     } catch (error) {
       if (held === undefined || now >= held.expiresAt) throw error;
       this.#log.warn(
-        { err: error, uid: input.pod.metadata.uid },
+        { ...podFields(input.pod.metadata), err: error },
         'token could not be renewed: the old one is used until it expires',
       );
       return { ...held, renewAt: Math.min(held.expiresAt, now + MAX_JITTER_MS) };

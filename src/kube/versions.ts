@@ -1,4 +1,4 @@
-/** Resource versions: ordered numbers of any length (KEP 5504), compared as the text that they are. Pure but for its memory. */
+/** Resource versions: ordered numbers of any length (KEP 5504), compared as text. Pure but for its memory. */
 
 /** Below 0: `a` is the older; undefined: they can't be compared. */
 export function compareVersions(a: string | undefined, b: string | undefined): number | undefined {
@@ -22,10 +22,11 @@ function isVersion(text: string | undefined): text is string {
 const MAX_OBJECTS = 10_000;
 
 /**
- * Tells that the API server's store went back to an earlier state: an object that is asked for and written one after the other
- * has a lower version than before. Watches are deaf then until the versions have caught up (an etcd that is restored without
- * raising its revision), so that everything must be listed anew. What is read counts as well: by the first write, which a store
- * that went back refuses until the object has been read, others may have written enough to catch up.
+ * Detects that the API server's store went back to an earlier state: an object that is read and written one
+ * after the other has a lower version than before. Watches are deaf then until the versions have caught up
+ * (an etcd that is restored without raising its revision), so everything must be listed again. Reads count
+ * too: a store that went back refuses the first write until the object has been read, and by then others may
+ * have written enough to catch up.
  */
 export class StoreEpoch {
   readonly #versions = new Map<string, string>();

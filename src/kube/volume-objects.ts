@@ -1,4 +1,7 @@
-/** Claims and the volumes behind them, asked for by name when a pod needs them; the kubelet does not watch them either. */
+/**
+ * Claims and the volumes behind them, read by name when a pod needs them; the kubelet does not watch them
+ * either.
+ */
 import type { PersistentVolume, PersistentVolumeClaim } from '../model/kube.ts';
 import type { KubeClient } from './client.ts';
 import { paths } from './paths.ts';

@@ -9,7 +9,8 @@ export type WatchLine<T> =
 
 /**
  * One line, parsed.
- * @throws the server's error (`ERROR` events), or KubeError `unavailable` for what is no event of the kind that is watched
+ * @throws the server's error (`ERROR` events), or KubeError `unavailable` for what is no event of the kind
+ *   that is watched
  */
 export function decodeWatchLine<T>(form: ObjectForm, value: unknown): WatchLine<T> {
   if (!isJson(value)) throw unexpected('a line of the watch is no event', 200);

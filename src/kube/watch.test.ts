@@ -20,7 +20,9 @@ interface Opened {
   readonly breaks?: Error;
 }
 
-/** What happened, in order: lists, watches with their version, waits in ms. The script's end ends the watch. */
+/**
+ * What happened, in order: lists, watches with their version, waits in ms. The watch ends with the script.
+ */
 async function play(script: readonly ('list' | KubeError | Opened)[]): Promise<string[]> {
   const seen: string[] = [];
   const over = new AbortController();

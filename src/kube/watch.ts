@@ -1,9 +1,10 @@
 /**
- * List, then watch, for as long as the signal allows (client-go: tools/cache/reflector.go). Never polls: a watch that ends in
- * due time, or that a busy server refuses, goes on where it was. After one that broke off everything is listed anew, where
- * client-go resumes: the server may have been down to have its store restored, and then has another past under the same
- * versions. So it is after an expired version and after what is no event. A list reaches the consumer as a reset, so
- * that what was deleted meanwhile is not missed.
+ * Lists, then watches, for as long as the signal allows (client-go: tools/cache/reflector.go). Never polls: a
+ * watch that ends in due time, or that a busy server refuses, resumes where it was. After one that broke off
+ * everything is listed again, where client-go resumes: the server may have been down to have its store
+ * restored, and then has another past under the same versions. The same holds after an expired version and
+ * after a line that is no event. A list reaches the consumer as a reset, so that no deletion in between is
+ * missed.
  */
 import { KubeError, kindOf } from '../model/errors.ts';
 import type { Faults } from '../model/faults.ts';
@@ -44,7 +45,10 @@ export interface WatchOptions<T> {
 const MIN_WATCH_S = 300;
 /** The server ends a watch in time; one that goes on longer than that is dead. */
 const END_MARGIN_MS = 15_000;
-/** A bookmark comes each minute (apiserver: storage/cacher bookmarkFrequency); without one the way is cut somewhere beyond a proxy. */
+/**
+ * A bookmark comes each minute (apiserver: storage/cacher bookmarkFrequency); without one the connection is
+ * cut somewhere beyond a proxy.
+ */
 const SILENCE_MS = 90_000;
 const backoff = { baseMs: 800, maxMs: 30_000, factor: 2, jitter: 1 };
 
@@ -96,7 +100,8 @@ async function follow<T extends KubeObject>(
       onError?.(error);
       if (kindOf(error) === 'gone') {
         place = undefined;
-        // the server answers again, so what was waited for is over; only one that expires every watch is held off
+        // the server answers again, so what was waited for is over; only one that expires every watch is held
+        // off
         failures = expired;
         expired += 1;
         log.info({ what }, 'watch expired: listing again');
@@ -112,7 +117,7 @@ async function follow<T extends KubeObject>(
   }
 }
 
-/** Resolves when a watch that was open has ended: with the newest version seen, or undefined if it broke off. */
+/** Resolves when an open watch has ended: with the newest version observed, or undefined if it broke off. */
 async function watch<T extends KubeObject>(
   options: WatchOptions<T>,
   { from, delivery, signal }: { from: string; delivery: Delivery<T>; signal: AbortSignal },

@@ -1,3 +1,4 @@
+import type { PodConditionReason } from './condition-reasons.ts';
 import type { PodStatus } from './kube.ts';
 
 /**
@@ -6,7 +7,7 @@ import type { PodStatus } from './kube.ts';
  */
 export function notReadyStatus(
   status: PodStatus,
-  { now, ...why }: { readonly now: string; readonly reason?: string; readonly message?: string },
+  { now, ...why }: { readonly now: string; readonly reason?: PodConditionReason; readonly message?: string },
 ): PodStatus {
   return {
     ...status,

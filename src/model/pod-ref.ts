@@ -1,4 +1,5 @@
 import type { ObjectReference, Pod } from './kube.ts';
+import type { LogFields } from './log.ts';
 
 /** Names one pod for good: a name may come again, a UID never does. */
 export interface PodRef {
@@ -9,6 +10,11 @@ export interface PodRef {
 
 export function podRef(pod: Pod): PodRef {
   return { uid: pod.metadata.uid, name: pod.metadata.name, namespace: pod.metadata.namespace };
+}
+
+/** The pod in a line of the log. */
+export function podFields({ name, namespace, uid }: PodRef): Pick<LogFields, 'pod' | 'namespace' | 'uid'> {
+  return { pod: name, namespace, uid };
 }
 
 /** `name_namespace(uid)`, the form of pods in the kubelet's messages (pkg/kubelet/util/format). */

@@ -1,4 +1,5 @@
 /** Whether a host's runtime can run a pod with the handler that its RuntimeClass names. Pure. */
+import type { AdmissionReason } from './admission-reasons.ts';
 import { podContainers } from './containers.ts';
 import type { Pod } from './kube.ts';
 
@@ -29,7 +30,7 @@ export function handlerRefusal(
   pod: Pod,
   handler: string,
   host: HandlerHost,
-): { reason: string; message: string } | undefined {
+): { reason: AdmissionReason; message: string } | undefined {
   if (host.handlers.length === 0) return undefined;
   const found = findHandler(handler, host);
   const named = pod.spec.runtimeClassName ?? '';

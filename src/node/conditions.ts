@@ -1,5 +1,8 @@
-/** The node's conditions with the kubelet's reasons and messages (pkg/kubelet/nodestatus/setters.go). Pure. */
+/**
+ * The node's conditions with the kubelet's reasons and messages (pkg/kubelet/nodestatus/setters.go). Pure.
+ */
 import type { HostState } from '../hosts/runtime-host.ts';
+import type { NodeConditionReason } from '../model/condition-reasons.ts';
 import { goDuration } from '../model/go-duration.ts';
 import type { NodeCondition } from '../model/kube.ts';
 import type { NodePressure } from '../model/node-pressure.ts';
@@ -48,7 +51,13 @@ export interface ConditionsInput {
   readonly now: string;
 }
 
+type FarletCondition = NodeCondition & { readonly reason: NodeConditionReason };
+
 export function nodeConditions(input: ConditionsInput): NodeCondition[] {
+  return verdicts(input).map((condition) => dated(condition, input));
+}
+
+function verdicts(input: ConditionsInput): FarletCondition[] {
   const { problems, lostHosts } = input;
   const under = (pressure: NodePressure): boolean => input.pressures.includes(pressure);
   return [
@@ -79,11 +88,11 @@ export function nodeConditions(input: ConditionsInput): NodeCondition[] {
           message: problems.length === 1 ? (problems[0] ?? '') : `[${problems.join(', ')}]`,
         },
     ...(lostHosts === undefined ? [] : [hostsReady(lostHosts)]),
-  ].map((condition) => dated(condition, input));
+  ];
 }
 
 /** farlet's own: a node is Ready while one of its hosts is, so that the others must be told of apart. */
-function hostsReady(lost: readonly string[]): NodeCondition {
+function hostsReady(lost: readonly string[]): FarletCondition {
   const type = 'farlet.dev/HostsReady';
   return lost.length === 0
     ? { type, status: 'True', reason: 'HostsReady', message: 'all hosts of the node are ready' }
@@ -93,8 +102,8 @@ function hostsReady(lost: readonly string[]): NodeCondition {
 function pressure(
   type: string,
   under: boolean,
-  [fine, fineText, bad, badText]: [string, string, string, string],
-): NodeCondition {
+  [fine, fineText, bad, badText]: [NodeConditionReason, string, NodeConditionReason, string],
+): FarletCondition {
   return under
     ? { type, status: 'True', reason: bad, message: badText }
     : { type, status: 'False', reason: fine, message: fineText };

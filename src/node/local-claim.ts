@@ -1,11 +1,10 @@
 /**
- * A node without a cluster is claimed by its rootDir, if that is on this machine (docs/adr/0015): a socket lies in it that only
- * the process which runs the node listens on. The system itself ends the claim with the process.
+ * A node without a cluster is claimed by its rootDir, if that is on this machine (docs/adr/0015): a socket in
+ * it on which only the process that runs the node listens. The system ends the claim with the process.
  */
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
-import { messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Fence } from '../util/fence.ts';
@@ -51,11 +50,9 @@ export class LocalClaim implements NodeClaim {
     const { folder, clock, log } = this.#options;
     for (let told: string | undefined; folder !== undefined;) {
       const owner = await this.#claim(folder).catch((error: unknown) => {
-        // what can't be claimed, for want of rights or of a place, is nobody else's either as far as can be seen
-        log.warn(
-          { reason: messageOf(error), folder },
-          'rootDir could not be claimed: another farlet is not noticed',
-        );
+        // what can't be claimed, for want of rights or of a place, is nobody else's either as far as can be
+        // seen
+        log.warn({ err: error, folder }, 'rootDir could not be claimed: another farlet is not noticed');
         return undefined;
       });
       if (owner === undefined) break;
@@ -95,7 +92,8 @@ export class LocalClaim implements NodeClaim {
     if (owner !== undefined) return owner;
     const server = await listen(own, this.#options.me.name);
     try {
-      // one that nobody listens on is out of the way under a name of its own; only one of several links the free name
+      // one that nobody listens on is out of the way under a name of its own; only one of several links the
+      // free name
       await rename(path, `${own}.old`).catch(unlessMissing);
       const displaced = await ownerAt(`${own}.old`);
       if (displaced !== undefined) {

@@ -17,8 +17,8 @@ export interface NodeClaim {
   /** Before each write to the API server: only while the node is surely owned. */
   readonly api: Fence;
   /**
-   * Before whatever is done on a host. While nobody can be asked whose the node is, its pods are looked after as a kubelet
-   * does that has lost its API server.
+   * Before any action on a host. While the owner of the node cannot be read, its pods are cared for as by a
+   * kubelet that has lost its API server.
    */
   readonly host: Fence;
   /** The Node is registered under this UID; undefined: it is gone. The lease says so at once. */

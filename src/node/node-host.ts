@@ -28,7 +28,10 @@ type Images = NonNullable<NodeStatus['images']>;
 const IMAGES_MS = 300_000;
 const MAX_NAMES = 5;
 const LIST_MS = 5_000;
-/** What does not change while a host is up is looked at as rarely as cAdvisor does (update_machine_info_interval). */
+/**
+ * Facts that do not change while a host is up are read as rarely as cAdvisor does
+ * (update_machine_info_interval).
+ */
 const FACTS_MS = 300_000;
 
 export class NodeHost {
@@ -93,7 +96,7 @@ export class NodeHost {
     this.#known.resolve(undefined);
   }
 
-  /** Looks again at what may have changed, as far as it is time to; what is under way already is waited for. */
+  /** Reads again what may have changed, if it is time to; joins a read that is under way. */
   async lookAgain(signal: AbortSignal): Promise<void> {
     this.#looking ??= this.#lookOnce(signal).finally(() => {
       this.#looking = undefined;

@@ -1,4 +1,7 @@
-/** The hosts of one node as its status counts them: looked at, summed up, and what one of them is like for its pods. */
+/**
+ * The hosts of one node as its status counts them: looked at, summed up, and what one of them is like for its
+ * pods.
+ */
 import type { HostFacts } from '../hosts/facts.ts';
 import { heldRequest } from '../model/held-request.ts';
 import type { KubeNode, NodeStatus, Pod } from '../model/kube.ts';
@@ -44,7 +47,10 @@ interface Resources {
 }
 
 const MAX_IMAGES = 50;
-/** A status that tells what was known before is better than none: hosts that don't answer hold it up no longer. */
+/**
+ * A status with facts from before is better than none: after this time it no longer waits for hosts that do
+ * not answer.
+ */
 const LOOK_MS = 5_000;
 /** Nor do those of a pool that take their time, while others have answered. */
 const POOL_LOOK_MS = 3_000;
@@ -61,8 +67,8 @@ export class NodeHosts {
   }
 
   /**
-   * Brings up to date what is known of the hosts; rejects while nothing is known of any. One host's failure is the
-   * node's; a pool is told of as its hosts were last seen, without waiting long for any.
+   * Updates what is known of the hosts; rejects while nothing is known of any. One host's failure is the
+   * node's; a pool is reported as its hosts were last observed, without a long wait for any.
    */
   async lookAgain(signal: AbortSignal): Promise<HostFacts> {
     const seen = this.all.filter((host) => host.facts() !== undefined);
@@ -75,7 +81,10 @@ export class NodeHosts {
     return facts;
   }
 
-  /** The facts as they are now, or as they were if the hosts don't tell in time. Rejects while nothing is known of any. */
+  /**
+   * The current facts, or the last known ones if the hosts do not answer in time. Rejects while nothing is
+   * known of any.
+   */
   async factsInTime(signal: AbortSignal): Promise<HostFacts> {
     const { identity, log } = this.#options;
     const known = this.#facts();

@@ -13,7 +13,8 @@ export const kubeletVersion = 'v1.36.3';
 
 /**
  * What the scheduler, admission and the API server ask of nodes before they let a pod need it (KEP-5328;
- * component-helpers/nodedeclaredfeatures). With ExtendWebSocketsToKubelet the API server hands WebSockets on as they are.
+ * component-helpers/nodedeclaredfeatures). With ExtendWebSocketsToKubelet the API server hands WebSockets on
+ * as they are.
  */
 const declaredFeatures: readonly string[] = [
   'ExtendWebSocketsToKubelet',
@@ -148,7 +149,10 @@ function hugePageAmount(kib: number): string {
   return canonicalText(`${kib}Ki`);
 }
 
-/** Capacity less what is reserved, what eviction keeps free, and for memory every huge page (GetNodeAllocatableReservation). */
+/**
+ * Capacity less reservations, what eviction keeps free, and for memory every huge page
+ * (GetNodeAllocatableReservation).
+ */
 export function nodeAllocatable(
   { systemReserved, kubeReserved, evictionHard }: Reserved,
   capacity: Readonly<Record<string, string>>,

@@ -4,7 +4,9 @@ import type { NodeInfo } from '../model/node-info.ts';
 
 /** A node as one of its hosts sees it: capacity and labels are those of that host. */
 export interface NodeView {
-  /** Resolves when this host has been looked at: pods can be admitted, whether or not the Node is registered. */
+  /**
+   * Resolves when this host has been observed: pods can be admitted, whether or not the Node is registered.
+   */
   readonly known: Promise<unknown>;
   /** as the API server has it; undefined until it is registered */
   node(): KubeNode | undefined;

@@ -11,8 +11,9 @@ export function ownProcess(podUid: string | undefined): Owner {
 }
 
 /**
- * Whether the process is known to have ended: it was this pod's, of which no two run at a time; or one of this machine and
- * pid namespace that is there no more; or this machine has booted since. Anything that can't be seen from here is false.
+ * Whether the process is known to have ended: it was this pod's, of which no two run at a time; or it was on
+ * this machine and in this pid namespace and no longer exists; or this machine has booted since. False if it
+ * cannot be observed from here.
  */
 export function isOver(process: string, self: Owner): boolean {
   if (process === '' || process === self.process) return false;
@@ -33,7 +34,10 @@ interface Place {
   readonly started: string;
 }
 
-/** `pod:<uid>:<start>`, or `proc:<machine>:<boot>:<pid namespace>:<pid>:<start>`; empty where the system tells neither. */
+/**
+ * `pod:<uid>:<start>`, or `proc:<machine>:<boot>:<pid namespace>:<pid>:<start>`; empty if the system reports
+ * neither.
+ */
 function ownPlace(podUid: string | undefined): string {
   if (podUid !== undefined && podUid !== '') return `pod:${podUid}:${randomUUID()}`;
   try {

@@ -1,11 +1,14 @@
 /**
- * Who runs a node, as its heartbeat lease tells in annotations (docs/adr/0015). Clocks of two machines are never compared: a
- * claim is alive for as long as the lease is seen to change (client-go: tools/leaderelection). Pure.
+ * The owner of a node, from the annotations of its heartbeat lease (docs/adr/0015). Clocks of two machines
+ * are never compared: a claim is alive for as long as the lease is observed to change (client-go:
+ * tools/leaderelection). Pure.
  */
 import type { Lease } from '../model/kube.ts';
 import { rfc3339Micro } from '../util/clock.ts';
 
-/** On the lease kube-node-lease/<node>. The holder of its spec stays the node's name, as a kubelet writes it. */
+/**
+ * On the lease kube-node-lease/<node>. The holder of its spec stays the node's name, as a kubelet writes it.
+ */
 export const ownerKeys = {
   /** name of the farlet that runs the node; empty once it has let go */
   owner: 'farlet.dev/owner',

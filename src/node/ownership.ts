@@ -1,6 +1,7 @@
 /**
- * Which farlet runs a node (docs/adr/0015): the one that the node's heartbeat lease names. Nothing of the node is acted on before
- * it is had, and nothing once it is lost; what the lease's renewal tells is the node's heartbeat as well.
+ * Which farlet runs a node (docs/adr/0015): the one that the node's heartbeat lease names. farlet acts on
+ * nothing of the node before it owns it, and on nothing once it has lost it; the lease's renewal is the
+ * node's heartbeat as well.
  */
 import type { KubeClient } from '../kube/client.ts';
 import { paths } from '../kube/paths.ts';
@@ -32,8 +33,8 @@ export interface OwnershipOptions {
 }
 
 /**
- * unasked: acts on what needs no API server, until that tells whose the node is. A state that is left never comes back, but
- * for seeking and waiting.
+ * unasked: acts on what needs no API server, until the API server names the node's owner. A state that is
+ * left never comes back, except seeking and waiting.
  */
 type State =
   | { readonly at: 'seeking'; readonly problem: string | undefined }
@@ -52,7 +53,10 @@ const MAX_CALL_MS = 10_000;
 const UNKNOWN_MS = 30_000;
 const RELEASE_MS = 2_000;
 const MAX_CONFLICTS = 5;
-/** For this part of the duration a renewal is relied on: what is begun then has ended before another may take the node. */
+/**
+ * The part of the duration for which a renewal is relied on: an action begun within it ends before another
+ * farlet may take the node.
+ */
 const SURE = 0.75;
 
 export class Ownership implements NodeClaim {
@@ -139,7 +143,10 @@ export class Ownership implements NodeClaim {
     }
   }
 
-  /** Renews every quarter of the duration until the signal aborts; rejects with LostOwnership once another has the node. */
+  /**
+   * Renews every quarter of the duration until the signal aborts; rejects with LostOwnership once another
+   * farlet has the node.
+   */
   async keep({ signal }: { signal: AbortSignal }): Promise<void> {
     const { log, durationSeconds } = this.#options;
     const life = childController(AbortSignal.any([signal, this.#end.signal]));
@@ -218,7 +225,7 @@ export class Ownership implements NodeClaim {
     }
     this.#renewed = began;
     this.#state = { at: 'owned' };
-    log.info({ why: verdict.why, seconds: durationSeconds }, 'the node is run by this farlet');
+    log.info({ reason: verdict.why, seconds: durationSeconds }, 'the node is run by this farlet');
     return undefined;
   }
 

@@ -1,4 +1,4 @@
-/** What a node says of itself when several hosts are behind it: sums, unions, and the worst that is common. Pure. */
+/** The status of a node with several hosts: sums, unions, and the worst that is common. Pure. */
 import type { RuntimeInfo } from '../hosts/runtime-host.ts';
 import type { NodeStatus } from '../model/kube.ts';
 import { isHostName } from '../model/host-labels.ts';
@@ -36,7 +36,10 @@ export function labelsOf(
   return { ...Object.fromEntries(shared), ...host.labels };
 }
 
-/** What a host that takes no new pods still has: what those on it hold (cpu in thousandths, the rest in units). */
+/**
+ * The share of a host that takes no new pods: the requests of the pods on it (cpu in thousandths, the rest in
+ * units).
+ */
 export function heldResources(allocatable: Quantities, held: readonly Amounts[]): Record<string, string> {
   return Object.fromEntries(
     Object.entries(allocatable).map(([name, amount]) => {
@@ -47,7 +50,10 @@ export function heldResources(allocatable: Quantities, held: readonly Amounts[])
   );
 }
 
-/** Handlers that some host has, with the features that all hosts with that handler have; name and version of the first. */
+/**
+ * Handlers of any host, with the features that all hosts with that handler have; name and version of the
+ * first.
+ */
 export function mergeRuntimes(all: readonly RuntimeInfo[]): RuntimeInfo | undefined {
   const [first] = all;
   if (first === undefined || all.length === 1) return first;

@@ -123,7 +123,7 @@ async function setUp() {
     clock,
     log: quietLog,
     events: {
-      event: (_about, _type, reason) => {
+      event: (_about, reason) => {
         events.push(reason);
       },
     },

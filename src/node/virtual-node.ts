@@ -1,11 +1,14 @@
-/** Registers the Node and keeps its status (pkg/kubelet/kubelet_node_status.go). One host is behind it, or several. */
+/**
+ * Registers the Node and keeps its status (pkg/kubelet/kubelet_node_status.go). It has one host or several.
+ */
 import { own } from '../model/own.ts';
 import { isNotFound, kindOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { Faults } from '../model/faults.ts';
 import { drainKey, isHostName } from '../model/host-labels.ts';
 import type { KubeNode, NodeStatus, ObjectReference } from '../model/kube.ts';
-import type { Log } from '../model/log.ts';
+import type { Log, LogFields } from '../model/log.ts';
+import type { NodeEventReason } from '../model/node-event-reasons.ts';
 import { nodeReference } from '../model/pod-ref.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeConnection } from '../kube/connect.ts';
@@ -57,7 +60,10 @@ export class VirtualNode {
   #reportAfterMs = 0;
   #isUnschedulable = false;
   readonly #alarm: Alarm;
-  /** the Node object was deleted while it was in use, so many times in a row; ms (monotonic) when it comes again */
+  /**
+   * The Node object was deleted while it was in use, so many times in a row; ms (monotonic) when it comes
+   * again.
+   */
   #deleted: { readonly again: number } | undefined;
   #deletions = { times: 0, at: -Infinity };
 
@@ -192,7 +198,10 @@ export class VirtualNode {
     this.#alarm.ring();
   }
 
-  /** Pods of a Node that is gone are deleted after a while: it comes back before, and as closed to new ones as it was. */
+  /**
+   * Pods of a Node that is gone are deleted after a while: it comes back before, and as closed to new ones as
+   * it was.
+   */
   async #registerAgain(client: Client, signal: AbortSignal): Promise<void> {
     const { clock, log, events, hosts, identity } = this.#options;
     const former = this.#node;
@@ -210,7 +219,7 @@ export class VirtualNode {
         await this.#createOrReconcile(client, asClosed(newNode(identity, facts, status), former), signal);
         log.warn({ uid: this.#node?.metadata.uid }, 'the node is registered again');
         const message = `The Node object was deleted while farlet runs node ${identity.name}: it is registered again`;
-        events.event(this.reference(), 'Warning', 'NodeDeleted', message);
+        events.event(this.reference(), 'NodeDeleted', message);
         return;
       } catch (error) {
         signal.throwIfAborted();
@@ -234,7 +243,7 @@ export class VirtualNode {
     this.statusSoon();
   }
 
-  async #untilSeen(look: () => Promise<unknown>, fields: object, signal: AbortSignal): Promise<void> {
+  async #untilSeen(look: () => Promise<unknown>, fields: LogFields, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
     for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
       try {
@@ -287,7 +296,7 @@ export class VirtualNode {
       }
     }
     log.info({ address: identity.ip, port: identity.port }, 'node registered');
-    events.event(this.reference(), 'Normal', 'Starting', 'Starting kubelet.');
+    events.event(this.reference(), 'Starting', 'Starting kubelet.');
     this.#ready.resolve(undefined);
   }
 
@@ -323,7 +332,8 @@ export class VirtualNode {
     const { log, updateMs } = this.#options;
     let failed = false;
     while (!signal.aborted) {
-      // set before the status is put together: what changes meanwhile is told at once, and ends a look that waits
+      // armed before the status is put together: what changes meanwhile is reported at once, and ends a look
+      // that waits
       const armed = this.#alarm.arm(signal);
       try {
         if (this.#deleted === undefined) await this.#update(client, { signal, hurry: armed.signal });
@@ -374,7 +384,8 @@ export class VirtualNode {
     );
     if (this.#node !== undefined && isNewer(written, this.#node)) this.#node = written;
     this.#reportedAt = clock.monotonic();
-    // nodes that had news at the same time are not to report at the same time ever after: ×0.5 to ×1.5 (calculateDelay)
+    // nodes that had news at the same time are not to report at the same time ever after: ×0.5 to ×1.5
+    // (calculateDelay)
     this.#reportAfterMs = changed ? jittered(reportMs / 2, 2) : reportMs;
     this.#tellTransition(before.status ?? {}, status);
     log.debug({ changed }, 'node status reported');
@@ -385,7 +396,7 @@ export class VirtualNode {
     const [bootBefore = '', boot = ''] = [before.nodeInfo?.bootID, after.nodeInfo?.bootID];
     if (bootBefore !== '' && bootBefore !== boot) {
       const message = `Node ${identity.name} has been rebooted, boot id: ${boot}`;
-      events.event(this.reference(), 'Warning', 'Rebooted', message);
+      events.event(this.reference(), 'Rebooted', message);
       log.warn({ bootID: boot }, 'the host has been rebooted');
     }
     const of = (status: NodeStatus, type: string): string | undefined =>
@@ -393,7 +404,7 @@ export class VirtualNode {
     const messageOf = (type: string): string | undefined =>
       after.conditions?.find((each) => each.type === type)?.message;
     if (of(before, hostsReady) !== of(after, hostsReady) && of(after, hostsReady) === 'False')
-      events.event(this.reference(), 'Warning', 'HostNotReady', messageOf(hostsReady) ?? '');
+      events.event(this.reference(), 'HostNotReady', messageOf(hostsReady) ?? '');
     for (const { type, reason } of conditionEvents(before, after)) {
       log.info({ reason, message: messageOf(type) }, 'node condition changed');
       this.#tellStatus(reason);
@@ -406,9 +417,9 @@ export class VirtualNode {
     this.#tellStatus(schedulableEvent(isUnschedulable));
   }
 
-  #tellStatus(reason: string): void {
+  #tellStatus(reason: NodeEventReason): void {
     const { events, identity } = this.#options;
-    events.event(this.reference(), 'Normal', reason, `Node ${identity.name} status is now: ${reason}`);
+    events.event(this.reference(), reason, `Node ${identity.name} status is now: ${reason}`);
   }
 }
 

@@ -8,7 +8,7 @@
  */
 import { FarletError } from '../model/errors.ts';
 import type { Pod } from '../model/kube.ts';
-import { podRef, podReference, type PodRef } from '../model/pod-ref.ts';
+import { podFields, podReference, type PodRef } from '../model/pod-ref.ts';
 import type { KillOrder } from '../model/pod-update.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
 import type { SyncOutcome } from '../model/sync-outcome.ts';
@@ -81,7 +81,7 @@ export class PodSteps {
     const steps = await runtime.killPod({ pod, state: before, graceSeconds }, { signal });
     const failure = firstFailure(steps);
     if (failure !== undefined)
-      events.event(podReference(pod), 'Warning', 'FailedKillPod', `error killing pod: ${failure.message}`);
+      events.event(podReference(pod), 'FailedKillPod', `error killing pod: ${failure.message}`);
     probes.remove(uid);
     await this.#view.look(pod, signal);
     const after = this.#view.state(pod);
@@ -128,10 +128,7 @@ export class PodSteps {
     await observe.refresh(pod, { signal });
     const state = cache.get(pod.uid);
     if (state === undefined) return;
-    log.warn(
-      { pod: pod.name, namespace: pod.namespace, uid: pod.uid },
-      'stopping a pod that no source knows',
-    );
+    log.warn(podFields(pod), 'stopping a pod that no source knows');
     const failure = firstFailure(
       await runtime.killPod({ pod: undefined, state, graceSeconds: 1 }, { signal }),
     );
@@ -147,7 +144,10 @@ export class PodSteps {
     const [first] = refused;
     if (first === undefined) return;
     const message = `Nothing of the pod runs, but the runtime refuses to remove ${refused.length} of its containers and sandboxes: ${first}. It is asked again every minute; a restart of the runtime usually helps`;
-    this.#options.events.event(podReference(pod), 'Warning', 'FailedRemovePodContainers', message);
-    this.#options.log.warn({ pod: podRef(pod), refused }, 'the runtime refuses to remove what does not run');
+    this.#options.events.event(podReference(pod), 'FailedRemovePodContainers', message);
+    this.#options.log.warn(
+      { ...podFields(pod.metadata), refused },
+      'the runtime refuses to remove what does not run',
+    );
   }
 }

@@ -84,12 +84,7 @@ export class PodView {
   }
 
   tellUnseen(pod: Pod, why: string): void {
-    this.#options.events.event(
-      podReference(pod),
-      'Warning',
-      'FailedSync',
-      `error determining status: ${why}`,
-    );
+    this.#options.events.event(podReference(pod), 'FailedSync', `error determining status: ${why}`);
   }
 
   #recursiveReadOnly({ spec: { runtimeClassName = '' } }: Pod): boolean {

@@ -78,7 +78,7 @@ export class PodSync {
     }
     const deadline = deadlineIn(pod, current, clock.now());
     if (deadline !== undefined && deadline <= 0) {
-      events.event(podReference(pod), 'Normal', 'DeadlineExceeded', deadlineMessage);
+      events.event(podReference(pod), 'DeadlineExceeded', deadlineMessage);
       const failed = { phase: 'Failed', reason: 'DeadlineExceeded', message: deadlineMessage };
       status.set(pod, { status: { ...current, ...failed }, mayRun: true });
       return { kind: 'terminal', order: { status: failed } };
@@ -93,7 +93,6 @@ export class PodSync {
       const { reason, message } = hostState.networkReady;
       events.event(
         podReference(pod),
-        'Warning',
         'NetworkNotReady',
         `network is not ready: container runtime network not ready: NetworkReady=false reason:${reason} message:${message}`,
       );
@@ -158,7 +157,7 @@ export class PodSync {
     } catch (error) {
       signal.throwIfAborted();
       const why = `unable to ensure pod container exists: ${messageOf(error)}`;
-      events.event(podReference(pod), 'Warning', 'FailedCreatePodContainer', why);
+      events.event(podReference(pod), 'FailedCreatePodContainer', why);
       throw new FarletError(
         kindOf(error),
         `failed to ensure that the pod: ${pod.metadata.uid} cgroups exist and are correctly applied: ${messageOf(error)}; set cgroupsPerQOS: false if farlet may not write the host's cgroups`,
@@ -215,7 +214,6 @@ export class PodSync {
     const text = `runtimeclass.node.k8s.io "${name}" not found`;
     this.#options.events.event(
       podReference(pod),
-      'Warning',
       'FailedCreatePodSandBox',
       `Failed to create pod sandbox: ${text}`,
     );
@@ -229,7 +227,7 @@ export class PodSync {
     const handlers = host.runtime()?.handlers ?? [];
     const why = handlerRefusal(pod, handler, { host: host.name, handlers });
     if (why === undefined) return undefined;
-    events.event(podReference(pod), 'Warning', why.reason, why.message);
+    events.event(podReference(pod), why.reason, why.message);
     return { phase: 'Failed', reason: why.reason, message: `Pod was rejected: ${why.message}` };
   }
 

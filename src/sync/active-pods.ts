@@ -9,7 +9,9 @@ export interface ActivePodsOf {
   readonly workers: { state(uid: string): WorkerState | undefined };
 }
 
-/** The pods that hold resources of the node: neither refused nor over, whether or not they are being stopped. */
+/**
+ * The pods that hold resources of the node: neither refused nor over, whether or not they are being stopped.
+ */
 export function activePods({ table, workers }: ActivePodsOf): Pod[] {
   return table
     .all()

@@ -3,7 +3,10 @@ import type { PodRef } from '../model/pod-ref.ts';
 
 /** An orphan must have been seen so many rounds in a row: a watch may lag behind a new pod's sandbox. */
 const ROUNDS_BEFORE_ORPHAN = 2;
-/** One that is still there is named after twice as many rounds each time, and in the end after so many: once a minute. */
+/**
+ * A pod that is still there is logged after twice as many rounds each time, and at last after this many: once
+ * a minute.
+ */
 const MAX_ROUNDS_BETWEEN = 32;
 
 /**
@@ -62,7 +65,10 @@ export class Housekeeping {
     this.#options = options;
   }
 
-  /** One round: pods that waited for others to end, mirrors of static pods that are gone, pods that only the runtime knows. */
+  /**
+   * One round: pods that waited for others to end, mirrors of removed static pods, pods that only the runtime
+   * knows.
+   */
   run(): void {
     const { cache, workers, mirrors, haveAllSources, isUnknown, hostIsReady, onOrphan } = this.#options;
     workers.startWaiting();

@@ -48,7 +48,10 @@ export class PodTable {
   }
 }
 
-/** A pod may linger beside its successor of the same name; of two of one second the one that came later is meant. */
+/**
+ * A pod may linger beside its successor of the same name; of two created in the same second the later arrival
+ * is meant.
+ */
 function newest(pods: readonly Pod[]): Pod | undefined {
   const created = ({ metadata }: Pod): string => metadata.creationTimestamp ?? '';
   return pods.reduce<Pod | undefined>(

@@ -163,7 +163,7 @@ describe('sync loop', () => {
   });
 
   it('reads the node again for a pod that only its labels keep away', async () => {
-    const otherwise = { reason: 'NodeAffinity', message: 'no' };
+    const otherwise = { reason: 'NodeAffinity', message: 'no' } as const;
     const { queue, calls, ready, nodeIsRead, stop } = setUp((_, { nodeIsFresh }) =>
       nodeIsFresh ? { kind: 'refused', ...otherwise } : { kind: 'waits', waitsFor: 'node', otherwise },
     );

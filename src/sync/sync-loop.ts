@@ -1,11 +1,12 @@
 /**
- * The SyncLoop (kubelet: pkg/kubelet/kubelet.go syncLoopIteration): takes what the sources tell and hands it to
- * the pods' workers. It decides who is to work and never works itself.
+ * The SyncLoop (kubelet: pkg/kubelet/kubelet.go syncLoopIteration): takes what the sources tell and hands it
+ * to the pods' workers. It decides who is to work and never works itself.
  *
  * I1. An iteration is synchronous: it waits for nothing, so no pod can hold up another.
- * I2. It starts only once the runtime has been seen, so that nothing is judged on half a view. What no source names is
- *     for housekeeping to judge, which its owner calls only when every source has reported.
- * I3. An exception over one pod costs that pod alone: its newest change is kept and tried again with the next housekeeping.
+ * I2. It starts only once the runtime has been seen, so that nothing is judged on half a view. What no source
+ *     names is for housekeeping to judge, which its owner calls only when every source has reported.
+ * I3. An exception over one pod costs that pod alone: its newest change is kept and tried again with the next
+ *     housekeeping.
  */
 import type { Faults } from '../model/faults.ts';
 import type { Log } from '../model/log.ts';
@@ -19,6 +20,7 @@ import type { Clock } from '../util/clock.ts';
 import { activePods } from './active-pods.ts';
 import type { PodTable } from './pod-table.ts';
 import type { SyncBatch, SyncEventKind, SyncQueue } from './sync-queue.ts';
+import type { Refusal } from '../resources/admission/refusal.ts';
 import type { AdmissionVerdict, WaitingVerdict } from '../resources/admission/verdict.ts';
 
 /** The part of the workers the loop drives. */
@@ -54,7 +56,7 @@ export interface SyncLoopOptions {
   readonly preempt: (victim: Pod, shortOf: string) => void;
   /** Reads the Node's labels and taints anew. Resolves whether or not that succeeds. */
   readonly refreshNode: () => Promise<void>;
-  readonly onRejected: (pod: Pod, verdict: { reason: string; message: string }) => void;
+  readonly onRejected: (pod: Pod, verdict: Refusal) => void;
   /** the API server's newest word on a pod whose spec did not change */
   readonly onReconcile: (pod: Pod) => void;
   readonly onRemoved: (pod: Pod) => void;
@@ -73,7 +75,7 @@ export class SyncLoop {
   readonly #started = Promise.withResolvers<undefined>();
   /** pods that wait to be admitted, by what they wait for: they have no worker yet */
   readonly #pending = new Map<string, WaitingVerdict['waitsFor']>();
-  /** changes that an exception kept from being seen to, the newest of each pod; as many as there are pods at most */
+  /** changes whose handling threw, the newest of each pod; at most as many as there are pods */
   readonly #failed = new Map<string, PodChange>();
   #lastEntered: number | undefined;
 
@@ -190,7 +192,7 @@ export class SyncLoop {
     if (change.kind !== 'reconcile' || mattersToWorker(pod)) this.#dispatch(pod);
   }
 
-  /** A worker is handed its pod with the resources that were granted; what the pod asks for beyond them waits for room. */
+  /** The worker gets its pod with the granted resources; a request beyond them waits for room. */
   #dispatch(pod: Pod): void {
     const { workers, allocations } = this.#options;
     allocations.offer(pod);
@@ -252,7 +254,9 @@ export class SyncLoop {
   }
 }
 
-/** Of a status alone: an end that others have told, and conditions of others that the pod's readiness goes by. */
+/**
+ * Of a status alone: an end that others have told, and conditions of others that the pod's readiness goes by.
+ */
 function mattersToWorker({ status, spec }: Pod): boolean {
   return isTerminalPhase(status?.phase) || (spec.readinessGates ?? []).length > 0;
 }

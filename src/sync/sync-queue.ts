@@ -1,6 +1,6 @@
 /**
- * Where the sources meet: everything that happens becomes an entry here, and the SyncLoop takes it in batches.
- * Entries about one pod merge, so the queue is never longer than there are pods.
+ * Where the sources meet: everything that happens becomes an entry here, and the SyncLoop takes it in
+ * batches. Entries about one pod merge, so the queue is never longer than there are pods.
  */
 import type { PodChange, PodLifecycleEvent } from '../model/pod-update.ts';
 import { Arrival } from '../util/arrival.ts';

@@ -30,7 +30,10 @@ export class UnknownPods {
     );
   }
 
-  /** What is left of it serves nobody (pkg/kubelet/kubelet_getters.go ShouldPodContentBeRemoved): it is gone, or was evicted. */
+  /**
+   * Nothing needs its remains (pkg/kubelet/kubelet_getters.go ShouldPodContentBeRemoved): the pod is gone, or
+   * was evicted.
+   */
   isForgettable(uid: string): boolean {
     return this.isUnknown(uid) || (this.#at(uid) === 'finished' && this.#options.reasonOf(uid) === 'Evicted');
   }

@@ -1,4 +1,7 @@
-/** Labels whose values are others' words — a pod's, a runtime's, a user's — take only so many values: each is a series for good. */
+/**
+ * Labels whose values come from pods, runtimes or users have a bounded number of values: each value is a
+ * series for good.
+ */
 import { own } from '../model/own.ts';
 
 const MAX_VALUES = 64;
@@ -8,7 +11,10 @@ export const OTHER = 'Other';
 
 type Labels = Record<string, string | number>;
 
-/** Keeps the first values that each of these labels has; every other value, and one that is too long, becomes `Other`. */
+/**
+ * Keeps the first values that each of these labels has; every other value, and one that is too long, becomes
+ * `Other`.
+ */
 export function boundedLabels(open: readonly string[]): (labels: Labels) => Labels {
   const seen = new Map(open.map((label) => [label, new Set<string>()]));
   return (labels) => {

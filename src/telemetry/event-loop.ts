@@ -1,7 +1,10 @@
 /** How busy the event loop is, and how late what is due on it. */
 import type { Clock } from '../util/clock.ts';
 
-/** Samples are taken as time passes, not as work comes: their share above a delay is that of what falls due at any time. */
+/**
+ * Samples are taken as time passes, not as work comes: their share above a delay is that of what falls due at
+ * any time.
+ */
 const SAMPLE_MS = 100;
 
 /** Tells again and again, until the signal aborts, by how many seconds a timer was late. */

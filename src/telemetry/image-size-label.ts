@@ -15,7 +15,10 @@ const ranges = [
   [0, '0-10MB'],
 ] as const;
 
-/** The range that an image's bytes lie in, above its lower bound (pkg/kubelet/metrics/metrics.go GetImageSizeBucket). */
+/**
+ * The range that an image's bytes lie in, above its lower bound (pkg/kubelet/metrics/metrics.go
+ * GetImageSizeBucket).
+ */
 export function imageSizeLabel(bytes: number): string {
   return ranges.find(([above]) => bytes > above)?.[1] ?? 'N/A';
 }

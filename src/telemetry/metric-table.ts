@@ -1,4 +1,7 @@
-/** Every metric: the kubelet's under its own names (pkg/kubelet/metrics/metrics.go), and farlet's. docs/metrics.md lists them. */
+/**
+ * Every metric: the kubelet's under its own names (pkg/kubelet/metrics/metrics.go), and farlet's own.
+ * docs/metrics.md lists them.
+ */
 export const standard = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const podStart = [
   0.5, 1, 2, 3, 4, 5, 6, 8, 10, 20, 30, 45, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700,
@@ -17,7 +20,10 @@ export interface Row {
   readonly kind: Kind;
   readonly help: string;
   readonly labels?: readonly string[];
-  /** labels whose values are others' words: only so many of them are told apart (telemetry/bounded-labels.ts) */
+  /**
+   * labels whose values farlet does not choose: only a bounded number of values is kept apart
+   * (telemetry/bounded-labels.ts)
+   */
   readonly open?: readonly string[];
   readonly buckets?: readonly number[];
 }

@@ -1,4 +1,7 @@
-/** The Prometheus text of many nodes' metrics, made piece by piece: nothing else in the process waits for all of it. */
+/**
+ * The Prometheus text of many nodes' metrics, produced in pieces: nothing else in the process waits for all
+ * of it.
+ */
 import type { Exposition } from './metrics.ts';
 import { nextTurn } from '../util/turn.ts';
 

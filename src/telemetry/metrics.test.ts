@@ -1,4 +1,7 @@
-/** The metrics under a kubelet's names are of its kind: e2e/golden/api/metrics.yaml is what a real one exposed. */
+/**
+ * The metrics under a kubelet's names are of its kind: e2e/golden/api/metrics.yaml is what a real one
+ * exposed.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';

@@ -12,8 +12,8 @@ describe('reported faults', () => {
     const faults = reportedFaults({
       log: { ...quietLog, error: (fields) => logged.push(fields) },
       events: {
-        event: (about, type, reason, message) =>
-          events.push(`${String(about.kind)}/${String(about.name)} ${type} ${reason}: ${message}`),
+        event: (about, reason, message) =>
+          events.push(`${String(about.kind)}/${String(about.name)} ${reason}: ${message}`),
       },
       clock,
       node: { kind: 'Node', name: 'edge' },
@@ -25,8 +25,8 @@ describe('reported faults', () => {
     faults.report('pleg', error, { kind: 'Pod', name: 'web', uid: '1' });
     assert.equal(counted.length, 1001);
     assert.deepEqual(events, [
-      'Node/edge Warning FarletFault: pleg of host box: broken (farlet tries again; its log says more)',
-      'Pod/web Warning FarletFault: pleg of host box: broken (farlet tries again; its log says more)',
+      'Node/edge FarletFault: pleg of host box: broken (farlet tries again; its log says more)',
+      'Pod/web FarletFault: pleg of host box: broken (farlet tries again; its log says more)',
     ]);
     await clock.advance(61_000);
     faults.report('pleg', error);

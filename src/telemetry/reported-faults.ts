@@ -22,8 +22,8 @@ const SAY_AGAIN_MS = 60_000;
 const MAX_KNOWN = 256;
 
 /**
- * Tells of faults in farlet_faults_total, in the log and in an event (`FarletFault`). One that comes again within a minute is
- * only counted: what fails a thousand times a second must not cost more than that.
+ * Reports faults in farlet_faults_total, in the log and in an event (`FarletFault`). One that comes again
+ * within a minute is only counted: a failure a thousand times a second must not cost more than that.
  */
 export function reportedFaults({ log, events, clock, node, count, host }: ReportedFaultsOptions): Faults {
   const told = new LRUCache<string, { readonly at: number; again: number }>({ max: MAX_KNOWN });
@@ -45,12 +45,7 @@ export function reportedFaults({ log, events, clock, node, count, host }: Report
         'a part of farlet failed: the rest goes on, and it is tried again',
       );
       const where = host === undefined ? part : `${part} of host ${host}`;
-      events.event(
-        about,
-        'Warning',
-        'FarletFault',
-        `${where}: ${text} (farlet tries again; its log says more)`,
-      );
+      events.event(about, 'FarletFault', `${where}: ${text} (farlet tries again; its log says more)`);
     },
   };
 }

@@ -1,6 +1,7 @@
 /** A host in memory for unit tests: a runtime that records what it is asked, and files that record what is done. */
 import type { CriClient } from '../hosts/cri/calls.ts';
 import type { FileOp, HostAnswer, HostFiles, HostQuery } from '../hosts/link/link.ts';
+import { eventWords, type EventReason } from '../model/event-reasons.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { PodHost } from '../runtime/spec/providers.ts';
 import { CriError } from '../model/errors.ts';
@@ -141,11 +142,11 @@ export class FakeEvents implements EventRecorder {
 
   event(
     about: { fieldPath?: string },
-    type: string,
-    reason: string,
+    key: EventReason,
     message: string,
     annotations?: Readonly<Record<string, string>>,
   ): void {
+    const { type, reason } = eventWords(key);
     if (annotations !== undefined) this.annotations.push(annotations);
     this.seen.push(
       `${type} ${reason}${about.fieldPath === undefined ? '' : ` ${about.fieldPath}`}: ${message}`,

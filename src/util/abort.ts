@@ -30,8 +30,8 @@ export async function withDeadline<T>(
 }
 
 /**
- * A signal that aborts after `ms`, or with the first of `others`. Its own reason is a FarletError of kind `deadline-exceeded`.
- * Any length is right, unlike AbortSignal.timeout's, and the process may end meanwhile.
+ * A signal that aborts after `ms`, or with the first of `others`. Its own reason is a FarletError of kind
+ * `deadline-exceeded`. Any length is right, unlike AbortSignal.timeout's, and the process may end meanwhile.
  */
 export function limitSignal(ms: number, ...others: readonly AbortSignal[]): AbortSignal {
   const limit = new AbortController();
@@ -75,7 +75,8 @@ export function childController(parent: AbortSignal): AbortController {
     child.abort(parent.reason);
   };
   parent.addEventListener('abort', forward, { once: true });
-  // by hand: of the listeners that addEventListener's own `signal` is to remove, Node 24 keeps track of the last one only
+  // by hand: of the listeners that addEventListener's own `signal` is to remove, Node 24 keeps track of the
+  // last one only
   child.signal.addEventListener(
     'abort',
     () => {

@@ -7,9 +7,13 @@ export class Arrival {
     this.#wake?.();
   }
 
-  /** Resolves with the next announcement, or when the signal aborts. What was announced before is for the caller to see. */
+  /**
+   * Resolves with the next announcement, or when the signal aborts. Earlier announcements are the caller's to
+   * check.
+   */
   next(signal: AbortSignal): Promise<void> {
-    // one listener for all waits: many others listen to the same signal, and to leave again is to search among them
+    // one listener for all waits: many others listen to the same signal, and to leave again is to search
+    // among them
     if (this.#heeded !== signal) {
       this.#heeded = signal;
       signal.addEventListener(

@@ -35,8 +35,8 @@ export const systemClock: Clock = {
 };
 
 /**
- * Calls once after ms, however long that is: years are waited for in several timers, one after the other. The one place that
- * makes timers. `holds: false` lets the process end meanwhile.
+ * Calls once after ms, however long that is: waits of years use several timers, one after the other. The one
+ * place that makes timers. `holds: false` lets the process end meanwhile.
  */
 export function startTimer(ms: number, call: () => void, { holds = true } = {}): () => void {
   let timer: NodeJS.Timeout;

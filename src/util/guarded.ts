@@ -1,6 +1,6 @@
 /**
- * The body of an event listener inside a promise: what it throws becomes the promise's rejection. Thrown out of a listener it
- * would end the whole process, whoever's words it stumbled over.
+ * The body of an event listener inside a promise: its exception becomes the promise's rejection. Thrown out
+ * of a listener it would end the whole process, whatever input caused it.
  */
 export function guarded<Args extends readonly unknown[]>(
   reject: (error: unknown) => void,

@@ -1,4 +1,6 @@
-/** Work of which there is never more than one under way: who asks for it meanwhile gets the outcome of that. */
+/**
+ * Work that runs at most once at a time: callers that come meanwhile get the outcome of the run under way.
+ */
 export function inOne<T>(work: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined;
   return () =>

@@ -8,8 +8,8 @@ const restart: BackoffPolicy = { baseMs: 1_000, maxMs: 60_000, factor: 2, jitter
 const WELL_MS = 300_000;
 
 /**
- * Runs a part of the process for as long as the signal lets it. A failure costs no more than the part: it is reported, all
- * that the part had under way is called off by its own signal, and it starts again after 1 s, 2 s … 1 min. Resolves when
+ * Runs a part of the process until the signal aborts. A failure costs no more than the part: it is reported,
+ * the part's own signal cancels all its work, and the part starts again after 1 s, 2 s … 1 min. Resolves when
  * the part ends by itself; rejects only with the signal's reason.
  */
 export async function supervise(

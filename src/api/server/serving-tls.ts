@@ -118,7 +118,10 @@ export class ServingTls {
       this.#material = before;
       const reason = messageOf(error);
       if (reason !== this.#said)
-        log.warn({ reason, files, clientCA: this.#options.clientCaFile }, 'new TLS files can not be used');
+        log.warn(
+          { err: error, files, clientCA: this.#options.clientCaFile },
+          'new TLS files can not be used',
+        );
       this.#said = reason;
     }
   }

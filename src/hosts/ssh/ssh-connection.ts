@@ -155,7 +155,7 @@ export class SshConnection {
     const now = this.#state;
     if (now.at === 'ready') this.#log.info({ endpoint: this.#where() }, 'ssh connection is up');
     if (now.at === 'lost' && (now.failures <= 1 || this.fault() !== faultOf(before)))
-      this.#log.warn({ error: now.error }, 'ssh connection is down: trying again');
+      this.#log.warn({ reason: now.error }, 'ssh connection is down: trying again');
   }
 
   #where(): string {

@@ -152,7 +152,7 @@ export class HelperPod {
         const error = this.#failure(cause);
         const told = error.message === before?.error.message || error.message === this.#options.fault();
         if (!told && !this.#life.signal.aborted)
-          this.#log.warn({ error: error.message }, 'the helper pod could not be started: trying on');
+          this.#log.warn({ err: error }, 'the helper pod could not be started: trying on');
         const waitMs = unreached ? UNREACHED_MS : backoffMs(retry, count);
         this.#state = {
           at: 'failed',
@@ -175,7 +175,7 @@ export class HelperPod {
       return plan.container;
     }
     const started = await this.#start(plan.attempt, signal);
-    this.#log.info({ image, container: started }, 'started the helper pod');
+    this.#log.info({ image, containerId: started }, 'started the helper pod');
     return started;
   }
 

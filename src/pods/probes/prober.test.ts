@@ -48,7 +48,7 @@ function setUp(
     } as never,
     clock,
     log: quietLog,
-    events: { event: (_about, type, reason, message) => events.push(`${type} ${reason} ${message}`) },
+    events: { event: (_about, reason, message) => events.push(`${reason} ${message}`) },
     faults: {
       report: (part, error, about) => events.push(`${part} of ${String(about?.name)}: ${messageOf(error)}`),
     },
@@ -135,7 +135,7 @@ describe('prober', () => {
     set({ exit: 1, container: running(clock) });
     prober.add(target);
     await clock.advance(11_000);
-    assert.deepEqual([...new Set(events)], ['Warning Unhealthy Startup probe failed: no']);
+    assert.deepEqual([...new Set(events)], ['Unhealthy Startup probe failed: no']);
     assert.equal(prober.result('liveness', 'c1'), 'success');
     set({ exit: 0 });
     await clock.advance(5_000);
@@ -245,7 +245,7 @@ describe('prober', () => {
     assert.deepEqual(
       [...new Set(events)],
       [
-        'Warning Unhealthy Readiness probe errored and resulted in unknown state: rpc error: code = Canceled desc = context canceled',
+        'Unhealthy Readiness probe errored and resulted in unknown state: rpc error: code = Canceled desc = context canceled',
       ],
     );
   });

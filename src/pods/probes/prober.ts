@@ -14,7 +14,7 @@ import { expandStatic } from '../../model/expansion.ts';
 import type { Log } from '../../model/log.ts';
 import type { Faults } from '../../model/faults.ts';
 import type { Pod, Probe } from '../../model/kube.ts';
-import { podReference } from '../../model/pod-ref.ts';
+import { podFields, podReference } from '../../model/pod-ref.ts';
 import type { PodLifecycleEvent } from '../../model/pod-update.ts';
 import type { Clock } from '../../util/clock.ts';
 import { probeExec } from './exec.ts';
@@ -174,14 +174,13 @@ export class Prober {
       },
       isSeen: () => this.#options.host.state().at === 'ready',
       tell: (why) => {
-        const { name, namespace } = pod.metadata;
         log.warn(
-          { pod: `${namespace}/${name}`, container: container.spec.name, probe: kind, why },
+          { ...podFields(pod.metadata), container: container.spec.name, probe: kind, reason: why },
           'probe could not be made: its last result stays',
         );
       },
       event: (reason, message) => {
-        events.event(podReference(pod, containerFieldPath(container)), 'Warning', reason, message);
+        events.event(podReference(pod, containerFieldPath(container)), reason, message);
       },
       observe: (result, seconds) => {
         observe({ kind: probeNames[kind], pod, container: container.spec.name, result, seconds });

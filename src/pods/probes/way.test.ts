@@ -81,7 +81,7 @@ function setUp(probes: { livenessProbe?: Probe; readinessProbe?: Probe; startupP
     } as never,
     clock,
     log: quietLog,
-    events: { event: (_about, _type, reason, message) => events.push(`${reason} ${message}`) },
+    events: { event: (_about, reason, message) => events.push(`${reason} ${message}`) },
     faults: ignoredFaults,
     signal: life.signal,
     random: () => 0,

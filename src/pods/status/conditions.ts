@@ -1,4 +1,5 @@
 /** The conditions a kubelet owns (pkg/kubelet/status/generate.go). Pure. */
+import type { PodConditionReason } from '../../model/condition-reasons.ts';
 import { isSidecar } from '../../model/containers.ts';
 import type { ContainerStatus, Pod, PodCondition } from '../../model/kube.ts';
 import type { PodPhase } from './phase.ts';
@@ -16,7 +17,7 @@ export const ownedConditions: readonly string[] = [
 
 interface Verdict {
   readonly status: 'True' | 'False';
-  readonly reason?: string;
+  readonly reason?: PodConditionReason;
   readonly message?: string;
 }
 

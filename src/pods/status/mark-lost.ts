@@ -26,7 +26,7 @@ export function markLost({ pods, status, events, now }: MarkLostOptions): void {
     const marked = lostStatus(known, now);
     if (marked === undefined) continue;
     status.set(pod, { status: marked, mayRun: true });
-    events.event(podReference(pod), 'Warning', 'NodeNotReady', 'Node is not ready');
+    events.event(podReference(pod), 'NodeNotReadyOfPod', 'Node is not ready');
   }
 }
 

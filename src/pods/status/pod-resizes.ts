@@ -47,7 +47,7 @@ export class PodResizes {
     const completed = conditions.clearInProgress(uid);
     if (completed === undefined) return;
     const message = resizeMessage(pod, { what: 'completed', generation: completed });
-    events.event(podReference(pod), 'Normal', 'ResizeCompleted', message);
+    events.event(podReference(pod), 'ResizeCompleted', message);
   }
 
   plan(
@@ -68,7 +68,7 @@ export class PodResizes {
     const told = conditions.setInProgress(uid, { reason: 'Error', message, generation });
     if (!told.changed) return;
     const text = resizeMessage(pod, { what: 'error', generation: told.generation, error: message });
-    events.event(podReference(pod), 'Warning', 'ResizeError', text);
+    events.event(podReference(pod), 'ResizeError', text);
   }
 
   /** As the status has them; a pod that is over has none. */

@@ -71,7 +71,6 @@ export class LocalVolumes {
     if (!isShared || fsGroup === undefined || gid === fsGroup) return;
     this.#options.events.event(
       podReference(pod),
-      'Warning',
       'AlreadyMountedVolume',
       `The requested fsGroup is ${String(fsGroup)}, but the volume ${specName} has GID ${String(gid)}. The volume may not be shareable.`,
     );
@@ -89,7 +88,6 @@ export class LocalVolumes {
     const cancel = clock.after(OWNING_TOLD_AFTER_MS, () => {
       events.event(
         podReference(pod),
-        'Warning',
         'VolumePermissionChangeInProgress',
         `Setting volume ownership for ${path.slice(path.indexOf(uid))} is taking longer than expected, consider using OnRootMismatch - https://kubernetes.io/docs/tasks/configure-pod-container/security-context/#configure-volume-permission-and-ownership-change-policy-for-pods`,
       );

@@ -210,7 +210,6 @@ export class PodVolumes {
       error instanceof MountStepError ? error.step : `${isMap ? 'MapVolume' : 'MountVolume'}.SetUp failed`;
     events.event(
       podReference(pod),
-      'Warning',
       isMap ? 'FailedMapVolume' : 'FailedMount',
       `${step} for volume "${specName}" : ${toldOf(error)}`,
     );
@@ -229,7 +228,7 @@ export class PodVolumes {
     await Promise.race([Promise.allSettled(others), clock.sleep(LOOK_MS, { signal: enough.signal })]);
     enough.abort(new FarletError('cancelled', 'looked long enough'));
     const text = summary(pod, state, [...failed.keys()], [...failed.values()].join('; '));
-    events.event(podReference(pod), 'Warning', 'FailedMount', `Unable to attach or mount volumes: ${text}`);
+    events.event(podReference(pod), 'FailedMount', `Unable to attach or mount volumes: ${text}`);
     throw new FarletError('unavailable', text);
   }
 

@@ -9,6 +9,7 @@ import { goQuote } from '../../model/go-quote.ts';
 import type { Pod } from '../../model/kube.ts';
 import type { Log } from '../../model/log.ts';
 import { podDir, subPathTarget, type HostPaths } from '../../model/paths.ts';
+import { podFields } from '../../model/pod-ref.ts';
 import { cleanPath } from './payload.ts';
 import { showsPartOf } from './sub-path-check.ts';
 
@@ -97,7 +98,7 @@ export class SubPaths {
       if (isUnanswered(error)) throw error;
       const wasTried = await this.#couldBeMade(part, call);
       const what = wasTried ? 'failed to create subPath directory' : 'failed to prepare subPath';
-      log.warn({ err: error, uid: request.pod.metadata.uid, volume: part.volume }, what);
+      log.warn({ ...podFields(request.pod.metadata), volume: part.volume, err: error }, what);
       throw hidden(what, part, request);
     }
   }
@@ -140,7 +141,11 @@ export class SubPaths {
     if (showsPartOf(mounts, { target: part.target, realRoot })) return;
     await files.apply([{ op: 'unmount', path: part.target }], { signal });
     log.warn(
-      { uid: request.pod.metadata.uid, volume: part.volume, container: request.container.name },
+      {
+        ...podFields(request.pod.metadata),
+        volume: part.volume,
+        container: request.container.name,
+      },
       'a subPath leads out of its volume',
     );
     throw hidden('failed to prepare subPath', part, request);

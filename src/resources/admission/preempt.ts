@@ -1,4 +1,5 @@
 /** How a pod makes room for a critical one (pkg/kubelet/preemption/preemption.go evictPodsToFreeRequests). */
+import type { PodConditionReason } from '../../model/condition-reasons.ts';
 import type { EventRecorder } from '../../model/events.ts';
 import type { Pod, PodStatus } from '../../model/kube.ts';
 import { podReference } from '../../model/pod-ref.ts';
@@ -26,11 +27,11 @@ export function preempt(
 ): void {
   const { uid, generation } = victim.metadata;
   if (workers.state(uid)?.at !== 'syncing') return;
-  events.event(podReference(victim), 'Warning', 'Preempting', MESSAGE);
+  events.event(podReference(victim), 'Preempting', MESSAGE);
   const disruption: NonNullable<PodStatus['conditions']>[number] = {
     type: 'DisruptionTarget',
     status: 'True',
-    reason: 'TerminationByKubelet',
+    reason: 'TerminationByKubelet' satisfies PodConditionReason,
     message: 'Pod was preempted by Kubelet to accommodate a critical pod.',
     lastTransitionTime: rfc3339(clock.now()),
     ...(generation === undefined ? {} : { observedGeneration: generation }),

@@ -85,14 +85,14 @@ export class PodCgroups {
       await hostReady({ again: made, signal });
       try {
         await this.#makeNode(signal);
-        events.event(node, 'Normal', 'NodeAllocatableEnforced', 'Updated Node Allocatable limit across pods');
+        events.event(node, 'NodeAllocatableEnforced', 'Updated Node Allocatable limit across pods');
         made = true;
       } catch (error) {
         signal.throwIfAborted();
         made = false;
         const name = `[${this.#root.map((part) => `"${part}"`).join(' ')}]`;
         const message = `Failed to update Node Allocatable Limits ${name}: ${messageOf(error)}`;
-        events.event(node, 'Warning', 'FailedNodeAllocatableEnforcement', message);
+        events.event(node, 'FailedNodeAllocatableEnforcement', message);
         if (told !== message)
           log.warn({ err: error }, 'cgroups of the node not made: set cgroupsPerQOS: false to do without');
         told = message;

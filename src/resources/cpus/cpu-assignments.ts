@@ -4,6 +4,7 @@
  * I1. No CPU is given twice, but for a pod's init containers, whose CPUs its later containers may have.
  * I2. A reserved CPU is given to nobody.
  */
+import type { AdmissionReason } from '../../model/admission-reasons.ts';
 import { isSidecar, specContainers } from '../../model/containers.ts';
 import type { CpuSet } from '../../model/cpu-set.ts';
 import type { Container, Pod } from '../../model/kube.ts';
@@ -22,7 +23,7 @@ export interface CpuAssignmentsOptions {
 
 /** Why CPUs can't be had: the reason and message of a pod that is rejected. */
 export interface CpuRefusal {
-  readonly reason: string;
+  readonly reason: AdmissionReason;
   readonly message: string;
 }
 

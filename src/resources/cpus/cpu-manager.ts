@@ -50,7 +50,7 @@ export class CpuManager {
       } catch (error) {
         signal.throwIfAborted();
         log.error({ err: error }, 'CPUs can not be managed: no pod is admitted until they can');
-        events.event(node, 'Warning', 'CPUManagerNotStarted', messageOf(error));
+        events.event(node, 'CPUManagerNotStarted', messageOf(error));
         await clock.sleep(RETRY_MS, { signal });
       }
     }

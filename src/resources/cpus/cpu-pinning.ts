@@ -8,6 +8,7 @@ import { isNotFound } from '../../model/errors.ts';
 import type { Pod } from '../../model/kube.ts';
 import { annotations } from '../../model/labels.ts';
 import type { Log } from '../../model/log.ts';
+import { podFields } from '../../model/pod-ref.ts';
 import type { PodRuntimeState } from '../../model/runtime-state.ts';
 import type { CpuAssignments, CpuRefusal } from './cpu-assignments.ts';
 
@@ -36,12 +37,13 @@ export class CpuPinning {
   /** Takes over what containers have on them from before farlet's start. Once, before any pod is admitted. */
   start(assignments: CpuAssignments): void {
     this.#assignments = assignments;
-    for (const { uid, containers } of this.#options.states())
-      for (const { name, state, annotations: notes } of containers) {
+    for (const pod of this.#options.states())
+      for (const { name, state, annotations: notes } of pod.containers) {
+        const { uid } = pod;
         const cpus = state === 'running' ? parseCpuSet(notes[annotations.exclusiveCpus] ?? '') : undefined;
         if (cpus === undefined || cpus.size === 0 || assignments.adopt(uid, name, cpus)) continue;
         this.#options.log.warn(
-          { uid, container: name, cpus: formatCpuSet(cpus) },
+          { ...podFields(pod), container: name, cpus: formatCpuSet(cpus) },
           'the CPUs of a container are reserved or given to another: it is moved',
         );
       }
@@ -90,8 +92,9 @@ export class CpuPinning {
     if (assignments === undefined) return;
     assignments.release(isActive);
     const given = new Map<string, string>();
-    for (const { uid, containers } of states())
-      for (const { id, name } of containers.filter(({ state }) => state === 'running')) {
+    for (const pod of states())
+      for (const { id, name } of pod.containers.filter(({ state }) => state === 'running')) {
+        const { uid } = pod;
         const cpus = formatCpuSet(assignments.cpusOf(uid, name));
         const before = this.#given.get(id) ?? this.#made.get(`${uid}/${name}`);
         this.#made.delete(`${uid}/${name}`);
@@ -105,7 +108,8 @@ export class CpuPinning {
           given.set(id, cpus);
         } catch (error) {
           signal.throwIfAborted();
-          if (!isNotFound(error)) log.warn({ err: error, uid, container: name, cpus }, 'container not moved');
+          if (!isNotFound(error))
+            log.warn({ ...podFields(pod), container: name, cpus, err: error }, 'container not moved');
         }
       }
     this.#given = given;

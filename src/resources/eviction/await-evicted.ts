@@ -38,7 +38,7 @@ export async function awaitEvicted(
     if (!told && clock.monotonic() >= late) {
       told = true;
       for (const pod of pods.filter(({ metadata }) => !isStopped(metadata.uid)))
-        events.event(podReference(pod), 'Warning', 'ExceededGracePeriod', tooSlow);
+        events.event(podReference(pod), 'ExceededGracePeriod', tooSlow);
     }
     if (clock.monotonic() >= end) {
       log.warn({ pods: pods.map(({ metadata }) => metadata.name) }, 'evicted pods are not gone yet');

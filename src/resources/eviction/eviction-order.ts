@@ -1,3 +1,4 @@
+import type { PodConditionReason } from '../../model/condition-reasons.ts';
 import type { Pod } from '../../model/kube.ts';
 import type { KillOrder } from '../../model/pod-update.ts';
 import { rfc3339 } from '../../util/clock.ts';
@@ -15,7 +16,7 @@ export function evictionOrder(
   const condition = {
     type: 'DisruptionTarget',
     status: 'True',
-    reason: 'TerminationByKubelet',
+    reason: 'TerminationByKubelet' satisfies PodConditionReason,
     message,
     lastTransitionTime: rfc3339(now),
     ...(generation === undefined ? {} : { observedGeneration: generation }),

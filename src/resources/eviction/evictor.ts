@@ -9,7 +9,6 @@ import type { DiskLayout } from '../../hosts/disk-layout.ts';
 import type { HostWatcher } from '../../hosts/host-monitor.ts';
 import type { HostAnswer, HostFiles, HostQuery } from '../../hosts/link/link.ts';
 import { isCritical } from '../../model/critical-pod.ts';
-import { messageOf } from '../../model/errors.ts';
 import type { EventRecorder } from '../../model/events.ts';
 import type { EvictionThreshold } from '../../model/eviction-thresholds.ts';
 import type { ObjectReference, Pod } from '../../model/kube.ts';
@@ -173,7 +172,7 @@ export class Evictor implements HostWatcher {
     const { clock, events, node, log, usage, activePods, onEvicted } = this.#options;
     const resource = resourceOf(first.signal);
     log.warn({ signal: first.signal, observed: observations.get(first.signal) }, 'eviction threshold met');
-    events.event(node, 'Warning', 'EvictionThresholdMet', `Attempting to reclaim ${resource}`);
+    events.event(node, 'EvictionThresholdMet', `Attempting to reclaim ${resource}`);
     if (await this.#reclaimed(short)) return [];
     const pods = activePods();
     if (pods.length === 0) return [];
@@ -212,7 +211,7 @@ export class Evictor implements HostWatcher {
         await reclaim[step]({ signal });
       } catch (error) {
         signal.throwIfAborted();
-        log.warn({ reason: messageOf(error), step }, 'not everything could be reclaimed');
+        log.warn({ err: error, step }, 'not everything could be reclaimed');
       }
     }
     const now = signalsFrom(await files.look(signalQueries(disks), { signal }), disks);
@@ -235,7 +234,7 @@ export class Evictor implements HostWatcher {
       return false;
     }
     const message = order.status?.message ?? '';
-    events.event(podReference(pod), 'Warning', 'Evicted', message, annotations);
+    events.event(podReference(pod), 'Evicted', message, annotations);
     log.warn({ pod: name, namespace, uid, message }, 'pod evicted');
     kill(uid, order);
     return true;

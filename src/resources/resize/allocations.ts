@@ -106,12 +106,7 @@ export class Allocations {
       conditions.clearInProgress(uid);
       conditions.setInProgress(uid, { generation });
       if (!known)
-        events.event(
-          podReference(pod),
-          'Normal',
-          'ResizeStarted',
-          resizeMessage(pod, { what: 'started', generation }),
-        );
+        events.event(podReference(pod), 'ResizeStarted', resizeMessage(pod, { what: 'started', generation }));
       return true;
     }
     const reason = refusal.reason === 'Infeasible' ? 'Infeasible' : 'Deferred';
@@ -121,8 +116,7 @@ export class Allocations {
     if (news)
       events.event(
         podReference(pod),
-        'Warning',
-        `Resize${reason}`,
+        reason === 'Infeasible' ? 'ResizeInfeasible' : 'ResizeDeferred',
         resizeMessage(pod, { what: refusal.reason, generation, error: refusal.message }),
       );
     return news;

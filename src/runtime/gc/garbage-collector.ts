@@ -1,6 +1,6 @@
 /** Carries out what container-gc.ts and sandbox-gc.ts decide, for one host's pods of one virtual node. */
-import { messageOf } from '../../model/errors.ts';
-import type { Log } from '../../model/log.ts';
+import type { Log, LogFields } from '../../model/log.ts';
+import { podFields } from '../../model/pod-ref.ts';
 import type { ObservedContainer, PodRuntimeState } from '../../model/runtime-state.ts';
 import { containersToCollect, exitedToRemove } from './container-gc.ts';
 import type { ContainerRemover } from './container-removal.ts';
@@ -108,7 +108,7 @@ export class GarbageCollector {
         state.containers.some(({ id }) => !removed.has(id)) || state.sandboxes.some(({ ready }) => ready);
       if (isLeft || state.sandboxes.length === 0) continue;
       await this.#trying(
-        { uid: state.uid },
+        podFields(state),
         () => this.#options.remover.removeLogFolder(state, { signal }),
         signal,
       );
@@ -117,7 +117,7 @@ export class GarbageCollector {
 
   async #remove(container: ObservedContainer, state: PodRuntimeState, signal: AbortSignal): Promise<boolean> {
     return this.#trying(
-      { uid: state.uid, container: container.id },
+      { ...podFields(state), container: container.name, containerId: container.id },
       async () => {
         // one of unknown state may be running
         if (container.state === 'unknown')
@@ -136,13 +136,13 @@ export class GarbageCollector {
     );
   }
 
-  async #trying(fields: object, work: () => Promise<void>, signal: AbortSignal): Promise<boolean> {
+  async #trying(fields: LogFields, work: () => Promise<void>, signal: AbortSignal): Promise<boolean> {
     try {
       await work();
       return true;
     } catch (error) {
       signal.throwIfAborted();
-      this.#options.log.warn({ ...fields, reason: messageOf(error) }, 'not collected');
+      this.#options.log.warn({ ...fields, err: error }, 'not collected');
       return false;
     }
   }

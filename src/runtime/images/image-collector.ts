@@ -75,7 +75,7 @@ export class ImageCollector {
       this.#failedBefore = false;
     } catch (error) {
       signal.throwIfAborted();
-      if (this.#failedBefore) events.event(node, 'Warning', 'ImageGCFailed', messageOf(error));
+      if (this.#failedBefore) events.event(node, 'ImageGCFailed', messageOf(error));
       log.warn({ err: error }, 'image collection failed');
       this.#failedBefore = true;
     }
@@ -102,7 +102,7 @@ export class ImageCollector {
     const fs = await imageFs({ signal });
     if (fs.capacityBytes === 0) {
       const message = 'invalid capacity 0 on image filesystem';
-      events.event(node, 'Warning', 'InvalidDiskCapacity', message);
+      events.event(node, 'InvalidDiskCapacity', message);
       throw new FarletError('invalid', message);
     }
     const wanted = roomToMake(fs, policy);
@@ -112,7 +112,7 @@ export class ImageCollector {
     this.#tell();
     if (freedBytes >= wanted.bytes) return;
     const message = insufficientRoom({ usagePercent: wanted.usagePercent, freedBytes }, fs);
-    events.event(node, 'Warning', 'FreeDiskSpaceFailed', message);
+    events.event(node, 'FreeDiskSpaceFailed', message);
     throw new FarletError('resource-exhausted', message);
   }
 

@@ -8,6 +8,7 @@ import type { Image__Output } from '../../hosts/cri/generated/runtime/v1/Image.t
 import type { ImageSpec } from '../../hosts/cri/generated/runtime/v1/ImageSpec.ts';
 import type { PodSandboxConfig } from '../../hosts/cri/generated/runtime/v1/PodSandboxConfig.ts';
 import { messageOf } from '../../model/errors.ts';
+import type { EventReason } from '../../model/event-reasons.ts';
 import type { EventRecorder } from '../../model/events.ts';
 import { goQuote } from '../../model/go-quote.ts';
 import type { ObjectReference, Pod, Secret } from '../../model/kube.ts';
@@ -114,7 +115,6 @@ export class ImagePuller {
     if (present !== undefined && (await this.#mayUse(request, spec, { imageRef: present.id, signal }))) {
       this.#event(
         request,
-        'Normal',
         'Pulled',
         `Container image ${goQuote(request.image)} already present on machine and can be accessed by the pod`,
       );
@@ -182,7 +182,7 @@ export class ImagePuller {
     this.#holdBack(request, key);
     await this.#announce(request, signal);
     this.#options.onPulling?.(request.pod.metadata.uid);
-    this.#event(request, 'Normal', 'Pulling', `Pulling image ${goQuote(request.image)}`);
+    this.#event(request, 'Pulling', `Pulling image ${goQuote(request.image)}`);
     const began = clock.monotonic();
     try {
       const pulled = await this.#lane.run(signal, () => this.#pullNow(request, spec, signal));
@@ -191,7 +191,6 @@ export class ImagePuller {
       const sizeBytes = pulled.image.size;
       this.#event(
         request,
-        'Normal',
         'Pulled',
         `Successfully pulled image ${goQuote(request.image)} in ${goDuration(pulled.ms)} (${goDuration(wholeMs)} including waiting). Image size: ${sizeBytes} bytes.`,
       );
@@ -205,7 +204,6 @@ export class ImagePuller {
       const { reason, message } = pullFailure(request.image, error);
       this.#event(
         request,
-        'Warning',
         'Failed',
         `Failed to pull image ${goQuote(request.image)}: ${pullErrorText(error)}`,
       );
@@ -229,7 +227,7 @@ export class ImagePuller {
     const held = this.#backoff.heldBack(key, this.#options.clock.now());
     if (held === undefined) return;
     const message = `Back-off pulling image ${goQuote(request.image)}`;
-    this.#event(request, 'Normal', 'BackOff', message);
+    this.#event(request, 'BackOffPull', message);
     throw new ContainerStartError('ImagePullBackOff', `${message}: ${held.message}`);
   }
 
@@ -279,14 +277,14 @@ export class ImagePuller {
 
   #failure(
     request: ImageRequest,
-    fault: { event: string; reason: WaitingReason; message: string; cause?: unknown },
+    fault: { event: EventReason; reason: WaitingReason; message: string; cause?: unknown },
   ): ContainerStartError {
-    this.#event(request, 'Warning', fault.event, fault.message);
+    this.#event(request, fault.event, fault.message);
     return new ContainerStartError(fault.reason, fault.message, { cause: fault.cause });
   }
 
-  #event(request: ImageRequest, type: 'Normal' | 'Warning', reason: string, message: string): void {
-    this.#options.events.event(request.about, type, reason, message);
+  #event(request: ImageRequest, reason: EventReason, message: string): void {
+    this.#options.events.event(request.about, reason, message);
   }
 }
 

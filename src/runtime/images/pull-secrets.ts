@@ -23,7 +23,6 @@ export async function readPullSecrets(
   if (failed.length > 0)
     from.events.event(
       podReference(pod),
-      'Warning',
       'FailedToRetrieveImagePullSecret',
       `Unable to retrieve some image pull secrets (${failed.join(', ')}); attempting to pull the image may not succeed.`,
     );

@@ -67,7 +67,7 @@ export class LogRotator implements HostWatcher {
             size === undefined ? this.#beginAnew({ id, path }, signal) : this.#rotate({ id, path }, signal),
           )
           .catch((error: unknown) => {
-            if (!signal.aborted) log.warn({ err: error, container: id, path }, 'log not rotated');
+            if (!signal.aborted) log.warn({ err: error, containerId: id, path }, 'log not rotated');
           }),
       ),
     );
@@ -107,7 +107,7 @@ export class LogRotator implements HostWatcher {
       if ((await files.stat(path, { signal })) === undefined) await files.apply([undo], { signal });
       throw error;
     }
-    log.debug({ container: id, path }, 'log rotated');
+    log.debug({ containerId: id, path }, 'log rotated');
   }
 
   async #reopen(id: string, signal: AbortSignal): Promise<void> {

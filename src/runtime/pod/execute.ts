@@ -10,7 +10,7 @@
 import type { PodSandboxConfig } from '../../hosts/cri/generated/runtime/v1/PodSandboxConfig.ts';
 import type { HostLink } from '../../hosts/link/link.ts';
 import type { Pod } from '../../model/kube.ts';
-import { formatPod, podRef, podReference } from '../../model/pod-ref.ts';
+import { formatPod, podFields, podRef, podReference } from '../../model/pod-ref.ts';
 import type { ObservedSandbox } from '../../model/runtime-state.ts';
 import { childController } from '../../util/abort.ts';
 import { initContainersToPrune } from '../gc/container-gc.ts';
@@ -84,7 +84,6 @@ export class PodRuntime {
     if (actions.createSandbox && actions.sandbox !== undefined)
       this.#options.events.event(
         podReference(pod),
-        'Normal',
         'SandboxChanged',
         'Pod sandbox changed, it will be killed and re-created.',
       );
@@ -170,7 +169,12 @@ export class PodRuntime {
         await this.#remover.remove(container, state, { signal });
       } catch (error) {
         signal.throwIfAborted();
-        const fields = { pod: podRef(pod), container: container.id, err: error };
+        const fields = {
+          ...podFields(pod.metadata),
+          container: container.name,
+          containerId: container.id,
+          err: error,
+        };
         this.#options.log.warn(fields, 'init container not removed');
       }
     }
@@ -223,7 +227,7 @@ export class PodRuntime {
     try {
       await input.onSandboxReady?.(sandbox, ips);
     } catch (error) {
-      this.#options.log.warn({ pod: podRef(input.pod), err: error }, 'sandbox ready, but not told');
+      this.#options.log.warn({ ...podFields(input.pod.metadata), err: error }, 'sandbox ready, but not told');
     }
   }
 
@@ -261,7 +265,7 @@ export class PodRuntime {
   #warn(pod: Pod, dns: PodDns): void {
     for (const { about, reason, message } of dns.warnings) {
       const object = about === 'pod' ? podReference(pod) : this.#options.nodeReference;
-      this.#options.events.event(object, 'Warning', reason, message);
+      this.#options.events.event(object, reason, message);
     }
   }
 }

@@ -5,11 +5,12 @@ import type { ImageSpec } from '../../hosts/cri/generated/runtime/v1/ImageSpec.t
 import type { PodSandboxConfig } from '../../hosts/cri/generated/runtime/v1/PodSandboxConfig.ts';
 import { containerFieldPath, type PodContainer } from '../../model/containers.ts';
 import { CriError, messageOf } from '../../model/errors.ts';
+import type { EventReason } from '../../model/event-reasons.ts';
 import type { EventRecorder } from '../../model/events.ts';
 import type { Container, EphemeralContainer, Pod, Secret } from '../../model/kube.ts';
 import type { Log } from '../../model/log.ts';
 import type { NodeInfo } from '../../model/node-info.ts';
-import { podReference } from '../../model/pod-ref.ts';
+import { podFields, podReference } from '../../model/pod-ref.ts';
 import { ContainerStartError, type WaitingReason } from '../../model/reasons.ts';
 import type { PodRuntimeState } from '../../model/runtime-state.ts';
 import { containerConfig } from '../spec/container-config.ts';
@@ -94,7 +95,7 @@ export class ContainerStarter {
         this.#options.cri.startContainer({ container_id: id }, { signal }),
       ),
     );
-    this.#event(of, context.pod, { type: 'Normal', reason: 'Started', message: 'Container started' });
+    this.#event(of, context.pod, { reason: 'Started', message: 'Container started' });
     context.onStarted(of.spec.name, id, logPath);
     await this.#postStart(of, id, { context, signal });
   }
@@ -120,7 +121,7 @@ export class ContainerStarter {
         ),
       ),
     );
-    this.#event(of, context.pod, { type: 'Normal', reason: 'Created', message: 'Container created' });
+    this.#event(of, context.pod, { reason: 'Created', message: 'Container created' });
     return { id, logPath: `${context.sandboxConfig.log_directory ?? ''}/${config.log_path ?? ''}` };
   }
 
@@ -141,7 +142,7 @@ export class ContainerStarter {
     } catch (error) {
       signal.throwIfAborted();
       const reason = error instanceof ContainerStartError ? error.reason : messageOf(error);
-      this.#event(of, context.pod, { type: 'Warning', reason: 'Failed', message: `Error: ${reason}` });
+      this.#event(of, context.pod, { reason: 'Failed', message: `Error: ${reason}` });
       throw error;
     }
   }
@@ -224,7 +225,7 @@ export class ContainerStarter {
       signal.throwIfAborted();
       // no details in the event: the error may hold what the container keeps secret
       const message = 'PostStartHook failed';
-      this.#event(of, pod, { type: 'Warning', reason: 'FailedPostStartHook', message });
+      this.#event(of, pod, { reason: 'FailedPostStartHook', message });
       await this.#killAfterHook(of, id, { context, signal });
       throw new ContainerStartError('PostStartHookError', messageOf(error), { cause: error });
     }
@@ -246,7 +247,10 @@ export class ContainerStarter {
       );
     } catch (error) {
       signal.throwIfAborted();
-      this.#options.log.warn({ pod: pod.metadata.uid, container: id, err: error }, 'container not stopped');
+      this.#options.log.warn(
+        { ...podFields(pod.metadata), container: of.spec.name, containerId: id, err: error },
+        'container not stopped',
+      );
     }
   }
 
@@ -264,18 +268,14 @@ export class ContainerStarter {
       const text = error instanceof CriError ? error.description : messageOf(error);
       // ids would make every event a new one
       const shown = id === '' ? text : text.replaceAll(id, of.spec.name);
-      this.#event(of, context.pod, { type: 'Warning', reason: 'Failed', message: `Error: ${shown}` });
+      this.#event(of, context.pod, { reason: 'Failed', message: `Error: ${shown}` });
       throw new ContainerStartError(reason, text, { cause: error });
     }
   }
 
-  #event(
-    of: PodContainer,
-    pod: Pod,
-    event: { type: 'Normal' | 'Warning'; reason: string; message: string },
-  ): void {
+  #event(of: PodContainer, pod: Pod, event: { reason: EventReason; message: string }): void {
     const about = podReference(pod, containerFieldPath(of));
-    this.#options.events.event(about, event.type, event.reason, event.message);
+    this.#options.events.event(about, event.reason, event.message);
   }
 }
 

@@ -4,7 +4,7 @@ import { containerFieldPath, type PodContainer } from '../../model/containers.ts
 import type { Pod } from '../../model/kube.ts';
 import { etcHostsPath } from '../../model/paths.ts';
 import type { PodActions } from '../../model/pod-actions.ts';
-import { formatPod, podRef, podReference } from '../../model/pod-ref.ts';
+import { formatPod, podFields, podRef, podReference } from '../../model/pod-ref.ts';
 import { goDuration } from '../../model/go-duration.ts';
 import { podHostname } from '../spec/hostname.ts';
 import { managedHostsFile } from '../spec/hosts-file.ts';
@@ -119,7 +119,7 @@ export class PodContainersStarter {
     if (alongside === undefined) await Promise.all(links);
     else for (const link of links) alongside(link);
     signal.throwIfAborted();
-    this.#options.log.debug({ pod: podRef(pod), steps: steps.length }, 'containers started');
+    this.#options.log.debug({ ...podFields(pod.metadata), steps: steps.length }, 'containers started');
     return steps;
   }
 
@@ -181,8 +181,7 @@ export class PodContainersStarter {
     const of = formatPod(podRef(pod));
     events.event(
       podReference(pod, containerFieldPath(container)),
-      'Warning',
-      'BackOff',
+      'BackOffRestart',
       `Back-off restarting failed container ${name} in pod ${of}`,
     );
     const message = `back-off ${goDuration(held.delayMs)} restarting failed container=${name} pod=${of}`;
@@ -216,7 +215,8 @@ export class PodContainersStarter {
     try {
       await host.link.files.apply([{ op: 'symlink', path, target }], { signal });
     } catch (error) {
-      if (!signal.aborted) log.warn({ pod: podRef(pod), container, path, err: error }, 'log not linked');
+      if (!signal.aborted)
+        log.warn({ ...podFields(pod.metadata), container, path, err: error }, 'log not linked');
     }
   }
 }

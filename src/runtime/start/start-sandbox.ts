@@ -45,7 +45,7 @@ export class SandboxStarter {
     } catch (error) {
       signal.throwIfAborted();
       const message = `Unable to get pod sandbox status: ${messageOf(error)}`;
-      this.#options.events.event(podReference(pod), 'Warning', 'FailedPodSandBoxStatus', message);
+      this.#options.events.event(podReference(pod), 'FailedPodSandBoxStatus', message);
       throw error;
     }
   }
@@ -77,6 +77,6 @@ export class SandboxStarter {
   failed(pod: Pod, error: unknown): void {
     this.#options.metrics.podStartFailed();
     const message = `Failed to create pod sandbox: ${messageOf(error)}`;
-    this.#options.events.event(podReference(pod), 'Warning', 'FailedCreatePodSandBox', message);
+    this.#options.events.event(podReference(pod), 'FailedCreatePodSandBox', message);
   }
 }

@@ -111,7 +111,6 @@ export class HookRunner {
       this.#options.metrics.hookFellBack();
       this.#options.events.event(
         podReference(target.pod),
-        'Warning',
         'LifecycleHTTPFallback',
         `request to HTTPS lifecycle hook ${authorityText(hook)} got HTTP response, retry with HTTP succeeded`,
       );

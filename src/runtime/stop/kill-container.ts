@@ -6,12 +6,13 @@
  * grace, and neither its event nor its hook comes twice.
  */
 import type { CriClient } from '../../hosts/cri/calls.ts';
-import { isNotFound, kindOf, messageOf } from '../../model/errors.ts';
+import { isNotFound, kindOf } from '../../model/errors.ts';
+import type { EventReason } from '../../model/event-reasons.ts';
 import type { EventRecorder } from '../../model/events.ts';
 import type { LifecycleHandler } from '../../model/kube.ts';
 import type { Log } from '../../model/log.ts';
 import type { KillReason } from '../../model/pod-actions.ts';
-import { podRef } from '../../model/pod-ref.ts';
+import { podFields } from '../../model/pod-ref.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { HookRunner } from './hooks.ts';
 import { killGraceSeconds, type KillSubject, minimumGraceSeconds } from './kill-subject.ts';
@@ -76,7 +77,7 @@ export class ContainerKiller {
   ): Promise<void> {
     const { subject } = order;
     const name = subject.container.name;
-    if (!again) this.#event(subject, 'Normal', 'Killing', order.message ?? `Stopping container ${name}`);
+    if (!again) this.#event(subject, 'Killing', order.message ?? `Stopping container ${name}`);
     let grace = order.graceSeconds ?? killGraceSeconds(subject, order.reason);
     grace -= Math.floor((this.#options.clock.monotonic() - begun.at) / 1000);
     const preStop = subject.container.lifecycle?.preStop;
@@ -103,10 +104,10 @@ export class ContainerKiller {
       await this.#options.hooks.run(handler, { pod, container, containerId: id, podIPs }, { signal });
     } catch (error) {
       signal.throwIfAborted();
-      const fields = { pod: podRef(pod), container: container.name, reason: messageOf(error) };
+      const fields = { ...podFields(pod.metadata), container: container.name, err: error };
       this.#options.log.info(fields, 'preStop hook failed');
       // the error stays out of the event: it may hold what the container keeps secret
-      this.#event(subject, 'Warning', 'FailedPreStopHook', 'PreStopHook failed');
+      this.#event(subject, 'FailedPreStopHook', 'PreStopHook failed');
     }
   }
 
@@ -129,9 +130,9 @@ export class ContainerKiller {
     return Math.floor((clock.monotonic() - began) / 1000);
   }
 
-  #event(subject: KillSubject, type: 'Normal' | 'Warning', reason: string, message: string): void {
+  #event(subject: KillSubject, reason: EventReason, message: string): void {
     const text = subject.id === '' ? message : message.replaceAll(subject.id, subject.container.name);
-    this.#options.events.event(subject.about, type, reason, text);
+    this.#options.events.event(subject.about, reason, text);
   }
 }
 

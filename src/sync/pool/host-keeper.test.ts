@@ -39,7 +39,7 @@ function kept(change: Partial<HostKeeperOptions> = {}): Kept {
       },
     },
     events: {
-      event: ({ name = '' }, _type, reason) => {
+      event: ({ name = '' }, reason) => {
         done.push(`${reason} ${name}`);
       },
     },

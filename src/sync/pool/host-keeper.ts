@@ -1,6 +1,7 @@
 /**
- * Looks after the pods of hosts that are lost or drained. A node of several hosts stays Ready while one of them answers,
- * so that nobody but farlet can mark the pods of the others, nor see to it that they are replaced.
+ * Looks after the pods of hosts that are lost or drained. A node of several hosts stays Ready while one of
+ * them answers, so that nobody but farlet can mark the pods of the others, nor see to it that they are
+ * replaced.
  */
 import type { EventRecorder } from '../../model/events.ts';
 import { kindOf, messageOf } from '../../model/errors.ts';
@@ -31,7 +32,9 @@ export interface HostKeeperOptions {
   readonly events: EventRecorder;
   /** Deletes the object. */
   readonly remove: (pod: Pod, options: { signal: AbortSignal }) => Promise<void>;
-  /** Asks for the pod's eviction; rejects with kind resource-exhausted while a disruption budget forbids it. */
+  /**
+   * Asks for the pod's eviction; rejects with kind resource-exhausted while a disruption budget forbids it.
+   */
   readonly evict: (pod: Pod, options: { signal: AbortSignal }) => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
@@ -83,7 +86,7 @@ export class HostKeeper {
       marked.add(uid);
       const known = status.current(uid) ?? pod.status ?? {};
       status.set(pod, { status: lostStatus(known, { message, now: rfc3339(clock.now()) }), mayRun: true });
-      events.event(podReference(pod), 'Warning', 'HostLost', message);
+      events.event(podReference(pod), 'HostLost', message);
     }
   }
 
@@ -92,7 +95,7 @@ export class HostKeeper {
     this.#ask(pod, host, async (rest) => {
       await remove(pod, rest);
       const why = `deleted so that it is replaced: host ${host.name} has not answered for ${Math.round(lostMs / 1000)}s`;
-      events.event(podReference(pod), 'Warning', 'HostLostEviction', why);
+      events.event(podReference(pod), 'HostLostEviction', why);
     });
   }
 
@@ -100,12 +103,7 @@ export class HostKeeper {
     const { events, evict } = this.#options;
     this.#ask(pod, host, async (rest) => {
       await evict(pod, rest);
-      events.event(
-        podReference(pod),
-        'Normal',
-        'HostDraining',
-        `evicted: host ${host.name} is being drained`,
-      );
+      events.event(podReference(pod), 'HostDraining', `evicted: host ${host.name} is being drained`);
     });
   }
 
@@ -122,8 +120,8 @@ export class HostKeeper {
       const why = messageOf(error);
       if (asked.failure === why) return;
       asked.failure = why;
-      log.warn({ pod: name, namespace, uid, host: host.name, error: why }, `${FAILED}: trying again`);
-      events.event(podReference(pod), 'Warning', 'HostEvictionFailed', `${FAILED} ${host.name}: ${why}`);
+      log.warn({ pod: name, namespace, uid, host: host.name, err: error }, `${FAILED}: trying again`);
+      events.event(podReference(pod), 'HostEvictionFailed', `${FAILED} ${host.name}: ${why}`);
     });
   }
 }

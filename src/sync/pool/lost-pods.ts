@@ -1,6 +1,6 @@
 /**
- * What becomes of pods whose host of a pool does not answer: what the node controller does to those of a node that
- * does not (pkg/controller/nodelifecycle MarkPodsNotReady, pkg/controller/tainteviction). Pure.
+ * What becomes of pods whose host of a pool does not answer: what the node controller does to those of a node
+ * that does not (pkg/controller/nodelifecycle MarkPodsNotReady, pkg/controller/tainteviction). Pure.
  */
 import type { Pod, PodStatus } from '../../model/kube.ts';
 import { notReadyStatus } from '../../model/not-ready.ts';
@@ -19,8 +19,8 @@ export function isAffected(pod: Pod): boolean {
 }
 
 /**
- * Whether a pod is to be deleted, its host having been lost for so long. One that tolerates unreachable nodes without end
- * (those of a DaemonSet) stays, and so does a mirror, which the API server can't delete for good.
+ * Whether a pod is to be deleted, its host having been lost for so long. One that tolerates unreachable nodes
+ * without end (those of a DaemonSet) stays, and so does a mirror, which the API server can't delete for good.
  */
 export function isToBeReplaced(
   pod: Pod,
@@ -39,7 +39,10 @@ export function isToBeReplaced(
   );
 }
 
-/** Whether draining a host moves the pod: a DaemonSet's would only come back (kubectl drain --ignore-daemonsets). */
+/**
+ * Whether draining a host moves the pod: a DaemonSet's would only come back (kubectl drain
+ * --ignore-daemonsets).
+ */
 export function isToBeDrained(pod: Pod): boolean {
   return (
     isAffected(pod) &&

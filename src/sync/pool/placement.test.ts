@@ -51,8 +51,8 @@ const filled = (
   return host(name, { pods, refusal: short === undefined ? undefined : shortageRefusal(short), ...change });
 };
 const web = asking('1');
-const elsewhere = { reason: 'NodeAffinity', message: 'another' };
-const full = { reason: 'OutOfcpu', message: 'full' };
+const elsewhere = { reason: 'NodeAffinity', message: 'another' } as const;
+const full = { reason: 'OutOfcpu', message: 'full' } as const;
 
 describe('placePod', () => {
   const rows: { case: string; pod?: Pod; hosts: HostCandidate[]; expect: object }[] = [

@@ -1,6 +1,7 @@
 /**
- * Which host of a pool a pod goes to. The scheduler has chosen the node and sees the sum of its hosts; whether one host
- * alone can take the pod is decided here, by the same admission that a node of one host has. Pure.
+ * Which host of a pool a pod goes to. The scheduler has chosen the node and sees the sum of its hosts;
+ * whether one host alone can take the pod is decided here, by the same admission that a node of one host has.
+ * Pure.
  */
 import { specContainers } from '../../model/containers.ts';
 import { heldRequest } from '../../model/held-request.ts';
@@ -68,7 +69,10 @@ function misfit(host: HostCandidate, handler: string): Refusal | undefined {
   return host.refusal;
 }
 
-/** Lack of room is the reason wherever it is among the reasons, as it is what may change; a host that was not asked for the last. */
+/**
+ * Lack of room is the reported reason whenever it is among the reasons, as it may change; the reason of a
+ * host that the pod did not select comes last.
+ */
 function refusalOf(misfits: ReadonlyMap<string, Refusal | undefined>): Refusal {
   const all = [...misfits].flatMap(([host, why]) => (why === undefined ? [] : [{ host, ...why }]));
   const told =
@@ -81,7 +85,10 @@ function refusalOf(misfits: ReadonlyMap<string, Refusal | undefined>): Refusal {
   );
 }
 
-/** Nobody is stopped for it; apart from its siblings; its images at hand; the emptier host; fewer pods; then by name. */
+/**
+ * Prefers hosts without preemption, then apart from the pod's siblings, with its images, emptier, with fewer
+ * pods; then by name.
+ */
 function byScore(pod: Pod): (a: HostCandidate, b: HostCandidate) => number {
   const score = (host: HostCandidate): number[] => [
     host.preempts ? 1 : 0,

@@ -134,7 +134,7 @@ describe('PodRouter', () => {
   });
 
   it('tries again to refuse a pod when the Node could not be read', async () => {
-    const elsewhere = { reason: 'NodeAffinity', message: 'labels' };
+    const elsewhere = { reason: 'NodeAffinity', message: 'labels' } as const;
     let reads = 0;
     const { router, refused } = pool(['a', 'b'], {
       hosts: ['a', 'b'].map((name) => ({

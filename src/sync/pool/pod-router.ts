@@ -1,8 +1,9 @@
 /**
  * Leads each pod of a node to the one host that runs it.
  *
- * I1. A pod is led to a host only once the API server has the choice (annotation farlet.dev/host): no CRI call comes
- *     before that, so a restart finds every pod where it was, and never starts it a second time elsewhere.
+ * I1. A pod is led to a host only once the API server has the choice (annotation farlet.dev/host): no CRI
+ *     call comes before that, so a restart finds every pod where it was, and never starts it a second time
+ *     elsewhere.
  * I2. A write carries the resourceVersion that the choice was made from: one that comes late changes nothing.
  * I3. What a runtime has already stays where it is, choice or no choice: so a node may come by a second host.
  * I4. Nothing here waits for a host. A node of one host needs no choice, and nothing is written.
@@ -165,7 +166,7 @@ export class PodRouter {
     } else if (placement.kind === 'wait') {
       if (entry.seat.at === 'waiting' && sameReason(entry.seat.why, placement.why)) return;
       entry.seat = { at: 'waiting', why: placement.why };
-      log.info({ pod: name, namespace, uid, why: placement.why }, 'pod waits for a host');
+      log.info({ pod: name, namespace, uid, reason: placement.why }, 'pod waits for a host');
       onWaiting(entry.pod, placement.why);
       return;
     } else entry.seat = { at: 'nowhere' };

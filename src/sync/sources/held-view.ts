@@ -2,8 +2,8 @@ import type { Pod } from '../../model/kube.ts';
 import type { PodView } from './pod-changes.ts';
 
 /**
- * A source's view that is kept back until it may be acted on. As long as it is held, only the newest state of each
- * pod is kept, so it is never longer than there are pods; releasing it tells that state as one reset.
+ * A source's view that is kept back until it may be acted on. As long as it is held, only the newest state of
+ * each pod is kept, so it is never longer than there are pods; releasing it tells that state as one reset.
  */
 export class HeldView {
   readonly #tell: (view: PodView) => void;

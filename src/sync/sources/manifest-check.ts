@@ -1,6 +1,6 @@
 /**
- * What makes a manifest unusable (pkg/apis/core/validation ValidatePodCreate, as far as anything here depends on
- * it; pkg/api/pod HasAPIObjectReference). Pure. A pod from the API server was checked there.
+ * What makes a manifest unusable (pkg/apis/core/validation ValidatePodCreate, as far as anything here depends
+ * on it; pkg/api/pod HasAPIObjectReference). Pure. A pod from the API server was checked there.
  */
 import { specContainers } from '../../model/containers.ts';
 import type { Container, EnvVar, Volume } from '../../model/kube.ts';

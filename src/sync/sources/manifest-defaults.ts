@@ -1,4 +1,4 @@
-/** What the API server sets where a pod says nothing, for pods that never pass it (pkg/apis/core/v1/defaults.go). Pure. */
+/** The API server's defaults, for pods that never pass it (pkg/apis/core/v1/defaults.go). Pure. */
 import type {
   Container,
   ObjectMeta,
@@ -38,7 +38,10 @@ export function withDefaults(spec: PodSpec): PodSpec {
   };
 }
 
-/** Quantities may be written as numbers, and in any form. A limit of a container without a request is the request, too. */
+/**
+ * Quantities may be written as numbers, and in any form. A limit of a container without a request is the
+ * request, too.
+ */
 function resourcesOf(
   { limits, requests, ...rest }: ResourceRequirements = {},
   { limitsAreRequests = false }: { limitsAreRequests?: boolean } = {},

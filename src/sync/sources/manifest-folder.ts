@@ -1,9 +1,11 @@
 /**
- * Static pods from manifest files (pkg/kubelet/config/file.go). The files are on farlet's own disk, not on the host's.
+ * Static pods from manifest files (pkg/kubelet/config/file.go). The files are on farlet's own disk, not on
+ * the host's.
  *
- * I1. What can't be read is not gone: a folder or file that fails for another reason than absence keeps its pods.
- * I2. A file that is no valid pod is named in the log and touches no other file's pod. Its own pod lives on while
- *     the file is being written, and goes with the next periodic look, as the kubelet's does.
+ * I1. What can't be read is not gone: a folder or file that fails for another reason than absence keeps its
+ *     pods.
+ * I2. A file that is no valid pod is named in the log and touches no other file's pod. Its own pod lives on
+ *     while the file is being written, and goes with the next periodic look, as the kubelet's does.
  */
 import { readFile, readdir, stat, watch } from 'node:fs/promises';
 import { messageOf } from '../../model/errors.ts';
@@ -171,7 +173,7 @@ export class ManifestFolder {
   #problem(file: string, problem: string): void {
     if (this.#problems.get(file) === problem) return;
     this.#problems.set(file, problem);
-    this.#options.log.error({ path: file.trimEnd(), problem }, 'manifest not used');
+    this.#options.log.error({ path: file.trimEnd(), reason: problem }, 'manifest not used');
   }
 }
 

@@ -1,6 +1,7 @@
 /**
- * The types of what farlet reads of a manifest, as the API server's decoder would hold them: everything behind takes a
- * pod's fields for what their types say. Fields that are not named here are not looked at. Pure.
+ * The types of what farlet reads of a manifest, as the API server's decoder would hold them: everything
+ * behind takes a pod's fields for what their types say. Fields that are not named here are not looked at.
+ * Pure.
  */
 
 import { own } from '../../model/own.ts';

@@ -20,8 +20,8 @@ export interface ManifestOptions {
 }
 
 /**
- * The static pod that a file describes, with the defaults that the API server would have set. Throws FarletError
- * `invalid` with every fault found.
+ * The static pod that a file describes, with the defaults that the API server would have set. Throws
+ * FarletError `invalid` with every fault found.
  *
  * Its UID is that of the manifest, or else FNV-1a (128 bits) over the manifest's content, the node's name and
  * the file's path: the kubelet's rule, over JSON in place of a dump of Go's structs, so that any change of

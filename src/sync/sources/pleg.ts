@@ -2,10 +2,10 @@
  * The pod lifecycle event generator (kubelet: pkg/kubelet/pleg): turns what the runtime says into the cache's
  * state and into lifecycle events for the SyncLoop.
  *
- * Where the runtime streams container events they are the source and the relist only a safety net; on runtimes
- * without them (containerd 1.6) the relist is all there is and runs every second. A failed relist is unknown,
- * never empty: it changes nothing but the health. What is listed and can't be looked at concerns its own pod alone, which
- * waits until it can.
+ * Where the runtime streams container events they are the source and the relist only a safety net; on
+ * runtimes without them (containerd 1.6) the relist is all there is and runs every second. A failed relist is
+ * unknown, never empty: it changes nothing but the health. What is listed and can't be looked at concerns its
+ * own pod alone, which waits until it can.
  */
 import { own } from '../../model/own.ts';
 import type { CriClient } from '../../hosts/cri/calls.ts';
@@ -15,7 +15,7 @@ import type { PodSandbox__Output } from '../../hosts/cri/generated/runtime/v1/Po
 import { FarletError, isNotFound, kindOf, messageOf } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
 import { labels } from '../../model/labels.ts';
-import type { PodRef } from '../../model/pod-ref.ts';
+import { podFields, type PodRef } from '../../model/pod-ref.ts';
 import type { PodLifecycleEvent } from '../../model/pod-update.ts';
 import type { ObservedContainer, ObservedSandbox } from '../../model/runtime-state.ts';
 import {
@@ -31,7 +31,10 @@ import type { Clock } from '../../util/clock.ts';
 
 /** GenericPLEG's relist period (pkg/kubelet/kubelet.go genericPlegRelistPeriod). */
 const RELIST_MS = 1_000;
-/** The safety net beside an event stream, together with a look at the host; the kubelet's evented PLEG takes 300 s, but a list here is cheap. */
+/**
+ * The safety net beside an event stream, together with a look at the host; the kubelet's evented PLEG takes
+ * 300 s, but a list is cheap here.
+ */
 const RELIST_WITH_EVENTS_MS = 60_000;
 const STREAM_RETRY_MS = 1_000;
 const STATUS_CALLS_AT_ONCE = 8;
@@ -119,7 +122,9 @@ export class Pleg {
     this.#alarm.ring();
   }
 
-  /** Resolves once a relist that began after this call has succeeded: the cache then holds all that is owned. */
+  /**
+   * Resolves once a relist that began after this call has succeeded: the cache then holds all that is owned.
+   */
   relisted(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiters.push(resolve);
@@ -206,8 +211,8 @@ export class Pleg {
   }
 
   /**
-   * Looks closer at what differs from the cache, merges it, and drops what is gone from `pods`. Resolves with whether
-   * something could not be looked at. Rejects if the host could not be asked.
+   * Looks closer at what differs from the cache, merges it, and drops what is gone from `pods`. Resolves with
+   * whether something could not be looked at. Rejects if the host could not be asked.
    */
   async #apply(listed: Listed, pods: readonly PodRef[], signal: AbortSignal): Promise<boolean> {
     const { cache } = this.#options;
@@ -265,7 +270,7 @@ export class Pleg {
     for (const { pod, fault } of faults) {
       if (cache.get(pod.uid)?.fault === undefined)
         log.warn(
-          { ...pod, reason: fault },
+          { ...podFields(pod), reason: fault },
           'a pod waits: the runtime does not tell of all that it holds of it',
         );
       cache.setFault(pod, fault);
@@ -346,7 +351,10 @@ function isPresent<T>(value: T | undefined): value is T {
   return value !== undefined;
 }
 
-/** What vanished between the list and the look is no error (kubelet: App. A of its PLEG, NotFound is skipped). */
+/**
+ * An object that vanished between the list and the inspection is no error (the kubelet's PLEG skips
+ * NotFound).
+ */
 async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;

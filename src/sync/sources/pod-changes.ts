@@ -1,4 +1,7 @@
-/** One source's successive views of its pods → changes (kubelet: pkg/kubelet/config/config.go). Pure but for its memory. */
+/**
+ * One source's successive views of its pods → changes (kubelet: pkg/kubelet/config/config.go). Pure but for
+ * its memory.
+ */
 import { isDeepStrictEqual } from 'node:util';
 import type { Pod } from '../../model/kube.ts';
 import { annotations } from '../../model/labels.ts';
@@ -42,9 +45,9 @@ export class PodChanges {
   }
 
   /**
-   * Tells what differs from before, each pod on its own: one that is not taken holds up no other, and is told again with the
-   * next view that has it.
-   * @throws what the first that was not taken threw, after the others were told
+   * Emits what differs from before, each pod on its own: one whose handler fails holds up no other, and is
+   * emitted again with the next view that has it.
+   * @throws the first handler's error, after the others have run
    */
   tell(view: PodView, onChanges: (changes: readonly PodChange[]) => void): void {
     const before = new Map(this.#pods);

@@ -4,8 +4,8 @@ import type { KillOrder } from '../../model/pod-update.ts';
 import type { SyncOutcome } from '../../model/sync-outcome.ts';
 
 /**
- * The three steps of a pod's life, as pods/ implements them. Each may be interrupted through the signal and is
- * then called again, perhaps as the next step; each must be safe to repeat.
+ * The three steps of a pod's life, as pods/ implements them. Each may be interrupted through the signal and
+ * is then called again, perhaps as the next step; each must be safe to repeat.
  */
 export interface PodSyncer {
   /** Brings the pod towards its spec. */

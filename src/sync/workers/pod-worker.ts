@@ -14,7 +14,10 @@ import type { Clock } from '../../util/clock.ts';
 import type { PodSyncer } from './pod-syncer.ts';
 import { nextState, type WorkerEvent, type WorkerState } from './worker-state.ts';
 
-/** Kubelet: pkg/kubelet/kubelet.go resyncInterval 1 m, backOffPeriod 10 s, both with workerResyncIntervalJitterFactor 0.5. */
+/**
+ * Kubelet: pkg/kubelet/kubelet.go resyncInterval 1 m, backOffPeriod 10 s, both with
+ * workerResyncIntervalJitterFactor 0.5.
+ */
 const RESYNC_MS = 60_000;
 const RETRY_MS = 10_000;
 const JITTER = 0.5;

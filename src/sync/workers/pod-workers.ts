@@ -1,8 +1,10 @@
-/** One worker per pod UID (kubelet: pod_workers.go), and one-off stops for pods that only the runtime knows. */
+/**
+ * One worker per pod UID (kubelet: pod_workers.go), and one-off stops for pods that only the runtime knows.
+ */
 import type { Faults } from '../../model/faults.ts';
 import type { Log } from '../../model/log.ts';
 import type { Pod } from '../../model/kube.ts';
-import type { PodRef } from '../../model/pod-ref.ts';
+import { podFields, type PodRef } from '../../model/pod-ref.ts';
 import { isStaticPod, podFullName } from '../../model/pod-source.ts';
 import type { KillOrder } from '../../model/pod-update.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -42,14 +44,14 @@ export class PodWorkers {
     this.#options = options;
   }
 
-  /** Who does the pods' steps; what is needed for them asks the workers in turn. Once, before there is any pod. */
+  /** Sets what does the pods' steps; it needs the workers in turn. Once, before there is any pod. */
   attach(syncer: PodSyncer): void {
     this.#syncer = syncer;
   }
 
   /**
-   * Hands the newest object of a pod to its worker, which is made if need be. A pod whose UID was removed and came
-   * again starts once its former self is done; static pods of one name run strictly one after the other
+   * Hands the newest object of a pod to its worker, which is made if need be. A pod whose UID was removed and
+   * came again starts once its former self is done; static pods of one name run strictly one after the other
    * (pod_workers.go allowPodStart).
    */
   update(pod: Pod): void {
@@ -134,11 +136,7 @@ export class PodWorkers {
     const work = this.#attached()
       .stopOrphan(pod, { signal })
       .catch((error: unknown) => {
-        if (!signal.aborted)
-          log.warn(
-            { err: error, pod: pod.name, namespace: pod.namespace, uid: pod.uid },
-            'orphaned pod could not be stopped',
-          );
+        if (!signal.aborted) log.warn({ ...podFields(pod), err: error }, 'orphaned pod could not be stopped');
       })
       .finally(() => {
         this.#orphans.delete(pod.uid);

@@ -1,6 +1,6 @@
 /**
- * One pod's way through its worker: syncing → stopping → finishing → finished (kubelet: pod_workers.go, SyncPod →
- * TerminatingPod → TerminatedPod). Pure.
+ * One pod's way through its worker: syncing → stopping → finishing → finished (kubelet: pod_workers.go,
+ * SyncPod → TerminatingPod → TerminatedPod). Pure.
  *
  * I1. It only moves forward, but for one step: a finished pod that is deleted later is finished once more, so
  *     that its object goes away.

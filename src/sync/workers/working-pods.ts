@@ -1,4 +1,6 @@
-/** What kubelet_working_pods tells of the workers' pods (pkg/kubelet/kubelet_pods.go HandlePodCleanups). Pure. */
+/**
+ * What kubelet_working_pods tells of the workers' pods (pkg/kubelet/kubelet_pods.go HandlePodCleanups). Pure.
+ */
 import type { WorkerState } from './worker-state.ts';
 
 export interface WorkingPod {
