@@ -51,9 +51,8 @@ export class ContainerStarter {
   }
 
   /**
-   * Resolves once the container runs and its postStart hook is done. Rejects with ContainerStartError, after
-   * an event about it, or with the signal's reason. Calls `onStarted` when the container runs, before its
-   * hook.
+   * Resolves once the container runs and its postStart hook is done; `onStarted` comes between the two.
+   * Rejects with ContainerStartError, after an event about it, or with the signal's reason.
    */
   async start(
     container: PodContainer,
@@ -61,7 +60,7 @@ export class ContainerStarter {
     { onStarted, signal }: { onStarted: (created: CreatedContainer) => void; signal: AbortSignal },
   ): Promise<void> {
     const start = { container, context, signal };
-    // steps 1 and 2 are done for a container that a start which was cut off has left behind
+    // a start that was cut off may have left the container created: it goes on with step 3
     let created: CreatedContainer | undefined = unstartedContainer(
       context.state,
       container.spec,
