@@ -105,8 +105,8 @@ export class PodSteps {
   }
 
   /**
-   * SyncTerminatedPod: gives back what the pod held on the host. Resolves once its last status is written and,
-   * for a pod that was deleted, its object is gone.
+   * SyncTerminatedPod: gives back what the pod held on the host. Resolves once its last status is written
+   * and, for a pod that was deleted, its object is gone.
    */
   async finishPod(pod: Pod, { signal }: { signal: AbortSignal }): Promise<void> {
     const { host, collector, objects, status, volumes, cgroups, probes, cache, forgetPod } = this.#options;

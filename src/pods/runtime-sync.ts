@@ -34,7 +34,7 @@ export class RuntimeSync {
     this.#view = view;
   }
 
-  /** Resolves once the runtime has been observed again. Rejects if it can't be, or with the signal's reason. */
+  /** Resolves once the runtime was observed again. Rejects if it can't be, or with the signal's reason. */
   async sync(
     input: Omit<PodSyncInput, 'pullSecrets' | 'onSandboxReady' | 'alongside'>,
     { signal }: { signal: AbortSignal },

@@ -16,22 +16,18 @@ import type { ObservedSandbox } from '../../model/runtime-state.ts';
 import { childController } from '../../util/abort.ts';
 import { initContainersToPrune } from '../gc/container-gc.ts';
 import { ContainerRemover } from '../gc/container-removal.ts';
-import { type PodDns, podDns } from '../spec/dns.ts';
 import { HookRunner } from '../stop/hooks.ts';
 import { ContainerKiller } from '../stop/kill-container.ts';
 import { killPod, type PodKillOrder } from '../stop/kill-pod.ts';
 import { killSubject } from '../stop/kill-subject.ts';
 import type { PodRuntimeOptions } from '../start/pod-runtime-options.ts';
-import { sandboxConfig } from '../spec/sandbox-config.ts';
 import { Prefetched } from '../start/prefetched.ts';
+import { SandboxConfigBuilder } from '../start/sandbox-config-builder.ts';
 import { ContainerStarter } from '../start/start-container.ts';
 import { allStarting, PodContainersStarter, type StartSignals } from '../start/start-containers.ts';
 import { SandboxStarter } from '../start/start-sandbox.ts';
-import type { RuntimeSettings } from '../spec/settings.ts';
 import { failedStep, firstFailure, type SyncStep } from '../spec/steps.ts';
 import type { PodSyncInput } from '../start/sync-input.ts';
-import { UserNamespaces } from '../spec/user-namespaces.ts';
-import { volumeGroups } from '../spec/volume-groups.ts';
 
 export interface PodSyncResult {
   readonly steps: readonly SyncStep[];
@@ -47,10 +43,10 @@ export interface PodSyncResult {
 export class PodRuntime {
   readonly #options: PodRuntimeOptions;
   readonly #killer: ContainerKiller;
+  readonly #sandboxConfigs: SandboxConfigBuilder;
   readonly #sandboxes: SandboxStarter;
   readonly #containers: PodContainersStarter;
   readonly #remover: ContainerRemover;
-  readonly #userNamespaces: UserNamespaces;
 
   constructor(options: PodRuntimeOptions) {
     this.#options = options;
@@ -58,11 +54,7 @@ export class PodRuntime {
     const dial: HostLink['dial'] = (target, dialOptions) =>
       link.dial(target, { ...dialOptions, use: 'hook' });
     const hooks = new HookRunner({ ...options, cri, dial });
-    this.#userNamespaces = new UserNamespaces({
-      files: link.files,
-      paths: options.settings.paths,
-      runtime: () => options.host.runtime(),
-    });
+    this.#sandboxConfigs = new SandboxConfigBuilder(options);
     this.#killer = new ContainerKiller({ ...options, cri, hooks });
     this.#sandboxes = new SandboxStarter({ ...options, cri });
     this.#remover = new ContainerRemover({ cri, files: link.files, paths: options.settings.paths });
@@ -193,7 +185,7 @@ export class PodRuntime {
     if (actions.createSandbox) this.#options.metrics.podStarting();
     let config: PodSandboxConfig;
     try {
-      config = await this.#sandboxConfig(input, signal);
+      config = await this.#sandboxConfigs.build(input, { signal });
     } catch (error) {
       signal.throwIfAborted();
       if (!actions.createSandbox) return { steps: [], ips: state.ips, error };
@@ -243,39 +235,6 @@ export class PodRuntime {
   /** On the host's network a pod has the node's addresses. */
   #ips(pod: Pod, sandboxIPs: readonly string[]): readonly string[] {
     return pod.spec.hostNetwork === true ? this.#options.node().ips : sandboxIPs;
-  }
-
-  async #sandboxConfig(
-    { pod, actions, volumes, runtimeHandler }: PodSyncInput,
-    signal: AbortSignal,
-  ): Promise<PodSandboxConfig> {
-    const { settings, hostDns, linuxHost, node } = this.#options;
-    const { clusterDNS, clusterDomain } = settings;
-    const host = await hostDns({ signal });
-    const dns = podDns(pod, { clusterDNS, clusterDomain, host, hostIPs: node().ips });
-    this.#warn(pod, dns);
-    return sandboxConfig(pod, {
-      attempt: actions.attempt,
-      dns,
-      host: linuxHost(),
-      settings: this.#settings(pod),
-      cgroupParent: this.#options.cgroupParent?.(pod),
-      volumeGroups: volumeGroups(pod, volumes),
-      userNamespace: await this.#userNamespaces.of(pod, runtimeHandler, { signal }),
-    });
-  }
-
-  /** A pod with CPUs of its own may use them to the full. */
-  #settings(pod: Pod): RuntimeSettings {
-    const { settings, cpus } = this.#options;
-    return cpus?.hasExclusive(pod) === true ? { ...settings, cpuCFSQuota: false } : settings;
-  }
-
-  #warn(pod: Pod, dns: PodDns): void {
-    for (const { about, reason, message } of dns.warnings) {
-      const object = about === 'pod' ? podReference(pod) : this.#options.nodeReference;
-      this.#options.events.event(object, 'Warning', reason, message);
-    }
   }
 }
 
