@@ -1,10 +1,10 @@
 /**
  * The three steps of a pod's life (pkg/kubelet/kubelet.go SyncPod, SyncTerminatingPod, SyncTerminatedPod).
  *
- * I1. A step acts only on an observation newer than its last action: what it touched is looked at before it ends.
- * I2. While the host can't be asked nothing is judged and nothing is written.
- * I3. The object goes only after the runtime and the host's disk hold nothing of the pod, but for dead containers that the
- *     runtime refuses to remove: an object that waits for them would wait for ever.
+ * I1. A step acts only on an observation newer than its last action: it observes the pod before it ends.
+ * I2. While the host can't be asked, no step decides or writes anything.
+ * I3. The object goes only after the runtime and the host's disk hold nothing of the pod, but for dead
+ *     containers that the runtime refuses to remove: an object that waits for them would wait for ever.
  */
 import { FarletError } from '../model/errors.ts';
 import type { Pod } from '../model/kube.ts';
@@ -53,10 +53,15 @@ export class PodSteps {
     this.#sync = new PodSync(options, this.#view);
   }
 
+  /** SyncPod: see PodSync. */
   syncPod(pod: Pod, { signal }: { signal: AbortSignal }): Promise<SyncOutcome> {
     return this.#sync.syncPod(pod, { signal });
   }
 
+  /**
+   * SyncTerminatingPod: resolves only once no container of the pod runs and the status says how they ended.
+   * `graceSeconds` is the time that containers have to end; `status` is merged over the computed one.
+   */
   async stopPod(
     pod: Pod,
     {
@@ -69,29 +74,29 @@ export class PodSteps {
     if (host.state().at !== 'ready')
       throw new FarletError('unavailable', 'the host is not ready: the pod is stopped when it is back');
     const { uid } = pod.metadata;
+    // 1. Stop the probes that restart containers.
     probes.stopLivenessAndStartup(uid);
-    await this.#view.look(pod, signal);
+    // 2. Update the status. How containers will end is not known yet: step 5 reports that.
+    await this.#view.observe(pod, signal);
     const before = this.#view.state(pod);
     await messages.read(before, { signal });
-    // nothing is known yet of how its containers will end: that is told once they have
     status.set(pod, {
       status: overriddenStatus(this.#view.status(pod, before, { isTerminal: false }), override),
       mayRun: true,
     });
+    // 3. Stop the containers and the sandboxes (killPod).
     const steps = await runtime.killPod({ pod, state: before, graceSeconds }, { signal });
     const failure = firstFailure(steps);
     if (failure !== undefined)
       events.event(podReference(pod), 'FailedKillPod', `error killing pod: ${failure.message}`);
     probes.remove(uid);
-    await this.#view.look(pod, signal);
+    // 4. Check that nothing of the pod runs.
+    await this.#view.observe(pod, signal);
     const after = this.#view.state(pod);
-    const running = after.containers.filter(({ state }) => state === 'running').map(({ name }) => name);
-    if (failure !== undefined || running.length > 0) {
-      throw new FarletError(
-        'internal',
-        `pod ${pod.metadata.name} could not be stopped: ${failure?.message ?? `still running: ${running.join(', ')}`}`,
-      );
-    }
+    const why = failure?.message ?? stillRunning(after);
+    if (why !== undefined)
+      throw new FarletError('internal', `pod ${pod.metadata.name} could not be stopped: ${why}`);
+    // 5. Report how the containers ended.
     await messages.read(after, { signal });
     status.set(pod, {
       status: overriddenStatus(this.#view.status(pod, after, { isTerminal: true }), override),
@@ -99,29 +104,38 @@ export class PodSteps {
     });
   }
 
+  /**
+   * SyncTerminatedPod: gives back what the pod held on the host. Resolves once its last status is written
+   * and, for a pod that was deleted, its object is gone.
+   */
   async finishPod(pod: Pod, { signal }: { signal: AbortSignal }): Promise<void> {
     const { host, collector, objects, status, volumes, cgroups, probes, cache, forgetPod } = this.#options;
     if (host.state().at !== 'ready')
       throw new FarletError('unavailable', 'the host is not ready: the pod is cleaned up when it is back');
     const { uid } = pod.metadata;
+    // 1. Set the final status, and end the probes.
     const last = status.current(uid) ?? pod.status ?? {};
     status.set(pod, { status: finalStatus(last, pod), mayRun: false });
     probes.remove(uid);
+    // 2. Unmount the volumes and remove the cgroup.
     await settledBoth(volumes.unmount(uid, { signal }), cgroups.remove(pod, { signal }));
     objects.unregister(uid);
+    // 3. A pod that nobody deleted stays: its status is written, its containers keep their logs.
     if (pod.metadata.deletionTimestamp === undefined) {
       await status.settled(uid);
       return;
     }
+    // 4. Remove what the runtime still holds, then the object.
     const held = cache.get(uid);
     if (held !== undefined) {
-      this.#tellRefused(pod, await collector.removePod(held, { signal }));
-      await this.#view.look(pod, signal);
+      this.#reportRefused(pod, await collector.removePod(held, { signal }));
+      await this.#view.observe(pod, signal);
     }
     await status.finish(pod, { signal });
     forgetPod(uid);
   }
 
+  /** Stops and removes a pod of which only the runtime knows (HandlePodCleanups in kubelet_pods.go). */
   async stopOrphan(pod: PodRef, { signal }: { signal: AbortSignal }): Promise<void> {
     const { host, runtime, collector, volumes, observe, cache, log } = this.#options;
     if (host.state().at !== 'ready') return;
@@ -140,7 +154,7 @@ export class PodSteps {
     await observe.refresh(pod, { signal });
   }
 
-  #tellRefused(pod: Pod, refused: readonly string[]): void {
+  #reportRefused(pod: Pod, refused: readonly string[]): void {
     const [first] = refused;
     if (first === undefined) return;
     const message = `Nothing of the pod runs, but the runtime refuses to remove ${refused.length} of its containers and sandboxes: ${first}. It is asked again every minute; a restart of the runtime usually helps`;
@@ -150,4 +164,9 @@ export class PodSteps {
       'the runtime refuses to remove what does not run',
     );
   }
+}
+
+function stillRunning({ containers }: PodRuntimeState): string | undefined {
+  const names = containers.filter(({ state }) => state === 'running').map(({ name }) => name);
+  return names.length === 0 ? undefined : `still running: ${names.join(', ')}`;
 }

@@ -1,4 +1,4 @@
-/** A pod as its steps see it: what the runtime holds of it, and the status that this makes. */
+/** A pod as its steps see it: what the runtime holds of it, and the API status that follows from that. */
 import type { HostState, RuntimeInfo } from '../hosts/runtime-host.ts';
 import { kindOf, messageOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
@@ -21,7 +21,7 @@ export interface PodViewOptions {
     runtime(): Pick<RuntimeInfo, 'name' | 'handlers'> | undefined;
   };
   readonly cache: { get(uid: string): PodRuntimeState | undefined };
-  /** looks at the runtime again; answers are newer than the question */
+  /** asks the runtime again; the answer is newer than the question */
   readonly observe: {
     refresh(pod: PodRef, options: { signal: AbortSignal }): Promise<void>;
   };
@@ -41,6 +41,7 @@ export class PodView {
     this.#options = options;
   }
 
+  /** What the runtime was last seen to hold of the pod; nothing if it was not seen. */
   state(pod: Pod): PodRuntimeState {
     return (
       this.#options.cache.get(pod.metadata.uid) ??
@@ -48,8 +49,8 @@ export class PodView {
     );
   }
 
-  /** Does not wait, and tells nobody. */
-  status(pod: Pod, state: PodRuntimeState, { isTerminal: terminal }: { isTerminal: boolean }): PodStatus {
+  /** The API status of the pod in this state (generateAPIPodStatus). Does not set it. */
+  status(pod: Pod, state: PodRuntimeState, { isTerminal }: { isTerminal: boolean }): PodStatus {
     const { startErrors, probes, messages, resizes, nodeIPs, host, clock, status } = this.#options;
     const { uid } = pod.metadata;
     return podStatus({
@@ -66,24 +67,28 @@ export class PodView {
       nodeIPs: nodeIPs(),
       runtimeName: host.runtime()?.name ?? 'unknown',
       recursiveReadOnly: this.#recursiveReadOnly(pod),
-      isTerminal: terminal,
+      isTerminal,
       isComplete: true,
       now: clock.now(),
     });
   }
 
-  /** Looks at the pod again. A runtime that does not tell of all it holds is told of (pod_workers.go podWorkerLoop). */
-  async look(pod: Pod, signal: AbortSignal): Promise<void> {
+  /**
+   * Asks the runtime about the pod again. Rejects if it could not report everything it holds, and emits
+   * FailedSync (pkg/kubelet/pod_workers.go podWorkerLoop) unless the host is what can't be asked.
+   */
+  async observe(pod: Pod, signal: AbortSignal): Promise<void> {
     try {
       await this.#options.observe.refresh(podRef(pod), { signal });
     } catch (error) {
       signal.throwIfAborted();
-      if (kindOf(error) !== 'unavailable') this.tellUnseen(pod, messageOf(error));
+      if (kindOf(error) !== 'unavailable') this.reportUnseen(pod, messageOf(error));
       throw error;
     }
   }
 
-  tellUnseen(pod: Pod, why: string): void {
+  /** Emits FailedSync: the pod can't be synced as long as its state is unknown. */
+  reportUnseen(pod: Pod, why: string): void {
     this.#options.events.event(podReference(pod), 'FailedSync', `error determining status: ${why}`);
   }
 

@@ -1,143 +1,164 @@
-/** What is done for a pod as long as it is to run (pkg/kubelet/kubelet.go SyncPod). */
+/** Syncs a pod that should run: SyncPod in pkg/kubelet/kubelet.go, step by step. */
+import type { HostCondition } from '../hosts/runtime-host.ts';
 import { FarletError, kindOf, messageOf } from '../model/errors.ts';
-import type { Pod, PodStatus, Secret } from '../model/kube.ts';
-import type { Log } from '../model/log.ts';
+import type { Pod, PodStatus } from '../model/kube.ts';
 import { isTerminalPhase } from '../model/phase.ts';
+import type { PodActions } from '../model/pod-actions.ts';
 import { podReference } from '../model/pod-ref.ts';
 import { isStaticPod } from '../model/pod-source.ts';
-import type { KillOrder } from '../model/pod-update.ts';
+import type { ResizePlan } from '../model/resize-plan.ts';
 import { handlerRefusal } from '../model/runtime-handler.ts';
-import type { ObservedSandbox, PodRuntimeState } from '../model/runtime-state.ts';
+import type { PodRuntimeState } from '../model/runtime-state.ts';
 import type { SyncOutcome } from '../model/sync-outcome.ts';
 import { computeActions, isIdle } from '../runtime/decide/compute-actions.ts';
-import type { PodRuntime, PodSyncResult } from '../runtime/pod/execute.ts';
-import { readPullSecrets } from '../runtime/images/pull-secrets.ts';
+import type { PodRuntime } from '../runtime/pod/execute.ts';
+import type { PodSyncInput } from '../runtime/start/sync-input.ts';
 import { settledBoth } from '../util/abort.ts';
-import { jittered } from '../util/backoff.ts';
+import { deadlineMessage, msToDeadline } from './active-deadline.ts';
+import type { PodView } from './pod-view.ts';
+import { RuntimeSync, type RuntimeSyncOptions } from './runtime-sync.ts';
+import { errorRetryMs, networkRetryMs } from './sync-retry.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
-import type { PodView, PodViewOptions } from './pod-view.ts';
 
-export interface PodSyncOptions extends PodViewOptions {
-  readonly log: Log;
-  readonly runtime: Pick<PodRuntime, 'lookAhead' | 'syncPod'>;
+export interface PodSyncOptions extends RuntimeSyncOptions {
+  readonly runtime: RuntimeSyncOptions['runtime'] & Pick<PodRuntime, 'lookAhead'>;
   readonly volumes: Pick<PodVolumes, 'mount' | 'renewAt'>;
   readonly cgroups: {
     prepare(pod: Pod, options: { create: boolean; signal: AbortSignal }): Promise<void>;
   };
-  readonly objects: {
-    register(pod: Pod): void;
-    secret(namespace: string, name: string, options: { signal: AbortSignal }): Promise<Secret>;
-  };
-  /** sees to the mirror of a static pod, without waiting for it */
+  readonly objects: RuntimeSyncOptions['objects'] & { register(pod: Pod): void };
+  /** makes the mirror pod of a static pod, in the background */
   readonly mirror: (pod: Pod) => void;
-  readonly probes: PodViewOptions['probes'] & { add(pod: Pod): void };
-  readonly status: PodViewOptions['status'] & {
-    set(pod: Pod, desired: { status: PodStatus; mayRun: boolean; lingerMs?: number }): void;
-  };
-  /** what is found of a pod before anything is done for it */
+  readonly probes: RuntimeSyncOptions['probes'] & { add(pod: Pod): void };
+  /** a pod was observed; nothing has been done for it yet in this sync */
   readonly onLook: (pod: Pod, state: PodRuntimeState) => void;
-  /** a pod that was not known to run does */
+  /** a pod that was not known to run does now */
   readonly onRunning: (pod: Pod) => void;
 }
 
-/** Where images are there, containers run within this time of their sandbox: one write tells of both. */
-const SANDBOX_TOLD_AFTER_MS = 500;
 /** Tokens and volumes take about this long; the runtime then works on the sandbox for longer. */
-const BEGIN_TOLD_AFTER_MS = 30;
-const NETWORK_RETRY_MS = 1_000;
-const ERROR_RETRY_MS = 10_000;
-const MAX_RETRY_MS = 60_000;
-const JITTER = 0.5;
+const BEGIN_LINGER_MS = 30;
+
+/** What a sync will do for the pod. */
+interface Plan {
+  readonly actions: PodActions;
+  readonly resize: ResizePlan | undefined;
+  /** nothing is to be done */
+  readonly isIdle: boolean;
+}
 
 export class PodSync {
   readonly #options: PodSyncOptions;
   readonly #view: PodView;
+  readonly #runtime: RuntimeSync;
 
   constructor(options: PodSyncOptions, view: PodView) {
     this.#options = options;
     this.#view = view;
+    this.#runtime = new RuntimeSync(options, view);
   }
 
+  /**
+   * Brings the pod one step towards its spec. Rejects with the signal's reason, or with what kept the runtime
+   * from being asked: volumes, cgroups, a RuntimeClass that is missing.
+   */
   async syncPod(pod: Pod, { signal }: { signal: AbortSignal }): Promise<SyncOutcome> {
-    const { clock, host, objects, probes, status, events, messages, volumes, onLook, onRunning } =
-      this.#options;
-    const hostState = host.state();
+    const hostState = this.#options.host.state();
     if (hostState.at !== 'ready') return { kind: 'paused' };
     const state = this.#view.state(pod);
-    if (state.fault !== undefined) {
-      this.#view.tellUnseen(pod, state.fault);
-      return { kind: 'failed', retryInMs: jittered(ERROR_RETRY_MS, JITTER) };
-    }
-    onLook(pod, state);
-    await messages.read(state, { signal });
+    if (state.fault !== undefined) return this.#unseen(pod, state.fault);
+
+    // 1. Record the pod worker's start latency and prepare the API status (generateAPIPodStatus).
+    const status = await this.#generateStatus(pod, state, signal);
+    const deadline = msToDeadline(pod, status, this.#options.clock.now());
+    const over = this.#endTerminal(pod, status) ?? this.#endPastDeadline(pod, status, deadline);
+    if (over !== undefined) return over;
+    // 2. Update the status manager. A pod that is seen to run for the first time records its start latency.
+    this.#setStatus(pod, state, status);
+    // 3. Wait for the network, unless the pod uses the host's.
+    const noNetwork = this.#networkNotReady(pod, hostState.networkReady);
+    if (noNetwork !== undefined) return noNetwork;
+    // 4. Start the background tracking of a runnable pod: mirror pod, objects, probes.
+    this.#track(pod);
+    // 5. Decide what to do (computePodActions).
+    const plan = this.#plan(pod, state, status);
+    // 6. Mount the volumes, and make the pod's cgroup beside that.
+    const volumes = await this.#mount(pod, plan, signal);
+    if (plan.isIdle) return { kind: 'settled', ...this.#nextSync(pod, deadline) };
+    // 7. Find the runtime handler, and reject what admission could not judge without it.
+    const runtimeHandler = await this.#runtimeHandler(pod);
+    const rejected = this.#reject(pod, state, { plan, runtimeHandler });
+    if (rejected !== undefined) return rejected;
+    // 8. Fetch the pull secrets and call the container runtime's SyncPod.
+    const { actions, resize } = plan;
+    return this.#runtime.sync({ pod, state, actions, resize, volumes, runtimeHandler }, { signal });
+  }
+
+  #unseen(pod: Pod, fault: string): SyncOutcome {
+    this.#view.reportUnseen(pod, fault);
+    return { kind: 'failed', retryInMs: errorRetryMs() };
+  }
+
+  async #generateStatus(pod: Pod, state: PodRuntimeState, signal: AbortSignal): Promise<PodStatus> {
+    this.#options.onLook(pod, state);
+    await this.#options.messages.read(state, { signal });
     this.#options.resizes.observe(pod, state);
-    const current = this.#view.status(pod, state, { isTerminal: false });
-    if (isTerminalPhase(current.phase)) {
-      status.set(pod, { status: current, mayRun: true });
-      return { kind: 'terminal', order: {} };
-    }
-    const deadline = deadlineIn(pod, current, clock.now());
-    if (deadline !== undefined && deadline <= 0) {
-      events.event(podReference(pod), 'DeadlineExceeded', deadlineMessage);
-      const failed = { phase: 'Failed', reason: 'DeadlineExceeded', message: deadlineMessage };
-      status.set(pod, { status: { ...current, ...failed }, mayRun: true });
-      return { kind: 'terminal', order: { status: failed } };
-    }
-    const isNew =
-      current.phase === 'Running' && (status.current(pod.metadata.uid) ?? pod.status)?.phase !== 'Running';
-    // the API server answers what the start waits for first: nobody waits to be told that it has begun
-    const linger = state.sandboxes.length === 0 ? { lingerMs: BEGIN_TOLD_AFTER_MS } : {};
-    status.set(pod, { status: current, mayRun: true, ...linger });
-    if (isNew) onRunning(pod);
-    if (!hostState.networkReady.status && pod.spec.hostNetwork !== true) {
-      const { reason, message } = hostState.networkReady;
-      events.event(
-        podReference(pod),
-        'NetworkNotReady',
-        `network is not ready: container runtime network not ready: NetworkReady=false reason:${reason} message:${message}`,
-      );
-      return { kind: 'failed', retryInMs: jittered(NETWORK_RETRY_MS, JITTER) };
-    }
-    if (isStaticPod(pod)) this.#options.mirror(pod);
+    return this.#view.status(pod, state, { isTerminal: false });
+  }
+
+  #endTerminal(pod: Pod, status: PodStatus): SyncOutcome | undefined {
+    if (!isTerminalPhase(status.phase)) return undefined;
+    this.#options.status.set(pod, { status, mayRun: true });
+    return { kind: 'terminal', order: {} };
+  }
+
+  #endPastDeadline(pod: Pod, status: PodStatus, deadline: number | undefined): SyncOutcome | undefined {
+    if (deadline === undefined || deadline > 0) return undefined;
+    this.#options.events.event(podReference(pod), 'DeadlineExceeded', deadlineMessage);
+    const failed = { phase: 'Failed', reason: 'DeadlineExceeded', message: deadlineMessage };
+    this.#options.status.set(pod, { status: { ...status, ...failed }, mayRun: true });
+    return { kind: 'terminal', order: { status: failed } };
+  }
+
+  #setStatus(pod: Pod, state: PodRuntimeState, status: PodStatus): void {
+    const known = this.#options.status.current(pod.metadata.uid) ?? pod.status;
+    // a start needs the API server for other answers first: the write of its beginning can wait
+    const linger = state.sandboxes.length === 0 ? { lingerMs: BEGIN_LINGER_MS } : {};
+    this.#options.status.set(pod, { status, mayRun: true, ...linger });
+    if (status.phase === 'Running' && known?.phase !== 'Running') this.#options.onRunning(pod);
+  }
+
+  #networkNotReady(pod: Pod, { status, reason, message }: HostCondition): SyncOutcome | undefined {
+    if (status || pod.spec.hostNetwork === true) return undefined;
+    this.#options.events.event(
+      podReference(pod),
+      'NetworkNotReady',
+      `network is not ready: container runtime network not ready: NetworkReady=false reason:${reason} message:${message}`,
+    );
+    return { kind: 'failed', retryInMs: networkRetryMs() };
+  }
+
+  #track(pod: Pod): void {
+    const { mirror, objects, probes } = this.#options;
+    if (isStaticPod(pod)) mirror(pod);
     objects.register(pod);
     probes.add(pod);
-    const { actions, resize } = this.#options.resizes.plan(
-      pod,
-      state,
-      computeActions({ pod, state, probes, restartAll: isRestartingAll(current) }),
-    );
-    const idle = isIdle(actions) && resize === undefined;
+  }
+
+  #plan(pod: Pod, state: PodRuntimeState, status: PodStatus): Plan {
+    const { probes, resizes } = this.#options;
+    const computed = computeActions({ pod, state, probes, restartAll: isRestartingAll(status) });
+    const { actions, resize } = resizes.plan(pod, state, computed);
+    return { actions, resize, isIdle: isIdle(actions) && resize === undefined };
+  }
+
+  async #mount(pod: Pod, { actions, isIdle }: Plan, signal: AbortSignal): Promise<PodSyncInput['volumes']> {
     // one after the other would be a round trip more for every pod
     const [mounted] = await settledBoth(
-      volumes.mount(pod, { signal }),
-      idle ? Promise.resolve() : this.#prepareHost(pod, { create: actions.createSandbox, signal }),
+      this.#options.volumes.mount(pod, { signal }),
+      isIdle ? Promise.resolve() : this.#prepareHost(pod, { create: actions.createSandbox, signal }),
     );
-    if (idle) return { kind: 'settled', ...this.#nextLook(pod, deadline) };
-    const handler = await this.#runtimeHandler(pod);
-    const refused = actions.createSandbox ? this.#refusal(pod, state, handler) : undefined;
-    if (refused !== undefined) return { kind: 'terminal', order: { status: refused } };
-    const alongside: Promise<void>[] = [];
-    const starts = actions.start.length + actions.startInit.length + actions.startEphemeral.length > 0;
-    const result = await this.#options.runtime.syncPod(
-      {
-        pod,
-        state,
-        actions,
-        resize,
-        volumes: mounted,
-        pullSecrets: starts
-          ? await readPullSecrets(pod, { secret: objects.secret.bind(objects), events }, { signal })
-          : [],
-        runtimeHandler: handler,
-        onSandboxReady: (sandbox, ips) => {
-          this.#tellSandbox(pod, state, { sandbox, ips });
-        },
-        alongside: (work) => alongside.push(work),
-      },
-      { signal },
-    );
-    const [outcome] = await settledBoth(this.#afterSync(pod, result, signal), Promise.all(alongside));
-    return outcome;
+    return mounted;
   }
 
   async #prepareHost(pod: Pod, { create, signal }: { create: boolean; signal: AbortSignal }): Promise<void> {
@@ -166,46 +187,6 @@ export class PodSync {
     }
   }
 
-  async #afterSync(pod: Pod, result: PodSyncResult, signal: AbortSignal): Promise<SyncOutcome> {
-    const { clock, log, startErrors } = this.#options;
-    const { uid, name, namespace } = pod.metadata;
-    startErrors.update(uid, result.steps);
-    this.#options.resizes.tellFailure(pod, result.steps);
-    await this.#view.look(pod, signal);
-    const failed = result.steps.filter(({ error }) => error !== undefined);
-    if (result.error === undefined && failed.length === 0) return { kind: 'acted' };
-    const state = this.#view.state(pod);
-    this.#options.status.set(pod, {
-      status: this.#view.status(pod, state, { isTerminal: false }),
-      mayRun: true,
-    });
-    if (result.error !== undefined)
-      log.warn({ err: result.error, pod: name, namespace, uid }, 'pod sync failed');
-    const times = failed.map(({ error }) => error?.retryAt);
-    const known = times.filter((at) => at !== undefined);
-    const backoffOnly = result.error === undefined && known.length === times.length;
-    const wait = backoffOnly
-      ? Math.min(Math.max(0, Math.min(...known) - clock.now()), MAX_RETRY_MS)
-      : jittered(ERROR_RETRY_MS, JITTER);
-    return { kind: 'failed', retryInMs: Math.max(wait, 10) };
-  }
-
-  /** The sandbox is up: told though images may have to be pulled, which may take long. */
-  #tellSandbox(
-    pod: Pod,
-    state: PodRuntimeState,
-    { sandbox, ips }: { sandbox: ObservedSandbox; ips: readonly string[] },
-  ): void {
-    const old = state.sandboxes.map((each) => ({ ...each, ready: false }));
-    // a pod on the host's network has its address only with its containers
-    const shown = { ...state, sandboxes: [sandbox, ...old], ips: state.containers.length > 0 ? ips : [] };
-    this.#options.status.set(pod, {
-      status: this.#view.status(pod, shown, { isTerminal: false }),
-      mayRun: true,
-      lingerMs: SANDBOX_TOLD_AFTER_MS,
-    });
-  }
-
   #runtimeHandler(pod: Pod): Promise<string> {
     const name = pod.spec.runtimeClassName;
     if (name === undefined || name === '') return Promise.resolve('');
@@ -220,18 +201,24 @@ export class PodSync {
     return Promise.reject(new FarletError('not-found', text));
   }
 
-  /** What admission refuses it could not refuse yet if the pod's RuntimeClass came later than the pod. */
-  #refusal(pod: Pod, state: PodRuntimeState, handler: string): KillOrder['status'] {
+  /** Admission skips pods whose RuntimeClass is unknown, so their handler is judged before their sandbox. */
+  #reject(
+    pod: Pod,
+    { sandboxes }: PodRuntimeState,
+    { plan, runtimeHandler }: { plan: Plan; runtimeHandler: string },
+  ): SyncOutcome | undefined {
     const { host, events } = this.#options;
-    if (state.sandboxes.length > 0) return undefined;
+    if (!plan.actions.createSandbox || sandboxes.length > 0) return undefined;
     const handlers = host.runtime()?.handlers ?? [];
-    const why = handlerRefusal(pod, handler, { host: host.name, handlers });
-    if (why === undefined) return undefined;
-    events.event(podReference(pod), why.reason, why.message);
-    return { phase: 'Failed', reason: why.reason, message: `Pod was rejected: ${why.message}` };
+    const refusal = handlerRefusal(pod, runtimeHandler, { host: host.name, handlers });
+    if (refusal === undefined) return undefined;
+    const { reason, message } = refusal;
+    events.event(podReference(pod), reason, message);
+    const status = { phase: 'Failed', reason, message: `Pod was rejected: ${message}` };
+    return { kind: 'terminal', order: { status } };
   }
 
-  #nextLook(pod: Pod, deadline: number | undefined): { againInMs?: number } {
+  #nextSync(pod: Pod, deadline: number | undefined): { againInMs?: number } {
     const { clock, volumes } = this.#options;
     const renewAt = volumes.renewAt(pod.metadata.uid);
     const waits = [deadline, renewAt === undefined ? undefined : renewAt - clock.now()].filter(
@@ -241,16 +228,7 @@ export class PodSync {
   }
 }
 
-/** The status says so as long as a container that is to go is still there. */
+/** The condition stays until the last container that has to go is gone. */
 function isRestartingAll({ conditions = [] }: PodStatus): boolean {
   return conditions.some(({ type, status }) => type === 'AllContainersRestarting' && status === 'True');
-}
-
-const deadlineMessage = 'Pod was active on the node longer than the specified deadline';
-
-/** ms until the pod's activeDeadlineSeconds are over (pkg/kubelet/active_deadline.go). */
-function deadlineIn(pod: Pod, status: PodStatus, now: number): number | undefined {
-  const { activeDeadlineSeconds } = pod.spec;
-  if (activeDeadlineSeconds === undefined || status.startTime === undefined) return undefined;
-  return Date.parse(status.startTime) + activeDeadlineSeconds * 1000 - now;
 }

@@ -97,8 +97,8 @@ function observed(change: Partial<PodRuntimeState> = {}): PodRuntimeState {
 }
 
 /** A sync that starts everything the pod has, in a new sandbox unless told otherwise. */
-function sync(of: Pod, change: Partial<PodActions> = {}, rest: Partial<PodSyncInput> = {}): PodSyncInput {
-  const all = podContainers(of);
+function sync(web: Pod, change: Partial<PodActions> = {}, input: Partial<PodSyncInput> = {}): PodSyncInput {
+  const all = podContainers(web);
   const actions: PodActions = {
     killPod: false,
     createSandbox: true,
@@ -112,13 +112,13 @@ function sync(of: Pod, change: Partial<PodActions> = {}, rest: Partial<PodSyncIn
     ...change,
   };
   const volumes = new Map();
-  return { pod: of, state: observed(), actions, volumes, pullSecrets: [], runtimeHandler: '', ...rest };
+  return { pod: web, state: observed(), actions, volumes, pullSecrets: [], runtimeHandler: '', ...input };
 }
 
 /** Into the sandbox that is there. */
-function again(of: Pod, containers: ObservedContainer[], change: Partial<PodActions> = {}): PodSyncInput {
+function again(web: Pod, containers: ObservedContainer[], change: Partial<PodActions> = {}): PodSyncInput {
   const state = observed({ sandboxes: [sandbox()], containers, ips: ['10.0.0.2'] });
-  return sync(of, { createSandbox: false, sandbox: sandbox(), ...change }, { state });
+  return sync(web, { createSandbox: false, sandbox: sandbox(), ...change }, { state });
 }
 
 const logged = { name: 'c', image: 'a:1', terminationMessagePath: '/dev/termination-log' };
@@ -254,8 +254,8 @@ describe('a new pod', () => {
     const { cri, files, runtime } = setUp();
     files.texts.set('/etc/hosts', '127.0.0.1 box\n');
     const env = [{ name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }];
-    const of = withSpec({ hostNetwork: true, containers: [{ name: 'c', image: 'a', env }] });
-    const { ips } = await runtime.syncPod(sync(of), { signal });
+    const web = withSpec({ hostNetwork: true, containers: [{ name: 'c', image: 'a', env }] });
+    const { ips } = await runtime.syncPod(sync(web), { signal });
     assert.deepEqual(ips, ['192.0.2.1']);
     assert.match(
       files.texts.get('/r/pods/uid-web/etc-hosts') ?? '',
@@ -352,8 +352,8 @@ describe('containers that fail', () => {
   for (const [name, change, code, message] of before)
     it(`before they are made, for ${name}`, async () => {
       const { cri, events, runtime } = setUp();
-      const of = withSpec({ containers: [{ name: 'c', image: 'a', ...change }] });
-      const failure = firstFailure((await runtime.syncPod(sync(of), { signal })).steps);
+      const web = withSpec({ containers: [{ name: 'c', image: 'a', ...change }] });
+      const failure = firstFailure((await runtime.syncPod(sync(web), { signal })).steps);
       assert.equal(failure?.code, code);
       assert.match(failure.message, message);
       assert.equal(events.seen.length, 2);
@@ -367,8 +367,8 @@ describe('containers that fail', () => {
         throw criFault('refused');
       },
     });
-    const of = withSpec({ containers: [{ name: 'c', image: 'a', imagePullPolicy: 'Always' }] });
-    const failure = firstFailure((await runtime.syncPod(sync(of), { signal })).steps);
+    const web = withSpec({ containers: [{ name: 'c', image: 'a', imagePullPolicy: 'Always' }] });
+    const failure = firstFailure((await runtime.syncPod(sync(web), { signal })).steps);
     assert.deepEqual([failure?.code, failure?.message], ['ErrImagePull', 'refused']);
     assert.equal(events.seen.at(-1), 'Warning Failed spec.containers{c}: Error: ErrImagePull');
   });
@@ -379,14 +379,14 @@ describe('containers that fail', () => {
         image: image.image === 'vol:1' ? null : { id: 'x', size: 1, uid: null, username: '' },
       }),
     });
-    const of = withSpec({
+    const web = withSpec({
       volumes: [{ name: 'v', image: { reference: 'vol:1', pullPolicy: 'Never' } }],
       containers: [
         { name: 'c', image: 'a', volumeMounts: [{ name: 'v', mountPath: '/v' }] },
         { name: 'd', image: 'a' },
       ],
     });
-    const { steps } = await runtime.syncPod(sync(of), { signal });
+    const { steps } = await runtime.syncPod(sync(web), { signal });
     assert.deepEqual(
       steps.map(({ error }) => error?.code),
       [undefined, 'ErrImageNeverPull', undefined],
@@ -406,11 +406,11 @@ describe('containers that fail', () => {
       execSync: () => ({ exit_code: 9, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) }),
     });
     const postStart = { exec: { command: ['sh', '-c', 'exit 9'] } };
-    const of = withSpec({
+    const web = withSpec({
       terminationGracePeriodSeconds: 2,
       containers: [{ name: 'c', image: 'a', lifecycle: { postStart } }],
     });
-    const failure = firstFailure((await runtime.syncPod(sync(of), { signal })).steps);
+    const failure = firstFailure((await runtime.syncPod(sync(web), { signal })).steps);
     assert.equal(failure?.code, 'PostStartHookError');
     assert.match(failure.message, /^Exec lifecycle hook \(\[sh -c exit 9\]\) .* exited with 9/);
     assert.deepEqual(events.seen.slice(-2), [
@@ -522,9 +522,9 @@ describe('a pod that runs', () => {
         throw criFault('no');
       },
     });
-    const of = withSpec({ containers: [logged] });
-    await runtime.syncPod(again(of, []), { signal });
-    await runtime.syncPod(again(of, []), { signal });
+    const web = withSpec({ containers: [logged] });
+    await runtime.syncPod(again(web, []), { signal });
+    await runtime.syncPod(again(web, []), { signal });
     assert.equal(new Set(files.paths('write')).size, 2);
     assert.match(files.paths('write')[0] ?? '', /^\/r\/pods\/uid-web\/containers\/c\/[0-9a-f]{8}$/);
   });
@@ -538,13 +538,13 @@ describe('a pod that runs', () => {
 
   it('gets a new sandbox after the old one is stopped, and its init containers anew', async () => {
     const { cri, events, runtime } = setUp();
-    const of = withSpec({ initContainers: [{ name: 'i', image: 'a' }] });
+    const web = withSpec({ initContainers: [{ name: 'i', image: 'a' }] });
     const state = observed({
       sandboxes: [sandbox({ ready: false })],
       containers: [container(), container({ id: 'i1', name: 'i', state: 'exited' })],
     });
     const input = sync(
-      of,
+      web,
       { killPod: true, sandbox: sandbox({ ready: false }), attempt: 1, start: [] },
       { state },
     );
@@ -569,8 +569,8 @@ describe('a pod that runs', () => {
 
   it('shows an ephemeral container the processes of its target', async () => {
     const { cri, runtime } = setUp();
-    const of = withSpec({ ephemeralContainers: [{ name: 'dbg', image: 'a', targetContainerName: 'c' }] });
-    await runtime.syncPod(again(of, [container({ id: 'target' })], { start: [] }), { signal });
+    const web = withSpec({ ephemeralContainers: [{ name: 'dbg', image: 'a', targetContainerName: 'c' }] });
+    await runtime.syncPod(again(web, [container({ id: 'target' })], { start: [] }), { signal });
     const { config } = cri.calls.find(({ method }) => method === 'createContainer')?.request as {
       config: { linux: { security_context: { namespace_options: object } } };
     };
@@ -599,8 +599,8 @@ describe('start errors', () => {
 
 describe('the only permit of a host', () => {
   const one = () => ({ starts: new StartPermits({ clock: new FakeClock(), width: () => 1 }) });
-  const named = (name: string, rest: Partial<Container> = {}): Pod =>
-    pod({ metadata: { name, uid: name }, spec: { containers: [{ name: 'c', image: 'a:1', ...rest }] } });
+  const named = (name: string, spec: Partial<Container> = {}): Pod =>
+    pod({ metadata: { name, uid: name }, spec: { containers: [{ name: 'c', image: 'a:1', ...spec }] } });
   const never = (): Promise<never> => new Promise(() => undefined);
 
   it('is not held by a pod whose pull hangs', async () => {

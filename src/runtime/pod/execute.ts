@@ -1,11 +1,12 @@
 /**
  * Carries out what was decided for a pod: SyncPod and KillPod in kuberuntime_manager.go.
  *
- * I1. The order is the kubelet's: kill, sandbox, ephemeral, init, regular containers. Only questions and files go
- *     ahead of it: they are sent while the sandbox is being made, so that a far host is waited for as rarely as
- *     can be.
- * I2. A container is created only once its files are on the host, and started only once the hosts file is right.
- * I3. What fails becomes a step with an error. Only an abort makes a call reject.
+ * I1. The order is the kubelet's: kill, sandbox, ephemeral, init, regular containers. Only questions and
+ *     files go ahead of it (start/prefetched.ts): they are sent while the sandbox is being made, to save
+ *     round trips.
+ * I2. A container is created only once its files are on the host, and started only once the hosts file is
+ *     right.
+ * I3. A failure becomes a step with an error. Only an abort makes a call reject.
  */
 import type { PodSandboxConfig } from '../../hosts/cri/generated/runtime/v1/PodSandboxConfig.ts';
 import type { HostLink } from '../../hosts/link/link.ts';
@@ -15,21 +16,18 @@ import type { ObservedSandbox } from '../../model/runtime-state.ts';
 import { childController } from '../../util/abort.ts';
 import { initContainersToPrune } from '../gc/container-gc.ts';
 import { ContainerRemover } from '../gc/container-removal.ts';
-import { type PodDns, podDns } from '../spec/dns.ts';
 import { HookRunner } from '../stop/hooks.ts';
 import { ContainerKiller } from '../stop/kill-container.ts';
 import { killPod, type PodKillOrder } from '../stop/kill-pod.ts';
 import { killSubject } from '../stop/kill-subject.ts';
 import type { PodRuntimeOptions } from '../start/pod-runtime-options.ts';
-import { sandboxConfig } from '../spec/sandbox-config.ts';
+import { Prefetched } from '../start/prefetched.ts';
+import { SandboxConfigBuilder } from '../start/sandbox-config-builder.ts';
 import { ContainerStarter } from '../start/start-container.ts';
-import { allStarting, PodContainersStarter } from '../start/start-containers.ts';
+import { allStarting, PodContainersStarter, type StartSignals } from '../start/start-containers.ts';
 import { SandboxStarter } from '../start/start-sandbox.ts';
-import type { RuntimeSettings } from '../spec/settings.ts';
 import { failedStep, firstFailure, type SyncStep } from '../spec/steps.ts';
 import type { PodSyncInput } from '../start/sync-input.ts';
-import { UserNamespaces } from '../spec/user-namespaces.ts';
-import { volumeGroups } from '../spec/volume-groups.ts';
 
 export interface PodSyncResult {
   readonly steps: readonly SyncStep[];
@@ -45,21 +43,18 @@ export interface PodSyncResult {
 export class PodRuntime {
   readonly #options: PodRuntimeOptions;
   readonly #killer: ContainerKiller;
+  readonly #sandboxConfigs: SandboxConfigBuilder;
   readonly #sandboxes: SandboxStarter;
   readonly #containers: PodContainersStarter;
   readonly #remover: ContainerRemover;
-  readonly #userNamespaces: UserNamespaces;
 
   constructor(options: PodRuntimeOptions) {
     this.#options = options;
     const { cri, link } = options.host;
-    const dial: HostLink['dial'] = (target, rest) => link.dial(target, { ...rest, use: 'hook' });
+    const dial: HostLink['dial'] = (target, dialOptions) =>
+      link.dial(target, { ...dialOptions, use: 'hook' });
     const hooks = new HookRunner({ ...options, cri, dial });
-    this.#userNamespaces = new UserNamespaces({
-      files: link.files,
-      paths: options.settings.paths,
-      runtime: () => options.host.runtime(),
-    });
+    this.#sandboxConfigs = new SandboxConfigBuilder(options);
     this.#killer = new ContainerKiller({ ...options, cri, hooks });
     this.#sandboxes = new SandboxStarter({ ...options, cri });
     this.#remover = new ContainerRemover({ cri, files: link.files, paths: options.settings.paths });
@@ -73,30 +68,33 @@ export class PodRuntime {
     this.#containers = new PodContainersStarter({ ...options, starter });
   }
 
-  /** Asks the host what a sandbox is made by, ahead of its turn. Never rejects: what fails is asked for again, and told then. */
+  /** Asks the host for its DNS settings early. Never rejects: the sandbox asks again and reports. */
   async lookAhead({ signal }: { signal: AbortSignal }): Promise<void> {
     await this.#options.hostDns({ signal }).catch(() => undefined);
   }
 
-  /** One step per container or sandbox touched, in order. Rejects only with the signal's reason. */
+  /**
+   * One step per container or sandbox touched, in order. Rejects only with the signal's reason. The numbers
+   * are kuberuntime's: its step 1, the decision, is `input.actions`; its step 7 comes before the starts here.
+   */
   async syncPod(input: PodSyncInput, { signal }: { signal: AbortSignal }): Promise<PodSyncResult> {
-    const { pod, state, actions } = input;
-    if (actions.createSandbox && actions.sandbox !== undefined)
-      this.#options.events.event(
-        podReference(pod),
-        'SandboxChanged',
-        'Pod sandbox changed, it will be killed and re-created.',
-      );
+    const { state, actions } = input;
+    this.#announceChange(input);
+    // Step 2: kill the pod if the sandbox has changed.
+    // Step 3: kill any running containers in this pod which are not to keep.
     const killed = await this.#kill(input, signal);
     if (firstFailure(killed) !== undefined) return { steps: killed, ips: state.ips };
     const reset = await this.#reset(input, signal);
     if (reset.length > 0) return { steps: [...killed, ...reset], ips: state.ips };
     await this.#prune(input, signal);
+    // Step 7: update the resources of running containers.
     const done = [...killed, ...(await this.#resize(input, signal))];
     if (!actions.createSandbox && allStarting(actions).length === 0) return { steps: done, ips: state.ips };
-    // what was asked for ahead of its turn is called back when the sync ends early
+    // a sync that ends early calls off what it asked ahead of its turn
     const ahead = childController(signal);
     try {
+      // Step 4: create a sandbox for the pod if necessary.
+      // Steps 5, 6 and 8: start ephemeral, init and regular containers.
       const result = await this.#start(input, { ahead: ahead.signal, signal });
       return { ...result, steps: [...done, ...result.steps] };
     } finally {
@@ -107,6 +105,12 @@ export class PodRuntime {
   /** Stops all containers in order and then the sandboxes. Rejects only with the signal's reason. */
   killPod(order: PodKillOrder, { signal }: { signal: AbortSignal }): Promise<SyncStep[]> {
     return killPod(order, { cri: this.#options.host.cri, containers: this.#killer }, { signal });
+  }
+
+  #announceChange({ pod, actions }: PodSyncInput): void {
+    if (!actions.createSandbox || actions.sandbox === undefined) return;
+    const message = 'Pod sandbox changed, it will be killed and re-created.';
+    this.#options.events.event(podReference(pod), 'SandboxChanged', message);
   }
 
   async #kill({ pod, state, actions }: PodSyncInput, signal: AbortSignal): Promise<SyncStep[]> {
@@ -126,7 +130,7 @@ export class PodRuntime {
     );
   }
 
-  /** Before anything is started, so that what starts finds its room; a failure holds nothing else up. */
+  /** Before the starts, so that containers find the room they need. A failure does not stop the sync. */
   async #resize({ pod, resize, actions }: PodSyncInput, signal: AbortSignal): Promise<SyncStep[]> {
     const { resizer } = this.#options;
     if (resize === undefined || resizer === undefined || actions.sandbox === undefined) return [];
@@ -140,7 +144,7 @@ export class PodRuntime {
     }
   }
 
-  /** One after the other, so that what asked for it goes last; the first failure ends it until the next sync. */
+  /** The container that asked for it comes last. The first failure ends it until the next sync. */
   async #reset({ pod, state, actions }: PodSyncInput, signal: AbortSignal): Promise<SyncStep[]> {
     const steps: SyncStep[] = [];
     for (const { container, kill } of actions.reset) {
@@ -161,7 +165,7 @@ export class PodRuntime {
     return steps;
   }
 
-  /** Old init containers go at once: nothing asks for their logs. What can't be removed is left to collection. */
+  /** Removes old init containers: nothing asks for their logs. Garbage collection gets those that resist. */
   async #prune({ pod, state, actions }: PodSyncInput, signal: AbortSignal): Promise<void> {
     const all = actions.killPod && actions.createSandbox;
     for (const container of initContainersToPrune(pod, state, { all })) {
@@ -180,49 +184,51 @@ export class PodRuntime {
     }
   }
 
-  async #start(
-    input: PodSyncInput,
-    signals: { ahead: AbortSignal; signal: AbortSignal },
-  ): Promise<PodSyncResult> {
+  async #start(input: PodSyncInput, signals: StartSignals): Promise<PodSyncResult> {
     const { pod, state, actions } = input;
     const { signal } = signals;
-    const step = { action: 'create-sandbox', target: formatPod(podRef(pod)) } as const;
     if (actions.createSandbox) this.#options.metrics.podStarting();
     let config: PodSandboxConfig;
     try {
-      config = await this.#sandboxConfig(input, signal);
+      config = await this.#sandboxConfigs.build(input, { signal });
     } catch (error) {
       signal.throwIfAborted();
       if (!actions.createSandbox) return { steps: [], ips: state.ips, error };
       this.#sandboxes.failed(pod, error);
-      return { steps: [failedStep(step, 'CreatePodSandboxError', error)], ips: [] };
+      return { steps: [failedSandbox(pod, error)], ips: [] };
     }
-    if (!actions.createSandbox) {
-      const ips = this.#ips(pod, state.ips);
-      const into = { config, sandboxId: actions.sandbox?.id ?? '', ips };
-      return { steps: await this.#containers.start(input, into, signals), ips };
-    }
-    const prepared = this.#containers.prepare(
-      input,
-      { containers: allStarting(actions), ips: [] },
-      signals.ahead,
-    );
-    let sandbox: ObservedSandbox;
-    try {
-      const { runtimeHandler } = input;
-      sandbox = await this.#sandboxes.start(pod, { config, runtimeHandler }, { signal });
-    } catch (error) {
-      signal.throwIfAborted();
-      return { steps: [failedStep(step, 'CreatePodSandboxError', error)], ips: [] };
-    }
-    const ips = this.#ips(pod, sandbox.ips);
-    await this.#announce(input, sandbox, ips);
-    const into = { config, sandboxId: sandbox.id, ips, prepared };
-    const steps = await this.#containers.start(input, into, signals);
-    return { steps: [step, ...steps], ips, sandbox };
+    if (actions.createSandbox) return this.#startInNewSandbox(input, config, signals);
+    const ips = this.#ips(pod, state.ips);
+    const sandbox = { id: actions.sandbox?.id ?? '', config, ips, isNew: false };
+    return { steps: await this.#containers.start(input, { sandbox }, signals), ips };
   }
 
-  /** Whoever is told may fail: the pod goes on all the same. */
+  async #startInNewSandbox(
+    input: PodSyncInput,
+    config: PodSandboxConfig,
+    { ahead, signal }: StartSignals,
+  ): Promise<PodSyncResult> {
+    const { pod, state, actions, runtimeHandler } = input;
+    const prefetched = new Prefetched(
+      this.#options,
+      { pod, state, containers: allStarting(actions), podIPs: [] },
+      { signal: ahead },
+    );
+    let observed: ObservedSandbox;
+    try {
+      observed = await this.#sandboxes.start(pod, { config, runtimeHandler }, { signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      return { steps: [failedSandbox(pod, error)], ips: [] };
+    }
+    const ips = this.#ips(pod, observed.ips);
+    await this.#announce(input, observed, ips);
+    const sandbox = { id: observed.id, config, ips, isNew: true };
+    const steps = await this.#containers.start(input, { sandbox, prefetched }, { ahead, signal });
+    return { steps: [sandboxStep(pod), ...steps], ips, sandbox: observed };
+  }
+
+  /** A listener that fails must not keep the pod from starting. */
   async #announce(input: PodSyncInput, sandbox: ObservedSandbox, ips: readonly string[]): Promise<void> {
     try {
       await input.onSandboxReady?.(sandbox, ips);
@@ -232,40 +238,15 @@ export class PodRuntime {
   }
 
   /** On the host's network a pod has the node's addresses. */
-  #ips(pod: Pod, ofSandbox: readonly string[]): readonly string[] {
-    return pod.spec.hostNetwork === true ? this.#options.node().ips : ofSandbox;
+  #ips(pod: Pod, sandboxIPs: readonly string[]): readonly string[] {
+    return pod.spec.hostNetwork === true ? this.#options.node().ips : sandboxIPs;
   }
+}
 
-  async #sandboxConfig(
-    { pod, actions, volumes, runtimeHandler }: PodSyncInput,
-    signal: AbortSignal,
-  ): Promise<PodSandboxConfig> {
-    const { settings, hostDns, linuxHost, node } = this.#options;
-    const { clusterDNS, clusterDomain } = settings;
-    const host = await hostDns({ signal });
-    const dns = podDns(pod, { clusterDNS, clusterDomain, host, hostIPs: node().ips });
-    this.#warn(pod, dns);
-    return sandboxConfig(pod, {
-      attempt: actions.attempt,
-      dns,
-      host: linuxHost(),
-      settings: this.#settings(pod),
-      cgroupParent: this.#options.cgroupParent?.(pod),
-      volumeGroups: volumeGroups(pod, volumes),
-      userNamespace: await this.#userNamespaces.of(pod, runtimeHandler, { signal }),
-    });
-  }
+function sandboxStep(pod: Pod): SyncStep {
+  return { action: 'create-sandbox', target: formatPod(podRef(pod)) };
+}
 
-  /** A pod with CPUs of its own may use them to the full. */
-  #settings(pod: Pod): RuntimeSettings {
-    const { settings, cpus } = this.#options;
-    return cpus?.hasExclusive(pod) === true ? { ...settings, cpuCFSQuota: false } : settings;
-  }
-
-  #warn(pod: Pod, dns: PodDns): void {
-    for (const { about, reason, message } of dns.warnings) {
-      const object = about === 'pod' ? podReference(pod) : this.#options.nodeReference;
-      this.#options.events.event(object, reason, message);
-    }
-  }
+function failedSandbox(pod: Pod, error: unknown): SyncStep {
+  return failedStep(sandboxStep(pod), 'CreatePodSandboxError', error);
 }

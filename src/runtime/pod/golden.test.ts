@@ -192,20 +192,20 @@ function defaulted(recorded: Pod, name: string): Pod {
   return pod;
 }
 
-function withDefaults(of: Container): Container {
-  const limits = of.resources?.limits;
+function withDefaults(spec: Container): Container {
+  const limits = spec.resources?.limits;
   return {
-    ...of,
-    terminationMessagePath: of.terminationMessagePath ?? '/dev/termination-log',
-    terminationMessagePolicy: of.terminationMessagePolicy ?? 'File',
-    ...(of.ports === undefined
+    ...spec,
+    terminationMessagePath: spec.terminationMessagePath ?? '/dev/termination-log',
+    terminationMessagePolicy: spec.terminationMessagePolicy ?? 'File',
+    ...(spec.ports === undefined
       ? {}
-      : { ports: of.ports.map((port) => ({ ...port, protocol: port.protocol ?? 'TCP' })) }),
+      : { ports: spec.ports.map((port) => ({ ...port, protocol: port.protocol ?? 'TCP' })) }),
     ...(limits === undefined
       ? {}
-      : { resources: { ...of.resources, requests: { ...limits, ...of.resources?.requests } } }),
+      : { resources: { ...spec.resources, requests: { ...limits, ...spec.resources?.requests } } }),
     volumeMounts: [
-      ...(of.volumeMounts ?? []),
+      ...(spec.volumeMounts ?? []),
       { name: tokenVolume, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount', readOnly: true },
     ],
   };

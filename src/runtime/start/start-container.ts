@@ -1,302 +1,217 @@
-/** Starts one container: startContainer in kuberuntime_container.go. Its files are on the host already. */
+/** Starts one container: startContainer in kuberuntime_container.go. */
 import type { CriClient } from '../../hosts/cri/calls.ts';
-import type { ContainerConfig } from '../../hosts/cri/generated/runtime/v1/ContainerConfig.ts';
 import type { ImageSpec } from '../../hosts/cri/generated/runtime/v1/ImageSpec.ts';
-import type { PodSandboxConfig } from '../../hosts/cri/generated/runtime/v1/PodSandboxConfig.ts';
 import { containerFieldPath, type PodContainer } from '../../model/containers.ts';
 import { CriError, messageOf } from '../../model/errors.ts';
 import type { EventReason } from '../../model/event-reasons.ts';
 import type { EventRecorder } from '../../model/events.ts';
-import type { Container, EphemeralContainer, Pod, Secret } from '../../model/kube.ts';
+import type { Container } from '../../model/kube.ts';
 import type { Log } from '../../model/log.ts';
-import type { NodeInfo } from '../../model/node-info.ts';
 import { podFields, podReference } from '../../model/pod-ref.ts';
 import { ContainerStartError, type WaitingReason } from '../../model/reasons.ts';
-import type { PodRuntimeState } from '../../model/runtime-state.ts';
-import { containerConfig } from '../spec/container-config.ts';
-import { readEnvFiles } from '../spec/env-files.ts';
-import { containerEnv, type EnvSources } from '../spec/env.ts';
-import type { Fetched } from '../spec/env-entry.ts';
-import { blockDevices } from '../spec/devices.ts';
+import type { ObservedContainer } from '../../model/runtime-state.ts';
 import type { HookRunner } from '../stop/hooks.ts';
-import { checkImageVolumes } from '../spec/image-volume-support.ts';
-import type { ImagePuller, KnownImages, ReadyImage } from '../images/images.ts';
 import type { ContainerKiller } from '../stop/kill-container.ts';
-import { containerMounts, subPathMounts, type VolumeSource } from '../spec/mounts.ts';
-import type { PodHost, SubPathPreparer } from '../spec/providers.ts';
-import type { ContainerCpus } from './pod-runtime-options.ts';
-import type { LinuxHost, RuntimeSettings } from '../spec/settings.ts';
+import { checkImageVolumes } from '../spec/image-volume-support.ts';
+import type { ImagePuller, ReadyImage } from '../images/images.ts';
+import {
+  ContainerConfigBuilder,
+  type ContainerConfigBuilderOptions,
+  type ReadyImages,
+} from './container-config-builder.ts';
+import type { StartContext } from './start-context.ts';
 import type { StartPermits } from './start-permits.ts';
 import { unstartedContainer } from './unstarted.ts';
-import { volumeGroups } from '../spec/volume-groups.ts';
 
-/** What the containers of one sync share. */
-export interface StartContext {
-  readonly pod: Pod;
-  readonly state: PodRuntimeState;
-  readonly sandboxId: string;
-  /** made by this sync, not found */
-  readonly isNewSandbox: boolean;
-  readonly sandboxConfig: PodSandboxConfig;
-  readonly runtimeHandler: string;
-  readonly podIPs: readonly string[];
-  readonly pullSecrets: readonly Secret[];
-  readonly images: KnownImages;
-  readonly volumes: ReadonlyMap<string, VolumeSource>;
-  readonly imageVolumes: ReadonlyMap<string, Fetched<ImageSpec>>;
-  readonly env: Promise<Pick<EnvSources, 'configMaps' | 'secrets' | 'services'>>;
-  /** done once the files that a container is created with are on the host */
-  readonly files: Promise<unknown>;
-  /** done once the hosts file says what it should */
-  readonly hosts: Promise<unknown>;
-  readonly hostsFile: string | undefined;
-  /** host paths by container name */
-  readonly terminationLogs: ReadonlyMap<string, string>;
-  readonly attempt: (container: string) => Promise<number>;
-  /** a container runs; not waited for */
-  readonly onStarted: (container: string, id: string, logPath: string) => void;
-}
-
-export interface ContainerStarterOptions {
+export interface ContainerStarterOptions extends ContainerConfigBuilderOptions {
   readonly cri: Pick<CriClient, 'createContainer' | 'startContainer'>;
-  readonly host: Pick<PodHost, 'link'>;
   readonly images: Pick<ImagePuller, 'ensureImage'>;
   readonly hooks: Pick<HookRunner, 'run'>;
   readonly killer: Pick<ContainerKiller, 'kill'>;
-  readonly subPaths: SubPathPreparer;
-  readonly settings: RuntimeSettings;
-  readonly linuxHost: () => LinuxHost;
-  readonly node: () => NodeInfo;
-  readonly runtime: PodHost['runtime'];
   readonly events: EventRecorder;
   readonly starts: Pick<StartPermits, 'run'>;
   readonly log: Log;
-  readonly cpus?: ContainerCpus;
 }
+
+/** A container on its way, and what its steps share. */
+interface Start {
+  readonly container: PodContainer;
+  readonly context: StartContext;
+  readonly signal: AbortSignal;
+}
+
+type CreatedContainer = Pick<ObservedContainer, 'id' | 'logPath'>;
 
 export class ContainerStarter {
   readonly #options: ContainerStarterOptions;
+  readonly #configs: ContainerConfigBuilder;
 
   constructor(options: ContainerStarterOptions) {
     this.#options = options;
+    this.#configs = new ContainerConfigBuilder(options);
   }
 
   /**
-   * Resolves once the container runs and its postStart hook is done. Rejects with ContainerStartError, told in
-   * an event, or with the signal's reason.
+   * Resolves once the container runs and its postStart hook is done; `onStarted` comes between the two.
+   * Rejects with ContainerStartError, after an event about it, or with the signal's reason.
    */
-  async start(of: PodContainer, context: StartContext, { signal }: { signal: AbortSignal }): Promise<void> {
-    const { id, logPath } =
-      unstartedContainer(context.state, of.spec, context.sandboxId) ??
-      (await this.#create(of, context, signal));
-    await this.#attempting(of, 'CreateContainerConfigError', { context, signal }, () => context.hosts);
-    await this.#attempting(of, 'RunContainerError', { context, signal, id }, () =>
-      this.#options.starts.run({ hasBegun: true, signal }, () =>
-        this.#options.cri.startContainer({ container_id: id }, { signal }),
-      ),
-    );
-    this.#event(of, context.pod, { reason: 'Started', message: 'Container started' });
-    context.onStarted(of.spec.name, id, logPath);
-    await this.#postStart(of, id, { context, signal });
-  }
-
-  async #create(
-    of: PodContainer,
+  async start(
+    container: PodContainer,
     context: StartContext,
-    signal: AbortSignal,
-  ): Promise<{ id: string; logPath: string }> {
-    await this.#attempting(of, 'CreateContainerConfigError', { context, signal }, () => {
-      checkImageVolumes(context.pod, of.spec, this.#options.runtime());
-    });
-    const imageVolumes = readyImageVolumes(of.spec, context);
-    const image = await this.#image(of, context, signal);
-    const config = await this.#attempting(of, 'CreateContainerConfigError', { context, signal }, () =>
-      this.#config(of, { ...context, image, imageVolumes }, signal),
+    { onStarted, signal }: { onStarted: (created: CreatedContainer) => void; signal: AbortSignal },
+  ): Promise<void> {
+    const start = { container, context, signal };
+    // a start that was cut off may have left the container created: it goes on with step 3
+    let created: CreatedContainer | undefined = unstartedContainer(
+      context.state,
+      container.spec,
+      context.sandbox.id,
     );
-    const { container_id: id } = await this.#attempting(of, 'CreateContainerError', { context, signal }, () =>
-      this.#options.starts.run({ hasBegun: context.isNewSandbox, signal }, () =>
-        this.#options.cri.createContainer(
-          { pod_sandbox_id: context.sandboxId, config, sandbox_config: context.sandboxConfig },
-          { signal },
-        ),
-      ),
-    );
-    this.#event(of, context.pod, { reason: 'Created', message: 'Container created' });
-    return { id, logPath: `${context.sandboxConfig.log_directory ?? ''}/${config.log_path ?? ''}` };
+    if (created === undefined) {
+      // Step 1: pull the image.
+      const images = await this.#pullImages(start);
+      // Step 2: create the container.
+      created = await this.#create(start, images);
+    }
+    // Step 3: start the container.
+    await this.#startCreated(start, created);
+    onStarted(created);
+    // Step 4: execute the post start hook.
+    await this.#postStart(start, created);
   }
 
-  async #image(of: PodContainer, context: StartContext, signal: AbortSignal): Promise<ReadyImage> {
+  async #pullImages(start: Start): Promise<ReadyImages> {
+    const { container, context } = start;
+    await this.#attempting(start, { reason: 'CreateContainerConfigError' }, () => {
+      checkImageVolumes(context.pod, container.spec, this.#options.runtime());
+    });
+    const imageVolumes = readyImageVolumes(container.spec, context);
+    return { image: await this.#pullImage(start), imageVolumes };
+  }
+
+  async #pullImage(start: Start): Promise<ReadyImage> {
+    const { container, context, signal } = start;
+    const { pod, pullSecrets, sandbox, prefetched } = context;
     try {
       return await this.#options.images.ensureImage(
         {
-          pod: context.pod,
-          image: of.spec.image ?? '',
-          pullPolicy: of.spec.imagePullPolicy,
-          about: podReference(context.pod, containerFieldPath(of)),
-          pullSecrets: context.pullSecrets,
-          sandboxConfig: context.sandboxConfig,
-          known: context.images,
+          pod,
+          image: container.spec.image ?? '',
+          pullPolicy: container.spec.imagePullPolicy,
+          about: podReference(pod, containerFieldPath(container)),
+          pullSecrets,
+          sandboxConfig: sandbox.config,
+          known: prefetched.images(),
         },
         { signal },
       );
     } catch (error) {
       signal.throwIfAborted();
       const reason = error instanceof ContainerStartError ? error.reason : messageOf(error);
-      this.#event(of, context.pod, { reason: 'Failed', message: `Error: ${reason}` });
+      this.#event(start, { reason: 'Failed', message: `Error: ${reason}` });
       throw error;
     }
   }
 
-  async #config(
-    of: PodContainer,
-    context: Omit<StartContext, 'imageVolumes'> & {
-      image: ReadyImage;
-      imageVolumes: ReadonlyMap<string, ImageSpec>;
-    },
-    signal: AbortSignal,
-  ): Promise<ContainerConfig> {
-    const { pod, volumes, imageVolumes, image, podIPs } = context;
-    const { settings, linuxHost } = this.#options;
-    const targetId = targetOf(of, context.state);
-    const [sources, attempt] = await Promise.all([context.env, context.attempt(of.spec.name), context.files]);
-    const { ips: hostIPs, allocatable } = this.#options.node();
-    const { kubernetesService } = settings;
-    const { files } = this.#options.host.link;
-    const envFiles = await readEnvFiles(of.spec, { volumes, files }, { signal });
-    const env = containerEnv(pod, of.spec, {
-      ...sources,
-      kubernetesService,
-      podIPs,
-      hostIPs,
-      allocatable,
-      envFiles,
-    });
-    const parts = subPathMounts(of.spec, { env, imageVolumes });
-    const subPaths =
-      parts.length === 0
-        ? new Map<number, string>()
-        : await this.#options.subPaths.prepareSubPaths(
-            { pod, container: of.spec, mounts: parts, volumes },
-            { signal },
-          );
-    const host = linuxHost();
-    const handler = this.#options.runtime()?.handlers.find(({ name }) => name === context.runtimeHandler);
-    const mounts = containerMounts(of.spec, {
-      volumes,
-      imageVolumes,
-      env,
-      subPaths,
-      hostsFile: context.hostsFile,
-      terminationLog: context.terminationLogs.get(of.spec.name),
-      recursiveReadOnly: handler?.recursiveReadOnlyMounts ?? false,
-      selinux: host.selinux,
-    });
-    const { imageRef, user } = image;
-    const cpus = this.#options.cpus?.cpusFor(pod, of.spec.name);
-    return containerConfig(pod, of.spec, {
-      attempt,
-      imageRef,
-      user,
-      env,
-      mounts,
-      devices: blockDevices(of.spec, volumes),
-      volumeGroups: volumeGroups(pod, volumes),
-      userNamespace:
-        context.sandboxConfig.linux?.security_context?.namespace_options?.userns_options ?? undefined,
-      targetId,
-      host,
-      settings: cpus?.exclusive === true ? { ...settings, cpuCFSQuota: false } : settings,
-      cpus,
-    });
+  /**
+   * Its configuration waits for the container's files: they are on the host before the container is there.
+   */
+  async #create(start: Start, images: ReadyImages): Promise<CreatedContainer> {
+    const { container, context, signal } = start;
+    const { cri, starts } = this.#options;
+    const { id: pod_sandbox_id, config: sandbox_config, isNew } = context.sandbox;
+    const config = await this.#attempting(start, { reason: 'CreateContainerConfigError' }, () =>
+      this.#configs.build(container, context, { images, signal }),
+    );
+    const { container_id: id } = await this.#attempting(start, { reason: 'CreateContainerError' }, () =>
+      starts.run({ hasBegun: isNew, signal }, () =>
+        cri.createContainer({ pod_sandbox_id, config, sandbox_config }, { signal }),
+      ),
+    );
+    this.#event(start, { reason: 'Created', message: 'Container created' });
+    return { id, logPath: `${sandbox_config.log_directory ?? ''}/${config.log_path ?? ''}` };
   }
 
-  async #postStart(
-    of: PodContainer,
-    id: string,
-    { context, signal }: { context: StartContext; signal: AbortSignal },
-  ): Promise<void> {
-    const hook = of.spec.lifecycle?.postStart;
+  async #startCreated(start: Start, { id }: CreatedContainer): Promise<void> {
+    const { context, signal } = start;
+    const { cri, starts } = this.#options;
+    await this.#attempting(start, { reason: 'CreateContainerConfigError' }, () => context.prefetched.hosts());
+    await this.#attempting(start, { reason: 'RunContainerError', hiddenId: id }, () =>
+      starts.run({ hasBegun: true, signal }, () => cri.startContainer({ container_id: id }, { signal })),
+    );
+    this.#event(start, { reason: 'Started', message: 'Container started' });
+  }
+
+  async #postStart(start: Start, { id }: CreatedContainer): Promise<void> {
+    const { context, signal } = start;
+    const container = start.container.spec;
+    const hook = container.lifecycle?.postStart;
     if (hook === undefined) return;
-    const { pod, podIPs } = context;
-    const container = of.spec;
+    const { pod, sandbox } = context;
+    const podIPs = sandbox.ips;
     try {
       await this.#options.hooks.run(hook, { pod, container, containerId: id, podIPs }, { signal });
     } catch (error) {
       signal.throwIfAborted();
       // no details in the event: the error may hold what the container keeps secret
       const message = 'PostStartHook failed';
-      this.#event(of, pod, { reason: 'FailedPostStartHook', message });
-      await this.#killAfterHook(of, id, { context, signal });
+      this.#event(start, { reason: 'FailedPostStartHook', message });
+      await this.#killAfterHook(start, id);
       throw new ContainerStartError('PostStartHookError', messageOf(error), { cause: error });
     }
   }
 
-  async #killAfterHook(
-    of: PodContainer,
-    id: string,
-    { context, signal }: { context: StartContext; signal: AbortSignal },
-  ): Promise<void> {
-    const { pod, podIPs } = context;
-    const about = podReference(pod, containerFieldPath(of));
-    const subject = { id, pod, container: of.spec, about };
+  async #killAfterHook({ container, context, signal }: Start, id: string): Promise<void> {
+    const { pod, sandbox } = context;
+    const about = podReference(pod, containerFieldPath(container));
+    const subject = { id, pod, container: container.spec, about };
     const reason = 'failed-post-start';
     try {
       await this.#options.killer.kill(
-        { subject, reason, message: 'FailedPostStartHook', podIPs },
+        { subject, reason, message: 'FailedPostStartHook', podIPs: sandbox.ips },
         { signal },
       );
     } catch (error) {
       signal.throwIfAborted();
       this.#options.log.warn(
-        { ...podFields(pod.metadata), container: of.spec.name, containerId: id, err: error },
+        { ...podFields(pod.metadata), container: container.spec.name, containerId: id, err: error },
         'container not stopped',
       );
     }
   }
 
-  /** Does the work; what it throws is told in an event and becomes the container's waiting reason. */
+  /** Does the work. What it throws becomes an event and the container's waiting reason. */
   async #attempting<T>(
-    of: PodContainer,
-    reason: WaitingReason,
-    { context, signal, id = '' }: { context: StartContext; signal: AbortSignal; id?: string },
+    start: Start,
+    { reason, hiddenId = '' }: { reason: WaitingReason; hiddenId?: string },
     work: () => Promise<T> | T,
   ): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      signal.throwIfAborted();
+      start.signal.throwIfAborted();
       const text = error instanceof CriError ? error.description : messageOf(error);
       // ids would make every event a new one
-      const shown = id === '' ? text : text.replaceAll(id, of.spec.name);
-      this.#event(of, context.pod, { reason: 'Failed', message: `Error: ${shown}` });
+      const shown = hiddenId === '' ? text : text.replaceAll(hiddenId, start.container.spec.name);
+      this.#event(start, { reason: 'Failed', message: `Error: ${shown}` });
       throw new ContainerStartError(reason, text, { cause: error });
     }
   }
 
-  #event(of: PodContainer, pod: Pod, event: { reason: EventReason; message: string }): void {
-    const about = podReference(pod, containerFieldPath(of));
+  #event({ container, context }: Start, event: { reason: EventReason; message: string }): void {
+    const about = podReference(context.pod, containerFieldPath(container));
     this.#options.events.event(about, event.reason, event.message);
   }
 }
 
 /** The images that this container mounts; one that failed fails the container, as its own image would. */
-function readyImageVolumes(container: Container, context: StartContext): Map<string, ImageSpec> {
+function readyImageVolumes(container: Container, { imageVolumes }: StartContext): Map<string, ImageSpec> {
   const ready = new Map<string, ImageSpec>();
   for (const { name } of container.volumeMounts ?? []) {
-    const fetched = context.imageVolumes.get(name);
+    const fetched = imageVolumes.get(name);
     if (fetched === undefined) continue;
     if ('error' in fetched) throw fetched.error;
     ready.set(name, fetched.value);
   }
   return ready;
-}
-
-/** Id of the newest container that an ephemeral one wants to see the processes of. */
-function targetOf(of: PodContainer, state: PodRuntimeState): string | undefined {
-  if (of.type !== 'ephemeral_container') return undefined;
-  const target = (of.spec as EphemeralContainer).targetContainerName ?? '';
-  if (target === '') return undefined;
-  const found = state.containers.find(({ name }) => name === target);
-  if (found === undefined) throw new Error(`unable to find target container ${target}`);
-  return found.id;
 }

@@ -1,36 +1,28 @@
-/** Starts a pod's containers in a sandbox that is ready: the steps 5 to 9 of SyncPod in kuberuntime_manager.go. */
-import type { PodSandboxConfig } from '../../hosts/cri/generated/runtime/v1/PodSandboxConfig.ts';
+/** Starts a pod's containers in a ready sandbox: steps 5, 6 and 8 of SyncPod in kuberuntime_manager.go. */
 import { containerFieldPath, type PodContainer } from '../../model/containers.ts';
 import type { Pod } from '../../model/kube.ts';
-import { etcHostsPath } from '../../model/paths.ts';
 import type { PodActions } from '../../model/pod-actions.ts';
 import { formatPod, podFields, podRef, podReference } from '../../model/pod-ref.ts';
 import { goDuration } from '../../model/go-duration.ts';
-import { podHostname } from '../spec/hostname.ts';
-import { managedHostsFile } from '../spec/hosts-file.ts';
 import { canMountImages } from '../spec/image-volume-support.ts';
 import { pullImageVolumes } from '../images/image-volumes.ts';
-import { containerLogLink, hostsFileOp } from '../spec/pod-files.ts';
+import { containerLogLink } from '../spec/pod-files.ts';
 import type { PodRuntimeOptions } from './pod-runtime-options.ts';
-import type { ContainerStarter, StartContext } from './start-container.ts';
-import { nextAttempt, readEnvObjects, terminationLogs, writePodFiles } from './start-plan.ts';
+import { Prefetched } from './prefetched.ts';
+import type { ContainerStarter } from './start-container.ts';
+import type { ReadySandbox, StartContext } from './start-context.ts';
 import { failedStep, type SyncStep } from '../spec/steps.ts';
 import type { PodSyncInput } from './sync-input.ts';
-
-/** What was sent ahead. */
-export type Prepared = Pick<StartContext, 'images' | 'env' | 'attempt' | 'terminationLogs' | 'files'>;
-
-/** The sandbox that containers are started in. */
-export interface ReadySandbox {
-  readonly config: PodSandboxConfig;
-  readonly sandboxId: string;
-  readonly ips: readonly string[];
-  readonly prepared?: Prepared;
-}
 
 export type PodContainersStarterOptions = PodRuntimeOptions & {
   readonly starter: Pick<ContainerStarter, 'start'>;
 };
+
+export interface StartSignals {
+  /** for what is asked ahead of its turn: aborts when the sync ends */
+  readonly ahead: AbortSignal;
+  readonly signal: AbortSignal;
+}
 
 export class PodContainersStarter {
   readonly #options: PodContainersStarterOptions;
@@ -39,85 +31,34 @@ export class PodContainersStarter {
     this.#options = options;
   }
 
-  /** Sends what can go ahead of the containers' turns. Nothing here is waited for, and nothing fails unheard. */
-  prepare(
-    { pod, state }: PodSyncInput,
-    { containers, ips }: { containers: readonly PodContainer[]; ips: readonly string[] },
-    signal: AbortSignal,
-  ): Prepared {
-    const { host, settings, objects, services, images } = this.#options;
-    const { files } = host.link;
-    const { paths } = settings;
-    const logs = terminationLogs(pod, containers, { state, paths });
-    const { clusterDomain } = settings;
-    const attempts = new Map(
-      containers.map(({ spec: { name } }) => [
-        name,
-        quiet(nextAttempt(pod, name, { state, files, paths, signal })),
-      ]),
-    );
-    return {
-      images: images.ask(
-        containers.map(({ spec }) => ({ pod, image: spec.image ?? '', pullPolicy: spec.imagePullPolicy })),
-        signal,
-      ),
-      env: quiet(readEnvObjects(pod, containers, { objects, services, signal })),
-      attempt: (name) => attempts.get(name) ?? nextAttempt(pod, name, { state, files, paths, signal }),
-      terminationLogs: logs,
-      files: quiet(
-        writePodFiles(
-          pod,
-          { containers, terminationLogs: logs, clusterDomain, podIPs: ips },
-          { files, paths, signal },
-        ),
-      ),
-    };
-  }
-
-  /** One step per container, in order. Rejects only with the signal's reason. */
+  /**
+   * One step per container, in order. `prefetched` holds what was asked for while the sandbox was being made;
+   * without it everything is asked for here. Rejects only with the signal's reason.
+   */
   async start(
     input: PodSyncInput,
-    sandbox: ReadySandbox,
-    { ahead, signal }: { ahead: AbortSignal; signal: AbortSignal },
+    { sandbox, prefetched }: { sandbox: ReadySandbox; prefetched?: Prefetched },
+    { ahead, signal }: StartSignals,
   ): Promise<SyncStep[]> {
-    const { pod, actions } = input;
-    // in a sandbox that is there, nothing is put on the host for containers that are held back
-    const held = new Map<string, SyncStep | undefined>();
-    const heldBack = (container: PodContainer): SyncStep | undefined => {
-      const { name } = container.spec;
-      if (!held.has(name)) held.set(name, this.#heldBack(container, input));
-      return held.get(name);
-    };
-    const free =
-      sandbox.prepared === undefined
-        ? allStarting(actions).filter((container) => heldBack(container) === undefined)
-        : allStarting(actions);
-    const links: Promise<void>[] = [];
-    const prepare = (): Prepared => this.prepare(input, { containers: free, ips: sandbox.ips }, ahead);
+    const { pod, state, actions } = input;
+    const heldBack = once((container) => this.#heldBack(container, input));
+    const starting = allStarting(actions);
+    // containers that a back-off holds in a sandbox that is there must not cost the host anything
+    const containers =
+      prefetched === undefined ? starting.filter((container) => heldBack(container) === undefined) : starting;
+    const ask = (): Prefetched =>
+      new Prefetched(this.#options, { pod, state, containers, podIPs: sandbox.ips }, { signal: ahead });
     const context =
-      free.length === 0
+      containers.length === 0
         ? undefined
-        : await this.#context(
-            input,
-            { ...sandbox, prepared: sandbox.prepared ?? prepare(), links },
-            { ahead, signal },
-          );
-    const steps: SyncStep[] = [];
-    const start = async (container: PodContainer): Promise<boolean> => {
-      const step = heldBack(container) ?? (context && (await this.#startOne(container, context, signal)));
-      if (step !== undefined) steps.push(step);
-      return step?.error === undefined;
-    };
-    for (const container of actions.startEphemeral) await start(container);
-    let initialized = true;
-    for (const container of actions.startInit) {
-      initialized = (await start(container)) || container.sidecar;
-      if (!initialized) break;
-    }
-    if (initialized) for (const container of actions.start) await start(container);
-    const { alongside } = input;
-    if (alongside === undefined) await Promise.all(links);
-    else for (const link of links) alongside(link);
+        : await this.#context(input, { sandbox, prefetched: prefetched ?? ask() }, signal);
+    const links: Promise<void>[] = [];
+    const steps = await startInOrder(
+      actions,
+      async (container) =>
+        heldBack(container) ?? (context && (await this.#startOne(container, context, { links, signal }))),
+    );
+    await handOver(links, input);
     signal.throwIfAborted();
     this.#options.log.debug({ ...podFields(pod.metadata), steps: steps.length }, 'containers started');
     return steps;
@@ -125,76 +66,57 @@ export class PodContainersStarter {
 
   async #context(
     input: PodSyncInput,
-    sandbox: ReadySandbox & { prepared: Prepared; links: Promise<void>[] },
-    { ahead, signal }: { ahead: AbortSignal; signal: AbortSignal },
+    { sandbox, prefetched }: { sandbox: ReadySandbox; prefetched: Prefetched },
+    signal: AbortSignal,
   ): Promise<StartContext> {
-    const { pod, state, actions, volumes, pullSecrets, runtimeHandler } = input;
-    const { host, images, settings } = this.#options;
-    const { config, sandboxId, ips, prepared, links } = sandbox;
-    const hasHosts = pod.spec.hostNetwork === true || ips.length > 0;
-    const rewrites = actions.createSandbox && pod.spec.hostNetwork !== true && hasHosts;
-    return {
-      ...prepared,
-      pod,
-      state,
-      sandboxId,
-      isNewSandbox: actions.createSandbox,
-      sandboxConfig: config,
-      runtimeHandler,
-      podIPs: ips,
-      pullSecrets,
-      volumes,
-      imageVolumes: canMountImages(host.runtime())
-        ? await pullImageVolumes(
-            { pod, pullSecrets, sandboxConfig: config, known: prepared.images },
-            { images, signal },
-          )
-        : new Map(),
-      hosts: rewrites ? quiet(this.#rewriteHosts(pod, { ips, prepared, signal: ahead })) : prepared.files,
-      hostsFile: hasHosts ? etcHostsPath(settings.paths, pod.metadata.uid) : undefined,
-      onStarted: (container, id, target) => {
-        links.push(this.#linkLog(pod, { container, id, target, signal }));
-      },
-    };
+    const { pod, state, volumes, pullSecrets, runtimeHandler } = input;
+    const { host, images } = this.#options;
+    const imageVolumes = canMountImages(host.runtime())
+      ? await pullImageVolumes(
+          { pod, pullSecrets, sandboxConfig: sandbox.config, known: prefetched.images() },
+          { images, signal },
+        )
+      : new Map();
+    if (sandbox.isNew) prefetched.sandboxReady(sandbox.ips);
+    return { pod, state, volumes, pullSecrets, runtimeHandler, sandbox, imageVolumes, prefetched };
   }
 
-  /** The file was written without addresses, so that containers could be created with it. */
-  async #rewriteHosts(
-    pod: Pod,
-    { ips, prepared, signal }: { ips: readonly string[]; prepared: Prepared; signal: AbortSignal },
-  ): Promise<void> {
-    const { host, settings } = this.#options;
-    await prepared.files;
-    const text = managedHostsFile(pod, podHostname(pod, settings.clusterDomain), ips);
-    await host.link.files.apply([hostsFileOp(pod, settings.paths, text)], { signal });
-  }
-
-  /** A container that ended too often waits, counted from when it last ended. */
+  /** The step of a container that ended too often and waits, counted from when it last ended (doBackOff). */
   #heldBack(container: PodContainer, { pod, state }: PodSyncInput): SyncStep | undefined {
     const { restarts, clock, events } = this.#options;
     const { name, image, resources } = container.spec;
-    const exited = state.containers.find((each) => each.name === name && each.state === 'exited');
+    const exited = state.containers.find((known) => known.name === name && known.state === 'exited');
     if (exited === undefined) return undefined;
     const key = JSON.stringify([pod.metadata.uid, name, image, resources]);
     const held = restarts.next(key, exited.finishedAt / 1e6, clock.now());
     if (held === undefined) return undefined;
-    const of = formatPod(podRef(pod));
+    const podName = formatPod(podRef(pod));
     events.event(
       podReference(pod, containerFieldPath(container)),
       'BackOffRestart',
-      `Back-off restarting failed container ${name} in pod ${of}`,
+      `Back-off restarting failed container ${name} in pod ${podName}`,
     );
-    const message = `back-off ${goDuration(held.delayMs)} restarting failed container=${name} pod=${of}`;
+    const message = `back-off ${goDuration(held.delayMs)} restarting failed container=${name} pod=${podName}`;
     const error = { code: 'CrashLoopBackOff', message, retryAt: held.until, cause: undefined };
     return { action: 'start-container', target: name, error };
   }
 
-  async #startOne(container: PodContainer, context: StartContext, signal: AbortSignal): Promise<SyncStep> {
+  async #startOne(
+    container: PodContainer,
+    context: StartContext,
+    { links, signal }: { links: Promise<void>[]; signal: AbortSignal },
+  ): Promise<SyncStep> {
     const { metrics } = this.#options;
-    const step = { action: 'start-container', target: container.spec.name } as const;
+    const { name } = container.spec;
+    const step = { action: 'start-container', target: name } as const;
     metrics.containerStarting(container.type);
     try {
-      await this.#options.starter.start(container, context, { signal });
+      await this.#options.starter.start(container, context, {
+        onStarted: ({ id, logPath: target }) => {
+          links.push(this.#linkLog(context.pod, { container: name, id, target, signal }));
+        },
+        signal,
+      });
       return step;
     } catch (error) {
       signal.throwIfAborted();
@@ -226,8 +148,39 @@ export function allStarting({ startEphemeral, startInit, start }: PodActions): P
   return [...startEphemeral, ...startInit, ...start];
 }
 
-/** A promise that nobody may come to wait for; whoever does still gets its failure. */
-function quiet<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined);
-  return promise;
+/** One container after the other, in the kubelet's order. */
+async function startInOrder(
+  { startEphemeral, startInit, start }: PodActions,
+  startOne: (container: PodContainer) => Promise<SyncStep | undefined>,
+): Promise<SyncStep[]> {
+  const steps: SyncStep[] = [];
+  const tryStart = async (container: PodContainer): Promise<boolean> => {
+    const step = await startOne(container);
+    if (step !== undefined) steps.push(step);
+    return step?.error === undefined;
+  };
+  // Step 5: start ephemeral containers.
+  for (const container of startEphemeral) await tryStart(container);
+  // Step 6: start init containers. The pod is not initialized without them, but for its sidecars.
+  for (const container of startInit) if (!(await tryStart(container)) && !container.sidecar) return steps;
+  // Step 8: start regular containers.
+  for (const container of start) await tryStart(container);
+  return steps;
+}
+
+/** Hands work that no step waits for to the caller, or waits for it if the caller does not want to. */
+async function handOver(work: readonly Promise<void>[], { alongside }: PodSyncInput): Promise<void> {
+  if (alongside === undefined) await Promise.all(work);
+  else for (const each of work) alongside(each);
+}
+
+/** Asks once for each container and keeps the answer: asking about a back-off moves it on. */
+function once<T>(ask: (container: PodContainer) => T): (container: PodContainer) => T {
+  const answers = new Map<string, { readonly answer: T }>();
+  return (container) => {
+    const { name } = container.spec;
+    const known = answers.get(name) ?? { answer: ask(container) };
+    answers.set(name, known);
+    return known.answer;
+  };
 }

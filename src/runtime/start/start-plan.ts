@@ -1,4 +1,4 @@
-/** What can be asked for and put in place while the sandbox is still being made. */
+/** The questions and the files that need no sandbox: prefetched.ts sends them while it is being made. */
 import { createHash } from 'node:crypto';
 import type { HostFiles } from '../../hosts/link/link.ts';
 import type { PodContainer } from '../../model/containers.ts';
@@ -16,12 +16,18 @@ import type { ObjectReader, ServiceReader } from '../spec/providers.ts';
 
 const maxHostsFileBytes = 1024 * 1024;
 
-/** Reads all that the containers' environments name; what fails counts only for the container that needs it. */
+/** What the environments of a pod's containers are made from. */
+export type EnvObjects = Pick<EnvSources, 'configMaps' | 'secrets' | 'services'>;
+
+/**
+ * Reads every object that the containers' environments name. A failure is an answer too: it counts only for
+ * the container that needs the object. Rejects only with the signal's reason.
+ */
 export async function readEnvObjects(
   pod: Pod,
   containers: readonly PodContainer[],
   from: { objects: ObjectReader; services: ServiceReader; signal: AbortSignal },
-): Promise<Pick<EnvSources, 'configMaps' | 'secrets' | 'services'>> {
+): Promise<EnvObjects> {
   const { namespace } = pod.metadata;
   const { objects, services, signal } = from;
   const names = envReferences(containers.map(({ spec }) => spec));
@@ -49,7 +55,9 @@ async function readAll<T>(
   return new Map(await Promise.all(entries));
 }
 
-/** The restart count a container will be created with: from its newest record, else from its log files. */
+/**
+ * The restart count to create a container with: from the runtime's newest record, else from its log files.
+ */
 export async function nextAttempt(
   pod: Pod,
   container: string,
@@ -62,8 +70,8 @@ export async function nextAttempt(
 }
 
 /**
- * Host paths of the termination message files, by container. A name is made from what tells one start from the
- * next, so that a start that is tried again writes to the same file.
+ * Host paths of the termination message files, by container. A name is a hash of what tells one start from
+ * the next, so that a start that is tried again writes to the same file.
  */
 export function terminationLogs(
   pod: Pod,

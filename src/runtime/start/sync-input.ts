@@ -19,8 +19,8 @@ export interface PodSyncInput {
   /** A new sandbox has its network; called before images are pulled, and waited for. */
   readonly onSandboxReady?: (sandbox: ObservedSandbox, ips: readonly string[]) => Promise<void> | void;
   /**
-   * Takes what nothing of the sync waits for (links to logs). Whoever gives this sees to it that it has ended; it never rejects.
-   * Absent: the sync waits.
+   * Takes work that no step of the sync waits for (links to logs) and that never rejects. The caller must
+   * wait for it before the next sync. Absent: the sync waits.
    */
   readonly alongside?: (work: Promise<void>) => void;
 }

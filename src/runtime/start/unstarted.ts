@@ -3,9 +3,9 @@ import type { ObservedContainer, PodRuntimeState } from '../../model/runtime-sta
 import { isChanged, newestOf } from '../decide/init-actions.ts';
 
 /**
- * The container that a start which was cut off (farlet killed, the link lost) has left behind: created in this sandbox
- * from this spec, never started. It is started rather than made anew, so that nobody sees a restart that was none.
- * The kubelet makes a new one and counts it. Pure.
+ * The container that a start which was cut off (farlet killed, the link lost) has left behind: created in
+ * this sandbox from this spec, never started. farlet starts it instead of making another, so that nobody sees
+ * a restart that was none. The kubelet makes a new one and counts it. Pure.
  */
 export function unstartedContainer(
   state: PodRuntimeState,
