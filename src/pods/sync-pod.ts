@@ -2,13 +2,12 @@
 import { FarletError, kindOf, messageOf } from '../model/errors.ts';
 import type { Pod, PodStatus, Secret } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
-import { isTerminalPhase } from '../model/phase.ts';
+import { isTerminalPhase } from '../model/holds.ts';
 import { podReference } from '../model/pod-ref.ts';
 import { isStaticPod } from '../model/pod-source.ts';
-import type { KillOrder } from '../model/pod-update.ts';
+import type { KillOrder, SyncOutcome } from '../model/pod-update.ts';
 import { handlerRefusal } from '../model/runtime-handler.ts';
 import type { ObservedSandbox, PodRuntimeState } from '../model/runtime-state.ts';
-import type { SyncOutcome } from '../model/sync-outcome.ts';
 import { computeActions, isIdle } from '../runtime/decide/compute-actions.ts';
 import type { PodRuntime, PodSyncResult } from '../runtime/pod/execute.ts';
 import { readPullSecrets } from '../runtime/images/pull-secrets.ts';

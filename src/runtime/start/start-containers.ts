@@ -5,7 +5,7 @@ import type { Pod } from '../../model/kube.ts';
 import { etcHostsPath } from '../../model/paths.ts';
 import type { PodActions } from '../../model/pod-actions.ts';
 import { formatPod, podRef, podReference } from '../../model/pod-ref.ts';
-import { goDuration } from '../../model/go-duration.ts';
+import { goDuration } from '../../model/go-time.ts';
 import { podHostname } from '../spec/hostname.ts';
 import { managedHostsFile } from '../spec/hosts-file.ts';
 import { canMountImages } from '../spec/image-volume-support.ts';
