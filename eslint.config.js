@@ -91,7 +91,7 @@ const libraries = {
   '@grpc/proto-loader': ['hosts/cri'],
   ssh2: ['hosts/ssh'],
   fastify: ['api/server'],
-  ws: ['api/http', 'api/port-forward', 'api/remote-command'],
+  ws: ['api/http', 'api/port-forward', 'api/remote-command', 'hosts/tcp'],
   'lru-cache': ['kube', 'telemetry', 'pods/status', 'runtime/decide', 'runtime/images', 'runtime/start'],
   'prom-client': ['telemetry'],
   pino: ['telemetry'],

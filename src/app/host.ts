@@ -13,7 +13,7 @@ import type { Host } from '../hosts/host.ts';
 import { HostFolders } from '../hosts/host-folders.ts';
 import { HostMirrors } from '../kube/host-mirrors.ts';
 import type { Pod } from '../model/kube.ts';
-import type { NodePressure } from '../model/node-pressure.ts';
+import type { NodePressure } from '../model/node-info.ts';
 import { podFullName } from '../model/pod-source.ts';
 import type { PodChange } from '../model/pod-update.ts';
 import type { PlegHealth } from '../node/conditions.ts';

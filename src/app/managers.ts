@@ -10,7 +10,7 @@ import { HostMonitor, type HostWatcher } from '../hosts/host-monitor.ts';
 import { defaultEvictionHard, evictionThresholds } from '../model/eviction-thresholds.ts';
 import { isDefect } from '../model/faults.ts';
 import type { Pod } from '../model/kube.ts';
-import type { NodePressure } from '../model/node-pressure.ts';
+import type { NodePressure } from '../model/node-info.ts';
 import type { PodLifecycleEvent } from '../model/pod-update.ts';
 import { DeadContainers } from '../runtime/gc/dead-containers.ts';
 import type { GarbageCollector } from '../runtime/gc/garbage-collector.ts';

@@ -11,7 +11,7 @@ import type { KubeConnection } from '../kube/connect.ts';
 import { Events } from '../kube/events.ts';
 import type { Faults, Part } from '../model/faults.ts';
 import type { Log } from '../model/log.ts';
-import { isTerminalPhase } from '../model/phase.ts';
+import { isTerminalPhase } from '../model/holds.ts';
 import { nodeReference } from '../model/pod-ref.ts';
 import { isStaticPod } from '../model/pod-source.ts';
 import type { NodeClaim } from '../node/node-claim.ts';

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Pod } from '../model/kube.ts';
 import { HostMirrors } from './host-mirrors.ts';
-import { FakeClock } from '../testing/fixtures.ts';
-import { pod, quietLog } from '../testing/fixtures.ts';
+import { FakeClock, pod, quietLog } from '../testing/fixtures.ts';
 
 const none = (): Promise<never> => Promise.reject(new Error('nothing is to be asked'));
 const staticPod = (hash: string): Pod =>

@@ -1,4 +1,4 @@
-/** What the runtime holds of a pod, as far as it matters to others. Pure. */
+/** What the runtime holds of a pod, as far as it matters to others, and when it will hold nothing more. Pure. */
 import type { PodRef } from './pod-ref.ts';
 import type { PodRuntimeState } from './runtime-state.ts';
 
@@ -30,4 +30,9 @@ export function runsNamesake(
 
 export function runsContainer({ containers }: PodRuntimeState): boolean {
   return containers.some(({ state }) => state === 'running');
+}
+
+/** Succeeded and Failed are final: nothing of the pod will run again. */
+export function isTerminalPhase(phase: string | undefined): boolean {
+  return phase === 'Failed' || phase === 'Succeeded';
 }

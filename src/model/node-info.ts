@@ -11,3 +11,7 @@ export interface NodeInfo {
   readonly hugePageSizes: readonly string[];
   readonly kernelVersion: string;
 }
+
+/** The node conditions that lack of a resource brings. */
+export const nodePressures = ['MemoryPressure', 'DiskPressure', 'PIDPressure'] as const;
+export type NodePressure = (typeof nodePressures)[number];

@@ -1,6 +1,5 @@
 /** What a pod asks of its node, and what it may use of it (component-helpers/resource PodRequests, PodLimits). Pure. */
 import type { Pod } from './kube.ts';
-import { scaledValue } from './quantity.ts';
 import { amountsOf, podList, podListWithOverhead, type Amounts } from './resource-lists.ts';
 
 /** With overhead. */
@@ -19,6 +18,5 @@ export function podTotal(
   kind: 'requests' | 'limits',
   resource: 'cpu' | 'memory',
 ): bigint | undefined {
-  const total = podList(pod, kind).get(resource);
-  return total === undefined ? undefined : scaledValue(total, resource === 'cpu' ? -3 : 0);
+  return amountsOf(podList(pod, kind)).get(resource);
 }

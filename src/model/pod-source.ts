@@ -4,6 +4,7 @@ import { annotations } from './labels.ts';
 
 /** Sources stamp the pods they tell of with their name. */
 const apiSource = 'api';
+const systemCriticalPriority = 2_000_000_000;
 
 /** From a manifest file: no object of the API server stands behind it, only a mirror. */
 export function isStaticPod(pod: Pod): boolean {
@@ -25,4 +26,9 @@ export function podFullName({ metadata }: { metadata: { name?: string; namespace
 export function firstSeen(pod: Pod): number | undefined {
   const at = Date.parse(pod.metadata.annotations?.[annotations.configSeen] ?? '');
   return Number.isNaN(at) ? undefined : at;
+}
+
+/** Static pods, their mirrors, and pods of system-critical priority (IsCriticalPod). */
+export function isCritical(pod: Pod): boolean {
+  return isStaticPod(pod) || isMirrorPod(pod) || (pod.spec.priority ?? 0) >= systemCriticalPriority;
 }

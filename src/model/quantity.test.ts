@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import { addQuantities, compareQuantities, parseQuantity, quantityText, scaledValue } from './quantity.ts';
 import {
   binaryText,
@@ -69,6 +70,20 @@ describe('quantities as text', () => {
   it('as the API server keeps them', () => {
     assert.equal(storedText({ ...quantity('129000000'), format: 'BinarySI' }), '129M');
     assert.equal(storedText(quantity('16384Ki')), '16Mi');
+  });
+  it('of amounts are canonical, and are read as what they were', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: 0n, max: 2n ** 50n }), (amount) => {
+        for (const text of [milliText(amount), decimalText(amount), binaryText(amount * 1024n)])
+          assert.equal(canonicalText(text), text);
+        assert.equal(quantityMilli(milliText(amount)), amount);
+        assert.equal(quantityValue(decimalText(amount)), amount);
+        // without a suffix it is read as a decimal one, so only its value stays
+        assert.equal(quantityValue(binaryText(amount)), amount);
+        assert.equal(storedText(quantity(binaryText(amount))), canonicalText(binaryText(amount)));
+      }),
+      { seed: 1, numRuns: 500 },
+    );
   });
   it('compared with what was measured', () => {
     assert.deepEqual(

@@ -3,9 +3,9 @@
  */
 import type { HostState } from '../hosts/runtime-host.ts';
 import type { NodeConditionReason } from '../model/condition-reasons.ts';
-import { goDuration } from '../model/go-duration.ts';
+import { goDuration } from '../model/go-time.ts';
 import type { NodeCondition } from '../model/kube.ts';
-import type { NodePressure } from '../model/node-pressure.ts';
+import type { NodePressure } from '../model/node-info.ts';
 
 export interface PlegHealth {
   /** ms since the last successful look, undefined before the first */

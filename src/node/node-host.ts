@@ -3,7 +3,7 @@ import { readHostFacts, type HostFacts } from '../hosts/facts.ts';
 import type { RuntimeHost } from '../hosts/runtime-host.ts';
 import type { NodeStatus } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
-import type { NodePressure } from '../model/node-pressure.ts';
+import type { NodePressure } from '../model/node-info.ts';
 import type { Clock } from '../util/clock.ts';
 import { readyProblems, type PlegHealth } from './conditions.ts';
 

@@ -2,7 +2,7 @@
 import type { RuntimeInfo } from '../hosts/runtime-host.ts';
 import type { NodeStatus } from '../model/kube.ts';
 import { isHostName } from '../model/host-labels.ts';
-import type { NodePressure } from '../model/node-pressure.ts';
+import type { NodePressure } from '../model/node-info.ts';
 import { own } from '../model/own.ts';
 import { addQuantities, quantityOf } from '../model/quantity.ts';
 import { quantity, storedText } from '../model/quantity-text.ts';

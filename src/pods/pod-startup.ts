@@ -7,7 +7,7 @@
  */
 import type { Pod, Volume } from '../model/kube.ts';
 import { isSidecar } from '../model/containers.ts';
-import { isTerminalPhase } from '../model/phase.ts';
+import { isTerminalPhase } from '../model/holds.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
 
 export interface PodStarted {

@@ -9,9 +9,8 @@
 import { FarletError } from '../model/errors.ts';
 import type { Pod } from '../model/kube.ts';
 import { podFields, podReference, type PodRef } from '../model/pod-ref.ts';
-import type { KillOrder } from '../model/pod-update.ts';
+import type { KillOrder, SyncOutcome } from '../model/pod-update.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
-import type { SyncOutcome } from '../model/sync-outcome.ts';
 import type { PodRuntime } from '../runtime/pod/execute.ts';
 import { firstFailure } from '../runtime/spec/steps.ts';
 import { settledBoth } from '../util/abort.ts';

@@ -2,7 +2,7 @@
 import type { Pod, PodStatus, Secret } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import type { ObservedSandbox, PodRuntimeState } from '../model/runtime-state.ts';
-import type { SyncOutcome } from '../model/sync-outcome.ts';
+import type { SyncOutcome } from '../model/pod-update.ts';
 import { readPullSecrets } from '../runtime/images/pull-secrets.ts';
 import type { PodRuntime, PodSyncResult } from '../runtime/pod/execute.ts';
 import { allStarting } from '../runtime/start/start-containers.ts';

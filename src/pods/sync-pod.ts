@@ -2,14 +2,14 @@
 import type { HostCondition } from '../hosts/runtime-host.ts';
 import { FarletError, kindOf, messageOf } from '../model/errors.ts';
 import type { Pod, PodStatus } from '../model/kube.ts';
-import { isTerminalPhase } from '../model/phase.ts';
+import { isTerminalPhase } from '../model/holds.ts';
 import type { PodActions } from '../model/pod-actions.ts';
 import { podReference } from '../model/pod-ref.ts';
 import { isStaticPod } from '../model/pod-source.ts';
-import type { ResizePlan } from '../model/resize-plan.ts';
+import type { ResizePlan } from '../model/resource-amounts.ts';
 import { handlerRefusal } from '../model/runtime-handler.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
-import type { SyncOutcome } from '../model/sync-outcome.ts';
+import type { SyncOutcome } from '../model/pod-update.ts';
 import { computeActions, isIdle } from '../runtime/decide/compute-actions.ts';
 import type { PodRuntime } from '../runtime/pod/execute.ts';
 import type { PodSyncInput } from '../runtime/start/sync-input.ts';

@@ -11,7 +11,7 @@
 import type { Faults } from '../model/faults.ts';
 import type { Log } from '../model/log.ts';
 import type { ObjectReference, Pod } from '../model/kube.ts';
-import { isTerminalPhase } from '../model/phase.ts';
+import { isTerminalPhase } from '../model/holds.ts';
 import { podReference } from '../model/pod-ref.ts';
 import { isMirrorPod } from '../model/pod-source.ts';
 import type { PodChange } from '../model/pod-update.ts';

@@ -1,5 +1,5 @@
 /** /configz: the configuration in the form of KubeletConfiguration (kubelet.config.k8s.io/v1beta1). Pure. */
-import { goDuration } from '../../model/go-duration.ts';
+import { goDuration } from '../../model/go-time.ts';
 
 /** farlet's own keys, which KubeletConfiguration has not. */
 const OWN = new Set([

@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { constants, createDeflate, createInflate } from 'node:zlib';
 import { FakeClock, quietLog } from '../../testing/fixtures.ts';
-import { encodeFrame, FrameReader } from '../../util/websocket-frames.ts';
+import { carriedBy, clientFrame, frameKinds, serverFrame } from '../../testing/web-socket-frames.ts';
 import { HttpFault } from '../http/http-fault.ts';
 import { servePortForward } from './serve-port-forward.ts';
 import { spdyDictionary } from '../spdy/spdy-dictionary.ts';
@@ -19,6 +19,9 @@ let greeter: Server;
 let kubelet: HttpServer;
 const clock = new FakeClock();
 const clients: Socket[] = [];
+/** The kubelet's ends of connections, the last one last. */
+const served: Socket[] = [];
+const toPods: Socket[] = [];
 const portOf = (server: Server | HttpServer): number => (server.address() as AddressInfo).port;
 const listen = async <S extends Server | HttpServer>(server: S): Promise<S> => {
   await promisify<number, string>(server.listen.bind(server))(0, '127.0.0.1');
@@ -31,10 +34,12 @@ before(async () => {
   );
   greeter = await listen(createServer((socket) => socket.on('error', () => undefined).end('hello')));
   kubelet = createHttpServer();
-  kubelet.on('upgrade', (request, client, head) => {
+  kubelet.on('upgrade', (request, client: Socket, head) => {
+    served.push(client);
     const open = (port: number): Promise<Socket> =>
       new Promise((resolve, reject) => {
         const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+        toPods.push(socket);
         socket.once('connect', () => {
           resolve(socket);
         });
@@ -64,10 +69,11 @@ after(() => {
 async function upgraded(
   lines: readonly string[],
   path = '/',
+  method = 'POST',
 ): Promise<{ socket: Socket; head: string; rest: Buffer }> {
   const socket = connect(portOf(kubelet), '127.0.0.1');
   clients.push(socket);
-  socket.write([`POST ${path} HTTP/1.1`, 'Host: kubelet', ...lines, '', ''].join('\r\n'));
+  socket.write([`${method} ${path} HTTP/1.1`, 'Host: kubelet', ...lines, '', ''].join('\r\n'));
   let bytes = Buffer.alloc(0);
   while (!bytes.includes('\r\n\r\n')) {
     const chunk = await new Promise<Buffer>((resolve) => socket.once('data', resolve));
@@ -307,53 +313,154 @@ describe('port-forward over SPDY', () => {
 });
 
 describe('port-forward over WebSocket', () => {
+  const BINARY = 'v4.channel.k8s.io';
   const handshake = (...protocols: string[]): string[] => [
     'Connection: Upgrade',
     'Upgrade: websocket',
     'Sec-WebSocket-Version: 13',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    'Sec-WebSocket-Extensions: permessage-deflate',
     ...(protocols.length === 0 ? [] : [`Sec-WebSocket-Protocol: ${protocols.join(', ')}`]),
   ];
-  const mask = Buffer.from([1, 2, 3, 4]);
+
+  /** A client whose every byte is the test's, and what it has been sent, as whole frames. */
+  async function opened(
+    ports: readonly number[],
+    ...protocols: string[]
+  ): Promise<{ socket: Socket; head: string; until: (is: (bytes: Buffer) => boolean) => Promise<void> }> {
+    const query = ports.map((port) => `port=${String(port)}`).join('&');
+    const { socket, head, rest } = await upgraded(handshake(...protocols), `/?${query}`, 'GET');
+    let bytes = rest;
+    const until = async (is: (bytes: Buffer) => boolean): Promise<void> => {
+      while (!is(bytes)) {
+        const chunk = await new Promise<Buffer | undefined>((resolve) => {
+          socket.once('data', resolve).once('close', () => {
+            resolve(undefined);
+          });
+          socket.resume();
+        });
+        assert.ok(chunk !== undefined, `closed after ${bytes.toString('hex')}`);
+        bytes = Buffer.concat([bytes, chunk]);
+      }
+    };
+    return { socket, head, until };
+  }
 
   for (const { protocol, isText } of [
-    { protocol: 'v4.channel.k8s.io', isText: false },
+    { protocol: BINARY, isText: false },
     { protocol: 'v4.base64.channel.k8s.io', isText: true },
   ])
     it(`${protocol}: two ports, one of which nobody listens on`, async () => {
-      const { socket, head, rest } = await upgraded(
-        handshake('v9', protocol),
-        `/?port=${String(portOf(echo))}&port=1`,
-      );
+      const { socket, head, until } = await opened([portOf(echo), 1], 'v9', protocol);
       // the accept of RFC 6455's example
       assert.match(head, /Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n/);
       assert.ok(head.includes(`Sec-WebSocket-Protocol: ${protocol}\r\n`));
-      const channels = new Map<number, Buffer>();
-      const reader = new FrameReader();
-      const take = (chunk: Buffer): void => {
-        for (const { data } of reader.take(chunk)) {
-          const channel = (data[0] ?? 0) - (isText ? 0x30 : 0);
-          const bytes = isText ? Buffer.from(data.toString('utf8', 1), 'base64') : data.subarray(1);
-          channels.set(channel, Buffer.concat([channels.get(channel) ?? Buffer.alloc(0), bytes]));
+      assert.doesNotMatch(head, /Extensions/i);
+      socket.write(
+        isText
+          ? clientFrame(frameKinds.text, `0${Buffer.from('echoed').toString('base64')}`)
+          : clientFrame(frameKinds.binary, '\0echoed'),
+      );
+      const channels = (bytes: Buffer): Map<number, Buffer> => {
+        const found = new Map<number, Buffer>();
+        for (const message of carriedBy(bytes)) {
+          const channel = (message[0] ?? 0) - (isText ? 0x30 : 0);
+          const data = isText ? Buffer.from(message.toString('utf8', 1), 'base64') : message.subarray(1);
+          found.set(channel, Buffer.concat([found.get(channel) ?? Buffer.alloc(0), data]));
         }
+        return found;
       };
-      take(rest);
-      const message = isText
-        ? { kind: 'text' as const, data: Buffer.from(`0${Buffer.from('echoed').toString('base64')}`) }
-        : { kind: 'binary' as const, data: Buffer.from('\0echoed') };
-      socket.write(encodeFrame(message, mask));
-      const text = (channel: number): string => channels.get(channel)?.toString('utf8', 2) ?? '';
-      socket.resume();
-      while (text(0) !== 'echoed' || !text(3).includes('ECONNREFUSED'))
-        take(await new Promise<Buffer>((resolve) => socket.once('data', resolve)));
-      assert.equal(channels.get(0)?.readUInt16LE(0), portOf(echo));
-      assert.equal(channels.get(3)?.readUInt16LE(0), 1);
+      let seen = new Map<number, Buffer>();
+      const text = (channel: number): string => seen.get(channel)?.toString('utf8', 2) ?? '';
+      await until((bytes) => {
+        seen = channels(bytes);
+        return text(0) === 'echoed' && text(3).includes('ECONNREFUSED');
+      });
+      assert.equal(seen.get(0)?.readUInt16LE(0), portOf(echo));
+      assert.equal(seen.get(3)?.readUInt16LE(0), 1);
       assert.match(text(3), /^error forwarding port 1 to pod web, uid : /);
       assert.equal(text(1), '');
     });
 
-  it('refuses a protocol that it does not speak, and a request without ports', async () => {
-    assert.match((await upgraded(handshake('v9'), '/?port=80')).head, /^HTTP\/1\.1 403 /);
-    assert.match((await upgraded(handshake('v4.channel.k8s.io'))).head, /^HTTP\/1\.1 400 /);
+  it('puts a message together from its parts, and answers a ping between them', async () => {
+    const { socket, until } = await opened([portOf(echo)], BINARY);
+    const bytes = Buffer.concat([
+      clientFrame(frameKinds.binary - 0x80, '\0in '),
+      clientFrame(frameKinds.ping, 'there?'),
+      clientFrame(frameKinds.more - 0x80, ''),
+      clientFrame(frameKinds.more, 'parts'),
+    ]);
+    for (const byte of bytes) socket.write(Buffer.of(byte));
+    await until((seen) => seen.includes('\0in parts'));
+    await until((seen) => seen.includes(serverFrame(frameKinds.pong, 'there?')));
+  });
+
+  it('is closed with 1000 once every port has ended', async () => {
+    const { socket, until } = await opened([portOf(greeter), 1], BINARY);
+    await until((seen) => seen.includes(serverFrame(frameKinds.close, Buffer.from([3, 232]))));
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.write(clientFrame(frameKinds.close, Buffer.from([3, 232])));
+    await closed;
+  });
+
+  it('ends with the client, and the connection to the pod with it', async () => {
+    const gone = new Promise((resolve) =>
+      echo.once('connection', (pod: Socket) => pod.once('close', resolve)),
+    );
+    const { socket, until } = await opened([portOf(echo)], BINARY);
+    socket.write(clientFrame(frameKinds.binary, '\0x'));
+    await until((seen) => seen.includes(serverFrame(frameKinds.binary, '\0x')));
+    socket.write(clientFrame(frameKinds.close, ''));
+    await gone;
+  });
+
+  for (const [what, bytes, code] of [
+    ['is not masked', serverFrame(frameKinds.binary, '\0x'), 1002],
+    ['is compressed', clientFrame(0xc2, '\0x'), 1002],
+    ['continues nothing', clientFrame(frameKinds.more, 'x'), 1002],
+    ['is of no known kind', clientFrame(0x83, 'x'), 1002],
+    ['is a control frame in parts', clientFrame(frameKinds.ping - 0x80, 'x'), 1002],
+    ['is a control frame that is too long', clientFrame(frameKinds.ping, Buffer.alloc(126)), 1002],
+    ['is larger than a message may be', Buffer.from('82ff000000000010000137fa213d', 'hex'), 1009],
+    ['has no end', Buffer.from('82ff0000ffff0000000037fa213d', 'hex'), 1009],
+  ] as const)
+    it(`tells a client why it is closed whose frame ${what}`, async () => {
+      const { socket, until } = await opened([portOf(echo)], BINARY);
+      socket.write(bytes);
+      const told = Buffer.from([code >> 8, code & 0xff]);
+      await until((seen) => seen.includes(serverFrame(frameKinds.close, told)));
+      const closed = new Promise((resolve) => socket.once('close', resolve));
+      socket.end();
+      await closed;
+    });
+
+  it('reads no faster than the pod, and lets go of one that reads nothing when the client is gone', async () => {
+    const deaf = await listen(createServer((pod) => pod.on('error', () => undefined).pause()));
+    const arrived = new Promise((resolve) => deaf.once('connection', resolve));
+    const { socket } = await opened([portOf(deaf)], BINARY);
+    socket.on('error', () => undefined);
+    await arrived;
+    const message = clientFrame(frameKinds.binary, Buffer.concat([Buffer.of(0), Buffer.alloc(60_000)]));
+    const MiB = 1024 * 1024;
+    for (let sent = 0; sent < 64 * MiB; sent += message.length) socket.write(message);
+    const [client, pod] = [served.at(-1), toPods.at(-1)];
+    assert.ok(client !== undefined && pod !== undefined);
+    for (let turns = 0; turns < 1000; turns += 1) await new Promise(setImmediate);
+    assert.ok(client.bytesRead < 32 * MiB, `${String(client.bytesRead)} bytes are held`);
+    const gone = new Promise((resolve) => pod.once('close', resolve));
+    // for long enough no byte moves
+    await clock.advance(10 * 3_600_000);
+    await gone;
+    deaf.close();
+  });
+
+  it('refuses a protocol that it does not speak, a request without ports, and what is no handshake', async () => {
+    const answer = async (lines: string[], path: string, method = 'GET'): Promise<string> =>
+      (await upgraded(lines, path, method)).head;
+    assert.match(await answer(handshake('v9'), '/?port=80'), /^HTTP\/1\.1 403 /);
+    assert.match(await answer(handshake(BINARY), '/'), /^HTTP\/1\.1 400 /);
+    assert.match(await answer(handshake(BINARY), '/?port=80', 'POST'), /^HTTP\/1\.1 400 /);
+    const keyless = handshake(BINARY).filter((line) => !line.startsWith('Sec-WebSocket-Key'));
+    assert.match(await answer(keyless, '/?port=80'), /^HTTP\/1\.1 400 /);
   });
 });

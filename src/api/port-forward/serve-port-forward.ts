@@ -3,15 +3,14 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Log } from '../../model/log.ts';
 import type { Clock } from '../../util/clock.ts';
-import { webSocketAccept } from '../../util/websocket-frames.ts';
 import { endWhenIdle } from '../http/end-when-idle.ts';
 import { HttpFault } from '../http/http-fault.ts';
 import { queryOf } from '../http/request-target.ts';
 import { forwardedPorts } from '../http/stream-options.ts';
 import type { ForwardTarget } from '../http/stream-request.ts';
-import { isWebSocket } from '../http/web-socket.ts';
+import { acceptWebSocket, checkHandshake, isWebSocket, offeredProtocols } from '../http/web-socket.ts';
 import { SpdyForwarding } from './spdy-forwarding.ts';
-import { WebSocketForwarding } from './websocket-forwarding.ts';
+import { MAX_MESSAGE_BYTES, WebSocketForwarding } from './websocket-forwarding.ts';
 
 export const SPDY_PROTOCOL = 'portforward.k8s.io';
 const BINARY = 'v4.channel.k8s.io';
@@ -32,17 +31,24 @@ interface ForwardContext {
 export async function servePortForward(
   request: IncomingMessage,
   { client, head }: { client: Duplex; head: Buffer },
-  { target, clock, idleMs, log }: ForwardContext,
+  context: ForwardContext,
 ): Promise<void> {
-  const overWebSocket = isWebSocket(request);
-  const agreed = overWebSocket ? webSocketHandshake(request) : spdyHandshake(request);
-  const ports = overWebSocket ? forwardedPorts(queryOf(request.url ?? '')) : [];
-  client.write(['HTTP/1.1 101 Switching Protocols', ...agreed.lines, '', ''].join('\r\n'));
-  endWhenIdle(client, { idleMs, clock });
-  const forwarding = overWebSocket
-    ? new WebSocketForwarding({ client, target, ports, isText: agreed.protocol === BASE64 })
-    : new SpdyForwarding({ client, target, clock });
-  await untilGone(forwarding.run(head), { client, target, log });
+  const { target, clock } = context;
+  if (isWebSocket(request)) {
+    checkHandshake(request);
+    const protocol = channelProtocol(request);
+    const ports = forwardedPorts(queryOf(request.url ?? ''));
+    const acceptance = { protocol, maxMessageBytes: MAX_MESSAGE_BYTES };
+    const socket = acceptWebSocket(request, { client, head }, acceptance);
+    endWhenIdle(client, context);
+    const forwarding = new WebSocketForwarding({ socket, target, ports, isText: protocol === BASE64 });
+    await untilGone(forwarding.run(), { ...context, client: forwarding.client });
+  } else {
+    const lines = spdyHandshake(request);
+    client.write(['HTTP/1.1 101 Switching Protocols', ...lines, '', ''].join('\r\n'));
+    endWhenIdle(client, context);
+    await untilGone(new SpdyForwarding({ client, target, clock }).run(head), { ...context, client });
+  }
 }
 
 /** Resolves when the forwarding has ended, and its client with it; what broke it is logged, but for the client's going. */
@@ -66,12 +72,8 @@ function isCutOff(error: unknown): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
-interface Agreed {
-  readonly protocol: string;
-  readonly lines: readonly string[];
-}
-
-function spdyHandshake({ headers }: IncomingMessage): Agreed {
+/** What the answer to a good handshake says. */
+function spdyHandshake({ headers }: IncomingMessage): string[] {
   if (headers.upgrade?.toLowerCase() !== 'spdy/3.1')
     throw new HttpFault(400, `unable to upgrade: port-forward speaks SPDY/3.1 and websocket`);
   const offered = list(headers['x-stream-protocol-version']);
@@ -81,29 +83,19 @@ function spdyHandshake({ headers }: IncomingMessage): Agreed {
       `unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${SPDY_PROTOCOL}]`,
     );
   const named = offered.length === 0 ? [] : [`X-Stream-Protocol-Version: ${SPDY_PROTOCOL}`];
-  return { protocol: SPDY_PROTOCOL, lines: ['Connection: Upgrade', 'Upgrade: SPDY/3.1', ...named] };
+  return ['Connection: Upgrade', 'Upgrade: SPDY/3.1', ...named];
 }
 
-function webSocketHandshake({ headers }: IncomingMessage): Agreed {
-  const key = headers['sec-websocket-key'];
-  if (key === undefined || headers['sec-websocket-version'] !== '13')
-    throw new HttpFault(400, 'unable to upgrade websocket connection: not a handshake of version 13');
-  const offered = list(headers['sec-websocket-protocol']);
+/** The one to speak; empty for a client that offers none, which gets the binary form. */
+function channelProtocol(request: IncomingMessage): string {
+  const offered = offeredProtocols(request);
   const protocol = offered.length === 0 ? '' : offered.find((each) => each === BINARY || each === BASE64);
   if (protocol === undefined)
     throw new HttpFault(
       403,
       `unable to upgrade websocket connection: client supports [${offered.join(' ')}], server accepts [${BINARY} ${BASE64}]`,
     );
-  return {
-    protocol,
-    lines: [
-      'Connection: Upgrade',
-      'Upgrade: websocket',
-      `Sec-WebSocket-Accept: ${webSocketAccept(key)}`,
-      ...(protocol === '' ? [] : [`Sec-WebSocket-Protocol: ${protocol}`]),
-    ],
-  };
+  return protocol;
 }
 
 function list(header: string | string[] | undefined): string[] {

@@ -3,7 +3,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { kubelet, nobody, servers, streamer, switching } from '../../testing/kubelets.ts';
 import type { TestClient, TestServer } from '../../testing/kubelet-server.ts';
-import { encodeFrame, FrameReader } from '../../util/websocket-frames.ts';
+import { carriedBy, clientFrame, frameKinds } from '../../testing/web-socket-frames.ts';
 import type { Backend } from '../server/backend.ts';
 import { dataFrame, SpdyReader, synStream } from '../spdy/spdy-frames.ts';
 import { HeaderPacker } from '../spdy/spdy-headers.ts';
@@ -72,7 +72,7 @@ describe('port-forward in a tunnel', () => {
     const server = await kubelet({ backend: { stream } });
     const { raw, answer } = await handshake(server);
     const send = (bytes: Buffer): void => {
-      raw.write(encodeFrame({ kind: 'binary', data: bytes }, Buffer.from('mask')));
+      raw.write(clientFrame(frameKinds.binary, bytes));
     };
     const packer = new HeaderPacker();
     const named = { port: String(port), requestid: '0' };
@@ -81,8 +81,8 @@ describe('port-forward in a tunnel', () => {
     send(dataFrame(3, Buffer.from('through and back'), { fin: true }));
     // bytes of every layer are as they were; the last frame ends the stream of errors
     await raw.until(dataFrame(1, Buffer.alloc(0), { fin: true }).toString('latin1'));
-    const messages = new FrameReader({ from: 'server' }).take(raw.received.subarray(answer.length));
-    const spdy = new SpdyReader().take(Buffer.concat(messages.map(({ data }) => data)));
+    const messages = carriedBy(raw.received.subarray(answer.length));
+    const spdy = new SpdyReader().take(Buffer.concat(messages));
     const data = spdy.flatMap((frame) => (frame.kind === 'data' && frame.stream === 3 ? [frame.data] : []));
     assert.equal(Buffer.concat(data).toString(), 'through and back');
     raw.socket.destroy();

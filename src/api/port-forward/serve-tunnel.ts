@@ -33,7 +33,8 @@ export async function serveTunnel(
 ): Promise<void> {
   checkHandshake(request);
   const accept = (): Duplex => {
-    const tunnel = createWebSocketStream(acceptWebSocket(request, { client, head }, TUNNEL_PROTOCOL));
+    const socket = acceptWebSocket(request, { client, head }, { protocol: TUNNEL_PROTOCOL });
+    const tunnel = createWebSocketStream(socket);
     tunnel.on('error', () => tunnel.destroy());
     endWhenIdle(client, { idleMs, clock });
     return tunnel;

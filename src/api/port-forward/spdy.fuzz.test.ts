@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
 import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { damaged, fuzz, hostileBytes } from '../../testing/fuzz.ts';
-import { FakeClock } from '../../testing/fixtures.ts';
+import { FakeClock, quietLog } from '../../testing/fixtures.ts';
 import { spdyDictionary } from '../spdy/spdy-dictionary.ts';
 import { SpdyForwarding } from './spdy-forwarding.ts';
 import { dataFrame, ping, rstStream, SpdyReader } from '../spdy/spdy-frames.ts';
 import { HeaderUnpacker } from '../spdy/spdy-headers.ts';
-import { WebSocketForwarding } from './websocket-forwarding.ts';
+import { clientFrame, frameKinds } from '../../testing/web-socket-frames.ts';
+import { servePortForward } from './serve-port-forward.ts';
 
 function uint32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
@@ -121,14 +123,28 @@ fuzz(
   { isAsync: true },
 );
 
+const said = Buffer.concat([
+  clientFrame(frameKinds.binary, '\0hello'),
+  clientFrame(frameKinds.ping, ''),
+  clientFrame(frameKinds.binary - 0x80, '\x02half'),
+  clientFrame(frameKinds.more, 'half'),
+  clientFrame(frameKinds.text, `0${Buffer.alloc(60_000, 'x').toString('base64').slice(0, 60_000)}`),
+  clientFrame(frameKinds.close, Buffer.from([3, 232])),
+]);
+
 fuzz(
   'port-forward over websocket: ends with the client',
-  fc.record({ bytes: hostileBytes(), isText: fc.boolean() }),
+  fc.record({ bytes: fc.oneof(hostileBytes(), damaged(said)), isText: fc.boolean() }),
   async ({ bytes, isText }) => {
-    const options = { client: client(bytes), target, ports: [80, 81], isText };
-    await new WebSocketForwarding(options).run(Buffer.alloc(0)).catch((error: unknown) => {
-      assert.ok(!isDefect(error), String(error));
-    });
+    const headers = {
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      'sec-websocket-protocol': isText ? 'v4.base64.channel.k8s.io' : 'v4.channel.k8s.io',
+    };
+    const request = { method: 'GET', url: '/?port=80&port=81', headers } as unknown as IncomingMessage;
+    const context = { target, clock: new FakeClock(), idleMs: 0, log: quietLog };
+    await servePortForward(request, { client: client(bytes), head: Buffer.alloc(0) }, context);
   },
   { isAsync: true },
 );

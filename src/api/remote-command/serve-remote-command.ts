@@ -43,7 +43,7 @@ export async function serveRemoteCommand(
   command: RemoteCommand,
 ): Promise<void> {
   checkHandshake(request);
-  const socket = acceptWebSocket(request, { client, head }, CHANNEL_PROTOCOL);
+  const socket = acceptWebSocket(request, { client, head }, { protocol: CHANNEL_PROTOCOL });
   endWhenIdle(client, command);
   const input = new InputQueue(socket);
   // tells the client that it is heard, before there is any output

@@ -4,8 +4,7 @@
  */
 import { constants } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { TlsOptions } from 'node:tls';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, type TlsOptions } from 'node:tls';
 import { messageOf } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
 import { cipherList, tlsVersions, type TlsVersionName } from '../../model/tls-names.ts';

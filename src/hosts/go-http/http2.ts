@@ -1,6 +1,11 @@
 /** One request and its answer over a connection of its own, by HTTP/2. */
-import { connect, constants, type ClientHttp2Stream } from 'node:http2';
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
+import {
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { FarletError, messageOf } from '../../model/errors.ts';
 import { orAbort } from '../../util/abort.ts';

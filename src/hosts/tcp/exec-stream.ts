@@ -3,15 +3,14 @@
  * v4.channel.k8s.io (k8s.io/cri-streaming remotecommand, apimachinery util/httpstream/wsstream). Each message begins with
  * the number of its channel. That subprotocol can't close standard input alone: who needs that says it in the input.
  */
-import { randomBytes } from 'node:crypto';
-import { request, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { Duplex, Readable } from 'node:stream';
+import { WebSocket, type RawData } from 'ws';
 import { HostError, messageOf } from '../../model/errors.ts';
 import type { Clock } from '../../util/clock.ts';
 import { withDeadline } from '../../util/abort.ts';
 import { execStatus, type ExecStatus } from './exec-status.ts';
 import type { ShellChannel } from '../far/remote-agent.ts';
-import { encodeFrame, FrameReader, webSocketAccept, type FrameKind } from '../../util/websocket-frames.ts';
 
 export interface ExecStream extends ShellChannel {
   /** how the process ended; what is not told within the stream is a failure */
@@ -23,12 +22,13 @@ export interface ExecStreamOptions {
   /** what the runtime answered to Exec */
   readonly url: URL;
   /** connected to where the URL leads, secured */
-  readonly socket: Duplex;
+  readonly socket: Socket;
   readonly clock: Pick<Clock, 'after' | 'monotonic'>;
   /** ends the stream when the other end is silent; only for processes that always read what they are sent */
   readonly watched: boolean;
 }
 
+const PROTOCOL = 'v4.channel.k8s.io';
 const UPGRADE_MS = 15_000;
 const PING_MS = 5_000;
 const SILENT_MS = 20_000;
@@ -38,6 +38,8 @@ const STDERR = 2;
 const STATUS = 3;
 const PIECE_BYTES = 64 * 1024;
 const MAX_STDERR_BYTES = 64 * 1024;
+/** Far more than runtimes send at once (32 KiB). */
+const MAX_MESSAGE_BYTES = 1024 * 1024;
 
 /** Upgrades the connection. Rejects with HostError, or the signal's reason; the socket is then destroyed. */
 export async function openExecStream(
@@ -46,9 +48,7 @@ export async function openExecStream(
 ): Promise<ExecStream> {
   const { host, socket } = options;
   try {
-    const what = `${host}: the streaming server`;
-    const head = await withDeadline(signal, UPGRADE_MS, what, (limit) => upgrade(options, limit));
-    return new ExecChannels(options).start(head);
+    return await withDeadline(signal, UPGRADE_MS, `${host}: the streaming server`, () => upgrade(options));
   } catch (error) {
     socket.on('error', () => undefined);
     socket.destroy();
@@ -60,44 +60,34 @@ export async function openExecStream(
   }
 }
 
-function upgrade({ host, url, socket }: ExecStreamOptions, signal: AbortSignal): Promise<Buffer> {
-  const key = randomBytes(16).toString('base64');
+function upgrade(options: ExecStreamOptions): Promise<ExecStream> {
+  const { host, url, socket } = options;
   return new Promise((resolve, reject) => {
-    const outgoing = request({
-      method: 'GET',
-      path: `${url.pathname}${url.search}`,
-      headers: {
-        host: url.host,
-        connection: 'Upgrade',
-        upgrade: 'websocket',
-        'sec-websocket-version': '13',
-        'sec-websocket-key': key,
-        'sec-websocket-protocol': 'v4.channel.k8s.io',
-        // golang.org/x/net/websocket wants one
-        origin: url.origin,
-      },
+    const webSocket = new WebSocket(url, PROTOCOL, {
       createConnection: () => socket,
-      signal,
+      // golang.org/x/net/websocket wants one
+      origin: url.origin,
+      perMessageDeflate: false,
+      maxPayload: MAX_MESSAGE_BYTES,
     });
-    outgoing.once('error', reject);
-    outgoing.once('response', (answer: IncomingMessage) => {
+    webSocket.on('error', reject);
+    webSocket.once('unexpected-response', (_, answer) => {
       answer.destroy();
       const text = `${host}: the streaming server answered ${String(answer.statusCode)} ${answer.statusMessage ?? ''}`;
       reject(new HostError('unavailable', host, text));
     });
-    outgoing.once('upgrade', (answer: IncomingMessage, _: unknown, head: Buffer) => {
-      outgoing.off('error', reject);
-      if (answer.headers['sec-websocket-accept'] === webSocketAccept(key)) resolve(head);
-      else reject(new HostError('unavailable', host, `${host}: the streaming server speaks no WebSocket`));
+    // listens before the first message, which may have come with the answer
+    webSocket.once('open', () => {
+      webSocket.off('error', reject);
+      resolve(new ExecChannels(options, webSocket).start());
     });
-    outgoing.end();
   });
 }
 
 /** The channels of one upgraded connection as streams. */
 class ExecChannels {
   readonly #options: ExecStreamOptions;
-  readonly #frames = new FrameReader();
+  readonly #webSocket: WebSocket;
   readonly #ended = Promise.withResolvers<ExecStatus>();
   readonly #stream: Duplex;
   readonly #stderr: Readable;
@@ -106,10 +96,10 @@ class ExecChannels {
   #heard: number;
   #stopPings = (): void => undefined;
 
-  constructor(options: ExecStreamOptions) {
+  constructor(options: ExecStreamOptions, webSocket: WebSocket) {
     this.#options = options;
+    this.#webSocket = webSocket;
     this.#heard = options.clock.monotonic();
-    const { socket } = options;
     this.#stderr = new Readable({
       read: () => {
         this.#stderrBytes = 0;
@@ -118,63 +108,70 @@ class ExecChannels {
     this.#stream = new Duplex({
       allowHalfOpen: false,
       read: () => {
-        socket.resume();
+        webSocket.resume();
       },
       write: (chunk: Buffer, _, done) => {
         this.#write(chunk, done);
       },
       destroy: (error, done) => {
         this.#finish();
-        socket.destroy();
+        webSocket.terminate();
         done(error);
       },
     });
   }
 
-  start(head: Buffer): ExecStream {
+  start(): ExecStream {
     const { socket, watched } = this.#options;
-    socket.on('data', (chunk: Buffer) => {
-      this.#take(chunk);
+    const webSocket = this.#webSocket;
+    webSocket.on('message', (data: RawData, isBinary) => {
+      this.#hear();
+      if (isBinary && Buffer.isBuffer(data)) this.#message(data);
     });
-    socket.once('error', (error) => {
+    for (const event of ['ping', 'pong'] as const)
+      webSocket.on(event, () => {
+        this.#hear();
+      });
+    webSocket.on('error', (error) => {
       this.#stream.destroy(error);
     });
-    socket.once('close', () => {
+    webSocket.once('close', () => {
       this.#finish();
+    });
+    // ws tells nobody why the connection broke, and waits for its own half to be sent when the other has ended
+    socket.prependOnceListener('error', (error) => {
+      if (webSocket.readyState === WebSocket.OPEN) this.#stream.destroy(error);
     });
     socket.once('end', () => {
       this.#finish();
     });
-    if (head.length > 0) this.#take(head);
     if (watched) this.#ping();
     return { stream: this.#stream, stderr: this.#stderr, ended: this.#ended.promise };
   }
 
+  #hear(): void {
+    this.#heard = this.#options.clock.monotonic();
+  }
+
+  /** Input for a process that has ended goes nowhere: it must not cost the output that is still to be read. */
   #write(chunk: Buffer, done: (error?: Error | null) => void): void {
-    const { socket } = this.#options;
+    if (this.#over) {
+      done();
+      return;
+    }
     let at = 0;
     for (; at + PIECE_BYTES < chunk.length; at += PIECE_BYTES)
-      socket.write(onStdin(chunk.subarray(at, at + PIECE_BYTES)));
-    socket.write(onStdin(chunk.subarray(at)), done);
+      this.#webSocket.send(onStdin(chunk.subarray(at, at + PIECE_BYTES)));
+    this.#webSocket.send(onStdin(chunk.subarray(at)), (error) => {
+      done(this.#over ? null : error);
+    });
   }
 
-  #take(chunk: Buffer): void {
-    this.#heard = this.#options.clock.monotonic();
-    try {
-      for (const { kind, data } of this.#frames.take(chunk)) this.#message(kind, data);
-    } catch (error) {
-      this.#stream.destroy(error instanceof Error ? error : new Error(String(error)));
-    }
-  }
-
-  #message(kind: FrameKind, data: Buffer): void {
-    const { socket } = this.#options;
-    if (kind === 'ping') socket.write(encodeFrame({ kind: 'pong', data }, randomBytes(4)));
-    if (kind === 'close') this.#finish();
-    if (kind !== 'binary' || data.length < 2) return;
+  #message(data: Buffer): void {
+    if (data.length < 2) return;
     const payload = data.subarray(1);
     const [channel] = data;
-    if (channel === STDOUT && !this.#over && !this.#stream.push(payload)) socket.pause();
+    if (channel === STDOUT && !this.#over && !this.#stream.push(payload)) this.#webSocket.pause();
     if (channel === STDERR) this.#complain(payload);
     if (channel === STATUS) this.#status(execStatus(payload));
   }
@@ -204,18 +201,18 @@ class ExecChannels {
   }
 
   #ping(): void {
-    const { clock, socket, host } = this.#options;
+    const { clock, host } = this.#options;
     this.#stopPings = clock.after(PING_MS, () => {
       if (clock.monotonic() - this.#heard > SILENT_MS) {
         this.#stream.destroy(new HostError('unavailable', host, 'the host does not answer any more'));
         return;
       }
-      socket.write(encodeFrame({ kind: 'ping', data: Buffer.alloc(0) }, randomBytes(4)));
+      this.#webSocket.ping();
       this.#ping();
     });
   }
 }
 
 function onStdin(data: Buffer): Buffer {
-  return encodeFrame({ kind: 'binary', data: Buffer.concat([Buffer.from([STDIN]), data]) }, randomBytes(4));
+  return Buffer.concat([Buffer.from([STDIN]), data]);
 }

@@ -3,6 +3,7 @@
  * and dials go by way of a helper pod.
  */
 import type { CgroupDriver } from '../cri/cgroup-driver.ts';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connectCri } from '../cri/connect.ts';
 import { HostError, messageOf } from '../../model/errors.ts';
@@ -187,7 +188,7 @@ class TlsConnections {
     return streamTarget(url, { name: this.#options.name, host: this.#endpoint.host });
   }
 
-  async toStream(url: URL, { signal }: { signal: AbortSignal }): Promise<Duplex> {
+  async toStream(url: URL, { signal }: { signal: AbortSignal }): Promise<Socket> {
     const { name: host, tls: files, clock } = this.#options;
     const target = this.streamsAt(url);
     try {

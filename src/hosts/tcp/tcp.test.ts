@@ -11,11 +11,10 @@ import { execStatus } from './exec-status.ts';
 import { feedFrames } from './helper-dial.ts';
 import { planHelper, type SeenContainer, type SeenSandbox } from './helper-plan.ts';
 import { helperContainer, helperSandbox, helperSpecHash } from './helper-spec.ts';
-import { helperLabels } from '../../model/labels.ts';
+import { helperLabels, labels } from '../../model/labels.ts';
 import { streamTarget } from '../link/stream-target.ts';
 import { tlsFault } from './tls-fault.ts';
 import { certificateProblem } from './tls-files.ts';
-import { labels } from '../../model/labels.ts';
 
 describe('a tcp endpoint', () => {
   const rows: [endpoint: string, expect: object][] = [

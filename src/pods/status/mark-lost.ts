@@ -5,7 +5,7 @@
 import type { EventRecorder } from '../../model/events.ts';
 import type { Pod, PodStatus } from '../../model/kube.ts';
 import { notReadyStatus } from '../../model/not-ready.ts';
-import { isTerminalPhase } from '../../model/phase.ts';
+import { isTerminalPhase } from '../../model/holds.ts';
 import { podReference } from '../../model/pod-ref.ts';
 
 export interface MarkLostOptions {

@@ -1,7 +1,7 @@
 /** How a wanted status meets the one the API server has (pkg/kubelet/status/status_manager.go mergePodStatus). Pure. */
 import { isSidecar } from '../../model/containers.ts';
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from '../../model/kube.ts';
-import { isTerminalPhase } from '../../model/phase.ts';
+import { isTerminalPhase } from '../../model/holds.ts';
 import { podQosClass } from '../../model/pod-qos.ts';
 import { isStaticPod } from '../../model/pod-source.ts';
 import { rfc3339 } from '../../util/clock.ts';

@@ -3,7 +3,7 @@ import type { EventRecorder } from '../../model/events.ts';
 import type { Pod, PodCondition } from '../../model/kube.ts';
 import type { PodActions } from '../../model/pod-actions.ts';
 import { podReference } from '../../model/pod-ref.ts';
-import type { ResizePlan } from '../../model/resize-plan.ts';
+import type { ResizePlan } from '../../model/resource-amounts.ts';
 import type { PodRuntimeState } from '../../model/runtime-state.ts';
 import { isResizeInProgress, planResize, type Actuated } from '../../runtime/resize/plan-resize.ts';
 import type { SyncStep } from '../../runtime/spec/steps.ts';

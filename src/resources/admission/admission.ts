@@ -2,10 +2,9 @@
  * Whether a node takes a pod: the admit handlers in the kubelet's order (pkg/kubelet/kubelet.go), the scheduler's
  * checks among them (pkg/scheduler/eventhandlers.go AdmissionCheck, pkg/kubelet/lifecycle/predicate.go). Pure.
  */
-import { isCritical } from '../../model/critical-pod.ts';
+import { isCritical, isStaticPod } from '../../model/pod-source.ts';
 import type { Pod, RuntimeClass, Taint } from '../../model/kube.ts';
 import type { NodeInfo } from '../../model/node-info.ts';
-import { isStaticPod } from '../../model/pod-source.ts';
 import { matchesNode } from './admit-affinity.ts';
 import {
   refusedAppArmor,

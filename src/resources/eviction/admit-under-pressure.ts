@@ -1,7 +1,7 @@
 /** Whether a node that is short of something takes a pod (eviction_manager.go Admit). Pure. */
-import { isCritical } from '../../model/critical-pod.ts';
+import { isCritical } from '../../model/pod-source.ts';
 import type { Pod } from '../../model/kube.ts';
-import type { NodePressure } from '../../model/node-pressure.ts';
+import type { NodePressure } from '../../model/node-info.ts';
 import { podQosClass } from '../../model/pod-qos.ts';
 import { tolerates } from '../../model/tolerates.ts';
 

@@ -8,7 +8,7 @@ import {
   type EvictionThreshold,
   type EvictionSignal,
 } from '../../model/eviction-thresholds.ts';
-import { nodePressures, type NodePressure } from '../../model/node-pressure.ts';
+import { nodePressures, type NodePressure } from '../../model/node-info.ts';
 import { pressureOf, type Observations } from './signals.ts';
 
 type Disks = Pick<DiskLayout, 'imageFs' | 'split'>;

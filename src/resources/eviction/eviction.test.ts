@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { evictionThresholds, type EvictionThreshold } from '../../model/eviction-thresholds.ts';
 import type { Pod } from '../../model/kube.ts';
-import type { NodePressure } from '../../model/node-pressure.ts';
+import type { NodePressure } from '../../model/node-info.ts';
 import { binaryText, canonicalText, decimalText } from '../../model/quantity-text.ts';
 import { pod } from '../../testing/fixtures.ts';
 import { refusedUnderPressure } from './admit-under-pressure.ts';

@@ -8,12 +8,12 @@
 import type { DiskLayout } from '../../hosts/disk-layout.ts';
 import type { HostWatcher } from '../../hosts/host-monitor.ts';
 import type { HostAnswer, HostFiles, HostQuery } from '../../hosts/link/link.ts';
-import { isCritical } from '../../model/critical-pod.ts';
+import { isCritical } from '../../model/pod-source.ts';
 import type { EventRecorder } from '../../model/events.ts';
 import type { EvictionThreshold } from '../../model/eviction-thresholds.ts';
 import type { ObjectReference, Pod } from '../../model/kube.ts';
 import type { Log } from '../../model/log.ts';
-import type { NodePressure } from '../../model/node-pressure.ts';
+import type { NodePressure } from '../../model/node-info.ts';
 import { podReference } from '../../model/pod-ref.ts';
 import type { KillOrder } from '../../model/pod-update.ts';
 import type { Clock } from '../../util/clock.ts';

@@ -2,7 +2,7 @@
 import type { DiskLayout } from '../../hosts/disk-layout.ts';
 import type { HostAnswer, HostQuery } from '../../hosts/link/link.ts';
 import type { EvictionSignal } from '../../model/eviction-thresholds.ts';
-import type { NodePressure } from '../../model/node-pressure.ts';
+import type { NodePressure } from '../../model/node-info.ts';
 
 /** The resource that is short, as messages name it. */
 export type StarvedResource = 'memory' | 'ephemeral-storage' | 'inodes' | 'pids';

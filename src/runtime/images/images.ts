@@ -15,7 +15,7 @@ import type { ObjectReference, Pod, Secret } from '../../model/kube.ts';
 import { ContainerStartError, type WaitingReason } from '../../model/reasons.ts';
 import type { Clock } from '../../util/clock.ts';
 import { Lane } from '../../util/lane.ts';
-import { goDuration } from '../../model/go-duration.ts';
+import { goDuration } from '../../model/go-time.ts';
 import { parseImageName, withDefaultTag } from './image-reference.ts';
 import { credentialsFor, type TrackedCredentials } from './keyring.ts';
 import type { PullAccess } from './pull-access.ts';

@@ -1,6 +1,5 @@
 /** Entries of a container's log as runtimes write them: CRI's, and Docker's JSON (cri-client/pkg/logs/logs.go). Pure. */
-import type { GoTime } from '../../model/go-time.ts';
-import { parseGoTime } from '../../model/go-time.ts';
+import { type GoTime, parseGoTime } from '../../model/go-time.ts';
 
 const NEWLINE = 0x0a;
 const SPACE = 0x20;

@@ -2,8 +2,9 @@
 import { isSidecar, type PodContainer } from '../../model/containers.ts';
 import type { Container, Pod } from '../../model/kube.ts';
 import type { ContainerKill, PodActions } from '../../model/pod-actions.ts';
-import type { ContainerResize, ResizePlan } from '../../model/resize-plan.ts';
 import {
+  type ContainerResize,
+  type ResizePlan,
   containerAmounts,
   requirementAmounts,
   sameAmounts,

@@ -9,8 +9,7 @@ import type { LinuxContainerResources } from '../../hosts/cri/generated/runtime/
 import { CriError, FarletError, kindOf } from '../../model/errors.ts';
 import type { Container, Pod } from '../../model/kube.ts';
 import { formatPod, podRef } from '../../model/pod-ref.ts';
-import type { ContainerResize, ResizePlan } from '../../model/resize-plan.ts';
-import type { ResourceAmounts } from '../../model/resource-amounts.ts';
+import type { ContainerResize, ResizePlan, ResourceAmounts } from '../../model/resource-amounts.ts';
 import type { ActuatedResources } from './actuated-resources.ts';
 import { containerResources, overheadResources } from '../spec/linux-resources.ts';
 import { shrinkProblems } from './shrink-problems.ts';

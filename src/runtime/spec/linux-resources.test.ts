@@ -10,7 +10,6 @@ import {
   sandboxResources,
 } from './linux-resources.ts';
 import { oomScoreAdj } from './oom-score.ts';
-import { podTotal } from '../../model/pod-requests.ts';
 import type { LinuxHost } from './settings.ts';
 
 const gi = 2 ** 30;
@@ -97,46 +96,6 @@ describe('cgroup settings of a container', () => {
 });
 
 describe('the whole pod', () => {
-  const cpu = (amount: string) => ({ resources: { requests: { cpu: amount } } });
-  const rows: [name: string, spec: Partial<PodSpec>, milli: number | undefined][] = [
-    ['nothing', {}, undefined],
-    [
-      'sum',
-      {
-        containers: [
-          { name: 'a', ...cpu('1') },
-          { name: 'b', ...cpu('500m') },
-        ],
-      },
-      1500,
-    ],
-    [
-      'greedy init',
-      { containers: [{ name: 'a', ...cpu('1') }], initContainers: [{ name: 'i', ...cpu('3') }] },
-      3000,
-    ],
-    [
-      'sidecars run beside all that comes later',
-      {
-        containers: [{ name: 'a', ...cpu('1') }],
-        initContainers: [
-          { name: 'first', ...cpu('2') },
-          { name: 'side', restartPolicy: 'Always', ...cpu('1') },
-          { name: 'last', ...cpu('1500m') },
-        ],
-      },
-      2500,
-    ],
-    ['pod level', { containers: [{ name: 'a', ...cpu('1') }], resources: { requests: { cpu: '4' } } }, 4000],
-  ];
-  for (const [name, spec, milli] of rows)
-    it(name, () => {
-      assert.equal(
-        podTotal(pod({ spec }), 'requests', 'cpu'),
-        milli === undefined ? undefined : BigInt(milli),
-      );
-    });
-
   it('sandbox and overhead', () => {
     const on = of({ limits: { cpu: '1', memory: '1Gi' } }, { overhead: { cpu: '250m', memory: '64Mi' } });
     assert.deepEqual(sandboxResources(on, context), {

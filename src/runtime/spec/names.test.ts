@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { pod } from '../../testing/fixtures.ts';
 import { containerHash } from '../decide/container-hash.ts';
-import { goDuration } from '../../model/go-duration.ts';
+import { goDuration } from '../../model/go-time.ts';
 import { kernelHostname, podHostname } from './hostname.ts';
 import { hostNetworkHostsFile, managedHostsFile } from './hosts-file.ts';
 import { parseImageName, withDefaultTag } from '../images/image-reference.ts';

@@ -3,7 +3,7 @@ import { containerFieldPath, type PodContainer } from '../../model/containers.ts
 import type { Pod } from '../../model/kube.ts';
 import type { PodActions } from '../../model/pod-actions.ts';
 import { formatPod, podFields, podRef, podReference } from '../../model/pod-ref.ts';
-import { goDuration } from '../../model/go-duration.ts';
+import { goDuration } from '../../model/go-time.ts';
 import { canMountImages } from '../spec/image-volume-support.ts';
 import { pullImageVolumes } from '../images/image-volumes.ts';
 import { containerLogLink } from '../spec/pod-files.ts';

@@ -1,6 +1,6 @@
 import type { Pod, Secret } from '../../model/kube.ts';
 import type { PodActions } from '../../model/pod-actions.ts';
-import type { ResizePlan } from '../../model/resize-plan.ts';
+import type { ResizePlan } from '../../model/resource-amounts.ts';
 import type { ObservedSandbox, PodRuntimeState } from '../../model/runtime-state.ts';
 import type { VolumeSource } from '../spec/mounts.ts';
 

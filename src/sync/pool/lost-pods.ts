@@ -4,7 +4,7 @@
  */
 import type { Pod, PodStatus } from '../../model/kube.ts';
 import { notReadyStatus } from '../../model/not-ready.ts';
-import { isTerminalPhase } from '../../model/phase.ts';
+import { isTerminalPhase } from '../../model/holds.ts';
 
 const unreachable = 'node.kubernetes.io/unreachable';
 

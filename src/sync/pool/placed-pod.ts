@@ -1,7 +1,7 @@
 /** What a pod's object says of where it is, and how it looks with that changed. Pure. */
 import { hostKey } from '../../model/host-labels.ts';
 import type { Pod } from '../../model/kube.ts';
-import { isTerminalPhase } from '../../model/phase.ts';
+import { isTerminalPhase } from '../../model/holds.ts';
 import type { PodChange } from '../../model/pod-update.ts';
 
 /** It is over, or to be: nothing of it is started any more. */

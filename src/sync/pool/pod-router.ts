@@ -11,7 +11,7 @@
 import { kindOf } from '../../model/errors.ts';
 import type { Pod } from '../../model/kube.ts';
 import type { Log } from '../../model/log.ts';
-import { isTerminalPhase } from '../../model/phase.ts';
+import { isTerminalPhase } from '../../model/holds.ts';
 import type { PodChange } from '../../model/pod-update.ts';
 import type { Refusal } from '../../resources/admission/refusal.ts';
 import { backoffMs } from '../../util/backoff.ts';

@@ -1,7 +1,6 @@
 import type { Pod } from '../../model/kube.ts';
 import type { PodRef } from '../../model/pod-ref.ts';
-import type { KillOrder } from '../../model/pod-update.ts';
-import type { SyncOutcome } from '../../model/sync-outcome.ts';
+import type { KillOrder, SyncOutcome } from '../../model/pod-update.ts';
 
 /**
  * The three steps of a pod's life, as pods/ implements them. Each may be interrupted through the signal and

@@ -7,7 +7,7 @@ import { isDefect, type Faults } from '../../model/faults.ts';
 import type { Log } from '../../model/log.ts';
 import type { Pod } from '../../model/kube.ts';
 import { podReference } from '../../model/pod-ref.ts';
-import type { SyncOutcome } from '../../model/sync-outcome.ts';
+import type { SyncOutcome } from '../../model/pod-update.ts';
 import { childController } from '../../util/abort.ts';
 import { jittered } from '../../util/backoff.ts';
 import type { Clock } from '../../util/clock.ts';

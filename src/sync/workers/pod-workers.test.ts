@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FarletError, messageOf } from '../../model/errors.ts';
-import type { SyncOutcome } from '../../model/sync-outcome.ts';
+import type { SyncOutcome } from '../../model/pod-update.ts';
 import { FakeClock, pod, quietLog, settle } from '../../testing/fixtures.ts';
 import type { PodSyncer } from './pod-syncer.ts';
 import { PodWorkers } from './pod-workers.ts';

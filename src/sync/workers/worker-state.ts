@@ -8,7 +8,7 @@
  * I3. What makes a pod stop, or stop sooner, interrupts what is under way.
  */
 import type { Pod } from '../../model/kube.ts';
-import { isTerminalPhase } from '../../model/phase.ts';
+import { isTerminalPhase } from '../../model/holds.ts';
 import type { KillOrder } from '../../model/pod-update.ts';
 import { assertNever } from '../../util/assert-never.ts';
 
