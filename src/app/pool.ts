@@ -8,7 +8,7 @@ import { FarletError } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { Pod } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
-import { podReference } from '../model/pod-ref.ts';
+import { podFields, podReference } from '../model/pod-ref.ts';
 import type { NodeHost } from '../node/node-host.ts';
 import type { VirtualNode } from '../node/virtual-node.ts';
 import { rejectedStatus } from '../pods/status/merge-status.ts';
@@ -100,8 +100,7 @@ export function buildPool(options: NodePoolOptions): NodePool {
     onStranded: (pod, host) => {
       const message = `host ${host} is not one of the node any more: the pod can be neither run nor stopped`;
       events.event(podReference(pod), 'HostUnknown', message);
-      const { name, namespace, uid } = pod.metadata;
-      log.warn({ pod: name, namespace, uid, host }, message);
+      log.warn({ ...podFields(pod.metadata), host }, message);
     },
     onForgotten: ({ metadata }) => {
       status.forget(metadata.uid);

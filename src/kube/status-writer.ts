@@ -14,6 +14,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../model/log.ts';
+import { podFields } from '../model/pod-ref.ts';
 import type { Pod, PodStatus } from '../model/kube.ts';
 import { isMirrorPod, isStaticPod } from '../model/pod-source.ts';
 import { backoffMs } from '../util/backoff.ts';
@@ -129,9 +130,8 @@ export class StatusWriter {
     const before = entry.desired?.status ?? entry.pod.status ?? {};
     const fault = illegal?.(pod, before, desired.status);
     if (fault !== undefined) {
-      const { name, namespace, uid } = pod.metadata;
       log.error(
-        { pod: name, namespace, uid, reason: fault },
+        { ...podFields(pod.metadata), reason: fault },
         'status not taken: it can not follow the one before',
       );
       return;
@@ -209,11 +209,10 @@ export class StatusWriter {
   #contested(entry: Entry): void {
     const { clock, log } = this.#options;
     entry.contest = overwritten(entry.contest, clock.monotonic());
-    const { name, namespace, uid } = entry.pod.metadata;
     const waitMs = Math.round(truceMs(entry.contest));
     if (entry.contest.times > 1)
       log.warn(
-        { pod: name, namespace, uid, times: entry.contest.times, waitMs },
+        { ...podFields(entry.pod.metadata), times: entry.contest.times, waitMs },
         "something else writes this pod's status: it is put back after a while",
       );
     this.#endTruce(entry);
@@ -230,9 +229,8 @@ export class StatusWriter {
     entry.wishedAt ??= clock.monotonic();
     const writing = this.#untilWritten(entry)
       .catch((error: unknown) => {
-        const { name, namespace, uid } = entry.pod.metadata;
         if (!signal.aborted)
-          log.error({ err: error, pod: name, namespace, uid }, 'status could not be written');
+          log.error({ ...podFields(entry.pod.metadata), err: error }, 'status could not be written');
       })
       .finally(() => {
         if (entry.writing === writing) entry.writing = undefined;

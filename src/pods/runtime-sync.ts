@@ -1,6 +1,7 @@
 /** The last step of a pod's sync: it calls the container runtime's SyncPod and evaluates the result. */
 import type { Pod, PodStatus, Secret } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
+import { podFields } from '../model/pod-ref.ts';
 import type { ObservedSandbox, PodRuntimeState } from '../model/runtime-state.ts';
 import type { SyncOutcome } from '../model/pod-update.ts';
 import { readPullSecrets } from '../runtime/images/pull-secrets.ts';
@@ -87,8 +88,7 @@ export class RuntimeSync {
 
   async #evaluate(pod: Pod, result: PodSyncResult, signal: AbortSignal): Promise<SyncOutcome> {
     const { clock, log, startErrors, resizes, status } = this.#options;
-    const { uid, name, namespace } = pod.metadata;
-    startErrors.update(uid, result.steps);
+    startErrors.update(pod.metadata.uid, result.steps);
     resizes.tellFailure(pod, result.steps);
     await this.#view.observe(pod, signal);
     const retryInMs = retryAfterSync(result, clock.now());
@@ -96,7 +96,7 @@ export class RuntimeSync {
     const state = this.#view.state(pod);
     status.set(pod, { status: this.#view.status(pod, state, { isTerminal: false }), mayRun: true });
     if (result.error !== undefined)
-      log.warn({ err: result.error, pod: name, namespace, uid }, 'pod sync failed');
+      log.warn({ ...podFields(pod.metadata), err: result.error }, 'pod sync failed');
     return { kind: 'failed', retryInMs };
   }
 }

@@ -12,7 +12,7 @@ import type { Faults } from '../model/faults.ts';
 import type { Log } from '../model/log.ts';
 import type { ObjectReference, Pod } from '../model/kube.ts';
 import { isTerminalPhase } from '../model/holds.ts';
-import { podReference } from '../model/pod-ref.ts';
+import { podFields, podReference } from '../model/pod-ref.ts';
 import { isMirrorPod } from '../model/pod-source.ts';
 import type { PodChange } from '../model/pod-update.ts';
 import type { WorkerState } from './workers/worker-state.ts';
@@ -211,20 +211,20 @@ export class SyncLoop {
   #admitted(pod: Pod): boolean {
     const { table, allocations, onRejected, log } = this.#options;
     if (isTerminalPhase(pod.status?.phase) || pod.metadata.deletionTimestamp !== undefined) return true;
-    const { name, namespace, uid } = pod.metadata;
+    const { uid } = pod.metadata;
     const nodeIsFresh = this.#pending.get(uid) === 'node';
     const others = activePods(this.#options).filter(({ metadata }) => metadata.uid !== uid);
     const verdict = allocations.admit(pod, others, { nodeIsFresh });
     if (verdict.kind === 'waits') {
       this.#pending.set(uid, verdict.waitsFor);
-      log.info({ pod: name, namespace, uid, waitsFor: verdict.waitsFor }, 'pod waits to be admitted');
+      log.info({ ...podFields(pod.metadata), waitsFor: verdict.waitsFor }, 'pod waits to be admitted');
       this.#seeTo(uid, verdict);
       return false;
     }
     this.#pending.delete(uid);
     if (verdict.kind === 'admitted') return true;
     table.reject(uid);
-    log.info({ pod: name, namespace, uid, reason: verdict.reason }, 'pod rejected');
+    log.info({ ...podFields(pod.metadata), reason: verdict.reason }, 'pod rejected');
     onRejected(pod, verdict);
     return false;
   }

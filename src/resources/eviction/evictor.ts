@@ -14,7 +14,7 @@ import type { EvictionThreshold } from '../../model/eviction-thresholds.ts';
 import type { ObjectReference, Pod } from '../../model/kube.ts';
 import type { Log } from '../../model/log.ts';
 import type { NodePressure } from '../../model/node-info.ts';
-import { podReference } from '../../model/pod-ref.ts';
+import { podFields, podReference } from '../../model/pod-ref.ts';
 import type { KillOrder } from '../../model/pod-update.ts';
 import type { Clock } from '../../util/clock.ts';
 import { awaitEvicted } from './await-evicted.ts';
@@ -228,15 +228,14 @@ export class Evictor implements HostWatcher {
   /** false: a critical pod is not evicted. */
   #evict(pod: Pod, order: KillOrder, annotations?: Readonly<Record<string, string>>): boolean {
     const { events, kill, log } = this.#options;
-    const { name, namespace, uid } = pod.metadata;
     if (isCritical(pod)) {
-      log.warn({ pod: name, namespace, uid }, 'a critical pod is not evicted');
+      log.warn({ ...podFields(pod.metadata) }, 'a critical pod is not evicted');
       return false;
     }
     const message = order.status?.message ?? '';
     events.event(podReference(pod), 'Evicted', message, annotations);
-    log.warn({ pod: name, namespace, uid, message }, 'pod evicted');
-    kill(uid, order);
+    log.warn({ ...podFields(pod.metadata), message }, 'pod evicted');
+    kill(pod.metadata.uid, order);
     return true;
   }
 }

@@ -7,7 +7,7 @@ import type { EventRecorder } from '../../model/events.ts';
 import { kindOf, messageOf } from '../../model/errors.ts';
 import type { Pod, PodStatus } from '../../model/kube.ts';
 import type { Log } from '../../model/log.ts';
-import { podReference } from '../../model/pod-ref.ts';
+import { podFields, podReference } from '../../model/pod-ref.ts';
 import { rfc3339, type Clock } from '../../util/clock.ts';
 import { isAffected, isToBeDrained, isToBeReplaced, lostStatus } from './lost-pods.ts';
 
@@ -109,7 +109,7 @@ export class HostKeeper {
 
   #ask(pod: Pod, host: KeptHost, work: (options: { signal: AbortSignal }) => Promise<void>): void {
     const { clock, log, events, signal } = this.#options;
-    const { uid, name, namespace } = pod.metadata;
+    const { uid } = pod.metadata;
     const now = clock.monotonic();
     const before = this.#asked.get(uid);
     if (before !== undefined && before.again > now) return;
@@ -120,7 +120,7 @@ export class HostKeeper {
       const why = messageOf(error);
       if (asked.failure === why) return;
       asked.failure = why;
-      log.warn({ pod: name, namespace, uid, host: host.name, err: error }, `${FAILED}: trying again`);
+      log.warn({ ...podFields(pod.metadata), host: host.name, err: error }, `${FAILED}: trying again`);
       events.event(podReference(pod), 'HostEvictionFailed', `${FAILED} ${host.name}: ${why}`);
     });
   }

@@ -11,6 +11,7 @@
 import { kindOf } from '../../model/errors.ts';
 import type { Pod } from '../../model/kube.ts';
 import type { Log } from '../../model/log.ts';
+import { podFields } from '../../model/pod-ref.ts';
 import { isTerminalPhase } from '../../model/holds.ts';
 import type { PodChange } from '../../model/pod-update.ts';
 import type { Refusal } from '../../resources/admission/refusal.ts';
@@ -152,7 +153,6 @@ export class PodRouter {
 
   #place(entry: Entry): void {
     const { log, onWaiting, signal } = this.#options;
-    const { name, namespace, uid } = entry.pod.metadata;
     const placement = this.#whereItIs(entry.pod) ?? this.#choose(entry.pod);
     if (placement.kind === 'placed') {
       const host = this.#options.hosts.find((each) => each.name === placement.host);
@@ -166,13 +166,13 @@ export class PodRouter {
     } else if (placement.kind === 'wait') {
       if (entry.seat.at === 'waiting' && sameReason(entry.seat.why, placement.why)) return;
       entry.seat = { at: 'waiting', why: placement.why };
-      log.info({ pod: name, namespace, uid, reason: placement.why }, 'pod waits for a host');
+      log.info({ ...podFields(entry.pod.metadata), reason: placement.why }, 'pod waits for a host');
       onWaiting(entry.pod, placement.why);
       return;
     } else entry.seat = { at: 'nowhere' };
     this.#finish(entry, placement).catch((error: unknown) => {
       if (signal.aborted) return;
-      log.warn({ err: error, pod: name, namespace, uid }, 'pod could not be placed: trying again');
+      log.warn({ ...podFields(entry.pod.metadata), err: error }, 'pod could not be placed: trying again');
       entry.seat = { at: 'waiting', why: '' };
     });
   }
@@ -206,7 +206,7 @@ export class PodRouter {
 
   async #finish(entry: Entry, placement: Placement): Promise<void> {
     const { refreshNode, onRefused, signal, log } = this.#options;
-    const { name, namespace, uid } = entry.pod.metadata;
+    const { uid } = entry.pod.metadata;
     if (placement.kind !== 'refused') return this.#store(entry);
     if (placement.reason === 'NodeAffinity') {
       await refreshNode({ signal });
@@ -218,13 +218,13 @@ export class PodRouter {
       }
     }
     if (this.#entries.get(uid) !== entry) return;
-    log.info({ pod: name, namespace, uid, reason: placement.reason }, 'pod rejected by every host');
+    log.info({ ...podFields(entry.pod.metadata), reason: placement.reason }, 'pod rejected by every host');
     onRefused(entry.pod, placement);
   }
 
   async #store(entry: Entry): Promise<void> {
     const { store, read, clock, signal, log } = this.#options;
-    const { name, namespace, uid } = entry.pod.metadata;
+    const { uid } = entry.pod.metadata;
     for (let failures = 0; this.#entries.get(uid) === entry && entry.seat.at === 'storing';) {
       const { host } = entry.seat;
       if (
@@ -238,7 +238,7 @@ export class PodRouter {
       try {
         await this.#lane.run(signal, () => store(entry.pod, host.name, { signal }));
         if (this.#entries.get(uid) !== entry) return;
-        log.info({ pod: name, namespace, uid, host: host.name }, 'pod placed');
+        log.info({ ...podFields(entry.pod.metadata), host: host.name }, 'pod placed');
         entry.pod = withHost(entry.pod, host.name);
         this.#seat(entry, host);
         return;
@@ -249,7 +249,7 @@ export class PodRouter {
         failures += 1;
         if ((failures === 1 || failures % 10 === 0) && kindOf(error) !== 'conflict')
           log.warn(
-            { err: error, pod: name, namespace, uid, host: host.name, failures },
+            { ...podFields(entry.pod.metadata), err: error, host: host.name, failures },
             'choice of host not stored: trying again',
           );
         await clock.sleep(backoffMs(retry, failures), { signal });

@@ -155,12 +155,12 @@ export class PodWorkers {
 
   #start(pod: Pod): PodWorker {
     const { clock, log, faults, signal, runtimeHolds, onDue, onStep } = this.#options;
-    const { uid, name, namespace } = pod.metadata;
+    const { uid } = pod.metadata;
     return new PodWorker({
       state: initialState(pod, runtimeHolds(uid)),
       syncer: this.#attached(),
       clock,
-      log: log.child({ pod: name, namespace, uid }),
+      log: log.child({ ...podFields(pod.metadata) }),
       faults,
       signal,
       onDue: () => {
