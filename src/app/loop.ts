@@ -2,14 +2,12 @@
 import type { HostContext } from './host-context.ts';
 import { syncLoopObserver } from './observers.ts';
 import type { HostManagers } from './managers.ts';
+import { rejectWith } from './rejection.ts';
 import type { HostResources } from './resources.ts';
 import type { HostMirrors } from '../kube/host-mirrors.ts';
-import { podReference } from '../model/pod-ref.ts';
 import { isStaticPod } from '../model/pod-source.ts';
-import { rejectedStatus } from '../pods/status/merge-status.ts';
 import { Housekeeping } from '../sync/housekeeping.ts';
 import { SyncLoop } from '../sync/sync-loop.ts';
-import { admissionReason } from '../telemetry/bounded-labels.ts';
 
 export interface LoopParts {
   readonly resources: HostResources;
@@ -21,7 +19,7 @@ export interface LoopParts {
 
 export function buildLoop(context: HostContext, parts: LoopParts): SyncLoop {
   const { host, view, queue, table, cache, workers, unknown, sources, access } = context;
-  const { metrics, events, faults, clock, log, signal } = context;
+  const { metrics, faults, clock, log, signal } = context;
   const { resources, managers, mirrors, sourcesReady } = parts;
   const { allocations } = resources;
   const { status } = access;
@@ -55,11 +53,7 @@ export function buildLoop(context: HostContext, parts: LoopParts): SyncLoop {
         if (!signal.aborted)
           log.warn({ err: error }, 'the Node could not be read: its labels are taken as known');
       }),
-    onRejected: (pod, verdict) => {
-      metrics.kubelet_admission_rejections_total.inc({ reason: admissionReason(verdict.reason) });
-      events.event(podReference(pod), verdict.reason, verdict.message);
-      status.set(pod, { status: rejectedStatus(pod, verdict, clock.now()), mayRun: false });
-    },
+    onRejected: rejectWith(context),
     onReconcile: (pod) => {
       if (!isStaticPod(pod)) status.observed(pod);
     },

@@ -2,6 +2,7 @@
 import type { ClusterAccess } from './cluster.ts';
 import type { Config, NodeConfig } from './config/schema.ts';
 import type { HostApp } from './host.ts';
+import { rejectWith } from './rejection.ts';
 import type { KubeConnection } from '../kube/connect.ts';
 import { paths } from '../kube/paths.ts';
 import { FarletError } from '../model/errors.ts';
@@ -11,12 +12,10 @@ import type { Log } from '../model/log.ts';
 import { podFields, podReference } from '../model/pod-ref.ts';
 import type { NodeHost } from '../node/node-host.ts';
 import type { VirtualNode } from '../node/virtual-node.ts';
-import { rejectedStatus } from '../pods/status/merge-status.ts';
 import { drainedHosts, hostKey } from '../model/host-labels.ts';
 import { HostKeeper } from '../sync/pool/host-keeper.ts';
 import type { HostCandidate } from '../sync/pool/placement.ts';
 import { PodRouter, type PoolHost } from '../sync/pool/pod-router.ts';
-import { admissionReason } from '../telemetry/bounded-labels.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Clock } from '../util/clock.ts';
 
@@ -45,7 +44,7 @@ export interface NodePool {
 const TICK_MS = 2_000;
 
 export function buildPool(options: NodePoolOptions): NodePool {
-  const { config, kube, hosts, apps, virtualNode, access, events, metrics, clock, log, signal } = options;
+  const { config, kube, hosts, apps, virtualNode, access, events, clock, log, signal } = options;
   const { status, runtimeClasses } = access;
   const isDraining = (name: string): boolean =>
     hosts.some((host) => host.name === name && host.drain) ||
@@ -89,11 +88,7 @@ export function buildPool(options: NodePoolOptions): NodePool {
       return pod;
     },
     refreshNode: (rest) => virtualNode.refresh(rest),
-    onRefused: (pod, why) => {
-      metrics.kubelet_admission_rejections_total.inc({ reason: admissionReason(why.reason) });
-      events.event(podReference(pod), why.reason, why.message);
-      status.set(pod, { status: rejectedStatus(pod, why, clock.now()), mayRun: false });
-    },
+    onRefused: rejectWith(options),
     onWaiting: (pod, why) => {
       events.event(podReference(pod), 'HostNotReady', `the pod can not be placed yet: ${why}`);
     },

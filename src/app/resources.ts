@@ -1,5 +1,5 @@
 /** What pods hold of one host, put together: admission, cgroups, CPUs, resizes. Composition only. */
-import { reservations } from './config/reservations.ts';
+import { reservations, type Reservations } from './config/reservations.ts';
 import type { HostContext } from './host-context.ts';
 import { runtimeCgroupDriver } from '../hosts/cri/cgroup-driver.ts';
 import type { Pod } from '../model/kube.ts';
@@ -74,7 +74,7 @@ export function buildResources(context: HostContext): HostResources {
     events,
   });
   const actuated = new ActuatedResources({ settings, hasExclusiveCpus: cpus.hasExclusive.bind(cpus) });
-  const cgroups = buildCgroups(context, { cpus, allocations });
+  const cgroups = buildCgroups(context, { cpus, allocations, reserved });
   return {
     allocations,
     cgroups,
@@ -130,10 +130,13 @@ function judgeOf(
 
 function buildCgroups(
   { config, node, host, view, events, metrics, clock, log }: HostContext,
-  { cpus, allocations }: { cpus: CpuPinning; allocations: AllocationManager },
+  {
+    cpus,
+    allocations,
+    reserved: { system, kube, milliCpu },
+  }: { cpus: CpuPinning; allocations: AllocationManager; reserved: Reservations },
 ): PodCgroups {
   const enforced = (config.enforceNodeAllocatable ?? ['pods']).includes('pods');
-  const { system, kube, milliCpu } = reservations(config);
   const reserved = {
     milliCpu: enforced ? BigInt(milliCpu) : 0n,
     memoryBytes: enforced ? quantityValue(system.memory) + quantityValue(kube.memory) : 0n,
