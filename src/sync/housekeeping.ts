@@ -17,14 +17,14 @@ export class OrphanWatch {
   #rounds = new Map<string, number>();
 
   /** `onFirst` is told of each once, when it is named for the first time. */
-  next(
-    runtime: readonly PodRef[],
+  next<Found extends Pick<PodRef, 'uid'>>(
+    found: readonly Found[],
     isKnown: (uid: string) => boolean,
-    onFirst?: (pod: PodRef) => void,
-  ): PodRef[] {
+    onFirst?: (pod: Found) => void,
+  ): Found[] {
     const rounds = new Map<string, number>();
-    const orphans: PodRef[] = [];
-    for (const pod of runtime) {
+    const orphans: Found[] = [];
+    for (const pod of found) {
       if (isKnown(pod.uid)) continue;
       const seen = (this.#rounds.get(pod.uid) ?? 0) + 1;
       rounds.set(pod.uid, seen);

@@ -22,11 +22,8 @@ export class OrphanedFolders {
   /** Removes those that were nobody's for some rounds in a row, and that no sandbox of the runtime has. */
   async collect({ signal }: { signal: AbortSignal }): Promise<void> {
     const { volumes, isUnknown, sandboxes } = this.#options;
-    const unknown = (await volumes.podFolders({ signal })).filter(isUnknown);
-    const orphans = this.#watch.next(
-      unknown.map((uid) => ({ uid, name: '', namespace: '' })),
-      () => false,
-    );
+    const folders = (await volumes.podFolders({ signal })).map((uid) => ({ uid }));
+    const orphans = this.#watch.next(folders, (uid) => !isUnknown(uid));
     if (orphans.length === 0) return;
     const alive = await sandboxes({ signal });
     for (const { uid } of orphans) if (!alive.has(uid)) await volumes.unmount(uid, { signal });

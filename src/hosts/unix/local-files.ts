@@ -3,6 +3,7 @@ import { watch } from 'node:fs';
 import { lstat, readdir, readlink, realpath, stat, statfs } from 'node:fs/promises';
 import { FarletError, HostError } from '../../model/errors.ts';
 import { orAbort, settledAll } from '../../util/abort.ts';
+import { Alarm } from '../../util/alarm.ts';
 import { systemClock, type Clock } from '../../util/clock.ts';
 import { errorOfCode, fileError } from '../link/errno.ts';
 import { fileInfo, fileType, ignore } from './file-info.ts';
@@ -155,23 +156,16 @@ export class LocalFiles implements HostFiles {
   }
 
   async *changes(folder: string, { signal }: { signal: AbortSignal }): AsyncIterable<void> {
-    let wake: () => void = () => undefined;
+    const alarm = new Alarm(this.#clock);
     const watcher = this.#watch(folder, () => {
-      wake();
+      alarm.ring();
     });
     try {
       while (!signal.aborted) {
-        await new Promise<void>((resolve) => {
-          const cancel = this.#clock.after(POLL_MS, () => {
-            wake();
-          });
-          wake = () => {
-            cancel();
-            signal.removeEventListener('abort', wake);
-            resolve();
-          };
-          signal.addEventListener('abort', wake, { once: true });
-        });
+        await alarm
+          .arm(signal)
+          .sleep(POLL_MS)
+          .catch(() => undefined);
         if (isOver(signal)) return;
         yield;
       }

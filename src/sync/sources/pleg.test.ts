@@ -118,7 +118,7 @@ describe('the PLEG', () => {
     assert.deepEqual(cache.get('a')?.containers, []);
     assert.equal(cache.get('b')?.fault, undefined);
     assert.equal(cache.get('b')?.containers[0]?.state, 'running');
-    assert.notEqual(pleg.lastSeen, undefined);
+    assert.notEqual(pleg.health().silentMs, undefined);
     assert.ok(!changes.some(({ pod, kind }) => pod.uid === 'a' && kind === 'container-started'));
     faults.clear();
     await pleg.relisted();

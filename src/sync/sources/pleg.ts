@@ -95,21 +95,16 @@ export class Pleg {
     this.#listeners.push(listener);
   }
 
-  /** How long the runtime has been silent (ms), and for how long it may be. */
+  /**
+   * ms since the last relist that succeeded, undefined before the first; and the longest that may pass between two
+   * before the node counts as unhealthy.
+   */
   health(): { readonly silentMs: number | undefined; readonly thresholdMs: number } {
-    const silentMs =
-      this.#lastRelist === undefined ? undefined : this.#options.clock.monotonic() - this.#lastRelist;
-    return { silentMs, thresholdMs: this.thresholdMs };
-  }
-
-  /** Monotonic ms of the last successful relist or event-stream sign of life; undefined before the first. */
-  get lastSeen(): number | undefined {
-    return this.#lastRelist;
-  }
-
-  /** The longest that may pass between two successful relists before the node counts as unhealthy. */
-  get thresholdMs(): number {
-    return this.#events ? 10 * 60_000 : 3 * 60_000;
+    const last = this.#lastRelist;
+    return {
+      silentMs: last === undefined ? undefined : this.#options.clock.monotonic() - last,
+      thresholdMs: this.#events ? 10 * 60_000 : 3 * 60_000,
+    };
   }
 
   /** Relists and listens until the signal aborts. */
