@@ -93,6 +93,7 @@ export class Host implements RuntimeHost {
       let wasLost = !again;
       const finish = (): void => {
         unsubscribe();
+        signal.removeEventListener('abort', finish);
         resolve();
       };
       const unsubscribe = this.onChange(({ at }) => {
