@@ -16,7 +16,7 @@ verify: setup ## format, lint, types, generated files, dead code, unit tests
 	@echo '── format';          prettier --check --log-level warn .
 	@echo '── lint';            eslint .
 	@echo '── types';           tsc --noEmit
-	@echo '── generated files'; scripts/check-proto-types.sh && scripts/check-config-docs.sh && scripts/check-events-docs.sh
+	@echo '── generated files'; scripts/check-proto-types.sh && scripts/check-docs.sh
 	@echo '── dead code';       knip
 	@echo '── unit tests';      node --test --test-timeout=300000 'src/**/*.test.ts' 'e2e/parity/*.test.ts' 'bench/**/*.test.ts'
 

@@ -1,6 +1,6 @@
 /** What a runtime holds of pods, asked of it directly: the judge of what farlet did. Farlet's own helper is none of them. */
 import { connectCri } from '../../src/hosts/cri/connect.ts';
-import { labels } from '../../src/model/labels.ts';
+import { helperLabels, labels } from '../../src/model/labels.ts';
 
 export interface Held {
   readonly sandboxes: readonly { readonly id: string; readonly uid: string; readonly ready: boolean }[];
@@ -38,5 +38,5 @@ export async function sandboxesAndContainers(socket: string): Promise<Held> {
 }
 
 function isOfPod({ labels: own }: { readonly labels: Record<string, string> }): boolean {
-  return own['farlet.dev/helper'] === undefined;
+  return own[helperLabels.node] === undefined;
 }
