@@ -45,6 +45,7 @@ async function simulate(options: SimulateOptions, signal: AbortSignal): Promise<
     await systemClock.sleep(REST_MS, { signal });
     log(`looking at farlet for ${options.seconds} s`);
     const relists = await lookAtRelists(environment, { leases, seconds: options.seconds, signal });
+    log(inspect(relists));
     const restart = await lookAtRestart(environment, { leases, options, signal });
     return { relists, restart };
   } catch (error) {

@@ -3,10 +3,10 @@ import type { ClusterAccess } from './cluster.ts';
 import { hostContext, type HostAppOptions, type HostContext } from './host-context.ts';
 import { buildLoop } from './loop.ts';
 import { buildManagers } from './managers.ts';
-import { plegObserver, runtimeMetrics } from './observers.ts';
+import { plegObserver } from './observers.ts';
 import { buildProber } from './probes.ts';
 import { buildResources } from './resources.ts';
-import { buildRuntime } from './runtime.ts';
+import { buildEnding, buildRuntime } from './runtime.ts';
 import { buildSteps } from './steps.ts';
 import { buildVolumes } from './volumes.ts';
 import type { Host } from '../hosts/host.ts';
@@ -20,12 +20,9 @@ import type { PlegHealth } from '../node/conditions.ts';
 import { markLost } from '../pods/status/mark-lost.ts';
 import type { PodVolumes } from '../pods/volumes/pod-volumes.ts';
 import type { AdmissionVerdict } from '../resources/admission/verdict.ts';
-import { ContainerRemover } from '../runtime/gc/container-removal.ts';
 import { GarbageCollector } from '../runtime/gc/garbage-collector.ts';
 import { PullAccess } from '../runtime/images/pull-access.ts';
 import type { RuntimeCache } from '../runtime/observed/runtime-cache.ts';
-import { HookRunner } from '../runtime/stop/hooks.ts';
-import { ContainerKiller } from '../runtime/stop/kill-container.ts';
 import type { PodTable } from '../sync/pod-table.ts';
 import { Pleg } from '../sync/sources/pleg.ts';
 import type { SyncLoop } from '../sync/sync-loop.ts';
@@ -84,9 +81,10 @@ export function buildHost(options: HostAppOptions): HostApp {
   const volumes = buildVolumes(context);
   const resources = buildResources(context);
   const pullAccess = buildPullAccess(context);
-  const runtime = buildRuntime(context, { resources, pullAccess });
+  const ending = buildEnding(context);
+  const runtime = buildRuntime(context, { resources, pullAccess, ending });
   const prober = buildProber(context);
-  const collector = buildCollector(context);
+  const collector = new GarbageCollector({ ...ending, clock, log: context.log });
   workers.attach(buildSteps(context, { pleg, runtime, collector, volumes, resources, prober, mirrors }));
   const managers = buildManagers(context, { collector, volumes, pullAccess, cgroups: resources.cgroups });
 
@@ -181,6 +179,7 @@ function buildPleg({ host, cache, owner, sources, view, metrics, clock, log }: H
   return new Pleg({
     cri: host.cri,
     cache,
+    beat: host.beat,
     clock,
     log,
     owner,
@@ -211,23 +210,6 @@ function buildPullAccess({ config, node, host, clock, log }: HostContext): PullA
       kind: config.imagePullCredentialsVerificationPolicy,
       allowed: config.preloadedImagesVerificationAllowlist,
     },
-    clock,
-    log,
-  });
-}
-
-function buildCollector({ host, paths, metrics, events, clock, log }: HostContext): GarbageCollector {
-  const { cri, link } = host;
-  const hooks = new HookRunner({
-    cri,
-    clock,
-    events,
-    metrics: runtimeMetrics(metrics),
-    dial: (target, rest) => link.dial(target, { ...rest, use: 'hook' }),
-  });
-  return new GarbageCollector({
-    remover: new ContainerRemover({ cri, files: link.files, paths }),
-    killer: new ContainerKiller({ cri, hooks, events, clock, log }),
     clock,
     log,
   });

@@ -21,7 +21,6 @@ import { LogRotator } from '../runtime/logs/log-rotator.ts';
 import type { PullAccess } from '../runtime/images/pull-access.ts';
 import { quantityValue } from '../model/quantity-text.ts';
 import { OrphanedFolders } from '../sync/orphaned-folders.ts';
-import { untilBeat } from '../util/beat.ts';
 import { supervise } from '../util/supervise.ts';
 import type { PodVolumes } from '../pods/volumes/pod-volumes.ts';
 
@@ -75,6 +74,7 @@ export function buildManagers(context: HostContext, parts: ManagedParts): HostMa
   });
   const monitor = new HostMonitor({
     files: link.files,
+    beat: host.beat,
     clock,
     log,
     isReady: () => host.state().at === 'ready',
@@ -136,7 +136,7 @@ async function periodically(
         if (isDefect(error)) faults.report('collection', error);
         else log.warn({ err: error }, `collection of ${what} failed`);
       });
-    await clock.sleep(untilBeat(clock.monotonic(), ms), { signal });
+    await clock.sleep(host.beat.until(ms), { signal });
   }
 }
 
@@ -205,10 +205,13 @@ function buildLogLinks({ host, paths, cache }: HostContext): LogLinks {
   return new LogLinks({
     files: host.link.files,
     folder: paths.containerLogsDir,
-    isRunning: (id) =>
-      cache
-        .states()
-        .some(({ containers }) => containers.some((each) => each.id === id && each.state !== 'exited')),
+    running: () =>
+      new Set(
+        cache
+          .states()
+          .flatMap(({ containers }) => containers.filter(({ state }) => state !== 'exited'))
+          .map(({ id }) => id),
+      ),
   });
 }
 

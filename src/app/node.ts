@@ -31,6 +31,7 @@ import { waitAtMost } from './stopping.ts';
 import { reportedFaults } from '../telemetry/reported-faults.ts';
 import { loggedEvents } from '../telemetry/logged-events.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import { Beat } from '../util/beat.ts';
 import type { Clock } from '../util/clock.ts';
 import { fenced } from '../util/fence.ts';
 import { supervise } from '../util/supervise.ts';
@@ -306,7 +307,14 @@ function openHost(
     },
   });
   const cri = fenced(connected, claim.host, { streams: ['getContainerEvents'], free: ['close'] });
-  const host = new Host({ link, cri, clock, log, sandboxedHandlers: config.sandboxedRuntimeHandlers });
+  const host = new Host({
+    link,
+    cri,
+    beat: new Beat(clock),
+    clock,
+    log,
+    sandboxedHandlers: config.sandboxedRuntimeHandlers,
+  });
   host.onChange(({ at }) => {
     metrics.farlet_host_up.set({ host: host.name }, at === 'ready' ? 1 : 0);
   });

@@ -23,8 +23,8 @@ import { sampleLoopDelay } from '../telemetry/event-loop.ts';
 import { contentType, createProcessMetrics, type ProcessMetrics } from '../telemetry/metrics.ts';
 import { metricsText, type Exposed } from '../telemetry/metrics-text.ts';
 import { childController } from '../util/abort.ts';
-import { backoffMs } from '../util/backoff.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
+import { retry } from '../util/retry.ts';
 
 export interface AppOptions {
   readonly config: Config;
@@ -212,23 +212,28 @@ async function ownAddress(
   { log, clock, signal, needsApi }: { log: Log; clock: Clock; signal: AbortSignal; needsApi: boolean },
 ): Promise<string> {
   if (server === '') return anyOwnAddress();
-  for (let failures = 1; ; failures += 1) {
-    try {
-      return await addressTowards(urlTarget(new URL(server)));
-    } catch (error) {
-      if (!needsApi) {
-        const address = anyOwnAddress();
+  const attempt = (): Promise<string> => addressTowards(urlTarget(new URL(server)));
+  if (needsApi)
+    return retry(attempt, {
+      policy: { baseMs: 500, maxMs: 5_000, factor: 1.5, jitter: 0.2 },
+      clock,
+      signal,
+      onFailure: (error) => {
         log.warn(
-          { err: error, address },
-          "no route to the API server: taking this machine's first address; set nodeIP to choose another",
+          { err: error, server },
+          'waiting for the API server, whose route gives the node its address',
         );
-        return address;
-      }
-      log.warn({ err: error, server }, 'waiting for the API server, whose route gives the node its address');
-      await clock.sleep(backoffMs({ baseMs: 500, maxMs: 5_000, factor: 1.5, jitter: 0.2 }, failures), {
-        signal,
-      });
-    }
+      },
+    });
+  try {
+    return await attempt();
+  } catch (error) {
+    const address = anyOwnAddress();
+    log.warn(
+      { err: error, address },
+      "no route to the API server: taking this machine's first address; set nodeIP to choose another",
+    );
+    return address;
   }
 }
 

@@ -3,6 +3,7 @@ import { readResolvConf } from '../hosts/facts.ts';
 import type { HostContext } from './host-context.ts';
 import type { HostResources } from './resources.ts';
 import { searchFault } from '../runtime/spec/dns.ts';
+import { ContainerRemover } from '../runtime/gc/container-removal.ts';
 import { PodRuntime } from '../runtime/pod/execute.ts';
 import { HostResolver } from '../runtime/start/host-resolver.ts';
 import { ImagePuller } from '../runtime/images/images.ts';
@@ -11,13 +12,42 @@ import { PullRate } from '../runtime/images/pull-rate.ts';
 import { RestartBackoff } from '../runtime/decide/restart-backoff.ts';
 import { startWidth } from '../runtime/start/start-pace.ts';
 import { StartPermits } from '../runtime/start/start-permits.ts';
+import { HookRunner } from '../runtime/stop/hooks.ts';
+import { ContainerKiller } from '../runtime/stop/kill-container.ts';
 import { runtimeMetrics } from './observers.ts';
 import { imageSizeLabel } from '../telemetry/image-size-label.ts';
 import { SubPaths } from '../pods/volumes/sub-paths.ts';
 
+/** What ends containers of a host: for their pods, and for collections. */
+export interface ContainerEnding {
+  readonly hooks: HookRunner;
+  readonly killer: ContainerKiller;
+  readonly remover: ContainerRemover;
+}
+
+export function buildEnding({ host, paths, metrics, events, clock, log }: HostContext): ContainerEnding {
+  const { cri, link } = host;
+  const hooks = new HookRunner({
+    cri,
+    clock,
+    events,
+    metrics: runtimeMetrics(metrics),
+    dial: (target, rest) => link.dial(target, { ...rest, use: 'hook' }),
+  });
+  return {
+    hooks,
+    killer: new ContainerKiller({ cri, hooks, events, clock, log }),
+    remover: new ContainerRemover({ cri, files: link.files, paths }),
+  };
+}
+
 export function buildRuntime(
   context: HostContext,
-  { resources, pullAccess }: { resources: HostResources; pullAccess: PullAccess },
+  {
+    resources,
+    pullAccess,
+    ending,
+  }: { resources: HostResources; pullAccess: PullAccess; ending: ContainerEnding },
 ): PodRuntime {
   const { config, host, view, settings, linuxHost, access, metrics, startup, events, clock, log } = context;
   const { objects, services } = access;
@@ -32,6 +62,7 @@ export function buildRuntime(
     },
   });
   return new PodRuntime({
+    ...ending,
     host,
     settings,
     objects,

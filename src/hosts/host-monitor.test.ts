@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { FakeFiles } from '../testing/fake-host.ts';
 import { FakeClock, quietLog } from '../testing/fixtures.ts';
 import { HostMonitor, type HostWatcher } from './host-monitor.ts';
+import { Beat } from '../util/beat.ts';
 
 class Watcher implements HostWatcher {
   readonly name: string;
@@ -33,6 +34,7 @@ function setUp(...watchers: Watcher[]) {
   const stop = new AbortController();
   const running = new HostMonitor({
     files: files.files,
+    beat: new Beat(clock, () => 0),
     clock,
     log: quietLog,
     isReady: () => state.ready,

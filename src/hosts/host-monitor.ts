@@ -3,7 +3,7 @@
  * one look: on a far host that is one message, however many watch.
  */
 import type { Log } from '../model/log.ts';
-import { untilBeat } from '../util/beat.ts';
+import type { Beat } from '../util/beat.ts';
 import type { Clock } from '../util/clock.ts';
 import type { HostAnswer, HostFiles, HostQuery } from './link/link.ts';
 
@@ -23,6 +23,7 @@ export interface HostWatcher {
 
 export interface HostMonitorOptions {
   readonly files: Pick<HostFiles, 'look'>;
+  readonly beat: Pick<Beat, 'until'>;
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
   readonly log: Log;
   readonly isReady: () => boolean;
@@ -40,7 +41,7 @@ export class HostMonitor {
 
   /** Watches until the signal aborts; the first look is at once. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, isReady, watchers } = this.#options;
+    const { beat, clock, isReady, watchers } = this.#options;
     const start = clock.monotonic();
     const dueAt = new Map(watchers.map((watcher) => [watcher, start]));
     while (watchers.length > 0) {
@@ -49,7 +50,7 @@ export class HostMonitor {
       const due = watchers.filter((watcher) => (dueAt.get(watcher) ?? 0) <= now);
       for (const watcher of due) {
         // by the beat that looks at the runtime keep as well, so that they travel together
-        dueAt.set(watcher, now + untilBeat(now, watcher.everyMs));
+        dueAt.set(watcher, now + beat.until(watcher.everyMs));
       }
       if (isReady())
         await this.#look(

@@ -5,6 +5,7 @@ import { FakeClock, quietLog, settle } from '../testing/fixtures.ts';
 import { answerLimitMs } from './host-state.ts';
 import { Host } from './host.ts';
 import type { HostLink } from './link/link.ts';
+import { Beat } from '../util/beat.ts';
 
 const version = { runtime_name: 'containerd', runtime_version: 'v2' };
 const boot = 1_700_000_000;
@@ -41,7 +42,14 @@ function setUp(more: Partial<HostLink> = {}) {
     files,
     ...more,
   } as unknown as HostLink;
-  const host = new Host({ link, cri: cri.client, clock, log: quietLog, sandboxedHandlers: [] });
+  const host = new Host({
+    link,
+    cri: cri.client,
+    beat: new Beat(clock, () => 0),
+    clock,
+    log: quietLog,
+    sandboxedHandlers: [],
+  });
   const told: string[] = [];
   host.onChange(({ at }) => told.push(at));
   const life = new AbortController();

@@ -3,7 +3,7 @@ import type { CallOptions, CriClient } from './cri/calls.ts';
 import type { VersionResponse__Output } from './cri/generated/runtime/v1/VersionResponse.ts';
 import { kindOf, messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
-import { untilBeat } from '../util/beat.ts';
+import type { Beat } from '../util/beat.ts';
 import type { Clock } from '../util/clock.ts';
 import { readClockOffset } from './host-clock.ts';
 import {
@@ -36,6 +36,7 @@ const VERSION_MS = 60_000;
 export interface HostOptions {
   readonly link: HostLink;
   readonly cri: CriClient;
+  readonly beat: Beat;
   readonly clock: Clock;
   readonly log: Log;
   /** handlers whose pods have a kernel of their own, besides those that are known to */
@@ -46,6 +47,8 @@ export class Host implements RuntimeHost {
   readonly name: string;
   readonly link: HostLink;
   readonly cri: CriClient;
+  /** by which everything regular on this host keeps */
+  readonly beat: Beat;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #listeners = new Set<(state: HostState) => void>();
@@ -65,6 +68,7 @@ export class Host implements RuntimeHost {
     this.name = options.link.name;
     this.link = options.link;
     this.cri = options.cri;
+    this.beat = options.beat;
     this.#clock = options.clock;
     this.#log = options.log.child({ host: options.link.name });
     this.#sandboxed = options.sandboxedHandlers;
@@ -126,7 +130,7 @@ export class Host implements RuntimeHost {
 
   #untilNext(): number {
     const isFar = this.link.connections !== undefined;
-    return isFar ? untilBeat(this.#clock.monotonic(), FAR_STATUS_MS) : STATUS_MS;
+    return this.beat.until(isFar ? FAR_STATUS_MS : STATUS_MS);
   }
 
   async #look(signal: AbortSignal): Promise<HostObservation> {

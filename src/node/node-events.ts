@@ -15,13 +15,16 @@ export function conditionEvents(
   before: NodeStatus,
   after: NodeStatus,
 ): { type: string; reason: NodeEventReason }[] {
-  const of = ({ conditions = [] }: NodeStatus, type: string): string | undefined =>
-    conditions.find((each) => each.type === type)?.status;
   return transitions.flatMap(([type, isTrue, isFalse]) => {
-    const [was, is] = [of(before, type), of(after, type)];
+    const [was, is] = [conditionStatus(before, type), conditionStatus(after, type)];
     if (is === undefined || was === is) return [];
     return [{ type, reason: is === 'True' ? isTrue : isFalse }];
   });
+}
+
+/** True, False or Unknown; undefined: there is no such condition. */
+export function conditionStatus({ conditions = [] }: NodeStatus, type: string): string | undefined {
+  return conditions.find((each) => each.type === type)?.status;
 }
 
 export function schedulableEvent(isUnschedulable: boolean): NodeEventReason {

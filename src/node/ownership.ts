@@ -12,6 +12,7 @@ import { childController, withDeadline } from '../util/abort.ts';
 import { Alarm } from '../util/alarm.ts';
 import { backoffMs, jittered } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
+import { isWorthTelling } from '../util/retry.ts';
 import type { Fence } from '../util/fence.ts';
 import { LostOwnership, type NodeClaim } from './node-claim.ts';
 import { claimed, judge, letGo, ownerOf, type Owner, type Watched } from './owner-claim.ts';
@@ -131,7 +132,7 @@ export class Ownership implements NodeClaim {
           return;
         }
         failures += 1;
-        if (failures === 1 || failures % 10 === 0)
+        if (isWorthTelling(failures))
           log.warn({ err: error, failures }, "the node's lease could not be taken: trying again");
         if (this.#state.at === 'seeking')
           this.#state = { at: 'seeking', problem: `its lease could not be taken: ${messageOf(error)}` };

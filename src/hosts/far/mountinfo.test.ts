@@ -19,8 +19,8 @@ describe('mountinfo', () => {
   });
 
   it('finds what lies below a path, deepest first', () => {
-    assert.deepEqual(mountsAtOrBelow(table, '/pods/u'), ['/pods/u/v/deep', '/pods/u/v']);
-    assert.deepEqual(mountsAtOrBelow(table, '/pods/u/v'), ['/pods/u/v/deep', '/pods/u/v']);
-    assert.deepEqual(mountsAtOrBelow(table, '/elsewhere'), []);
+    assert.deepEqual(mountsAtOrBelow(parseMountinfo(table), '/pods/u'), ['/pods/u/v/deep', '/pods/u/v']);
+    assert.deepEqual(mountsAtOrBelow(parseMountinfo(table), '/pods/u/v'), ['/pods/u/v/deep', '/pods/u/v']);
+    assert.deepEqual(mountsAtOrBelow(parseMountinfo(table), '/elsewhere'), []);
   });
 });

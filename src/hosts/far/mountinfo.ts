@@ -11,13 +11,15 @@ export function parseMountinfo(mountinfo: string): MountEntry[] {
 }
 
 /** Mount points at or below a path, deepest first: the order in which they can be unmounted. */
-export function mountsAtOrBelow(mountinfo: string, path: string): string[] {
-  return parseMountinfo(mountinfo)
+export function mountsAtOrBelow(mounts: readonly MountEntry[], path: string): string[] {
+  const below = `${path}/`;
+  return mounts
     .map((mount) => mount.path)
-    .filter((point) => point === path || point.startsWith(`${path}/`))
+    .filter((point) => point === path || point.startsWith(below))
     .sort((a, b) => b.length - a.length);
 }
 
 function unescape(path: string): string {
+  if (!path.includes('\\')) return path;
   return path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 }

@@ -132,7 +132,7 @@ export class RemoteFiles implements HostFiles {
       { verb: 'mounts', args: [mountinfoPath(path)] },
       { signal, shown: MOUNTS },
     );
-    return mountsAtOrBelow(payload.toString(), path);
+    return mountsAtOrBelow(parseMountinfo(payload.toString()), path);
   }
 
   async usage(path: string, { signal }: { signal: AbortSignal }): Promise<FsUsage> {

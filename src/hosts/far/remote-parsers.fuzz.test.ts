@@ -73,7 +73,7 @@ describe('the words of hosts', () => {
   fuzz('mountinfo', fc.oneof(hostileBytes(), damaged(Buffer.from(mounts))), (bytes) => {
     for (const { path, device } of parseMountinfo(bytes.toString()))
       assert.equal(typeof path + typeof device, 'stringstring');
-    mountsAtOrBelow(bytes.toString(), '/mnt');
+    mountsAtOrBelow(parseMountinfo(bytes.toString()), '/mnt');
   });
   fuzz(
     'what a shell says before, behind and in place of its answers',

@@ -25,7 +25,7 @@ import { localMountsBelow, mountEntries } from './local-mounts.ts';
 import { NotRegular, openRegular } from './local-open.ts';
 import { LocalOps } from './local-ops.ts';
 import { openLocalShell } from './local-shell.ts';
-import { readEnd, readPodFile, readWhole } from './local-reads.ts';
+import { readEnd, readPodFile, readStart, readWhole } from './local-reads.ts';
 import { pathOf } from '../link/op-path.ts';
 import { treeUsage } from './tree-usage.ts';
 
@@ -189,8 +189,7 @@ export class LocalFiles implements HostFiles {
     switch (look) {
       case 'text': {
         await using file = await openRegular(path);
-        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(MAX_LOOK_TEXT), 0, MAX_LOOK_TEXT, 0);
-        return { text: buffer.subarray(0, bytesRead).toString() };
+        return { text: (await readStart(file, { maxBytes: MAX_LOOK_TEXT })).toString() };
       }
       case 'stat':
         return { stat: fileInfo(await stat(path)) };

@@ -3,16 +3,21 @@ import { lstat, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { mountsAtOrBelow, parseMountinfo } from '../far/mountinfo.ts';
 import type { MountEntry } from '../link/link.ts';
+import { inNext } from '../../util/in-one.ts';
 
 const MOUNTINFO = '/proc/self/mountinfo';
 
-export async function mountEntries(): Promise<MountEntry[]> {
-  return parseMountinfo(await readFile(MOUNTINFO, 'utf8'));
-}
+/**
+ * As of now or later. There is one table, which may have a line for each of thousands of pods: whoever asks at the
+ * same time shares a reading.
+ */
+export const mountEntries: () => Promise<readonly MountEntry[]> = inNext(async () =>
+  parseMountinfo(await readFile(MOUNTINFO, 'utf8')),
+);
 
-/** Mount points at the path and below it, the outermost first. */
+/** Mount points at the path and below it, the deepest first. */
 export async function localMountsBelow(path: string): Promise<string[]> {
-  return mountsAtOrBelow(await readFile(MOUNTINFO, 'utf8'), path);
+  return mountsAtOrBelow(await mountEntries(), path);
 }
 
 /**

@@ -16,17 +16,28 @@ export async function readWhole(
   file: FileHandle,
   { maxBytes, host, path }: { maxBytes: number; host: string; path: string },
 ): Promise<Buffer> {
+  const bytes = await readStart(file, { maxBytes: maxBytes + 1 });
+  if (bytes.length > maxBytes)
+    throw new HostError('invalid', host, `${path} is longer than ${String(maxBytes)} bytes`);
+  return bytes;
+}
+
+/** What a file begins with; the end of a file that is longer is left out. */
+export async function readStart(file: FileHandle, { maxBytes }: { maxBytes: number }): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for (let size = 0; ;) {
+  for await (const chunk of chunksOf(file, maxBytes)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** Up to so many bytes, in pieces that grow: most files that are read again and again are short ones of /proc. */
+async function* chunksOf(file: FileHandle, limit: number): AsyncIterable<Buffer> {
+  for (let size = 0; size < limit;) {
     const { bytesRead, buffer } = await file.read({
-      // most files that are read again and again are short ones of /proc
-      buffer: Buffer.allocUnsafe(Math.min(size === 0 ? FIRST_READ : BLOCK, maxBytes - size + 1)),
+      buffer: Buffer.allocUnsafe(Math.min(size === 0 ? FIRST_READ : BLOCK, limit - size)),
     });
-    if (bytesRead === 0) return Buffer.concat(chunks);
+    if (bytesRead === 0) return;
     size += bytesRead;
-    if (size > maxBytes)
-      throw new HostError('invalid', host, `${path} is longer than ${String(maxBytes)} bytes`);
-    chunks.push(buffer.subarray(0, bytesRead));
+    yield buffer.subarray(0, bytesRead);
   }
 }
 

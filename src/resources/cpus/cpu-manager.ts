@@ -6,6 +6,7 @@ import type { EventRecorder } from '../../model/events.ts';
 import type { ObjectReference } from '../../model/kube.ts';
 import type { Log } from '../../model/log.ts';
 import type { Clock } from '../../util/clock.ts';
+import { retry } from '../../util/retry.ts';
 import { CpuAssignments } from './cpu-assignments.ts';
 import type { CpuPinning } from './cpu-pinning.ts';
 import { readCpuTopology } from './cpu-topology.ts';
@@ -29,7 +30,7 @@ export interface CpuManagerOptions {
   readonly log: Log;
 }
 
-const RETRY_MS = 60_000;
+const everyMinute = { baseMs: 60_000, maxMs: 60_000, factor: 1 };
 
 export class CpuManager {
   readonly #options: CpuManagerOptions;
@@ -43,17 +44,15 @@ export class CpuManager {
     const { policy, events, node, clock, log } = this.#options;
     if (policy === 'none') return;
     await known;
-    for (;;) {
-      try {
-        await this.#assign(signal);
-        return;
-      } catch (error) {
-        signal.throwIfAborted();
+    await retry(() => this.#assign(signal), {
+      policy: everyMinute,
+      clock,
+      signal,
+      onFailure: (error) => {
         log.error({ err: error }, 'CPUs can not be managed: no pod is admitted until they can');
         events.event(node, 'CPUManagerNotStarted', messageOf(error));
-        await clock.sleep(RETRY_MS, { signal });
-      }
-    }
+      },
+    });
   }
 
   /** Moves containers to the CPUs that they should have, again and again until the signal aborts. */

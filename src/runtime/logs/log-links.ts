@@ -3,13 +3,17 @@
  * log that is being rotated has no file for a moment: a link goes only when it was dead twice in a row and its
  * container does not run.
  */
-import type { HostFiles, HostQuery } from '../../hosts/link/link.ts';
+import type { HostFiles } from '../../hosts/link/link.ts';
 
 export interface LogLinksOptions {
   readonly files: Pick<HostFiles, 'list' | 'look' | 'apply'>;
   readonly folder: string;
-  readonly isRunning: (containerId: string) => boolean;
+  /** the ids of containers that may write a log still */
+  readonly running: () => ReadonlySet<string>;
 }
+
+/** Looked at in one go: what others want of the host comes in between. */
+const BATCH = 500;
 
 export class LogLinks {
   readonly #options: LogLinksOptions;
@@ -20,25 +24,34 @@ export class LogLinks {
   }
 
   async clean({ signal }: { signal: AbortSignal }): Promise<void> {
-    const { files, folder, isRunning } = this.#options;
+    const { files, folder, running } = this.#options;
+    const runs = running();
+    // nothing is asked of the host for those that stay whatever it says
     const links = ((await files.list(folder, { signal })) ?? [])
       .filter(({ name, type }) => type === 'symlink' && name.endsWith('.log'))
-      .map(({ name }) => name);
-    if (links.length === 0) return;
-    const seen = await files.look(
-      links.map((name): HostQuery => ({ look: 'stat', path: `${folder}/${name}` })),
-      { signal },
-    );
-    const dead = links.filter(
-      (name, index) =>
-        seen[index]?.stat === undefined && !isRunning(/-([0-9a-f]{64})\.log$/.exec(name)?.[1] ?? ''),
-    );
-    const gone = dead.filter((name) => this.#dead.has(name));
-    this.#dead = new Set(dead);
+      .map(({ name }) => name)
+      .filter((name) => !runs.has(containerOf(name)));
+    const dead = new Set<string>();
+    for (let from = 0; from < links.length; from += BATCH) {
+      const names = links.slice(from, from + BATCH);
+      const seen = await files.look(
+        names.map((name) => ({ look: 'stat', path: `${folder}/${name}` })),
+        { signal },
+      );
+      names.forEach((name, index) => {
+        if (seen[index]?.stat === undefined) dead.add(name);
+      });
+    }
+    const gone = [...dead].filter((name) => this.#dead.has(name));
+    this.#dead = dead;
     if (gone.length > 0)
       await files.apply(
         gone.map((name) => ({ op: 'remove', path: `${folder}/${name}` })),
         { signal },
       );
   }
+}
+
+function containerOf(link: string): string {
+  return /-([0-9a-f]{64})\.log$/.exec(link)?.[1] ?? '';
 }

@@ -10,6 +10,10 @@ import { annotations } from '../../model/labels.ts';
 import type { ObservedContainer, PodRuntimeState } from '../../model/runtime-state.ts';
 import { criFault, FakeCri, FakeEvents, FakeFiles, fakeHost, openAccess } from '../../testing/fake-host.ts';
 import { container, FakeClock, pod, quietLog, sandbox, settle } from '../../testing/fixtures.ts';
+import { ContainerRemover } from '../gc/container-removal.ts';
+import type { RuntimeMetrics } from '../spec/providers.ts';
+import { HookRunner } from '../stop/hooks.ts';
+import { ContainerKiller } from '../stop/kill-container.ts';
 import { PodRuntime } from './execute.ts';
 import { ImagePuller } from '../images/images.ts';
 import type { PodRuntimeOptions } from '../start/pod-runtime-options.ts';
@@ -33,12 +37,28 @@ function setUp(
   const clock = new FakeClock();
   const counted: string[] = [];
   const rate = new PullRate({ perSecond: 0, burst: 0 });
+  const host = fakeHost(cri, files);
+  const paths = { rootDir: '/r', podLogsDir: '/var/log/pods', containerLogsDir: '/var/log/containers' };
+  const metrics: RuntimeMetrics = {
+    podStarting: () => counted.push('pod'),
+    podStartFailed: () => counted.push('pod failed'),
+    sandboxRun: ({ failed }) => counted.push(failed ? 'sandbox failed' : 'sandbox'),
+    containerStarting: (type) => counted.push(type),
+    containerStartFailed: (type, code) => counted.push(`${type} ${code}`),
+    hookFellBack: () => counted.push('hook fell back'),
+    sleepCut: () => counted.push('sleep cut'),
+  };
+  const shared = { cri: cri.client, events, metrics, clock, log: quietLog };
+  const hooks = new HookRunner({ ...shared, dial: host.link.dial.bind(host.link) });
   const runtime = new PodRuntime({
-    host: fakeHost(cri, files),
+    hooks,
+    killer: new ContainerKiller({ ...shared, hooks }),
+    remover: new ContainerRemover({ ...shared, files: host.link.files, paths }),
+    host,
     settings: {
       node: 'edge-1',
       cluster: 'c1',
-      paths: { rootDir: '/r', podLogsDir: '/var/log/pods', containerLogsDir: '/var/log/containers' },
+      paths,
       clusterDNS: ['10.96.0.10'],
       clusterDomain: 'cluster.local',
       kubernetesService: undefined,
@@ -74,15 +94,7 @@ function setUp(
     subPaths: { prepareSubPaths: () => Promise.resolve(new Map()) },
     restarts: new RestartBackoff({ maxMs: 300_000 }),
     events,
-    metrics: {
-      podStarting: () => counted.push('pod'),
-      podStartFailed: () => counted.push('pod failed'),
-      sandboxRun: ({ failed }) => counted.push(failed ? 'sandbox failed' : 'sandbox'),
-      containerStarting: (type) => counted.push(type),
-      containerStartFailed: (type, code) => counted.push(`${type} ${code}`),
-      hookFellBack: () => counted.push('hook fell back'),
-      sleepCut: () => counted.push('sleep cut'),
-    },
+    metrics,
     starts: new StartPermits({ clock, width: () => 2 }),
     clock,
     log: quietLog,

@@ -9,15 +9,12 @@
  * I3. A failure becomes a step with an error. Only an abort makes a call reject.
  */
 import type { PodSandboxConfig } from '../../hosts/cri/generated/runtime/v1/PodSandboxConfig.ts';
-import type { HostLink } from '../../hosts/link/link.ts';
 import type { Pod } from '../../model/kube.ts';
 import { formatPod, podFields, podRef, podReference } from '../../model/pod-ref.ts';
 import type { ObservedSandbox } from '../../model/runtime-state.ts';
 import { childController } from '../../util/abort.ts';
 import { initContainersToPrune } from '../gc/container-gc.ts';
-import { ContainerRemover } from '../gc/container-removal.ts';
-import { HookRunner } from '../stop/hooks.ts';
-import { ContainerKiller } from '../stop/kill-container.ts';
+import type { ContainerRemover } from '../gc/container-removal.ts';
 import { killPod, type PodKillOrder } from '../stop/kill-pod.ts';
 import { killSubject } from '../stop/kill-subject.ts';
 import type { PodRuntimeOptions } from '../start/pod-runtime-options.ts';
@@ -39,30 +36,25 @@ export interface PodSyncResult {
   readonly error?: unknown;
 }
 
+export interface PodRuntimeParts extends PodRuntimeOptions {
+  readonly remover: ContainerRemover;
+}
+
 /** The pods of one host. */
 export class PodRuntime {
-  readonly #options: PodRuntimeOptions;
-  readonly #killer: ContainerKiller;
+  readonly #options: PodRuntimeParts;
   readonly #sandboxConfigs: SandboxConfigBuilder;
   readonly #sandboxes: SandboxStarter;
   readonly #containers: PodContainersStarter;
-  readonly #remover: ContainerRemover;
 
-  constructor(options: PodRuntimeOptions) {
+  constructor(options: PodRuntimeParts) {
     this.#options = options;
-    const { cri, link } = options.host;
-    const dial: HostLink['dial'] = (target, dialOptions) =>
-      link.dial(target, { ...dialOptions, use: 'hook' });
-    const hooks = new HookRunner({ ...options, cri, dial });
+    const { cri } = options.host;
     this.#sandboxConfigs = new SandboxConfigBuilder(options);
-    this.#killer = new ContainerKiller({ ...options, cri, hooks });
     this.#sandboxes = new SandboxStarter({ ...options, cri });
-    this.#remover = new ContainerRemover({ cri, files: link.files, paths: options.settings.paths });
     const starter = new ContainerStarter({
       ...options,
       cri,
-      hooks,
-      killer: this.#killer,
       runtime: () => options.host.runtime(),
     });
     this.#containers = new PodContainersStarter({ ...options, starter });
@@ -104,7 +96,7 @@ export class PodRuntime {
 
   /** Stops all containers in order and then the sandboxes. Rejects only with the signal's reason. */
   killPod(order: PodKillOrder, { signal }: { signal: AbortSignal }): Promise<SyncStep[]> {
-    return killPod(order, { cri: this.#options.host.cri, containers: this.#killer }, { signal });
+    return killPod(order, { cri: this.#options.host.cri, containers: this.#options.killer }, { signal });
   }
 
   #announceChange({ pod, actions }: PodSyncInput): void {
@@ -120,7 +112,7 @@ export class PodRuntime {
         const step = { action: 'kill-container', target: name } as const;
         const subject = killSubject(pod, container, state);
         try {
-          await this.#killer.kill({ subject, reason, message, podIPs: state.ips }, { signal });
+          await this.#options.killer.kill({ subject, reason, message, podIPs: state.ips }, { signal });
           return step;
         } catch (error) {
           signal.throwIfAborted();
@@ -153,9 +145,9 @@ export class PodRuntime {
         if (kill) {
           const order = { reason: 'restart-all', message: 'killing', graceSeconds: 0 } as const;
           const subject = killSubject(pod, container, state);
-          await this.#killer.kill({ ...order, subject, podIPs: state.ips }, { signal });
+          await this.#options.killer.kill({ ...order, subject, podIPs: state.ips }, { signal });
         }
-        await this.#remover.remove(container, state, { signal, keepLogs: true });
+        await this.#options.remover.remove(container, state, { signal, keepLogs: true });
         steps.push(step);
       } catch (error) {
         signal.throwIfAborted();
@@ -170,7 +162,7 @@ export class PodRuntime {
     const all = actions.killPod && actions.createSandbox;
     for (const container of initContainersToPrune(pod, state, { all })) {
       try {
-        await this.#remover.remove(container, state, { signal });
+        await this.#options.remover.remove(container, state, { signal });
       } catch (error) {
         signal.throwIfAborted();
         const fields = {

@@ -15,6 +15,8 @@ import type {
 import type { PodResizer } from '../resize/resize-pod.ts';
 import type { RestartBackoff } from '../decide/restart-backoff.ts';
 import type { LinuxHost, RuntimeSettings } from '../spec/settings.ts';
+import type { HookRunner } from '../stop/hooks.ts';
+import type { ContainerKiller } from '../stop/kill-container.ts';
 import type { StartPermits } from './start-permits.ts';
 
 /** What runtime/pod/execute.ts is made of: one host, one virtual node. */
@@ -29,6 +31,8 @@ export interface PodRuntimeOptions {
   readonly services: ServiceReader;
   readonly hostDns: HostDns;
   readonly subPaths: SubPathPreparer;
+  readonly hooks: HookRunner;
+  readonly killer: ContainerKiller;
   readonly restarts: Pick<RestartBackoff, 'next'>;
   readonly events: EventRecorder;
   readonly metrics: RuntimeMetrics;

@@ -17,6 +17,7 @@ import type { PodChange } from '../../model/pod-update.ts';
 import type { Refusal } from '../../resources/admission/refusal.ts';
 import { backoffMs } from '../../util/backoff.ts';
 import type { Clock } from '../../util/clock.ts';
+import { isWorthTelling } from '../../util/retry.ts';
 import { Lane } from '../../util/lane.ts';
 import { hostKey } from '../../model/host-labels.ts';
 import { isLeaving, isPlaced, refreshed, withHost } from './placed-pod.ts';
@@ -247,7 +248,7 @@ export class PodRouter {
         // the watch tells what became of it
         if (kindOf(error) === 'not-found') return;
         failures += 1;
-        if ((failures === 1 || failures % 10 === 0) && kindOf(error) !== 'conflict')
+        if (isWorthTelling(failures) && kindOf(error) !== 'conflict')
           log.warn(
             { ...podFields(entry.pod.metadata), err: error, host: host.name, failures },
             'choice of host not stored: trying again',

@@ -9,6 +9,7 @@ import { RuntimeCache } from '../../runtime/observed/runtime-cache.ts';
 import { criFault, FakeCri } from '../../testing/fake-host.ts';
 import { FakeClock, quietLog, settle } from '../../testing/fixtures.ts';
 import { Pleg } from './pleg.ts';
+import { Beat } from '../../util/beat.ts';
 
 const { signal } = new AbortController();
 
@@ -93,6 +94,7 @@ function setUp(more: Partial<CriClient> = {}) {
   const pleg = new Pleg({
     cri: Object.assign(Object.create(cri.client) as CriClient, more),
     cache,
+    beat: new Beat(clock, () => 0),
     clock,
     log: quietLog,
     owner: {},

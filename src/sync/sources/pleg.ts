@@ -26,7 +26,7 @@ import {
 } from '../../runtime/observed/observe.ts';
 import type { RuntimeCache } from '../../runtime/observed/runtime-cache.ts';
 import { Alarm } from '../../util/alarm.ts';
-import { untilBeat } from '../../util/beat.ts';
+import type { Beat } from '../../util/beat.ts';
 import type { Clock } from '../../util/clock.ts';
 
 /** GenericPLEG's relist period (pkg/kubelet/kubelet.go genericPlegRelistPeriod). */
@@ -59,6 +59,7 @@ export interface PlegOptions {
   readonly owner: Readonly<Record<string, string>>;
   /** and of those only the ones it says yes to; its answer may change, see relisted() */
   readonly owns?: (labels: Readonly<Record<string, string>>) => boolean;
+  readonly beat: Beat;
   /** the first relist has succeeded */
   readonly onSynced: () => void;
   readonly observer?: PlegObserver;
@@ -148,7 +149,7 @@ export class Pleg {
   }
 
   async #relistLoop(signal: AbortSignal): Promise<void> {
-    const { clock, log, observer } = this.#options;
+    const { beat, clock, log, observer } = this.#options;
     let failures = 0;
     let last: number | undefined;
     while (!signal.aborted) {
@@ -167,8 +168,7 @@ export class Pleg {
         failures += 1;
       }
       const isWell = failures === 0 && !this.#isPartial;
-      const calmMs = (): number => untilBeat(clock.monotonic(), RELIST_WITH_EVENTS_MS);
-      await armed.sleep(this.#events && isWell ? calmMs() : RELIST_MS);
+      await armed.sleep(this.#events && isWell ? beat.until(RELIST_WITH_EVENTS_MS) : beat.after(RELIST_MS));
     }
   }
 
