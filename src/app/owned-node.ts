@@ -20,6 +20,8 @@ export interface OwnedNodeOptions {
   /** false: there is no API server, and nothing to claim the node by but its host */
   readonly hasCluster: boolean;
   readonly me: Owner;
+  /** Told that the node is claimed; it starts once this resolves. */
+  readonly claimed: (options: { signal: AbortSignal }) => Promise<void>;
   /** Builds the node, and opens its kubelet API. */
   readonly start: (claim: NodeClaim, signal: AbortSignal) => Promise<NodeApp>;
   readonly clock: Clock;
@@ -39,7 +41,7 @@ export interface OwnedNode {
 }
 
 export function ownNode(options: OwnedNodeOptions): OwnedNode {
-  const { node, start } = options;
+  const { node, claimed, start } = options;
   const claim = options.hasCluster ? leaseClaim(options) : localClaim(options);
   // all that belongs to the node ends with its being owned
   const life = childController(options.signal);
@@ -55,6 +57,7 @@ export function ownNode(options: OwnedNodeOptions): OwnedNode {
         throw error;
       });
       kept.catch(() => undefined);
+      await claimed({ signal: life.signal });
       app = await start(claim, life.signal);
       await Promise.race([kept, app.run()]);
     },

@@ -1,4 +1,5 @@
 /** The process: connects to the cluster, builds the nodes, listens, runs, stops in order. */
+import { claimsFirst } from './claims-first.ts';
 import type { Config } from './config/schema.ts';
 import { urlTarget } from '../hosts/link/http.ts';
 import { addressTowards, anyOwnAddress } from '../hosts/link/own-address.ts';
@@ -151,6 +152,7 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
         : Promise.resolve(options.podIP),
     );
     const me = ownProcess(options.podUid);
+    const claimed = claimsFirst(config.nodes.length, { clock });
     for (const node of config.nodes) {
       const start = async (claim: NodeClaim, ofNode: AbortSignal): Promise<NodeApp> => {
         const nodeIP = node.nodeIP ?? (await ownIP());
@@ -163,7 +165,7 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
         listens(`kubelet API of ${node.name}`, listener);
         return app;
       };
-      nodes.push(ownNode({ ...own, node, hasCluster: !standalone, me, start }));
+      nodes.push(ownNode({ ...own, node, hasCluster: !standalone, me, claimed, start }));
     }
     await Promise.all([cluster?.then(() => common.run()), ...nodes.map((node) => node.run())]);
   } catch (error) {
