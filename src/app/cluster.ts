@@ -22,8 +22,6 @@ export interface ClusterAccessOptions {
   readonly common: SharedCluster;
   readonly metrics: Metrics;
   readonly startup: Pick<PodStartup, 'written'>;
-  /** a ConfigMap or Secret came, changed or went; the pods that refer to it */
-  readonly onObject: (podUids: readonly string[]) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -40,7 +38,7 @@ export interface ClusterAccess {
 }
 
 export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess {
-  const { kube, common, metrics, startup, onObject, clock, log } = options;
+  const { kube, common, metrics, startup, clock, log } = options;
   const shared = { client: kube, clock, log };
   // statuses outlive everything else of the node: what happened last is still to be told
   const writing = new AbortController();
@@ -63,7 +61,7 @@ export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess
     },
   });
   return {
-    objects: new PodObjects({ watches: common.objects, onChange: onObject }),
+    objects: new PodObjects(common.objects),
     services: common.services,
     runtimeClasses: common.runtimeClasses,
     tokens: new Tokens(shared),

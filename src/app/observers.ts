@@ -1,6 +1,8 @@
 /** What happens on a host, as a kubelet's metrics: an observer for each room. */
+import type { ConnectCriOptions } from '../hosts/cri/connect.ts';
 import type { Pod } from '../model/kube.ts';
 import { firstSeen, isStaticPod } from '../model/pod-source.ts';
+import type { PodStartupOptions } from '../pods/pod-startup.ts';
 import type { ProberOptions } from '../pods/probes/prober.ts';
 import type { PodVolumesOptions } from '../pods/volumes/pod-volumes.ts';
 import type { VolumeObservation } from '../pods/volumes/volume-observation.ts';
@@ -25,6 +27,24 @@ export function plegObserver(metrics: Metrics): PlegObserver {
     lastSeen: (at) => {
       metrics.kubelet_pleg_last_seen_seconds.set(at / 1000);
     },
+  };
+}
+
+export function criObserver(metrics: Metrics): NonNullable<ConnectCriOptions['onCall']> {
+  return ({ operation, seconds, error }) => {
+    metrics.kubelet_runtime_operations_total.inc({ operation_type: operation });
+    metrics.kubelet_runtime_operations_duration_seconds.observe({ operation_type: operation }, seconds);
+    if (error !== undefined)
+      metrics.kubelet_runtime_operations_errors_total.inc({ operation_type: operation });
+  };
+}
+
+export function startupObserver(metrics: Metrics): PodStartupOptions['onStarted'] {
+  return ({ totalSeconds, sliSeconds, isFirstNetworkPod }) => {
+    metrics.kubelet_pod_start_total_duration_seconds.observe(totalSeconds);
+    if (sliSeconds === undefined) return;
+    metrics.kubelet_pod_start_sli_duration_seconds.observe(sliSeconds);
+    if (isFirstNetworkPod) metrics.kubelet_first_network_pod_start_sli_duration_seconds.set(sliSeconds);
   };
 }
 

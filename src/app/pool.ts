@@ -24,8 +24,6 @@ export interface NodePoolOptions {
   readonly node: NodeConfig;
   readonly kube: KubeConnection;
   readonly hosts: readonly NodeHost[];
-  /** one for each of the hosts, in their order */
-  readonly apps: readonly HostApp[];
   readonly virtualNode: VirtualNode;
   readonly access: ClusterAccess;
   readonly events: EventRecorder;
@@ -37,6 +35,8 @@ export interface NodePoolOptions {
 
 export interface NodePool {
   readonly router: PodRouter;
+  /** Those who run the pods of the hosts, in their order. */
+  attach(apps: readonly HostApp[]): void;
   isDraining(host: string): boolean;
   run(signal: AbortSignal): Promise<void>;
 }
@@ -44,7 +44,7 @@ export interface NodePool {
 const TICK_MS = 2_000;
 
 export function buildPool(options: NodePoolOptions): NodePool {
-  const { config, kube, hosts, apps, virtualNode, access, events, clock, log, signal } = options;
+  const { config, kube, hosts, virtualNode, access, events, clock, log, signal } = options;
   const { status, runtimeClasses } = access;
   const isDraining = (name: string): boolean =>
     hosts.some((host) => host.name === name && host.drain) ||
@@ -69,10 +69,6 @@ export function buildPool(options: NodePoolOptions): NodePool {
     deliver: app.deliver.bind(app),
   });
   const router = new PodRouter({
-    hosts: hosts.flatMap((host, index) => {
-      const app = apps[index];
-      return app === undefined ? [] : [poolHost(host, app)];
-    }),
     handlerOf,
     store: async ({ metadata: { namespace, name, uid, resourceVersion } }, host, rest) => {
       await kube.patch(
@@ -138,15 +134,6 @@ export function buildPool(options: NodePoolOptions): NodePool {
       if (at === 'ready') router.retry();
     });
 
-  for (const app of apps)
-    app.clusterRelisted.then(
-      () => {
-        looked.add(app);
-        router.retry();
-      },
-      () => undefined,
-    );
-
   const tick = async (life: AbortSignal): Promise<void> => {
     for (;;) {
       await clock.sleep(TICK_MS, { signal: life });
@@ -158,6 +145,22 @@ export function buildPool(options: NodePoolOptions): NodePool {
   return {
     router,
     isDraining,
+    attach: (apps) => {
+      router.attach(
+        hosts.flatMap((host, index) => {
+          const app = apps[index];
+          return app === undefined ? [] : [poolHost(host, app)];
+        }),
+      );
+      for (const app of apps)
+        app.clusterRelisted.then(
+          () => {
+            looked.add(app);
+            router.retry();
+          },
+          () => undefined,
+        );
+    },
     run: async (life) => {
       if (hosts.length === 1) return;
       await tick(life);

@@ -23,13 +23,17 @@ export interface NodeSourcesOptions {
   readonly client: Pick<KubeConnection, 'get' | 'stream' | 'epoch'>;
   /** UID of the cluster's kube-system namespace, as soon as the API server has told; undefined: there is none */
   readonly cluster: Promise<string> | undefined;
-  readonly onChanges: (changes: readonly PodChange[]) => void;
-  /** the changes that follow are of a new list of the API server's pods */
-  readonly onListed: () => void;
   readonly clock: Clock;
   readonly log: Log;
   readonly faults: Faults;
   readonly signal: AbortSignal;
+}
+
+/** Who is told of a node's pods. */
+export interface PodListener {
+  onChanges(changes: readonly PodChange[]): void;
+  /** The changes that follow are of a new list of the API server's pods. */
+  onListed(): void;
 }
 
 const RELEASE_AGAIN_MS = 5_000;
@@ -42,6 +46,7 @@ export class NodeSources {
   readonly clusterKnown: Promise<unknown>;
   readonly #options: NodeSourcesOptions;
   readonly #apiPods: HeldView;
+  #listener: PodListener | undefined;
   #clusterId: string | undefined;
   /** has been read once */
   readonly #listed = { api: false, file: false };
@@ -61,6 +66,11 @@ export class NodeSources {
           });
     // whoever waits for it hears of it; nobody need wait
     this.clusterKnown.catch(() => undefined);
+  }
+
+  /** Before it runs. */
+  attach(listener: PodListener): void {
+    this.#listener = listener;
   }
 
   /** undefined until the API server has told, and without one */
@@ -110,11 +120,11 @@ export class NodeSources {
   }
 
   #tracked(source: 'api' | 'file'): (view: PodView) => void {
-    const { onChanges, onListed, clock } = this.#options;
+    const { clock } = this.#options;
     const changes = new PodChanges({ source, now: () => clock.now() });
     return (view) => {
-      if (view.type === 'reset' && source === 'api') onListed();
-      changes.tell(view, onChanges);
+      if (view.type === 'reset' && source === 'api') this.#listener?.onListed();
+      changes.tell(view, (some) => this.#listener?.onChanges(some));
       // a turn later the loop has them
       if (view.type === 'reset')
         clock.after(0, () => {

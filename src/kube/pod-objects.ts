@@ -8,13 +8,6 @@ import { orAbort, withDeadline } from '../util/abort.ts';
 import { podObjectReferences } from './object-references.ts';
 import type { ObjectName, ObjectWatches, PodObjectKind, UsedObject } from './object-watches.ts';
 
-export interface PodObjectsOptions {
-  /** shared by the nodes of the process */
-  readonly watches: ObjectWatches;
-  /** a watched object came, changed or went; the pods that refer to it */
-  readonly onChange: (podUids: readonly string[]) => void;
-}
-
 interface Used {
   readonly users: Set<string>;
   readonly held: UsedObject;
@@ -23,12 +16,19 @@ interface Used {
 const FIRST_ANSWER_MS = 30_000;
 
 export class PodObjects {
-  readonly #options: PodObjectsOptions;
+  readonly #watches: ObjectWatches;
+  readonly #listeners: ((podUids: readonly string[]) => void)[] = [];
   readonly #used = new Map<string, Used>();
   readonly #keysOf = new Map<string, ReadonlySet<string>>();
 
-  constructor(options: PodObjectsOptions) {
-    this.#options = options;
+  /** `watches`: shared by the nodes of the process */
+  constructor(watches: ObjectWatches) {
+    this.#watches = watches;
+  }
+
+  /** A watched object came, changed or went: told of the pods that refer to it. */
+  onChange(listener: (podUids: readonly string[]) => void): void {
+    this.#listeners.push(listener);
   }
 
   /**
@@ -95,10 +95,9 @@ export class PodObjects {
       existing.users.add(uid);
       return;
     }
-    const { watches, onChange } = this.#options;
     const users = new Set([uid]);
-    const held = watches.use(which, () => {
-      onChange([...users]);
+    const held = this.#watches.use(which, () => {
+      for (const listener of this.#listeners) listener([...users]);
     });
     this.#used.set(key, { users, held });
   }

@@ -14,13 +14,24 @@ export interface NodeHostOptions {
   readonly labels: Readonly<Record<string, string>>;
   /** takes no new pods, says the configuration */
   readonly drain: boolean;
-  readonly pleg: () => PlegHealth;
-  readonly pressures: () => readonly NodePressure[];
-  /** what else keeps pods from being started there */
-  readonly problem?: () => string | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
+
+/** What those know of a host who run its pods. */
+export interface HostHealth {
+  pleg(): PlegHealth;
+  pressures(): readonly NodePressure[];
+  /** What else keeps pods from being started there. */
+  problem(): string | undefined;
+}
+
+/** Nobody has looked yet. */
+const unseen: HostHealth = {
+  pleg: () => ({ silentMs: undefined, thresholdMs: 0 }),
+  pressures: () => [],
+  problem: () => undefined,
+};
 
 type Images = NonNullable<NodeStatus['images']>;
 
@@ -40,6 +51,7 @@ export class NodeHost {
   readonly drain: boolean;
   readonly #options: NodeHostOptions;
   readonly #known = Promise.withResolvers<undefined>();
+  #health: HostHealth = unseen;
   #facts: HostFacts | undefined;
   #looking: Promise<void> | undefined;
   #factsAt = -Infinity;
@@ -50,6 +62,10 @@ export class NodeHost {
     this.host = options.host;
     this.labels = options.labels;
     this.drain = options.drain;
+  }
+
+  attach(health: HostHealth): void {
+    this.#health = health;
   }
 
   get name(): string {
@@ -72,14 +88,14 @@ export class NodeHost {
   }
 
   pressures(): readonly NodePressure[] {
-    return this.#options.pressures();
+    return this.#health.pressures();
   }
 
   /** Why pods can't run on it now; empty: they can. */
   problems(): string[] {
-    const other = this.#options.problem?.();
+    const other = this.#health.problem();
     return [
-      ...readyProblems(this.host.state(), this.#options.pleg()),
+      ...readyProblems(this.host.state(), this.#health.pleg()),
       ...(other === undefined ? [] : [other]),
     ];
   }

@@ -33,12 +33,16 @@ export interface NodeHostsOptions {
   readonly identity: NodeIdentity;
   /** at least one */
   readonly hosts: readonly NodeHost[];
-  /** takes no new pods: for a pool, whose other hosts do */
-  readonly isDraining: (host: string) => boolean;
-  /** the pods on a host of a pool that hold resources */
-  readonly podsOn: (host: string) => readonly Pod[];
   readonly clock: Clock;
   readonly log: Log;
+}
+
+/** What is known of the hosts of a pool who leads pods to them. */
+export interface PoolView {
+  /** Takes no new pods. */
+  isDraining(host: string): boolean;
+  /** The pods that hold resources there. */
+  podsOn(host: string): readonly Pod[];
 }
 
 interface Resources {
@@ -58,12 +62,17 @@ const POOL_LOOK_MS = 3_000;
 export class NodeHosts {
   readonly all: readonly NodeHost[];
   readonly #options: NodeHostsOptions;
+  #pool: PoolView = { isDraining: () => false, podsOn: () => [] };
   /** whose last look failed: told of once */
   readonly #failing = new Set<NodeHost>();
 
   constructor(options: NodeHostsOptions) {
     this.#options = options;
     this.all = options.hosts;
+  }
+
+  attach(pool: PoolView): void {
+    this.#pool = pool;
   }
 
   /**
@@ -167,9 +176,8 @@ export class NodeHosts {
 
   /** One that takes no new pods counts with what those on it hold, so that none is sent there. */
   #sum(node: KubeNode | undefined): Resources {
-    const { isDraining, podsOn } = this.#options;
     const isOpen = (host: NodeHost): boolean =>
-      this.all.length === 1 || (host.problems().length === 0 && !isDraining(host.name));
+      this.all.length === 1 || (host.problems().length === 0 && !this.#pool.isDraining(host.name));
     const known = this.all
       .filter((host) => host.facts() !== undefined)
       .map((host) => ({ host, ...this.#resourcesOf(host, node) }));
@@ -177,7 +185,9 @@ export class NodeHosts {
       capacity: sumResources(known.map(({ capacity }) => capacity)),
       allocatable: sumResources(
         known.map(({ host, allocatable }) =>
-          isOpen(host) ? allocatable : heldResources(allocatable, podsOn(host.name).map(heldRequest)),
+          isOpen(host)
+            ? allocatable
+            : heldResources(allocatable, this.#pool.podsOn(host.name).map(heldRequest)),
         ),
       ),
     };

@@ -17,7 +17,7 @@ describe('labels that others choose', () => {
   });
 
   it('are bound however a metric is told', async () => {
-    const metrics = createMetrics({ node: 'n', kubeletVersion: 'v1.36.3', refresh: () => undefined });
+    const metrics = createMetrics({ node: 'n', kubeletVersion: 'v1.36.3' });
     for (let index = 0; index < 200; index += 1) {
       const [name, code] = [`handler-${index}`, String(index)];
       metrics.kubelet_run_podsandbox_duration_seconds.observe({ runtime_handler: name }, 1);

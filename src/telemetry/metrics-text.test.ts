@@ -3,8 +3,7 @@ import { describe, it } from 'node:test';
 import { createMetrics, createProcessMetrics } from './metrics.ts';
 import { metricsText, wholeText } from './metrics-text.ts';
 
-const node = (name: string) =>
-  createMetrics({ node: name, kubeletVersion: 'v1.36.3', refresh: () => undefined });
+const node = (name: string) => createMetrics({ node: name, kubeletVersion: 'v1.36.3' });
 const ownProcess = () => createProcessMetrics({ refresh: () => undefined });
 
 describe('the text of metrics', () => {

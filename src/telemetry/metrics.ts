@@ -25,17 +25,13 @@ export type ProcessMetrics = Families<typeof processTable> & Exposition;
 export const contentType = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /** One set for one virtual node: a kubelet's metrics carry no node label, so nodes don't share them. */
-export function createMetrics(options: {
-  node: string;
-  kubeletVersion: string;
-  refresh: () => void;
-}): Metrics {
+export function createMetrics(options: { node: string; kubeletVersion: string }): Metrics {
   const registry = new Registry();
   const made = makeFamilies(table, registry);
   made.kubelet_node_name.set({ node: options.node }, 1);
   made.kubernetes_build_info.set(buildInfo(options.kubeletVersion), 1);
   for (const isStatic of ['', 'true']) made.kubelet_restarted_pods_total.inc({ static: isStatic }, 0);
-  const refreshing = [options.refresh];
+  const refreshing: (() => void)[] = [];
   return {
     ...made,
     ...exposition(registry, table, () => {

@@ -22,23 +22,24 @@ export async function readWhole(
   return bytes;
 }
 
-/** What a file begins with; the end of a file that is longer is left out. */
+/**
+ * What a file begins with; the end of a longer one is left out. Most files that are read again and again are short
+ * ones of /proc, whose size nobody can ask for: they take one small buffer.
+ */
 export async function readStart(file: FileHandle, { maxBytes }: { maxBytes: number }): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of chunksOf(file, maxBytes)) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
-
-/** Up to so many bytes, in pieces that grow: most files that are read again and again are short ones of /proc. */
-async function* chunksOf(file: FileHandle, limit: number): AsyncIterable<Buffer> {
-  for (let size = 0; size < limit;) {
-    const { bytesRead, buffer } = await file.read({
-      buffer: Buffer.allocUnsafe(Math.min(size === 0 ? FIRST_READ : BLOCK, limit - size)),
-    });
-    if (bytesRead === 0) return;
+  let buffer = Buffer.allocUnsafe(Math.min(FIRST_READ, maxBytes));
+  let size = 0;
+  while (size < maxBytes) {
+    if (size === buffer.length) {
+      const larger = Buffer.allocUnsafe(Math.min(maxBytes, size + Math.max(size, BLOCK)));
+      buffer.copy(larger);
+      buffer = larger;
+    }
+    const { bytesRead } = await file.read(buffer, size, buffer.length - size, null);
+    if (bytesRead === 0) break;
     size += bytesRead;
-    yield buffer.subarray(0, bytesRead);
   }
+  return buffer.subarray(0, size);
 }
 
 export async function readEnd(file: FileHandle, { maxBytes }: { maxBytes: number }): Promise<Buffer> {

@@ -48,7 +48,6 @@ function pool(names: readonly string[], change: Partial<PodRouterOptions> = {}):
     },
   });
   const router = new PodRouter({
-    hosts: names.map(host),
     handlerOf: () => '',
     store: ({ metadata }, to) => {
       stored.push(`${metadata.name} → ${to}`);
@@ -65,6 +64,7 @@ function pool(names: readonly string[], change: Partial<PodRouterOptions> = {}):
     signal: new AbortController().signal,
     ...change,
   });
+  router.attach(names.map(host));
   return { router, clock, delivered, stored, refused, waiting, silent, unseen, held };
 }
 
@@ -137,7 +137,10 @@ describe('PodRouter', () => {
     const elsewhere = { reason: 'NodeAffinity', message: 'labels' } as const;
     let reads = 0;
     const { router, refused } = pool(['a', 'b'], {
-      hosts: ['a', 'b'].map((name) => ({
+      refreshNode: () => (++reads === 1 ? Promise.reject(new Error('no answer')) : Promise.resolve()),
+    });
+    router.attach(
+      ['a', 'b'].map((name) => ({
         name,
         silent: () => undefined,
         holds: () => false,
@@ -151,8 +154,7 @@ describe('PodRouter', () => {
         }),
         deliver: () => undefined,
       })),
-      refreshNode: () => (++reads === 1 ? Promise.reject(new Error('no answer')) : Promise.resolve()),
-    });
+    );
     router.apply([add(named('p'))]);
     await settle();
     assert.deepEqual(refused, []);

@@ -36,7 +36,6 @@ export interface PoolHost {
 }
 
 export interface PodRouterOptions {
-  readonly hosts: readonly PoolHost[];
   /** the handler of the pod's RuntimeClass; "" without one */
   readonly handlerOf: (pod: Pod) => string;
   /** Writes the choice to the API server. Rejects with kind conflict if the pod is not as given any more. */
@@ -77,11 +76,17 @@ const retry = { baseMs: 200, maxMs: 10_000, factor: 2, jitter: 0.2 };
 
 export class PodRouter {
   readonly #options: PodRouterOptions;
+  #hosts: readonly PoolHost[] = [];
   readonly #entries = new Map<string, Entry>();
   readonly #lane = new Lane(STORES_AT_ONCE);
 
   constructor(options: PodRouterOptions) {
     this.#options = options;
+  }
+
+  /** Before any change. */
+  attach(hosts: readonly PoolHost[]): void {
+    this.#hosts = hosts;
   }
 
   apply(changes: readonly PodChange[]): void {
@@ -134,7 +139,8 @@ export class PodRouter {
   }
 
   #settle(entry: Entry): void {
-    const { hosts, onStranded } = this.#options;
+    const { onStranded } = this.#options;
+    const hosts = this.#hosts;
     const { annotations } = entry.pod.metadata;
     const wanted = annotations?.[hostKey];
     const named = hosts.find((host) => host.name === wanted);
@@ -156,7 +162,7 @@ export class PodRouter {
     const { log, onWaiting, signal } = this.#options;
     const placement = this.#whereItIs(entry.pod) ?? this.#choose(entry.pod);
     if (placement.kind === 'placed') {
-      const host = this.#options.hosts.find((each) => each.name === placement.host);
+      const host = this.#hosts.find((each) => each.name === placement.host);
       if (host === undefined) return;
       // nobody starts it anywhere: there is nothing to remember
       if (isLeaving(entry.pod)) {
@@ -180,7 +186,7 @@ export class PodRouter {
 
   /** For a pod without a choice that may have run: where its runtime is, or that this can't be told yet. */
   #whereItIs({ metadata: { uid }, status }: Pod): Placement | undefined {
-    const { hosts } = this.#options;
+    const hosts = this.#hosts;
     const holder = hosts.find((host) => host.holds(uid) === true);
     if (holder !== undefined) return { kind: 'placed', host: holder.name };
     const unseen = hosts.filter((host) => host.holds(uid) === undefined).map(({ name }) => name);
@@ -192,7 +198,8 @@ export class PodRouter {
   }
 
   #choose(pod: Pod): Placement {
-    const { hosts, handlerOf } = this.#options;
+    const { handlerOf } = this.#options;
+    const hosts = this.#hosts;
     // nothing of it runs anywhere, so that any host can let it go
     const any = isLeaving(pod) ? (hosts.find((host) => host.silent() === undefined) ?? hosts[0]) : undefined;
     if (any !== undefined) return { kind: 'placed', host: any.name };

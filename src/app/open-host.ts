@@ -1,0 +1,51 @@
+/** The way to a host and its runtime, through the fences of its node. Composition only. */
+import type { Config, HostConfig, NodeConfig } from './config/schema.ts';
+import { connectCri } from '../hosts/cri/connect.ts';
+import { Host } from '../hosts/host.ts';
+import { fencedLink } from '../hosts/link/fenced-link.ts';
+import { openLink } from '../hosts/open-link.ts';
+import type { Log } from '../model/log.ts';
+import type { NodeClaim } from '../node/node-claim.ts';
+import { criObserver } from './observers.ts';
+import { staticOwner } from '../sync/sources/static-owner.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { Beat } from '../util/beat.ts';
+import type { Clock } from '../util/clock.ts';
+import { fenced } from '../util/fence.ts';
+
+export interface OpenHostOptions {
+  readonly config: Config;
+  readonly node: NodeConfig;
+  readonly claim: NodeClaim;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export function openHost(
+  address: HostConfig,
+  { metrics, config, node, claim, clock, log }: OpenHostOptions,
+): Host {
+  const open = openLink(address, {
+    clock,
+    log,
+    // the cluster may not be known yet
+    owner: { node: node.name, cluster: staticOwner(node) },
+    cgroupDriver: config.cgroupDriver,
+  });
+  const link = fencedLink(open, claim.host);
+  const connected = connectCri({ endpoint: link.cri(), host: link.name, onCall: criObserver(metrics) });
+  const cri = fenced(connected, claim.host, { streams: ['getContainerEvents'], free: ['close'] });
+  const host = new Host({
+    link,
+    cri,
+    beat: new Beat(clock),
+    clock,
+    log,
+    sandboxedHandlers: config.sandboxedRuntimeHandlers,
+  });
+  host.onChange(({ at }) => {
+    metrics.farlet_host_up.set({ host: host.name }, at === 'ready' ? 1 : 0);
+  });
+  return host;
+}
