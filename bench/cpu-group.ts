@@ -1,6 +1,6 @@
 /**
- * All that the bench and what it starts use of the CPU, by a cgroup of its own. Where other programs load the machine,
- * this says more than the clock does.
+ * All that the bench and what it starts use of the CPU, by a cgroup of its own. Where other programs load the
+ * machine, this says more than the clock does.
  */
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 

@@ -1,4 +1,6 @@
-/** A TCP proxy that delivers everything later, as a far link does: the order is kept, the rate is not limited. */
+/**
+ * A TCP proxy that delivers everything later, as a far link does: the order is kept, the rate is not limited.
+ */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 export interface DelayProxy {

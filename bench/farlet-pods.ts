@@ -1,4 +1,7 @@
-/** Pods through farlet, as a user of the API server sees them: create, Ready on a watch, delete, gone on the watch. */
+/**
+ * Pods through farlet, as a user of the API server sees them: create, Ready on a watch, delete, gone on the
+ * watch.
+ */
 import type { KubeConnection } from '../src/kube/connect.ts';
 import { paths } from '../src/kube/paths.ts';
 import { watchObjects, type WatchEvent } from '../src/kube/watch.ts';
@@ -91,7 +94,10 @@ export class FarletPods {
     return Math.max(0, goneAt - returned);
   }
 
-  /** One container that ends at once when told to; the rest is what the API server makes of it, token volume included. */
+  /**
+   * One container that ends at once when told to; the rest is what the API server makes of it, token volume
+   * included.
+   */
   #pod(name: string): object {
     const { node, volumes = [], volumeMounts = [] } = this.#options;
     return {

@@ -1,4 +1,7 @@
-/** What distance costs: the same on a link that delays by nothing, a little and much. What grows with it are round trips. */
+/**
+ * What distance costs: the same on a link that delays by nothing, a little and much. What grows with it are
+ * round trips.
+ */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { kubernetes } from '../e2e/harness/cache.ts';
@@ -35,7 +38,9 @@ export interface LinkResults {
   };
 }
 
-/** Sequential round trips: how much longer it takes, in units of what a round trip was made longer by. Pure. */
+/**
+ * Sequential round trips: how much longer it takes, in units of what a round trip was made longer by. Pure.
+ */
 export function roundTrips(near: readonly number[], far: readonly number[], delayMs: number): number {
   return (median(far) - median(near)) / (2 * delayMs);
 }

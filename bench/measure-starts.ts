@@ -1,4 +1,6 @@
-/** Pods one at a time: the floor's and farlet's take turns, so that whatever else the machine does hits both. */
+/**
+ * Pods one at a time: the floor's and farlet's take turns, so that whatever else the machine does hits both.
+ */
 import type { BenchOptions } from './options.ts';
 import type { Environment } from './environment.ts';
 

@@ -1,4 +1,6 @@
-/** One farlet over a hundred hosts: what relists cost, and how it comes back. `npm run simulate -- --help`. */
+/**
+ * One farlet over a hundred hosts: what relists cost, and how it comes back. `npm run simulate -- --help`.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { dirname } from 'node:path';

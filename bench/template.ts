@@ -1,6 +1,7 @@
 /**
- * Learns from the runtime what farlet asked it for, so that the floor sends the same: a pod that farlet runs is the
- * template, and stays for as long as the bench does. The floor's containers mount the template's own files.
+ * Learns from the runtime what farlet asked it for, so that the floor sends the same: a pod that farlet runs
+ * is the template, and stays for as long as the bench does. The floor's containers mount the template's own
+ * files.
  */
 import { randomUUID } from 'node:crypto';
 import type { ContainerConfig } from '../src/hosts/cri/generated/runtime/v1/ContainerConfig.ts';

@@ -1,4 +1,7 @@
-/** The demo: a cluster, a host, farlet and a Deployment, shown on the terminal and left running. `up [KUBECONFIG]` or `down`. */
+/**
+ * The demo: a cluster, a host, farlet and a Deployment, shown on the terminal and left running. `up
+ * [KUBECONFIG]` or `down`.
+ */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { kubernetes } from './harness/cache.ts';

@@ -4,7 +4,10 @@ import { build, type Plugin } from 'esbuild';
 import { forFewHosts } from '../src/app/node-flags.ts';
 import { slimDependencies } from './slim-dependencies.ts';
 
-/** The Kubernetes client does not say that its thousands of models have no side effects; farlet uses none of them. */
+/**
+ * The Kubernetes client does not say that its thousands of models have no side effects; farlet uses none of
+ * them.
+ */
 const unusedModels: Plugin = {
   name: 'unused-models',
   setup(bundler) {
@@ -28,7 +31,8 @@ await build({
   sourcemap: true,
   legalComments: 'linked',
   minifySyntax: true,
-  // half the text, all of it kept in memory; one character beyond ASCII in a comment would double it. Names stay.
+  // half the text, all of it kept in memory; one character beyond ASCII in a comment would double it. Names
+  // stay.
   minifyWhitespace: true,
   charset: 'ascii',
   lineLimit: 160,

@@ -1,6 +1,6 @@
 /**
- * Leaves out of the bundle what farlet never calls: code that is loaded costs memory whether it runs or not. What is
- * left out says so when it is asked for all the same.
+ * Leaves out of the bundle what farlet never calls: code that is loaded costs memory whether it runs or not.
+ * What is left out says so when it is asked for all the same.
  */
 import type { Plugin } from 'esbuild';
 
@@ -33,7 +33,8 @@ const replacements: readonly Replacement[] = [
   { path: /^@fastify\/ajv-compiler$/, contents: absent('compiler of schemas') },
   { path: /^@fastify\/fast-json-stringify-compiler$/, contents: absent('compiler of schemas') },
   { path: /^light-my-request$/, contents: absent('injected requests') },
-  // an import statement of it asks for each of its exports, WebSocket among them: Node then loads a second undici
+  // an import statement of it asks for each of its exports, WebSocket among them: Node then loads a second
+  // undici
   { path: /^(node:)?http$/, importer: /\//, contents: "module.exports = require('node:http');" },
   // configuration errors are farlet's own texts, in one language
   { path: /\/locales\/index\.js$/, importer: /\/zod\//, contents: 'export {};' },

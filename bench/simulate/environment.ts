@@ -1,4 +1,7 @@
-/** What is simulated: a real control plane behind a proxy that can be slow, one farlet, and many hosts that run nothing. */
+/**
+ * What is simulated: a real control plane behind a proxy that can be slow, one farlet, and many hosts that
+ * run nothing.
+ */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { startControlPlane } from '../../e2e/harness/control-plane.ts';
 import { startFarlet, type Farlet } from '../../e2e/harness/farlet.ts';

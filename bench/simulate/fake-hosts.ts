@@ -1,4 +1,6 @@
-/** Many hosts with a fake runtime each, in a process of their own: what they use of the CPU is not farlet's. */
+/**
+ * Many hosts with a fake runtime each, in a process of their own: what they use of the CPU is not farlet's.
+ */
 import { fork } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

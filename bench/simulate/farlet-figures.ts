@@ -5,7 +5,10 @@ export interface FarletFigures {
   /** seconds of the event loop */
   readonly active: number;
   readonly idle: number;
-  /** how many samples of the event loop's delay were at most so many seconds, by that limit, the smallest first */
+  /**
+   * how many samples of the event loop's delay were at most so many seconds, by that limit, the smallest
+   * first
+   */
   readonly delays: readonly { readonly le: number; readonly count: number }[];
   /** pods whose worker has taken its first step, by node */
   readonly begun: ReadonlyMap<string, number>;
@@ -60,7 +63,10 @@ export function utilization(before: FarletFigures, after: FarletFigures): number
   return active / (active + after.idle - before.idle);
 }
 
-/** The delay that so large a part of the samples in between did not exceed: as Prometheus' histogram_quantile, linear within buckets. */
+/**
+ * The delay that so large a part of the samples in between did not exceed: as Prometheus' histogram_quantile,
+ * linear within buckets.
+ */
 export function delayQuantile(quantile: number, before: FarletFigures, after: FarletFigures): number {
   const grown = after.delays.map(({ le, count }, at) => ({
     le,
@@ -76,8 +82,8 @@ export function delayQuantile(quantile: number, before: FarletFigures, after: Fa
 }
 
 /**
- * Whether every worker of so many pods on each of so many nodes has synced its pod since farlet started, and has the
- * token that a first step which failed may lack.
+ * Whether every worker of so many pods on each of so many nodes has synced its pod since farlet started, and
+ * has the token that a first step which failed may lack.
  */
 export function allSynced(
   { begun, created }: FarletFigures,

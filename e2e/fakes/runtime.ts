@@ -1,6 +1,6 @@
 /**
- * A CRI runtime that runs nothing: for pods by the thousand and for faults that a real one can't be made to have.
- * e2e/scenarios/cri-contract.test.ts holds it against containerd.
+ * A CRI runtime that runs nothing: for pods by the thousand and for faults that a real one can't be made to
+ * have. e2e/scenarios/cri-contract.test.ts holds it against containerd.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';

@@ -1,4 +1,7 @@
-/** What may stand between farlet and an API server: something that answers itself, and a way that swallows what is sent. */
+/**
+ * What may stand between farlet and an API server: something that answers itself, and a way that swallows
+ * what is sent.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Agent, request as forward } from 'node:https';
@@ -11,7 +14,9 @@ import {
 } from 'node:net';
 import type { ControlPlane } from './control-plane.ts';
 
-/** Answers a request itself and says so, or leaves it to the API server. `body` is what the request carries. */
+/**
+ * Answers a request itself and says so, or leaves it to the API server. `body` is what the request carries.
+ */
 export type Intercept = (request: IncomingMessage, response: ServerResponse, body: string) => boolean;
 
 export interface AnsweringProxy {

@@ -1,4 +1,7 @@
-/** A real control plane on loopback: etcd, kube-apiserver, scheduler, controller manager, with ports and a folder of its own. */
+/**
+ * A real control plane on loopback: etcd, kube-apiserver, scheduler, controller manager, with ports and a
+ * folder of its own.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { kubernetes } from './cache.ts';
 import { Authority, type KeyPair } from './pki.ts';
@@ -19,7 +22,10 @@ export interface ControlPlane {
   startApiServer(): Promise<void>;
   /** A backup of its store as it is at this moment; all goes on meanwhile. */
   backUp(): Promise<Backup>;
-  /** As people are told to do it: everything is stopped, the store put back, everything started. Resolves when the API server is ready. */
+  /**
+   * As people are told to do it: everything is stopped, the store put back, everything started. Resolves when
+   * the API server is ready.
+   */
   restore(backup: Backup): Promise<void>;
   stop(): Promise<void>;
 }

@@ -19,7 +19,10 @@ import {
 import { loadSync, type Options } from '@grpc/proto-loader';
 import { readFileSync, rmSync } from 'node:fs';
 
-/** One unary call that has ended; messages as a kubelet and its runtime wrote them, fields by their names on the wire. */
+/**
+ * One unary call that has ended; messages as a kubelet and its runtime wrote them, fields by their names on
+ * the wire.
+ */
 export interface ProxiedCall {
   readonly call: string;
   readonly request: object;
@@ -55,9 +58,9 @@ type Bytes = MethodDefinition<Buffer, Buffer>;
 type AnyMethod = MethodDefinition<object, object>;
 
 /**
- * Serves the CRI in front of the runtime whose socket is `upstream`. Deadlines and cancellations are passed on, streams
- * too; messages go through as bytes, so that fields this contract doesn't know are kept. `wanted` says which calls are
- * decoded and told of.
+ * Serves the CRI in front of the runtime whose socket is `upstream`. Deadlines and cancellations are passed
+ * on, streams too; messages go through as bytes, so that fields this contract doesn't know are kept. `wanted`
+ * says which calls are decoded and told of.
  */
 export async function startCriProxy(options: {
   listener: CriProxyListener;
@@ -255,7 +258,9 @@ class Decoder {
 /** Maps, whose values may be empty and are there all the same. */
 const maps = new Set(['labels', 'annotations', 'sysctls', 'unified']);
 
-/** `named`, less the fields that are zero in `numbered`, its twin with enums and 64-bit integers as numbers. */
+/**
+ * `named`, less the fields that are zero in `numbered`, its twin with enums and 64-bit integers as numbers.
+ */
 export function withoutZeroes(named: unknown, numbered: unknown): unknown {
   if (Buffer.isBuffer(named)) return named.toString('utf8');
   if (Array.isArray(named)) {

@@ -12,7 +12,10 @@ export function etcdCommand(data: string, ports: { clients: number; peers: numbe
   ];
 }
 
-/** Copies the data of an etcd that runs, as a crash at this moment would leave it. Resolves with the copy's folder. */
+/**
+ * Copies the data of an etcd that runs, as a crash at this moment would leave it. Resolves with the copy's
+ * folder.
+ */
 export async function keepData(pid: number, data: string): Promise<string> {
   const copy = `${data}-${String(Date.now())}`;
   // what it has answered is in its files, unwritten to the disk but there for whoever reads them

@@ -1,4 +1,7 @@
-/** A node whose host is far, while something happens to it: what must not change, and how long it takes to be well again. */
+/**
+ * A node whose host is far, while something happens to it: what must not change, and how long it takes to be
+ * well again.
+ */
 import { paths } from '../../src/kube/paths.ts';
 import { isNotFound } from '../../src/model/errors.ts';
 import type { KubeNode } from '../../src/model/kube.ts';

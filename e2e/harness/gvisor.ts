@@ -2,8 +2,8 @@
 import { writeFileSync } from 'node:fs';
 
 /**
- * More of containerd 2's configuration: the handler `gvisor`, and `kata`, whose virtual machines can't run on test machines and
- * whose shim isn't there.
+ * More of containerd 2's configuration: the handler `gvisor`, and `kata`, whose virtual machines can't run on
+ * test machines and whose shim isn't there.
  */
 export const gvisorConfig = `[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.gvisor]
   runtime_type = 'io.containerd.runsc.v1'
@@ -23,8 +23,8 @@ ignore-cgroups = 'true'
 `;
 
 /**
- * Makes users of a new user namespace the same as outside. gVisor's shim lowers its own OOM score, which it may not
- * where CAP_SYS_RESOURCE is missing, and takes the refusal as fatal unless it is in a user namespace.
+ * Makes users of a new user namespace the same as outside. gVisor's shim lowers its own OOM score, which it
+ * may not where CAP_SYS_RESOURCE is missing, and takes the refusal as fatal unless it is in a user namespace.
  */
 export function mapUsers(pid: number): void {
   for (const kind of ['uid_map', 'gid_map']) writeFileSync(`/proc/${pid}/${kind}`, '0 0 65536\n');

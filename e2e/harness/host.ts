@@ -8,11 +8,15 @@ export interface TestHost {
   readonly name: string;
   /** on the host, for farlet's root folder below it */
   readonly folder: string;
-  /** goes before a path on the host to make one on this machine; of remote hosts another one after a reboot */
+  /**
+   * goes before a path on the host to make one on this machine; of remote hosts another one after a reboot
+   */
   readonly root: () => string;
   readonly socket: string;
   readonly endpoint: string;
-  /** of its bridge: an address of this machine that is not loopback, which the API server refuses to proxy to */
+  /**
+   * of its bridge: an address of this machine that is not loopback, which the API server refuses to proxy to
+   */
   readonly address: string;
   /** where its pods' cgroups are made: every host of the machine needs its own */
   readonly cgroupRoot: string;
@@ -150,8 +154,8 @@ async function stopHost(host: TestHost, bridge: string): Promise<void> {
 }
 
 /**
- * Has the runtime take its pods down, so that their network namespaces, addresses and firewall rules go with them.
- * What drives the runtime must be stopped before. A runtime that does not answer is left as it is.
+ * Has the runtime take its pods down, so that their network namespaces, addresses and firewall rules go with
+ * them. What drives the runtime must be stopped before. A runtime that does not answer is left as it is.
  */
 export async function removeSandboxes(socket: string): Promise<void> {
   const cri = connectCri({ endpoint: { target: `unix:${socket}` }, host: socket });

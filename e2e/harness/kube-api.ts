@@ -1,4 +1,7 @@
-/** The API server as JSON, through one `kubectl proxy` on a socket of its own: any kubeconfig will do, and a call costs no process. */
+/**
+ * The API server as JSON, through one `kubectl proxy` on a socket of its own: any kubeconfig will do, and a
+ * call costs no process.
+ */
 import { request, Agent } from 'node:http';
 import { existsSync, rmSync } from 'node:fs';
 import { kubernetes } from './cache.ts';
@@ -14,7 +17,9 @@ export interface KubeApi {
   ask<T = unknown>(method: string, path: string, body?: object): Promise<KubeAnswer<T>>;
   /** the body of an answer in 2xx; others are errors that show it */
   call<T = unknown>(method: string, path: string, body?: object): Promise<T>;
-  /** events of a watch until the signal aborts; a watch that ends by itself is begun again where it stopped */
+  /**
+   * events of a watch until the signal aborts; a watch that ends by itself is begun again where it stopped
+   */
   watch(path: string, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
 }

@@ -9,7 +9,10 @@ export const link = linkOf(process.env.FARLET_E2E_LINK ?? 'unix');
 /** One of each containerd. */
 export const linkHosts: readonly WorldHost[] = hostsOver(link);
 
-/** An address of this machine that the host, its pods and the API server's proxy may all be sent to: not loopback. */
+/**
+ * An address of this machine that the host, its pods and the API server's proxy may all be sent to: not
+ * loopback.
+ */
 export function nearAddress({ address, outside }: Pick<TestHost, 'address' | 'outside'>): string {
   return link === 'unix' ? address : outside;
 }

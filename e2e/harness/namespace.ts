@@ -54,7 +54,10 @@ export interface Namespace {
   readonly tryKubectl: (args: readonly string[], input?: string) => Promise<Outcome>;
   /** Creates any object. */
   readonly create: (object: object) => Promise<void>;
-  /** Creates a pod on the node (bound by nodeName): one container `c` that sleeps until told to stop, unless spec says else. */
+  /**
+   * Creates a pod on the node (bound by nodeName): one container `c` that sleeps until told to stop, unless
+   * spec says else.
+   */
   readonly createPod: (name: string, spec?: object, metadata?: object) => Promise<void>;
   readonly pod: (name: string) => Promise<PodJson>;
   /** status of a container, by default of the first one */

@@ -21,7 +21,9 @@ process.once('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });
 
-/** Runs a long-lived program with its output in a file; it is killed when this process ends, unless detached. */
+/**
+ * Runs a long-lived program with its output in a file; it is killed when this process ends, unless detached.
+ */
 export function start(
   name: string,
   command: readonly string[],
@@ -133,7 +135,9 @@ export function tail(file: string, lines = 40): string {
   }
 }
 
-/** Tries until `check` returns something; a failure tells what it was waiting for, and what `describe` finds. */
+/**
+ * Tries until `check` returns something; a failure tells what it was waiting for, and what `describe` finds.
+ */
 export async function eventually<T>(
   what: string,
   check: () => Promise<T | undefined | false> | T | undefined | false,

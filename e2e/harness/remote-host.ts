@@ -1,6 +1,7 @@
 /**
- * A machine of its own, as good as: network, mounts and processes apart from this one's, with its own /etc, /var, /run,
- * its containerd, and its sshd or containerd's TCP listener. Nothing of it can be reached but over its address.
+ * A machine of its own, as good as: network, mounts and processes apart from this one's, with its own /etc,
+ * /var, /run, its containerd, and its sshd or containerd's TCP listener. Nothing of it can be reached but
+ * over its address.
  */
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { containerd2, gvisor, imageArchive } from './cache.ts';

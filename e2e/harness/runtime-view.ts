@@ -1,4 +1,7 @@
-/** What a runtime holds of pods, asked of it directly: the judge of what farlet did. Farlet's own helper is none of them. */
+/**
+ * What a runtime holds of pods, asked of it directly: the judge of what farlet did. Farlet's own helper is
+ * none of them.
+ */
 import { connectCri } from '../../src/hosts/cri/connect.ts';
 import { helperLabels, labels } from '../../src/model/labels.ts';
 

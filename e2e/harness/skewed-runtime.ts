@@ -1,4 +1,6 @@
-/** A runtime that dates everything by a clock which is wrong, as a host's is that has lost its time server. */
+/**
+ * A runtime that dates everything by a clock which is wrong, as a host's is that has lost its time server.
+ */
 import { startCriProxy, type CriProxy } from './cri-proxy.ts';
 
 const DATES = new Set(['created_at', 'started_at', 'finished_at']);

@@ -1,4 +1,7 @@
-/** What a scenario file runs on: a control plane, hosts of both containerds and farlet, all torn down at the end. */
+/**
+ * What a scenario file runs on: a control plane, hosts of both containerds and farlet, all torn down at the
+ * end.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { after, before } from 'node:test';
 import { connectKube, type KubeConnection } from '../../src/kube/connect.ts';
@@ -17,7 +20,9 @@ export interface World {
   /** names of the nodes that `useWorld` was given, known before anything has started */
   readonly nodes: readonly string[];
   readonly plane: ControlPlane;
-  /** the administrator's: for what is looked at again and again, where kubectl would start a process each time */
+  /**
+   * the administrator's: for what is looked at again and again, where kubectl would start a process each time
+   */
   readonly client: KubeConnection;
   /** the farlet over all hosts that `useWorld` was given */
   readonly farlet: Farlet;
@@ -55,7 +60,8 @@ const BOTH_VERSIONS: readonly WorldHost[] = [
 
 /**
  * Starts a world before the tests of the calling file (or describe block) and tears it down after them, also
- * when starting fails half way or the run is interrupted. `plane`, `farlet` and `host` are for use within tests.
+ * when starting fails half way or the run is interrupted. `plane`, `farlet` and `host` are for use within
+ * tests.
  */
 export function useWorld(options: WorldOptions = {}): World {
   const { hosts: wanted = BOTH_VERSIONS, farlet: farletOptions = {} } = options;

@@ -28,10 +28,11 @@ export interface AllowedDifference {
 }
 
 /**
- * Other times to watch, in seconds. liveness: three runs of 5 s and a back-off of 10 s take the kubelet 27 s, since it sees
- * each end up to a second late; without that the back-off is over at the 25 s of the recording. bad-image: the kubelet tells how a pull failed only at
- * its next sync, so that in 40 s it does not come to tell the second back-off, which here begins after 20 s. poststart-fails: two runs
- * that a grace of 1 s ends and a back-off of 10 s take the kubelet more than 15 s, here about 13.
+ * Other times to watch, in seconds. liveness: three runs of 5 s and a back-off of 10 s take the kubelet 27 s,
+ * since it sees each end up to a second late; without that the back-off is over at the 25 s of the recording.
+ * bad-image: the kubelet tells how a pull failed only at its next sync, so that in 40 s it does not come to
+ * tell the second back-off, which here begins after 20 s. poststart-fails: two runs that a grace of 1 s ends
+ * and a back-off of 10 s take the kubelet more than 15 s, here about 13.
  */
 export const otherWatchSeconds: Readonly<Record<string, number>> = {
   liveness: 22,

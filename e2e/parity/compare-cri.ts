@@ -1,4 +1,7 @@
-/** Whether the calls to the runtime are those of the recording: the same calls, whole, in the same order. Pure. */
+/**
+ * Whether the calls to the runtime are those of the recording: the same calls, whole, in the same order.
+ * Pure.
+ */
 import { isDeepStrictEqual } from 'node:util';
 import { readableDiff } from './diff.ts';
 import type { RecordedCall } from './recording.ts';
@@ -50,7 +53,10 @@ function isNear({ call, request }: RecordedCall, recorded: number, made: number)
   return made >= Math.floor(recorded / 2) && made <= recorded * 2;
 }
 
-/** Regular containers are stopped side by side: their stops in the order of their names. Sidecars come after them. */
+/**
+ * Regular containers are stopped side by side: their stops in the order of their names. Sidecars come after
+ * them.
+ */
 function comparable(calls: readonly RecordedCall[], init: ReadonlySet<string>): RecordedCall[] {
   const stopped = (call: RecordedCall | undefined): string | undefined => {
     const name = call?.call === 'StopContainer' ? String(call.request.container_id) : undefined;

@@ -1,9 +1,9 @@
 /**
  * Whether the states that a watch showed are those of the recording. Pure.
  *
- * Steps may be merged (an agent that is faster shows fewer), so what was found must be a part of what was recorded, in its
- * order, ending in the same state. What lasts until somebody acts is never merged away: each phase, and each reason to
- * wait but those of a start under way.
+ * Steps may be merged (an agent that is faster shows fewer), so what was found must be a part of what was
+ * recorded, in its order, ending in the same state. What lasts until somebody acts is never merged away: each
+ * phase, and each reason to wait but those of a start under way.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { readableDiff } from './diff.ts';
@@ -88,9 +88,9 @@ function isSideBySide(recorded: readonly Step[]): boolean {
 }
 
 /**
- * Every part of the status — each container, each condition, the phase — goes through recorded values in their recorded order;
- * how the parts interleave is free. A condition's message names the containers that aren't ready at that moment: it is
- * checked against the step's own containers.
+ * Every part of the status — each container, each condition, the phase — goes through recorded values in
+ * their recorded order; how the parts interleave is free. A condition's message names the containers that
+ * aren't ready at that moment: it is checked against the step's own containers.
  */
 function interleavedDeviation(recorded: readonly Step[], found: readonly Step[]): string | undefined {
   for (const part of parts(recorded)) {

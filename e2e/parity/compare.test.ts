@@ -1,4 +1,7 @@
-/** The comparison finds what deviates, and lets pass what is allowed: on changed copies of the recordings themselves. */
+/**
+ * The comparison finds what deviates, and lets pass what is allowed: on changed copies of the recordings
+ * themselves.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Circumstances } from './allowed-differences.ts';

@@ -7,7 +7,10 @@ import { stepDeviations } from './compare-steps.ts';
 import { readableDiff } from './diff.ts';
 import type { Recording } from './recording.ts';
 
-/** Every deviation as a text that says where and what; none when the run is as recorded but for allowed differences. */
+/**
+ * Every deviation as a text that says where and what; none when the run is as recorded but for allowed
+ * differences.
+ */
 export function deviations(recorded: Recording, found: Recording, circumstances: Circumstances): string[] {
   const [wanted, seen] = [recorded, found].map((each) =>
     allowedDifferences

@@ -32,7 +32,9 @@ interface Message {
   readonly metadata?: { readonly name?: string; readonly namespace?: string };
 }
 
-/** The calls about the pods of a namespace, in the order in which they ended, ids by their containers' names. */
+/**
+ * The calls about the pods of a namespace, in the order in which they ended, ids by their containers' names.
+ */
 export function callsOf(namespace: string, calls: readonly ProxiedCall[]): RecordedCall[] {
   const sandboxes = new Set<string>();
   const containers = new Map<string, string>();

@@ -1,7 +1,10 @@
 /** Differences for people: two values as YAML, line by line. Pure. */
 import { stringify } from 'yaml';
 
-/** Lines of both with `-` before those only expected and `+` before those only found; unchanged ones near a change stay. */
+/**
+ * Lines of both with `-` before those only expected and `+` before those only found; unchanged ones near a
+ * change stay.
+ */
 export function readableDiff(expected: unknown, found: unknown): string {
   const marked = diffLines(lines(expected), lines(found));
   const near = new Set<number>();

@@ -12,8 +12,8 @@ export interface EventObject {
 }
 
 /**
- * The kubelet's, by first timestamp, which has seconds; within one by the name, whose end is the moment in nanoseconds. Those of
- * the scheduler and of controllers tell nothing of the kubelet.
+ * The kubelet's, by first timestamp, which has seconds; within one by the name, whose end is the moment in
+ * nanoseconds. Those of the scheduler and of controllers tell nothing of the kubelet.
  */
 export function eventLines(events: readonly EventObject[]): string[] {
   const moment = (event: EventObject): string =>

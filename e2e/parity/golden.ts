@@ -2,10 +2,11 @@
  * Records what a kubelet does for a pod, as a file of e2e/golden. Stands between the kubelet and its runtime:
  *
  *   npm run golden -- --kubeconfig FILE --node NAME --runtime /run/containerd/containerd.sock \
- *     --proxy /run/golden.sock [--root-dir /var/lib/kubelet] [--log-dir /var/log/pods] [--out DIR] CASE.yaml...
+ *     --proxy /run/golden.sock [--root-dir /var/lib/kubelet] [--log-dir /var/log/pods] [--out DIR]
+ *     CASE.yaml...
  *
- * The kubelet (or farlet) is then started with `unix://` and the --proxy socket as its runtime endpoint; recording begins when
- * its node is Ready. Without --out a case's file is written where it was read.
+ * The kubelet (or farlet) is then started with `unix://` and the --proxy socket as its runtime endpoint;
+ * recording begins when its node is Ready. Without --out a case's file is written where it was read.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';

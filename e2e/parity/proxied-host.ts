@@ -5,7 +5,9 @@ import type { Recorder } from './recorder.ts';
 
 const SOCKET = '/run/recorded.sock';
 
-/** Over the same link, to a proxy in place of the runtime: beside its socket on the host, or before its port. */
+/**
+ * Over the same link, to a proxy in place of the runtime: beside its socket on the host, or before its port.
+ */
 export async function proxiedHost(
   world: Pick<World, 'host' | 'remote'>,
   { name, recorder }: { name: string; recorder: Recorder },

@@ -1,4 +1,7 @@
-/** One case: created, changed as it says, watched, deleted; what was seen of it, in the form of the recordings. */
+/**
+ * One case: created, changed as it says, watched, deleted; what was seen of it, in the form of the
+ * recordings.
+ */
 import { isDeepStrictEqual } from 'node:util';
 import type { ProxiedCall } from '../harness/cri-proxy.ts';
 import type { KubeApi, WatchEvent } from '../harness/kube-api.ts';

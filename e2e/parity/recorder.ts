@@ -13,11 +13,15 @@ import { recordCase, type RecordedNode, type Watched } from './record-case.ts';
 
 export interface Recorder {
   /**
-   * Runs one case; several may run at a time. Leaves nothing of it behind in the cluster. `awaited`: the pod is deleted when it
-   * is at this stage, if that takes longer than the case says, and at most a minute longer.
+   * Runs one case; several may run at a time. Leaves nothing of it behind in the cluster. `awaited`: the pod
+   * is deleted when it is at this stage, if that takes longer than the case says, and at most a minute
+   * longer.
    */
   record(of: Case, node: RecordedNode, awaited?: Step): Promise<Recording>;
-  /** What the kubelet of this node is to use instead of its runtime's socket; default: a socket in the recorder's folder. */
+  /**
+   * What the kubelet of this node is to use instead of its runtime's socket; default: a socket in the
+   * recorder's folder.
+   */
   proxy(node: string, runtimeSocket: string, listener?: CriProxyListener): Promise<CriProxy>;
   stop(): Promise<void>;
 }

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Step } from './recording.ts';
 
 /**
- * Whether two statuses are of the same stage of a pod's life: phase, whether each condition holds, how often each container was
- * restarted. Words and reasons may differ. Pure.
+ * Whether two statuses are of the same stage of a pod's life: phase, whether each condition holds, how often
+ * each container was restarted. Words and reasons may differ. Pure.
  */
 export function isSameStage(a: Step, b: Step): boolean {
   return isDeepStrictEqual(stage(a), stage(b));

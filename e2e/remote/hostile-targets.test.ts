@@ -1,6 +1,7 @@
 /**
- * Hosts of probes and hooks that are options or shell text to whatever program they might reach (S3): they are no hosts, which
- * is told, and nothing of them is done on the host, over ssh or by the helper of a host on tcp.
+ * Hosts of probes and hooks that are options or shell text to whatever program they might reach (S3): they
+ * are no hosts, which is told, and nothing of them is done on the host, over ssh or by the helper of a host
+ * on tcp.
  */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** Every kind of link keeps the same promises: on this machine, over ssh as root, and as a user with sudo and few sessions. */
+/**
+ * Every kind of link keeps the same promises: on this machine, over ssh as root, and as a user with sudo and
+ * few sessions.
+ */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Duplex } from 'node:stream';

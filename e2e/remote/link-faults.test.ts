@@ -1,6 +1,7 @@
 /**
- * What may happen to a far host and the way to it, side by side on hosts of their own. In all: the node says why it is not
- * ready, nothing is killed or made twice, the other hosts don't notice, and everything goes on by itself.
+ * What may happen to a far host and the way to it, side by side on hosts of their own. In all: the node says
+ * why it is not ready, nothing is killed or made twice, the other hosts don't notice, and everything goes on
+ * by itself.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';

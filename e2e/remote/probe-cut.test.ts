@@ -1,4 +1,6 @@
-/** What a link that is cut without a word does to containers with liveness probes over the network: nothing. */
+/**
+ * What a link that is cut without a word does to containers with liveness probes over the network: nothing.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { farNode, pause } from '../harness/far-node.ts';
@@ -12,13 +14,13 @@ const world = useWorld({ hosts: [{ name: 'cut', version: '2', link }] });
 const CUT_MS = 25_000;
 const MINUTE = 60_000;
 /**
- * Decided within sixteen seconds: well within the cut, for which the host does not even count as lost. On tcp each dial is a
- * dozen processes at the host, which on a busy machine take their time.
+ * Decided within sixteen seconds: well within the cut, for which the host does not even count as lost. On tcp
+ * each dial is a dozen processes at the host, which on a busy machine take their time.
  */
 const often = { periodSeconds: 4, timeoutSeconds: 4, failureThreshold: 3 };
 /**
- * HTTP/2 by hand: settings; once the head of a request has come, which on a slow way takes its time, headers, SERVING and
- * trailers; then whatever else comes, so that the end is the client's.
+ * HTTP/2 by hand: settings; once the head of a request has come, which on a slow way takes its time, headers,
+ * SERVING and trailers; then whatever else comes, so that the end is the client's.
  */
 const HEALTH = `cat >/tmp/h <<'H'
 #!/bin/sh

@@ -1,4 +1,7 @@
-/** A far host that can't be reached for a while: nothing is killed, nothing made twice, and everything goes on by itself. */
+/**
+ * A far host that can't be reached for a while: nothing is killed, nothing made twice, and everything goes on
+ * by itself.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { kubernetes } from '../harness/cache.ts';

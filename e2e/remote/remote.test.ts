@@ -1,4 +1,7 @@
-/** What travels over ssh and tcp besides pods' lives: logs, streams, probes from the host's side, `farlet check`. */
+/**
+ * What travels over ssh and tcp besides pods' lives: logs, streams, probes from the host's side, `farlet
+ * check`.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';

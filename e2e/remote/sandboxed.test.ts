@@ -1,6 +1,7 @@
 /**
- * Pods with a kernel of their own: gVisor's, beside those of runc, on a host over ssh. Kata's virtual machines can't run on
- * test machines; what farlet does for them is the same, and what it refuses is shown with a handler of Kata's type.
+ * Pods with a kernel of their own: gVisor's, beside those of runc, on a host over ssh. Kata's virtual
+ * machines can't run on test machines; what farlet does for them is the same, and what it refuses is shown
+ * with a handler of Kata's type.
  */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';

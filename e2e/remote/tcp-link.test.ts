@@ -1,4 +1,7 @@
-/** Hosts of which nothing can be reached but containerd's TCP listener: the contract of links, and what can go wrong. */
+/**
+ * Hosts of which nothing can be reached but containerd's TCP listener: the contract of links, and what can go
+ * wrong.
+ */
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';

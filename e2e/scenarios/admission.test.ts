@@ -1,4 +1,7 @@
-/** Which pods a node takes, with a kubelet's reasons, on both containerds, here (`make test`) or over ssh or tcp (`make test-remote`). */
+/**
+ * Which pods a node takes, with a kubelet's reasons, on both containerds, here (`make test`) or over ssh or
+ * tcp (`make test-remote`).
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { linkHosts } from '../harness/link-hosts.ts';

@@ -1,4 +1,6 @@
-/** What answers in the API server's place, and a way to it that is cut without a word, cost no pod anything. */
+/**
+ * What answers in the API server's place, and a way to it that is cut without a word, cost no pod anything.
+ */
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { before, describe, it } from 'node:test';
@@ -170,7 +172,8 @@ describe('a way to the API server that is cut without a word', () => {
     const before = (await world.host(node).containers()).length;
     assert.ok(way.swallow() > 0);
     await pods.createPod('late');
-    // by what runs there: its status may go out on a connection that is not known to be dead yet, and comes 30 s later
+    // by what runs there: its status may go out on a connection that is not known to be dead yet, and comes
+    // 30 s later
     await pods.wait(
       'the sandbox of the pod that was made meanwhile',
       async () => (await world.host(node).containers()).length > before,

@@ -1,4 +1,7 @@
-/** What one host of a process can't do costs that host alone, is told where a person would look, and heals when it is mended. */
+/**
+ * What one host of a process can't do costs that host alone, is told where a person would look, and heals
+ * when it is mended.
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';

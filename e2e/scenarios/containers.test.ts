@@ -1,4 +1,7 @@
-/** What becomes of containers and sandboxes that die, are debugged, hooked or taken away, and what is told of it: here (`make test`) or over ssh or tcp (`make test-remote`). */
+/**
+ * What becomes of containers and sandboxes that die, are debugged, hooked or taken away, and what is told of
+ * it: here (`make test`) or over ssh or tcp (`make test-remote`).
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';

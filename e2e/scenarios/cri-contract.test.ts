@@ -1,4 +1,7 @@
-/** What farlet relies on in a runtime: the same tests for containerd 1.6, containerd 2 and the fake that stands in for them. */
+/**
+ * What farlet relies on in a runtime: the same tests for containerd 1.6, containerd 2 and the fake that
+ * stands in for them.
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';

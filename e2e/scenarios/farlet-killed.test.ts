@@ -1,6 +1,6 @@
 /**
- * farlet is killed at many points of many pods' lives. Whatever it was doing, nothing that runs is restarted or
- * doubled, what was to end ends, and nothing is left over.
+ * farlet is killed at many points of many pods' lives. Whatever it was doing, nothing that runs is restarted
+ * or doubled, what was to end ends, and nothing is left over.
  */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
@@ -164,16 +164,17 @@ for (const node of world.nodes) {
 }
 
 /**
- * A runtime gives a start up when its caller dies: then a container that never ran has an attempt to its name, and the pods that
- * are looked at saw their caller die twice at most.
+ * A runtime gives a start up when its caller dies: then a container that never ran has an attempt to its
+ * name, and the pods that are looked at saw their caller die twice at most.
  */
 function wasRestarted({ restartCount, lastState }: ContainerStatusJson): boolean {
   return restartCount > 2 || (restartCount > 0 && lastState?.terminated?.reason !== 'StartError');
 }
 
 /**
- * What the runtime holds and lets go when asked. A containerd whose caller dies in the middle of a start may refuse for ever to
- * remove the container, and with it its sandbox (containerd issue 11037): then nothing of it may run any more.
+ * What the runtime holds and lets go when asked. A containerd whose caller dies in the middle of a start may
+ * refuse for ever to remove the container, and with it its sandbox (containerd issue 11037): then nothing of
+ * it may run any more.
  */
 async function removable(socket: string): Promise<string[]> {
   const { sandboxes, containers } = await sandboxesAndContainers(socket);

@@ -1,6 +1,6 @@
 /**
- * Files that containers leave for farlet to read (S4), and folders whose server is silent (S5): they cost their own pod alone.
- * Over ssh or tcp: `FARLET_E2E_LINK=ssh|tcp`.
+ * Files that containers leave for farlet to read (S4), and folders whose server is silent (S5): they cost
+ * their own pod alone. Over ssh or tcp: `FARLET_E2E_LINK=ssh|tcp`.
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

@@ -1,4 +1,7 @@
-/** Every answer of the kubelet API that was recorded on a real kubelet, who may call it, and what kubectl does over it: here (`make test`) or over ssh or tcp (`make test-remote`). */
+/**
+ * Every answer of the kubelet API that was recorded on a real kubelet, who may call it, and what kubectl does
+ * over it: here (`make test`) or over ssh or tcp (`make test-remote`).
+ */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { before, describe, it } from 'node:test';

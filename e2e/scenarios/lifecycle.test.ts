@@ -1,4 +1,7 @@
-/** How pods restart, are probed and end, on both containerds (root, Linux), here (`make test`) or over ssh or tcp (`make test-remote`). */
+/**
+ * How pods restart, are probed and end, on both containerds (root, Linux), here (`make test`) or over ssh or
+ * tcp (`make test-remote`).
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';

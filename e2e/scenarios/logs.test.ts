@@ -1,4 +1,7 @@
-/** Logs as the bytes they are, however they are asked for, and termination messages of them: here (`make test`) or over ssh or tcp (`make test-remote`). */
+/**
+ * Logs as the bytes they are, however they are asked for, and termination messages of them: here (`make
+ * test`) or over ssh or tcp (`make test-remote`).
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
@@ -135,7 +138,8 @@ for (const node of world.nodes) {
     });
 
     it('are whole every time, however soon after each other they are asked for', async () => {
-      // the API server keeps its connections to a kubelet: its next request may overtake the end of the answer before it
+      // the API server keeps its connections to a kubelet: its next request may overtake the end of the
+      // answer before it
       for (let times = 0; times < 100; times += 1)
         assert.equal(await read('raw'), RAW, `the ${times}th time`);
     });

@@ -1,4 +1,7 @@
-/** The main job, on a real control plane and both containerds, here (`make test`) or over ssh or tcp (`make test-remote`). */
+/**
+ * The main job, on a real control plane and both containerds, here (`make test`) or over ssh or tcp (`make
+ * test-remote`).
+ */
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:net';
 import { describe, it } from 'node:test';

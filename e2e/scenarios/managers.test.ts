@@ -1,6 +1,6 @@
 /**
- * What keeps a host in order beside its pods: logs, images, pull credentials, evictions; on both containerds, here
- * (`make test`) or over ssh or tcp (`make test-remote`).
+ * What keeps a host in order beside its pods: logs, images, pull credentials, evictions; on both containerds,
+ * here (`make test`) or over ssh or tcp (`make test-remote`).
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';

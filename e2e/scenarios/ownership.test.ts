@@ -1,4 +1,7 @@
-/** Two farlets of one node: one of them runs it at a time, whatever becomes of the other, and its pods see nothing of it. */
+/**
+ * Two farlets of one node: one of them runs it at a time, whatever becomes of the other, and its pods see
+ * nothing of it.
+ */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import type { Farlet } from '../harness/farlet.ts';

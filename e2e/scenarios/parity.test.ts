@@ -1,4 +1,7 @@
-/** Every recorded pod on a farlet node, against what a real kubelet did: here (`make test`) or over ssh or tcp (`make test-remote`). */
+/**
+ * Every recorded pod on a farlet node, against what a real kubelet did: here (`make test`) or over ssh or tcp
+ * (`make test-remote`).
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Farlet } from '../harness/farlet.ts';
@@ -75,8 +78,8 @@ for (const { name: node, version } of hosts) {
         assert.ok(run);
         const first = deviations(each, run, circumstances);
         if (first.length === 0) return;
-        // what a machine under load did (a probe that was late, a container killed before it was up) does not repeat when the
-        // pod has it to itself; what farlet does wrong does
+        // what a machine under load did (a probe that was late, a container killed before it was up) does not
+        // repeat when the pod has it to itself; what farlet does wrong does
         await everyRun;
         let again: ReturnType<typeof deviations> = [];
         for (let tries = 0; tries < 2; tries += 1) {
@@ -104,7 +107,8 @@ function recordedNode(name: string): RecordedNode {
     rootDir: `${world.host(name).folder}/farlet`,
     podLogsDir: `${world.folder}/farlet/logs/pods`,
     suffix: `-${name}`,
-    // a kubelet is up to a second behind its containers, farlet is not: so both are met by the deletion in the same state
+    // a kubelet is up to a second behind its containers, farlet is not: so both are met by the deletion in
+    // the same state
     settleMs: 1_500,
   };
 }

@@ -1,4 +1,6 @@
-/** One node over two hosts: a local one and one that is reached over ssh, or over tcp (FARLET_E2E_LINK=tcp). */
+/**
+ * One node over two hosts: a local one and one that is reached over ssh, or over tcp (FARLET_E2E_LINK=tcp).
+ */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';

@@ -1,4 +1,7 @@
-/** A node that runs out of memory or of process ids: its conditions and taints, who goes, who may come, and the way back. */
+/**
+ * A node that runs out of memory or of process ids: its conditions and taints, who goes, who may come, and
+ * the way back.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { useNamespace } from '../harness/namespace.ts';
@@ -6,7 +9,8 @@ import { shell } from '../harness/pods.ts';
 import { useWatched } from '../harness/watched.ts';
 import { useWorld } from '../harness/world.ts';
 
-// hosts with mounts of their own: what they say of their memory and processes can be set without filling this machine
+// hosts with mounts of their own: what they say of their memory and processes can be set without filling this
+// machine
 const world = useWorld({
   hosts: [
     { name: 'pressed-1-6', version: '1.6', link: 'ssh' },

@@ -1,4 +1,7 @@
-/** Probes of every kind, their thresholds and what is told of them, and that a restart of farlet changes nothing: here (`make test`) or over ssh or tcp (`make test-remote`). */
+/**
+ * Probes of every kind, their thresholds and what is told of them, and that a restart of farlet changes
+ * nothing: here (`make test`) or over ssh or tcp (`make test-remote`).
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';

@@ -1,4 +1,7 @@
-/** Cgroups, resizes and CPUs of pods, seen in the host's own cgroups, on both containerds, here (`make test`) or over ssh or tcp (`make test-remote`). */
+/**
+ * Cgroups, resizes and CPUs of pods, seen in the host's own cgroups, on both containerds, here (`make test`)
+ * or over ssh or tcp (`make test-remote`).
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, describe, it } from 'node:test';

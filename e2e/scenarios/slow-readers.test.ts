@@ -1,7 +1,7 @@
 /**
- * Readers of a log of a GiB who take next to nothing of it (S12): they cost farlet no memory and nobody else an answer, and
- * when they go nothing of theirs stays. Over ssh or tcp: `FARLET_E2E_LINK=ssh|tcp`. That one who takes nothing at all is
- * dropped after five minutes is shown by src/api/server/send-pieces.test.ts.
+ * Readers of a log of a GiB who take next to nothing of it (S12): they cost farlet no memory and nobody else
+ * an answer, and when they go nothing of theirs stays. Over ssh or tcp: `FARLET_E2E_LINK=ssh|tcp`. That one
+ * who takes nothing at all is dropped after five minutes is shown by src/api/server/send-pieces.test.ts.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
@@ -51,7 +51,9 @@ for (const { name: node } of hosts)
     const farlet = (): string => `/proc/${String(world.farlet.pid())}`;
     const residentKiB = (): number =>
       Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`${farlet()}/status`, 'utf8'))?.[1]);
-    /** What is there for readers: farlet's files and watches, its streams, its programs and files on the host. */
+    /**
+     * What is there for readers: farlet's files and watches, its streams, its programs and files on the host.
+     */
     const held = async (): Promise<Record<string, number>> => {
       const open = readdirSync(`${farlet()}/fd`).map((fd) => targetOf(`${farlet()}/fd/${fd}`));
       const metrics = await (await fetch(world.farlet.metricsUrl)).text();

@@ -1,4 +1,7 @@
-/** SIGTERM while callers hold the kubelet API's connections: refused ones, live ones, anonymous ones that never let go. Runs over every link. */
+/**
+ * SIGTERM while callers hold the kubelet API's connections: refused ones, live ones, anonymous ones that
+ * never let go. Runs over every link.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';

@@ -1,6 +1,7 @@
 /**
- * The API server's store is put back to an earlier state while farlet runs on (S9): what farlet knows is of a time that the store
- * has never seen, and what runs on the host is what that time wanted. Over ssh or tcp: `FARLET_E2E_LINK=ssh|tcp`.
+ * The API server's store is put back to an earlier state while farlet runs on (S9): what farlet knows is of a
+ * time that the store has never seen, and what runs on the host is what that time wanted. Over ssh or tcp:
+ * `FARLET_E2E_LINK=ssh|tcp`.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -23,7 +24,10 @@ const names = (group: string): string[] =>
   Array.from({ length: EACH }, (_, index) => `${group}-${String(index)}`);
 const groupOf = ({ metadata }: PodJson): string => metadata.name.replace(/-\d+$/, '');
 
-/** What becomes of pods between the backup and the restore; those that are deleted are back then, and those made later are not. */
+/**
+ * What becomes of pods between the backup and the restore; those that are deleted are back then, and those
+ * made later are not.
+ */
 const ENDS = `[ -e /signs/$HOSTNAME ] || { until [ -e /signs/end ]; do sleep 0.2; done; touch /signs/$HOSTNAME; exit; }; ${SLEEP}`;
 const specs = (folder: string): Record<string, object> => {
   const signs = {

@@ -1,4 +1,7 @@
-/** Volumes of every kind on a real control plane and both containerds, here (`make test`) or over ssh or tcp (`make test-remote`). */
+/**
+ * Volumes of every kind on a real control plane and both containerds, here (`make test`) or over ssh or tcp
+ * (`make test-remote`).
+ */
 import assert from 'node:assert/strict';
 import {
   chmodSync,

@@ -1,10 +1,13 @@
 /**
- * Which room of the house may import which. A room is a folder of src that holds files; an import is judged by where it leads,
- * however it is written. Outside libraries belong to rooms as well.
+ * Which room of the house may import which. A room is a folder of src that holds files; an import is judged
+ * by where it leads, however it is written. Outside libraries belong to rooms as well.
  */
 import { dirname, relative, resolve, sep } from 'node:path';
 
-/** `src/hosts/ssh/known-hosts.ts` stands in `hosts/ssh`, `src/main.ts` in `main`; what a tool has generated, in its parent. */
+/**
+ * `src/hosts/ssh/known-hosts.ts` stands in `hosts/ssh`, `src/main.ts` in `main`; what a tool has generated,
+ * in its parent.
+ */
 function roomOf(root, file) {
   const folder = relative(root, dirname(file)).split(sep).join('/');
   return folder === '' ? 'main' : folder.replace(/\/generated(\/.*)?$/, '');

@@ -1,7 +1,7 @@
 /**
- * Keys that come from others may be names that every JavaScript object has: `labels['constructor']` is a function, and
- * `record['__proto__'] = x` sets nothing. A record is looked up by own() (src/model/own.ts), made by Object.fromEntries() or as a
- * Map, and asked for a key by Object.hasOwn().
+ * Keys that come from others may be names that every JavaScript object has: `labels['constructor']` is a
+ * function, and `record['__proto__'] = x` sets nothing. A record is looked up by own() (src/model/own.ts),
+ * made by Object.fromEntries() or as a Map, and asked for a key by Object.hasOwn().
  */
 import ts from 'typescript';
 

@@ -3,7 +3,10 @@ import { X509Certificate } from 'node:crypto';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Clock } from '../util/clock.ts';
 
-/** A kubelet's gauges (pkg/kubelet/certificate/kubelet.go): negative once it has expired, +Inf where there is none. */
+/**
+ * A kubelet's gauges (pkg/kubelet/certificate/kubelet.go): negative once it has expired, +Inf where there is
+ * none.
+ */
 export function showCertificates(
   metrics: Metrics,
   {

@@ -5,9 +5,9 @@ import type { Clock } from '../util/clock.ts';
 const WAIT_MS = 5_000;
 
 /**
- * Many nodes that start take what the process has of CPU and connections, and those whose lease has not been renewed
- * since farlet ended would wait behind them. Each node calls this once it is claimed; it resolves when all of them
- * are, or some seconds after the first.
+ * Many nodes that start take what the process has of CPU and connections, and those whose lease has not been
+ * renewed since farlet ended would wait behind them. Each node calls this once it is claimed; it resolves
+ * when all of them are, or some seconds after the first.
  */
 export function claimsFirst(
   nodes: number,

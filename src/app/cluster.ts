@@ -1,4 +1,7 @@
-/** What a node knows of its cluster beside its pods, and how it tells their status: one for all its hosts. Composition only. */
+/**
+ * What a node knows of its cluster beside its pods, and how it tells their status: one for all its hosts.
+ * Composition only.
+ */
 import type { Collection } from '../kube/collection.ts';
 import type { KubeConnection } from '../kube/connect.ts';
 import { PodObjects } from '../kube/pod-objects.ts';
@@ -33,7 +36,10 @@ export interface ClusterAccess {
   readonly tokens: Tokens;
   readonly status: StatusWriter;
   readonly volumeObjects: ReturnType<typeof volumeObjects>;
-  /** Writes the statuses that the API server has not got yet, as far as the signal allows; from then on none are written. */
+  /**
+   * Writes the statuses that the API server has not got yet, as far as the signal allows; from then on none
+   * are written.
+   */
   flushStatuses(options: { signal: AbortSignal }): Promise<void>;
 }
 

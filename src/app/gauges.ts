@@ -1,4 +1,6 @@
-/** Brings a node's gauges up to date that tell of what is, not of what happens: only when they are asked for. */
+/**
+ * Brings a node's gauges up to date that tell of what is, not of what happens: only when they are asked for.
+ */
 import type { HostApp } from './host.ts';
 import type { Pod } from '../model/kube.ts';
 import { isStaticPod } from '../model/pod-source.ts';

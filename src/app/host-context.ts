@@ -1,4 +1,6 @@
-/** What everything of one host shares. Builders take it whole; the parts that they make take what they name. */
+/**
+ * What everything of one host shares. Builders take it whole; the parts that they make take what they name.
+ */
 import type { Config, NodeConfig } from './config/schema.ts';
 import type { ClusterAccess } from './cluster.ts';
 import type { Host } from '../hosts/host.ts';

@@ -1,4 +1,7 @@
-/** One host of a virtual node, put together: its runtime, its pods' loop and workers, what keeps it in order. Composition only. */
+/**
+ * One host of a virtual node, put together: its runtime, its pods' loop and workers, what keeps it in order.
+ * Composition only.
+ */
 import type { ClusterAccess } from './cluster.ts';
 import { hostContext, type HostAppOptions, type HostContext } from './host-context.ts';
 import { buildLoop } from './loop.ts';
@@ -40,7 +43,10 @@ export interface HostApp {
   readonly status: ClusterAccess['status'];
   readonly loop: SyncLoop;
   readonly queue: SyncQueue;
-  /** Resolves when what the runtime has of the cluster's pods has been looked at, which asks for the cluster to be known. */
+  /**
+   * Resolves when what the runtime has of the cluster's pods has been looked at, which asks for the cluster
+   * to be known.
+   */
   readonly clusterRelisted: Promise<unknown>;
   pleg(): PlegHealth;
   pressures(): readonly NodePressure[];

@@ -1,4 +1,7 @@
-/** What keeps a node's host in order beside the pods' own workers: images, logs, dead things, evictions. Composition only. */
+/**
+ * What keeps a node's host in order beside the pods' own workers: images, logs, dead things, evictions.
+ * Composition only.
+ */
 import type { Config } from './config/schema.ts';
 import type { HostContext } from './host-context.ts';
 import type { PodCgroups } from '../resources/cgroups/pod-cgroups.ts';
@@ -43,7 +46,9 @@ export interface HostManagers {
 const COLLECT_MS = 60_000;
 const IMAGES_MS = 300_000;
 
-/** evictionHard as it counts: with the defaults of signals that it does not name, if they are to be merged. */
+/**
+ * evictionHard as it counts: with the defaults of signals that it does not name, if they are to be merged.
+ */
 export function effectiveEvictionHard(
   config: Pick<Config, 'evictionHard' | 'mergeDefaultEvictionSettings'>,
 ): Readonly<Record<string, string>> {

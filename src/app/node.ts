@@ -1,4 +1,7 @@
-/** One virtual node, put together: its hosts, what it knows of the cluster, how its pods get to their host. Composition only. */
+/**
+ * One virtual node, put together: its hosts, what it knows of the cluster, how its pods get to their host.
+ * Composition only.
+ */
 import { buildClusterAccess } from './cluster.ts';
 import { reservations } from './config/reservations.ts';
 import type { Config, NodeConfig } from './config/schema.ts';
@@ -33,7 +36,9 @@ export interface NodeAppOptions {
   readonly config: Config;
   readonly node: NodeConfig;
   readonly nodeIP: string;
-  /** UID of the cluster's kube-system namespace, as soon as the API server has told; undefined: there is none */
+  /**
+   * UID of the cluster's kube-system namespace, as soon as the API server has told; undefined: there is none
+   */
   readonly cluster: Promise<string> | undefined;
   readonly kube: KubeConnection;
   /** what the process has one of */
@@ -54,8 +59,8 @@ export interface NodeApp {
   /** The host that has the pod of this name; the first if none has. */
   hostOf(namespace: string, pod: string): HostApp;
   /**
-   * The pods have been listed once: before, what is asked about one can't be answered. `withoutApi`: an API server that was
-   * never reached is not waited for.
+   * The pods have been listed once: before, what is asked about one can't be answered. `withoutApi`: an API
+   * server that was never reached is not waited for.
    */
   podsAreKnown(options: { withoutApi: boolean }): boolean;
   /** What is wrong with its Node object; undefined: nothing. */

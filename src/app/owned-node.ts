@@ -1,4 +1,7 @@
-/** A node from when it is waited for until it is let go: nothing of it is there before it is this farlet's. Composition only. */
+/**
+ * A node from when it is waited for until it is let go: nothing of it is there before it is this farlet's.
+ * Composition only.
+ */
 import type { Config, NodeConfig } from './config/schema.ts';
 import type { KubeConnection } from '../kube/connect.ts';
 import { Events } from '../kube/events.ts';

@@ -1,4 +1,7 @@
-/** How a node's pods get to their host, and what becomes of them when that is lost or drained. Composition only. */
+/**
+ * How a node's pods get to their host, and what becomes of them when that is lost or drained. Composition
+ * only.
+ */
 import type { ClusterAccess } from './cluster.ts';
 import type { Config, NodeConfig } from './config/schema.ts';
 import type { HostApp } from './host.ts';

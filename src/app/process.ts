@@ -77,7 +77,8 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
       return problem === undefined ? [] : [`node ${node.name}: ${problem}`];
     }),
   ];
-  // whatever one pod, caller or answer made nobody expect: it has ended its own part, and is no reason to end the others
+  // whatever one pod, caller or answer made nobody expect: it has ended its own part, and is no reason to end
+  // the others
   const faults: Faults = {
     report: (part, error, about) => {
       const [node] = running();
@@ -208,7 +209,10 @@ function once<T>(work: () => Promise<T>): () => Promise<T> {
   return () => (running ??= work());
 }
 
-/** The address that packets to the API server leave from; tries on while its route is unknown, if nothing can run without it. */
+/**
+ * The address that packets to the API server leave from; tries on while its route is unknown, if nothing can
+ * run without it.
+ */
 async function ownAddress(
   { server }: KubeConnection,
   { log, clock, signal, needsApi }: { log: Log; clock: Clock; signal: AbortSignal; needsApi: boolean },

@@ -25,7 +25,10 @@ export interface HostResources {
   readonly resizes: PodResizes;
   readonly resizer: PodResizer;
   preempt(victim: Pod, shortOf: string): void;
-  /** Resolves when pods can be given CPUs: none may be admitted before. `known`: the runtime's containers are known. */
+  /**
+   * Resolves when pods can be given CPUs: none may be admitted before. `known`: the runtime's containers are
+   * known.
+   */
   ready(known: Promise<unknown>): Promise<void>;
   forget(uid: string): void;
   /** Until the signal aborts. */

@@ -1,4 +1,7 @@
-/** What the nodes of a process have in common of their cluster: watched once, asked for once. Composition only. */
+/**
+ * What the nodes of a process have in common of their cluster: watched once, asked for once. Composition
+ * only.
+ */
 import type { Config } from './config/schema.ts';
 import { AccessReviews } from '../kube/access-reviews.ts';
 import { Collection } from '../kube/collection.ts';

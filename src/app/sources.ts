@@ -1,4 +1,7 @@
-/** Where a node's pods come from, put together: manifests and the API server, and which of them may be acted on when. Composition only. */
+/**
+ * Where a node's pods come from, put together: manifests and the API server, and which of them may be acted
+ * on when. Composition only.
+ */
 import type { Config, NodeConfig } from './config/schema.ts';
 import { parseYaml } from './config/yaml.ts';
 import type { KubeConnection } from '../kube/connect.ts';
@@ -21,7 +24,9 @@ export interface NodeSourcesOptions {
   readonly config: Config;
   readonly node: NodeConfig;
   readonly client: Pick<KubeConnection, 'get' | 'stream' | 'epoch'>;
-  /** UID of the cluster's kube-system namespace, as soon as the API server has told; undefined: there is none */
+  /**
+   * UID of the cluster's kube-system namespace, as soon as the API server has told; undefined: there is none
+   */
   readonly cluster: Promise<string> | undefined;
   readonly clock: Clock;
   readonly log: Log;
@@ -78,7 +83,10 @@ export class NodeSources {
     return this.#clusterId;
   }
 
-  /** Whether a sandbox or container of this node's name is this node's. Its answer changes once, when the cluster is known. */
+  /**
+   * Whether a sandbox or container of this node's name is this node's. Its answer changes once, when the
+   * cluster is known.
+   */
   owns({ [labels.cluster]: owner }: Readonly<Record<string, string>>): boolean {
     return owner === this.staticOwner || (this.#clusterId !== undefined && owner === this.#clusterId);
   }
@@ -88,7 +96,9 @@ export class NodeSources {
     return this.#isComplete(this.#told);
   }
 
-  /** What is asked about pods can be answered; `withoutApi`: also while the API server has never been reached. */
+  /**
+   * What is asked about pods can be answered; `withoutApi`: also while the API server has never been reached.
+   */
   areKnown({ withoutApi }: { withoutApi: boolean }): boolean {
     const api = this.#listed.api || (withoutApi && this.#clusterId === undefined);
     return this.#isComplete({ ...this.#listed, api });

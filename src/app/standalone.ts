@@ -1,8 +1,8 @@
 import type { Config } from './config/schema.ts';
 
 /**
- * Why a configuration can't run without an API server, undefined if it can: then there are static pods and nothing
- * else, and nobody to ask who may do what.
+ * Why a configuration can't run without an API server, undefined if it can: then there are static pods and
+ * nothing else, and nobody to ask who may do what.
  */
 export function standaloneProblem({ nodes, authorization }: Config): string | undefined {
   const without = nodes.filter(({ staticPodPath }) => staticPodPath === undefined).map(({ name }) => name);

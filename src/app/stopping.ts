@@ -10,8 +10,8 @@ export interface Stoppable {
 }
 
 /**
- * Stops all of them at once. Resolves when each has stopped or failed, at the latest after `ms`, by when their signal is
- * aborted; what failed or is still busy is logged. Never rejects.
+ * Stops all of them at once. Resolves when each has stopped or failed, at the latest after `ms`, by when
+ * their signal is aborted; what failed or is still busy is logged. Never rejects.
  */
 export async function stopAll(
   parts: readonly Stoppable[],

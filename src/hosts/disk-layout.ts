@@ -1,4 +1,6 @@
-/** On which file systems of a host the node's own files, its images, and its containers' writable layers are. */
+/**
+ * On which file systems of a host the node's own files, its images, and its containers' writable layers are.
+ */
 import type { CriClient } from './cri/calls.ts';
 import { FarletError } from '../model/errors.ts';
 import type { HostFiles, HostQuery } from './link/link.ts';

@@ -1,4 +1,7 @@
-/** What a host is like, read from its /proc and /sys through its link. Parsers are pure; what is missing is tolerated as a kubelet does. */
+/**
+ * What a host is like, read from its /proc and /sys through its link. Parsers are pure; what is missing is
+ * tolerated as a kubelet does.
+ */
 import { isNotFound } from '../model/errors.ts';
 import type { FsUsage, HostFiles } from './link/link.ts';
 
@@ -32,9 +35,9 @@ interface Look {
 }
 
 /**
- * Everything at once: one batch of independent reads, which is one round trip to a far host. `rootDir` decides which file
- * system counts as nodefs. With `known`, what a host only gets by booting (the sizes of huge pages, CPUs) is not listed anew
- * while the boot id is the same.
+ * Everything at once: one batch of independent reads, which is one round trip to a far host. `rootDir`
+ * decides which file system counts as nodefs. With `known`, what a host only gets by booting (the sizes of
+ * huge pages, CPUs) is not listed anew while the boot id is the same.
  */
 export async function readHostFacts(
   files: HostFiles,
@@ -124,8 +127,8 @@ export async function readResolvConf(files: HostFiles, path: string, options: Lo
 }
 
 /**
- * The last `search` line counts, options add up, the last of a name counts; comments begin with # or ; (resolv.conf(5),
- * pkg/kubelet/network/dns/dns.go parseResolvConf).
+ * The last `search` line counts, options add up, the last of a name counts; comments begin with # or ;
+ * (resolv.conf(5), pkg/kubelet/network/dns/dns.go parseResolvConf).
  */
 export function parseResolvConf(text: string): ResolvConf {
   const servers: string[] = [];

@@ -7,8 +7,8 @@ const SAME_MS = 5_000;
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
- * ms by which the host's clock is ahead, from its /proc/stat (when it booted, by its clock) and /proc/uptime. A difference
- * to what was known that is no more than the error of the measurement changes nothing. Pure.
+ * ms by which the host's clock is ahead, from its /proc/stat (when it booted, by its clock) and /proc/uptime.
+ * A difference to what was known that is no more than the error of the measurement changes nothing. Pure.
  */
 export function clockOffsetMs(of: {
   readonly stat: string;

@@ -1,6 +1,6 @@
 /**
- * Looks at a host at regular times for all who want to watch something there. Whoever is due at the same time shares
- * one look: on a far host that is one message, however many watch.
+ * Looks at a host at regular times for all who want to watch something there. Whoever is due at the same time
+ * shares one look: on a far host that is one message, however many watch.
  */
 import type { Log } from '../model/log.ts';
 import type { Beat } from '../util/beat.ts';
@@ -12,8 +12,8 @@ export interface HostWatcher {
   readonly everyMs: number;
   queries(options: { signal: AbortSignal }): Promise<readonly HostQuery[]> | readonly HostQuery[];
   /**
-   * Acts on the answers to `asked`, which are `queries` of some moments ago, in their order; while it does, it is not asked
-   * again, and nobody else waits for it.
+   * Acts on the answers to `asked`, which are `queries` of some moments ago, in their order; while it does,
+   * it is not asked again, and nobody else waits for it.
    */
   take(
     answers: readonly HostAnswer[],

@@ -13,7 +13,10 @@ export type HostObservation =
     }
   | { readonly ok: false; readonly error: string };
 
-/** Without a good Status for so long the runtime is down (pkg/kubelet/runtime.go, baseRuntimeStatusCheck 30 s). */
+/**
+ * Without a good Status for so long the runtime is down (pkg/kubelet/runtime.go, baseRuntimeStatusCheck 30
+ * s).
+ */
 export const LOST_AFTER_MS = 30_000;
 
 /** A runtime that accepts and never answers counts as failing. */
@@ -21,7 +24,10 @@ const ANSWER_MS = 10_000;
 /** What a runtime gets to answer at least, or one that is slow would be lost for want of time. */
 const MIN_ANSWER_MS = 1_000;
 
-/** How long a look may wait: the last one before the runtime counts as down ends when it does, not up to ten seconds later. Pure. */
+/**
+ * How long a look may wait: the last one before the runtime counts as down ends when it does, not up to ten
+ * seconds later. Pure.
+ */
 export function answerLimitMs(
   state: HostState,
   { now, lastGood }: { now: number; lastGood: number },

@@ -1,4 +1,7 @@
-/** One host: its link, its runtime, and whether the runtime can be relied on (pkg/kubelet/kubelet.go updateRuntimeUp). */
+/**
+ * One host: its link, its runtime, and whether the runtime can be relied on (pkg/kubelet/kubelet.go
+ * updateRuntimeUp).
+ */
 import type { CallOptions, CriClient } from './cri/calls.ts';
 import type { VersionResponse__Output } from './cri/generated/runtime/v1/VersionResponse.ts';
 import { kindOf, messageOf } from '../model/errors.ts';
@@ -25,11 +28,13 @@ const FAR_STATUS_MS = 10_000;
 const RETRY_MS = 1_000;
 /** How often the host's clock is compared with ours, besides when the host comes back. */
 const CLOCK_MS = 300_000;
-/** How often a runtime that answers is asked for its configuration too: it is read when the runtime starts. */
+/**
+ * How often a runtime that answers is asked for its configuration too: it is read when the runtime starts.
+ */
 const SETTINGS_MS = 300_000;
 /**
- * How often a runtime that answers is asked for its version: one that restarts between two looks may be another one.
- * As often as the kubelet (pkg/kubelet/kuberuntime/kuberuntime_manager.go versionCacheTTL).
+ * How often a runtime that answers is asked for its version: one that restarts between two looks may be
+ * another one. As often as the kubelet (pkg/kubelet/kuberuntime/kuberuntime_manager.go versionCacheTTL).
  */
 const VERSION_MS = 60_000;
 
@@ -90,7 +95,10 @@ export class Host implements RuntimeHost {
     };
   }
 
-  /** Resolves when the host is ready, or, `again`, when it has become ready anew. Resolves too when the signal aborts. */
+  /**
+   * Resolves when the host is ready, or, `again`, when it has become ready anew. Resolves too when the signal
+   * aborts.
+   */
   async whenReady({ again, signal }: { again: boolean; signal: AbortSignal }): Promise<void> {
     if (signal.aborted || (!again && this.#state.at === 'ready')) return;
     await new Promise<void>((resolve) => {
@@ -113,7 +121,10 @@ export class Host implements RuntimeHost {
     return at - this.#clockOffset;
   }
 
-  /** A time of our clock (ms since the epoch) by the host's: for what is compared with times that lie there, as logs' do. */
+  /**
+   * A time of our clock (ms since the epoch) by the host's: for what is compared with times that lie there,
+   * as logs' do.
+   */
   hostTime(at: number): number {
     return at + this.#clockOffset;
   }

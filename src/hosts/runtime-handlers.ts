@@ -1,6 +1,7 @@
 /**
- * A runtime's handlers, from its Status. Which of them give a pod a kernel of its own (Kata's virtual machines, gVisor) CRI
- * does not tell; the configuration that containerd shows to a verbose Status does. Pure.
+ * A runtime's handlers, from its Status. Which of them give a pod a kernel of its own (Kata's virtual
+ * machines, gVisor) CRI does not tell; the configuration that containerd shows to a verbose Status does.
+ * Pure.
  */
 import type { StatusResponse__Output } from './cri/generated/runtime/v1/StatusResponse.ts';
 import type { RuntimeHandlerInfo } from './runtime-host.ts';
@@ -11,7 +12,10 @@ export type HandlerSettings = ReadonlyMap<string, HandlerSetting>;
 export interface HandlerSetting {
   /** containerd's runtime_type, or the program behind it */
   readonly type: string;
-  /** keys of pod annotations that the handler is given, with * at their end; undefined where the runtime doesn't tell */
+  /**
+   * keys of pod annotations that the handler is given, with * at their end; undefined where the runtime
+   * doesn't tell
+   */
   readonly podAnnotations?: readonly string[];
 }
 
@@ -40,8 +44,9 @@ function setting(runtime: Record<string, unknown>): HandlerSetting {
 }
 
 /**
- * What the runtime lists (KEP-3857), or on runtimes that list nothing (containerd 1.x) what their configuration names.
- * `sandboxed` names handlers whose pods have a kernel of their own though neither type nor name tells.
+ * What the runtime lists (KEP-3857), or on runtimes that list nothing (containerd 1.x) what their
+ * configuration names. `sandboxed` names handlers whose pods have a kernel of their own though neither type
+ * nor name tells.
  */
 export function runtimeHandlers(
   listed: StatusResponse__Output['runtime_handlers'],

@@ -20,8 +20,8 @@ export interface RuntimeInfo {
 }
 
 /**
- * connecting: no good Status yet since farlet started. ready: the last Status is recent. lost: Status has failed
- * for longer than 30 s after having succeeded, or the runtime never answered for that long.
+ * connecting: no good Status yet since farlet started. ready: the last Status is recent. lost: Status has
+ * failed for longer than 30 s after having succeeded, or the runtime never answered for that long.
  */
 export type HostState =
   | { readonly at: 'connecting'; readonly error: string | undefined }
@@ -49,8 +49,8 @@ export interface RuntimeHost {
   /** The runtime as last known, also while the host is lost; undefined before its first answer. */
   runtime(): RuntimeInfo | undefined;
   /**
-   * Calls on every change of state, and when the host answers again after it did not, or has been reached anew: what was
-   * known of it may be old, even that it has not booted. Returns the way to stop that.
+   * Calls on every change of state, and when the host answers again after it did not, or has been reached
+   * anew: what was known of it may be old, even that it has not booted. Returns the way to stop that.
    */
   onChange(listener: (state: HostState) => void): () => void;
 }

@@ -157,7 +157,8 @@ async function watch<T extends KubeObject>(
   } catch (error) {
     signal.throwIfAborted();
     if (!seen.isOpen || kindOf(error) === 'gone' || isUnexpected(error)) throw error;
-    // kinds of which nothing has changed since the server's start have no bookmarks either (apiserver: cacher dispatchEvents)
+    // kinds of which nothing has changed since the server's start have no bookmarks either (apiserver: cacher
+    // dispatchEvents)
     log[seen.isSilent ? 'debug' : 'info']({ err: error, what }, 'watch broke off: listing again');
     return undefined;
   } finally {

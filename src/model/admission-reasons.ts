@@ -1,4 +1,6 @@
-/** Why a pod is rejected: the reason of the event, and status.reason of the pod. docs/events.md lists them. */
+/**
+ * Why a pod is rejected: the reason of the event, and status.reason of the pod. docs/events.md lists them.
+ */
 import type { EventRow } from './event-row.ts';
 
 const about = { type: 'Warning', about: 'Pod' } as const;

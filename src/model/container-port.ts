@@ -3,8 +3,9 @@ import { goQuote } from './go-quote.ts';
 import type { Container } from './kube.ts';
 
 /**
- * The port that a probe or hook names, by number or by the name of a container port; a name that no port has may still be a
- * number (pkg/probe/util.go ResolveContainerPort). Throws FarletError `invalid` in the kubelet's words.
+ * The port that a probe or hook names, by number or by the name of a container port; a name that no port has
+ * may still be a number (pkg/probe/util.go ResolveContainerPort). Throws FarletError `invalid` in the
+ * kubelet's words.
  */
 export function resolvePort(port: number | string, container: Pick<Container, 'ports'>): number {
   const number = typeof port === 'number' ? port : namedPort(port, container);

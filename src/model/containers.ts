@@ -14,7 +14,10 @@ export function isSidecar(container: Container): boolean {
   return container.restartPolicy === 'Always';
 }
 
-/** The containers that a pod's resources and images are made of: init (in order), then regular. Ephemeral ones are guests. */
+/**
+ * The containers that a pod's resources and images are made of: init (in order), then regular. Ephemeral ones
+ * are guests.
+ */
 export function specContainers<C>({
   initContainers = [],
   containers,
@@ -46,7 +49,10 @@ export function findContainer(pod: Pod, name: string): PodContainer | undefined 
   return podContainers(pod).find((container) => container.spec.name === name);
 }
 
-/** What a pod's status says of the container with this name, whichever list it is in: no two of a pod share a name. */
+/**
+ * What a pod's status says of the container with this name, whichever list it is in: no two of a pod share a
+ * name.
+ */
 export function findContainerStatus(
   status: PodStatus | undefined,
   containerName: string,

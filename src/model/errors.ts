@@ -53,7 +53,9 @@ export class CriError extends FarletError {
   }
 }
 
-/** An API server call that failed. `message` is the Status message where there is one, as client-go shows it. */
+/**
+ * An API server call that failed. `message` is the Status message where there is one, as client-go shows it.
+ */
 export class KubeError extends FarletError {
   /** HTTP status, 0 when no answer came */
   readonly status: number;
@@ -102,7 +104,10 @@ export function kindOf(error: unknown): ErrorKind {
   return 'internal';
 }
 
-/** Nothing is known of what was asked: its host could not be asked, or did not answer, or nobody waits any more. */
+/**
+ * Nothing is known of what was asked: its host could not be asked, or did not answer, or nobody waits any
+ * more.
+ */
 export function isUnanswered(error: unknown): boolean {
   return ['unavailable', 'deadline-exceeded', 'cancelled'].includes(kindOf(error));
 }

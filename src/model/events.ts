@@ -1,7 +1,9 @@
 import type { EventReason } from './event-reasons.ts';
 import type { ObjectReference } from './kube.ts';
 
-/** Records Kubernetes Events. Never blocks and never throws: delivery, rates and aggregation are its own care. */
+/**
+ * Records Kubernetes Events. Never blocks and never throws: delivery, rates and aggregation are its own care.
+ */
 export interface EventRecorder {
   /** The reason decides the event's type (model/event-reasons.ts). */
   event(

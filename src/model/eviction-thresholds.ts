@@ -1,4 +1,7 @@
-/** Eviction thresholds as a node is configured with them (pkg/kubelet/eviction/helpers.go ParseThresholdConfig). Pure. */
+/**
+ * Eviction thresholds as a node is configured with them (pkg/kubelet/eviction/helpers.go
+ * ParseThresholdConfig). Pure.
+ */
 import { parseQuantity, scaledValue } from './quantity.ts';
 
 export const evictionSignals = [

@@ -1,4 +1,6 @@
-/** Of a domain that is not Kubernetes' own, as devices are (pkg/apis/core/v1/helper IsExtendedResourceName). */
+/**
+ * Of a domain that is not Kubernetes' own, as devices are (pkg/apis/core/v1/helper IsExtendedResourceName).
+ */
 export function isExtendedResource(name: string): boolean {
   const [domain, rest] = name.split('/');
   if (rest === undefined || domain === undefined || name.startsWith('requests.')) return false;

@@ -19,7 +19,10 @@ export type Part =
   | 'manifests'
   | 'watch';
 
-/** Where exceptions go that nobody expected: each is logged with its stack, counted, and told in an event. Never throws. */
+/**
+ * Where exceptions go that nobody expected: each is logged with its stack, counted, and told in an event.
+ * Never throws.
+ */
 export interface Faults {
   /** `about`: the object that a person would look at; the Node if it is no pod's */
   report(part: Part, error: unknown, about?: ObjectReference): void;
@@ -28,7 +31,10 @@ export interface Faults {
 /** For tests, and for whatever has nobody to tell. */
 export const ignoredFaults: Faults = { report: () => undefined };
 
-/** An error that only a mistake in the program makes, or input that nobody thought of: trying again is not its cure. */
+/**
+ * An error that only a mistake in the program makes, or input that nobody thought of: trying again is not its
+ * cure.
+ */
 export function isDefect(error: unknown): boolean {
   return (
     error instanceof TypeError ||

@@ -1,6 +1,6 @@
 /**
- * Values of downward API fields. Rules and texts: pkg/fieldpath/fieldpath.go, pkg/apis/core/pods/helpers.go and
- * podFieldSelectorRuntimeValue in pkg/kubelet/kubelet_pods.go.
+ * Values of downward API fields. Rules and texts: pkg/fieldpath/fieldpath.go, pkg/apis/core/pods/helpers.go
+ * and podFieldSelectorRuntimeValue in pkg/kubelet/kubelet_pods.go.
  */
 import { own } from './own.ts';
 import { isIPv4, isIPv6 } from 'node:net';
@@ -17,8 +17,8 @@ export interface FieldContext {
 }
 
 /**
- * The value of an env var's fieldRef. A label or annotation that is missing is "". Throws FarletError `invalid`
- * for a path that is no downward API field.
+ * The value of an env var's fieldRef. A label or annotation that is missing is "". Throws FarletError
+ * `invalid` for a path that is no downward API field.
  */
 export function resolveFieldRef(pod: Pod, path: string, context: FieldContext): string {
   const podIPs = orderPodIPs(context.podIPs, context.hostIPs);

@@ -13,7 +13,10 @@ const short = new Map([
 ]);
 const printable = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u;
 
-/** The text as Go's `%q` and strconv.Quote show it: the form of names in the kubelet's messages and label files. */
+/**
+ * The text as Go's `%q` and strconv.Quote show it: the form of names in the kubelet's messages and label
+ * files.
+ */
 export function goQuote(text: string): string {
   let quoted = '"';
   for (const character of text) quoted += short.get(character) ?? escaped(character);

@@ -1,7 +1,7 @@
 /**
- * Bytes that a Go program keeps in a string although they need not be text, such as a Secret's value as a variable. Here they
- * are text in which each byte that isn't part of a UTF-8 character is a lone surrogate, U+DC00 + byte (as in PEP 383); nothing is lost, and
- * valid text is itself. Pure.
+ * Bytes that a Go program keeps in a string although they need not be text, such as a Secret's value as a
+ * variable. Here they are text in which each byte that isn't part of a UTF-8 character is a lone surrogate,
+ * U+DC00 + byte (as in PEP 383); nothing is lost, and valid text is itself. Pure.
  */
 import { isUtf8 } from 'node:buffer';
 

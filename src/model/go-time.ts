@@ -1,4 +1,6 @@
-/** Times as Go's time.Parse reads them with the layouts RFC3339 and RFC3339Nano, and as it prints them. Pure. */
+/**
+ * Times as Go's time.Parse reads them with the layouts RFC3339 and RFC3339Nano, and as it prints them. Pure.
+ */
 
 /** A moment, and the zone that it was written in. */
 export interface GoTime {
@@ -17,8 +19,9 @@ const UPPER_Z = 0x5a;
 const DAY = 86_400;
 
 /**
- * The time that the bytes from `start` to `end` are, undefined if time.Parse refuses them. As it does: an hour of one digit, a
- * comma before the fraction, more than nine digits (the others are cut off) and zones of up to 24:60 pass.
+ * The time that the bytes from `start` to `end` are, undefined if time.Parse refuses them. As it does: an
+ * hour of one digit, a comma before the fraction, more than nine digits (the others are cut off) and zones of
+ * up to 24:60 pass.
  */
 export function parseGoTime(bytes: Uint8Array, start = 0, end = bytes.length): GoTime | undefined {
   const hourDigits = bytes[start + 12] === COLON ? 1 : 2;

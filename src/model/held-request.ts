@@ -1,7 +1,7 @@
 /**
- * What a running pod holds of its node while it may be in the middle of a resize: for each container the greatest
- * of what is wanted, what was granted and what it really has (component-helpers/resource PodRequests with
- * UseStatusResources). cpu in thousandths, the rest in units. Pure.
+ * What a running pod holds of its node while it may be in the middle of a resize: for each container the
+ * greatest of what is wanted, what was granted and what it really has (component-helpers/resource PodRequests
+ * with UseStatusResources). cpu in thousandths, the rest in units. Pure.
  */
 import { findContainerStatus } from './containers.ts';
 import type { Container, ContainerStatus, Pod } from './kube.ts';

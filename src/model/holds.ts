@@ -1,4 +1,6 @@
-/** What the runtime holds of a pod, as far as it matters to others, and when it will hold nothing more. Pure. */
+/**
+ * What the runtime holds of a pod, as far as it matters to others, and when it will hold nothing more. Pure.
+ */
 import type { PodRef } from './pod-ref.ts';
 import type { PodRuntimeState } from './runtime-state.ts';
 

@@ -1,4 +1,7 @@
-/** How pods choose among the hosts of one node: by labels under farlet.dev, which the scheduler sees on the Node. Pure. */
+/**
+ * How pods choose among the hosts of one node: by labels under farlet.dev, which the scheduler sees on the
+ * Node. Pure.
+ */
 
 /** On a pod of a pool: the host it was placed on. As a host's label: its name. */
 export const hostKey = 'farlet.dev/host';
@@ -18,8 +21,9 @@ export function hostLabels({ name, labels }: LabelledHost): Record<string, strin
 }
 
 /**
- * What the Node shows of its hosts' labels, so that the scheduler sends it the pods that ask for them. A label has one
- * value: where hosts differ in it the Node has none, and pods ask by a key that only some of the hosts have.
+ * What the Node shows of its hosts' labels, so that the scheduler sends it the pods that ask for them. A
+ * label has one value: where hosts differ in it the Node has none, and pods ask by a key that only some of
+ * the hosts have.
  */
 export function poolLabels(hosts: readonly LabelledHost[]): Record<string, string> {
   const values = new Map<string, Set<string>>();

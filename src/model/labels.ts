@@ -1,4 +1,7 @@
-/** Label and annotation keys on sandboxes and containers (kubelet: pkg/kubelet/types/labels.go, kuberuntime/labels.go). */
+/**
+ * Label and annotation keys on sandboxes and containers (kubelet: pkg/kubelet/types/labels.go,
+ * kuberuntime/labels.go).
+ */
 export const labels = {
   podName: 'io.kubernetes.pod.name',
   podNamespace: 'io.kubernetes.pod.namespace',
@@ -11,9 +14,9 @@ export const labels = {
 } as const;
 
 /**
- * Labels of helpers alone (hosts/tcp/helper-spec.ts). They carry none of those that pods' sandboxes are found by (those above, and
- * the kubelet's), so that no list of pods, no collector and no eviction ever sees a helper; and no pod's sandbox gets them, so
- * that no pod is ever taken for a helper.
+ * Labels of helpers alone (hosts/tcp/helper-spec.ts). They carry none of those that pods' sandboxes are found
+ * by (those above, and the kubelet's), so that no list of pods, no collector and no eviction ever sees a
+ * helper; and no pod's sandbox gets them, so that no pod is ever taken for a helper.
  */
 export const helperLabels = {
   node: 'farlet.dev/helper',

@@ -1,9 +1,11 @@
 /**
- * Keys that mean the same on every line of the log, so that one filter finds all of a pod or host. A line may have
- * other keys beside them.
+ * Keys that mean the same on every line of the log, so that one filter finds all of a pod or host. A line may
+ * have other keys beside them.
  */
 export interface LogFields {
-  /** name of the pod that the line is about; `namespace` and `uid` go with it (podFields of model/pod-ref.ts) */
+  /**
+   * name of the pod that the line is about; `namespace` and `uid` go with it (podFields of model/pod-ref.ts)
+   */
   readonly pod?: string | undefined;
   readonly namespace?: string | undefined;
   /** UID of that pod, or of the object that the message names */

@@ -1,4 +1,7 @@
-/** Node selector terms, of pods' affinity and of volumes' (component-helpers/scheduling/corev1/nodeaffinity). Pure. */
+/**
+ * Node selector terms, of pods' affinity and of volumes' (component-helpers/scheduling/corev1/nodeaffinity).
+ * Pure.
+ */
 import { own } from './own.ts';
 
 interface Requirement {

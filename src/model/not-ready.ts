@@ -2,8 +2,8 @@ import type { PodConditionReason } from './condition-reasons.ts';
 import type { PodStatus } from './kube.ts';
 
 /**
- * The status of a pod of which nothing is heard any more: all as it was, but not ready. `now` (RFC 3339) is since when,
- * unless it was not ready before. Pure.
+ * The status of a pod of which nothing is heard any more: all as it was, but not ready. `now` (RFC 3339) is
+ * since when, unless it was not ready before. Pure.
  */
 export function notReadyStatus(
   status: PodStatus,

@@ -1,4 +1,6 @@
-/** Where a pod's files are on its host: the kubelet's layout under rootDir (pkg/kubelet/kubelet_getters.go). */
+/**
+ * Where a pod's files are on its host: the kubelet's layout under rootDir (pkg/kubelet/kubelet_getters.go).
+ */
 export interface HostPaths {
   /** config rootDir, e.g. /var/lib/farlet */
   readonly rootDir: string;

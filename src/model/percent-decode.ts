@@ -1,4 +1,7 @@
-/** The text that percent-encoded text stands for; undefined where it is none. decodeURIComponent alone throws then. */
+/**
+ * The text that percent-encoded text stands for; undefined where it is none. decodeURIComponent alone throws
+ * then.
+ */
 export function percentDecoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text);

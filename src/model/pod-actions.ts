@@ -2,9 +2,9 @@ import type { ObservedContainer, ObservedSandbox } from './runtime-state.ts';
 import type { PodContainer } from './containers.ts';
 
 /**
- * What one sync of a pod will do, decided by runtime/decide/compute-actions.ts and carried out by runtime/pod/execute.ts in
- * this order: kill the pod or the listed containers, create the sandbox, start ephemeral, init, then regular
- * containers (kubelet: kuberuntime_manager.go computePodActions, SyncPod).
+ * What one sync of a pod will do, decided by runtime/decide/compute-actions.ts and carried out by
+ * runtime/pod/execute.ts in this order: kill the pod or the listed containers, create the sandbox, start
+ * ephemeral, init, then regular containers (kubelet: kuberuntime_manager.go computePodActions, SyncPod).
  */
 export interface PodActions {
   /** stop every container and sandbox first */

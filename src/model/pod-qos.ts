@@ -7,7 +7,9 @@ export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 
 const counted = ['cpu', 'memory'] as const;
 
-/** The pod's quality of service class: what its status says, else what its resources make it (ComputePodQOS). */
+/**
+ * The pod's quality of service class: what its status says, else what its resources make it (ComputePodQOS).
+ */
 export function podQosClass(pod: Pod): QosClass {
   const known = pod.status?.qosClass;
   if (known === 'Guaranteed' || known === 'Burstable' || known === 'BestEffort') return known;

@@ -22,7 +22,10 @@ export function formatPod(ref: PodRef): string {
   return `${ref.name}_${ref.namespace}(${ref.uid})`;
 }
 
-/** What an event on a node is about: the kubelet names it where others have its UID (pkg/kubelet/kubelet.go nodeRef). */
+/**
+ * What an event on a node is about: the kubelet names it where others have its UID (pkg/kubelet/kubelet.go
+ * nodeRef).
+ */
 export function nodeReference(name: string): ObjectReference {
   return { apiVersion: 'v1', kind: 'Node', name, uid: name };
 }

@@ -1,4 +1,7 @@
-/** What a pod asks of its node, and what it may use of it (component-helpers/resource PodRequests, PodLimits). Pure. */
+/**
+ * What a pod asks of its node, and what it may use of it (component-helpers/resource PodRequests, PodLimits).
+ * Pure.
+ */
 import type { Pod } from './kube.ts';
 import { amountsOf, podList, podListWithOverhead, type Amounts } from './resource-lists.ts';
 

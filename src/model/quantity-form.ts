@@ -1,4 +1,7 @@
-/** How quantities are written (apimachinery Quantity.CanonicalizeBytes): the greatest suffix that leaves a whole number. Pure. */
+/**
+ * How quantities are written (apimachinery Quantity.CanonicalizeBytes): the greatest suffix that leaves a
+ * whole number. Pure.
+ */
 
 export type QuantityFormat = 'DecimalSI' | 'BinarySI' | 'DecimalExponent';
 
@@ -11,7 +14,10 @@ interface Amount {
 const binarySuffixes = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
 const decimalSuffixes = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
 
-/** Below 1024, and where it is no whole number, a binary amount is written as a decimal one. Beyond E and Ei there is no suffix. */
+/**
+ * Below 1024, and where it is no whole number, a binary amount is written as a decimal one. Beyond E and Ei
+ * there is no suffix.
+ */
 export function formatAmount({ unscaled, scale, format }: Amount): string {
   if (unscaled === 0n) return '0';
   const whole = format === 'BinarySI' ? wholeOf(unscaled, scale) : undefined;

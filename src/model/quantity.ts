@@ -1,6 +1,6 @@
 /**
- * Resource quantities as apimachinery's pkg/api/resource has them: exact, with the form they were written in. Beyond int64 they
- * behave as Go's do, so that a pod is judged as a kubelet judges it. Pure.
+ * Resource quantities as apimachinery's pkg/api/resource has them: exact, with the form they were written in.
+ * Beyond int64 they behave as Go's do, so that a pod is judged as a kubelet judges it. Pure.
  */
 import { formatAmount, type QuantityFormat } from './quantity-form.ts';
 

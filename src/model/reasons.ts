@@ -1,4 +1,7 @@
-/** Why a container waits, as the API shows it (kubelet: pkg/kubelet/container, images, kuberuntime error names). */
+/**
+ * Why a container waits, as the API shows it (kubelet: pkg/kubelet/container, images, kuberuntime error
+ * names).
+ */
 export type WaitingReason =
   | 'ContainerCreating'
   | 'PodInitializing'
@@ -19,8 +22,8 @@ export type WaitingReason =
   | 'RestartingAllContainers';
 
 /**
- * A container could not be started. The reason becomes the container's waiting reason, the message its waiting
- * message.
+ * A container could not be started. The reason becomes the container's waiting reason, the message its
+ * waiting message.
  */
 export class ContainerStartError extends Error {
   readonly reason: WaitingReason;

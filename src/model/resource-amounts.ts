@@ -1,4 +1,7 @@
-/** The part of a container's resources that can be changed while it runs, as amounts (kuberuntime_manager.go). Pure. */
+/**
+ * The part of a container's resources that can be changed while it runs, as amounts (kuberuntime_manager.go).
+ * Pure.
+ */
 import type { Container, Pod, ResourceRequirements } from './kube.ts';
 import { quantityMilli, quantityValue } from './quantity-text.ts';
 

@@ -80,7 +80,10 @@ function limitOf(
   return (ofNode !== undefined && isPositive(ofPod) ? ofPod : ofNode) ?? ofContainer;
 }
 
-/** For a variable, an init container that another one names has no defaults: the kubelet fills in the regular ones only. */
+/**
+ * For a variable, an init container that another one names has no defaults: the kubelet fills in the regular
+ * ones only.
+ */
 function subject(
   pod: Pod,
   ref: ResourceFieldRef,

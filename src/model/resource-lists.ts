@@ -1,4 +1,7 @@
-/** Sums of what containers ask for or are limited to, exact (component-helpers/resource PodRequests and PodLimits). Pure. */
+/**
+ * Sums of what containers ask for or are limited to, exact (component-helpers/resource PodRequests and
+ * PodLimits). Pure.
+ */
 import { isSidecar } from './containers.ts';
 import type { Container, Pod } from './kube.ts';
 import { addQuantities, compareQuantities, scaledValue, type Quantity } from './quantity.ts';
@@ -41,8 +44,8 @@ function merged(
 }
 
 /**
- * The whole pod's, overhead left out: the sum over regular containers and sidecars, at least what the greediest moment of
- * initialization needs; what the pod says of itself goes before (KEP-753, KEP-2837).
+ * The whole pod's, overhead left out: the sum over regular containers and sidecars, at least what the
+ * greediest moment of initialization needs; what the pod says of itself goes before (KEP-753, KEP-2837).
  */
 export function podList(pod: Pod, kind: 'requests' | 'limits'): ResourceList {
   const of = (container: Container): ResourceList => resourceList(container.resources?.[kind]);

@@ -22,9 +22,9 @@ export function findHandler(name: string, { handlers }: HandlerHost): PodHandler
 }
 
 /**
- * Why the pod can't run there: status.reason and what there is to do. `handler` is its RuntimeClass's; a class without one, or
- * no class, is "". A kubelet lets the runtime fail again and again where a handler is missing; what a virtual machine
- * can't do some runtimes leave out in silence.
+ * Why the pod can't run there: status.reason and what there is to do. `handler` is its RuntimeClass's; a
+ * class without one, or no class, is "". A kubelet lets the runtime fail again and again where a handler is
+ * missing; what a virtual machine can't do some runtimes leave out in silence.
  */
 export function handlerRefusal(
   pod: Pod,
@@ -51,7 +51,9 @@ export function handlerRefusal(
   };
 }
 
-/** The first of what a pod asks for that needs the host's kernel (Kata's limitations, gVisor's compatibility). */
+/**
+ * The first of what a pod asks for that needs the host's kernel (Kata's limitations, gVisor's compatibility).
+ */
 function beyondOwnKernel(pod: Pod): string | undefined {
   const { spec } = pod;
   for (const field of ['hostNetwork', 'hostPID', 'hostIPC'] as const) if (spec[field] === true) return field;

@@ -1,7 +1,7 @@
 /**
- * What a host's runtime was seen to hold for one pod. Built in runtime/observed/observe.ts from CRI answers or events;
- * everything else only reads it. Times are nanoseconds since the epoch as the host's clock has them (CRI's
- * unit; a double keeps them to about 256 ns), except observedAt.
+ * What a host's runtime was seen to hold for one pod. Built in runtime/observed/observe.ts from CRI answers
+ * or events; everything else only reads it. Times are nanoseconds since the epoch as the host's clock has
+ * them (CRI's unit; a double keeps them to about 256 ns), except observedAt.
  */
 export interface PodRuntimeState {
   readonly uid: string;

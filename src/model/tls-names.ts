@@ -1,4 +1,7 @@
-/** TLS versions and cipher suites by the names that Go and KubeletConfiguration have for them (k8s.io/component-base cli/flag). Pure. */
+/**
+ * TLS versions and cipher suites by the names that Go and KubeletConfiguration have for them
+ * (k8s.io/component-base cli/flag). Pure.
+ */
 export const tlsVersions = {
   VersionTLS10: 'TLSv1',
   VersionTLS11: 'TLSv1.1',
@@ -32,7 +35,9 @@ const suites = new Map([
 ]);
 /** Of TLS 1.3, always offered: as in Go, they can't be chosen. */
 const modern = ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'];
-/** With forward secrecy and authenticated encryption; nothing that speaks TLS 1.2 to a kubelet needs another. */
+/**
+ * With forward secrecy and authenticated encryption; nothing that speaks TLS 1.2 to a kubelet needs another.
+ */
 const byDefault = [...suites.keys()].slice(0, 6);
 
 export const cipherSuiteNames: readonly string[] = [...suites.keys(), ...modern];

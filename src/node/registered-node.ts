@@ -50,9 +50,9 @@ export class RegisteredNode {
   }
 
   /**
-   * What others write to it counts. `listed`: read just now. Whether its status has to be reported anew: it is back,
-   * or its labels, annotations or spec have changed. What others write into the status is put right with the next
-   * report: not at once, for they may do the same.
+   * What others write to it counts. `listed`: read just now. Whether its status has to be reported anew: it
+   * is back, or its labels, annotations or spec have changed. What others write into the status is put right
+   * with the next report: not at once, for they may do the same.
    */
   observed(read: KubeNode, { listed }: { listed: boolean }): boolean {
     const before = this.#node;

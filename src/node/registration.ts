@@ -1,4 +1,7 @@
-/** Creates a Node, or takes over the one of that name (pkg/kubelet/kubelet_node_status.go tryRegisterWithAPIServer). */
+/**
+ * Creates a Node, or takes over the one of that name (pkg/kubelet/kubelet_node_status.go
+ * tryRegisterWithAPIServer).
+ */
 import type { KubeClient } from '../kube/client.ts';
 import { paths } from '../kube/paths.ts';
 import { kindOf } from '../model/errors.ts';
@@ -7,7 +10,10 @@ import type { KubeNode } from '../model/kube.ts';
 import { own } from '../model/own.ts';
 import { defaultLabels, type NodeIdentity } from './node-object.ts';
 
-/** The Node as the API server has it then. One that is there keeps what others gave it; its default labels are put right. */
+/**
+ * The Node as the API server has it then. One that is there keeps what others gave it; its default labels are
+ * put right.
+ */
 export async function createOrReconcile(
   client: Pick<KubeClient, 'create' | 'get' | 'patch'>,
   { identity, wanted }: { identity: NodeIdentity; wanted: KubeNode },

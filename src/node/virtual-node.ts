@@ -1,6 +1,6 @@
 /**
- * One virtual node: looks at its hosts, registers the Node and keeps its status (pkg/kubelet/kubelet_node_status.go).
- * It has one host or several.
+ * One virtual node: looks at its hosts, registers the Node and keeps its status
+ * (pkg/kubelet/kubelet_node_status.go). It has one host or several.
  */
 import { isNotFound } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';

@@ -1,9 +1,11 @@
 /**
- * How long pods take to start, as Kubernetes defines it (pkg/kubelet/util/pod_startup_latency_tracker.go): from creation to
- * when the watch shows that every container runs. Static pods are left out: the API server did not ask for them.
+ * How long pods take to start, as Kubernetes defines it (pkg/kubelet/util/pod_startup_latency_tracker.go):
+ * from creation to when the watch shows that every container runs. Static pods are left out: the API server
+ * did not ask for them.
  *
- * Of the time for the service level, image pulls and init containers are taken away; pods whose volumes keep state, and pods
- * that had to wait for a place, do not count. Each pod counts once. Only pods that are starting are kept.
+ * Of the time for the service level, image pulls and init containers are taken away; pods whose volumes keep
+ * state, and pods that had to wait for a place, do not count. Each pod counts once. Only pods that are
+ * starting are kept.
  */
 import type { Pod, Volume } from '../model/kube.ts';
 import { isSidecar } from '../model/containers.ts';

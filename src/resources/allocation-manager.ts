@@ -1,4 +1,7 @@
-/** Who comes, who grows, and who makes room for whom on one host (pkg/kubelet/allocation/allocation_manager.go). */
+/**
+ * Who comes, who grows, and who makes room for whom on one host
+ * (pkg/kubelet/allocation/allocation_manager.go).
+ */
 import type { EventRecorder } from '../model/events.ts';
 import type { Pod } from '../model/kube.ts';
 import { podQosClass } from '../model/pod-qos.ts';

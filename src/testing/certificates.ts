@@ -1,4 +1,7 @@
-/** For tests of TLS: two authorities, and what they have issued. Valid for a hundred years, but for the one that has expired. */
+/**
+ * For tests of TLS: two authorities, and what they have issued. Valid for a hundred years, but for the one
+ * that has expired.
+ */
 
 export interface TestPair {
   readonly cert: string;

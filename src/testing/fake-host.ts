@@ -1,4 +1,7 @@
-/** A host in memory for unit tests: a runtime that records what it is asked, and files that record what is done. */
+/**
+ * A host in memory for unit tests: a runtime that records what it is asked, and files that record what is
+ * done.
+ */
 import type { CriClient } from '../hosts/cri/calls.ts';
 import type { FileOp, HostAnswer, HostFiles, HostQuery } from '../hosts/link/link.ts';
 import { eventWords, type EventReason } from '../model/event-reasons.ts';

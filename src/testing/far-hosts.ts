@@ -1,4 +1,7 @@
-/** Hosts' files as tests have them: this machine's, and the same by the program of far hosts, in its shell and in busybox's. */
+/**
+ * Hosts' files as tests have them: this machine's, and the same by the program of far hosts, in its shell and
+ * in busybox's.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +12,10 @@ import type { OpenShell } from '../hosts/far/remote-agents.ts';
 import { RemoteFiles } from '../hosts/far/remote-files.ts';
 import { systemClock } from '../util/clock.ts';
 
-/** A process of this machine in place of a far host's; `programs` is the folder of those that come first, sh among them. */
+/**
+ * A process of this machine in place of a far host's; `programs` is the folder of those that come first, sh
+ * among them.
+ */
 export function shellHere(programs = '/bin'): OpenShell {
   return ([file = '', ...args]) => {
     const env = { PATH: `${programs}:${process.env.PATH ?? ''}` };

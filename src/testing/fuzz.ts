@@ -1,8 +1,8 @@
 /**
- * Properties of what parses the words of others, tried on many inputs: nothing throws but the parser's own errors, nothing
- * hangs, nothing grows, and no single input keeps the event loop for long. `npm test` tries a few hundred inputs of each from
- * a seed that stays the same; `npm run fuzz` goes on for FUZZ_SECONDS with new seeds. What once failed is kept in
- * fuzz-seeds.json and tried first, always.
+ * Properties of what parses the words of others, tried on many inputs: nothing throws but the parser's own
+ * errors, nothing hangs, nothing grows, and no single input keeps the event loop for long. `npm test` tries a
+ * few hundred inputs of each from a seed that stays the same; `npm run fuzz` goes on for FUZZ_SECONDS with
+ * new seeds. What once failed is kept in fuzz-seeds.json and tried first, always.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -26,8 +26,9 @@ const kept = new Map(
 );
 const seconds = Number(process.env.FUZZ_SECONDS ?? 0);
 /**
- * CPU time one input may take; what takes longer three times in a row would be felt by every other pod. A test run only looks for
- * what is out of all bounds: compiling and collecting garbage count too, and the machine may be anything.
+ * CPU time one input may take; what takes longer three times in a row would be felt by every other pod. A
+ * test run only looks for what is out of all bounds: compiling and collecting garbage count too, and the
+ * machine may be anything.
  */
 const MAX_BLOCK_MS = seconds > 0 ? 50 : 2_000;
 
@@ -39,8 +40,8 @@ export interface FuzzOptions {
 }
 
 /**
- * A test that `parse` copes with whatever `input` makes. It may throw only where its contract says so: catch that inside.
- * `name` is unique in the project, as kept seeds are found by it.
+ * A test that `parse` copes with whatever `input` makes. It may throw only where its contract says so: catch
+ * that inside. `name` is unique in the project, as kept seeds are found by it.
  */
 export function fuzz<Input>(
   name: string,

@@ -1,4 +1,6 @@
-/** A kubelet API on loopback over a backend that a test makes, and raw TLS clients that say what they like. */
+/**
+ * A kubelet API on loopback over a backend that a test makes, and raw TLS clients that say what they like.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { connect, type TLSSocket } from 'node:tls';

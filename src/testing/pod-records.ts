@@ -1,4 +1,7 @@
-/** Shared by the tables of what a pod needs: containers of a spec, and the records that a runtime holds of them. */
+/**
+ * Shared by the tables of what a pod needs: containers of a spec, and the records that a runtime holds of
+ * them.
+ */
 import type { Container, Pod } from '../model/kube.ts';
 import { annotations } from '../model/labels.ts';
 import type { ObservedContainer, ObservedSandbox, PodRuntimeState } from '../model/runtime-state.ts';

@@ -17,7 +17,9 @@ export interface RawAnswer {
   readonly then?: 'end' | 'hang' | 'reset';
 }
 
-/** Answers the connections one after the other, the last answer again and again, each once `until` has come. */
+/**
+ * Answers the connections one after the other, the last answer again and again, each once `until` has come.
+ */
 export async function rawServer(
   answers: readonly RawAnswer[],
   { until = /\r\n\r\n/, tls }: { until?: RegExp; tls?: TLSSocketOptions } = {},

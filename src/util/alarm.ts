@@ -5,7 +5,10 @@ import type { Clock } from './clock.ts';
 export interface Armed {
   /** aborts with the first ring, or with the signal that the alarm was armed with */
   readonly signal: AbortSignal;
-  /** Resolves after so many ms, or as soon as it rings: at once if it has rung. Rejects only with the reason of the signal. */
+  /**
+   * Resolves after so many ms, or as soon as it rings: at once if it has rung. Rejects only with the reason
+   * of the signal.
+   */
   sleep(ms: number): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 /**
- * When a host is asked what it is asked regularly. Questions of one period go out together, and with those of a period
- * that theirs is a multiple of: on a far host that is one message. Hosts have beats of their own: a hundred that were
- * all looked at in the same moment would keep everybody else waiting.
+ * When a host is asked what it is asked regularly. Questions of one period go out together, and with those of
+ * a period that theirs is a multiple of: on a far host that is one message. Hosts have beats of their own: a
+ * hundred that were all looked at in the same moment would keep everybody else waiting.
  */
 import type { Clock } from './clock.ts';
 

@@ -10,8 +10,8 @@ export function inOne<T>(work: () => Promise<T>): () => Promise<T> {
 }
 
 /**
- * Work that runs at most once at a time, and sees what there was when it was asked for: callers that come meanwhile
- * share the run after the one under way.
+ * Work that runs at most once at a time, and sees what there was when it was asked for: callers that come
+ * meanwhile share the run after the one under way.
  */
 export function inNext<T>(work: () => Promise<T>): () => Promise<T> {
   let running: Promise<unknown> = Promise.resolve();

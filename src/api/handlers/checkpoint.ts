@@ -1,4 +1,7 @@
-/** /checkpoint: the container's state as an archive on its host (pkg/kubelet/server checkpoint, kubelet.go CheckpointContainer). */
+/**
+ * /checkpoint: the container's state as an archive on its host (pkg/kubelet/server checkpoint, kubelet.go
+ * CheckpointContainer).
+ */
 import { findContainer } from '../../model/containers.ts';
 import { messageOf } from '../../model/errors.ts';
 import type { Target } from '../http/stream-request.ts';

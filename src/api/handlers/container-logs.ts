@@ -1,4 +1,7 @@
-/** /containerLogs: which container is meant, and its log (pkg/kubelet/server getContainerLogs, kubelet_pods.go GetKubeletContainerLogs). */
+/**
+ * /containerLogs: which container is meant, and its log (pkg/kubelet/server getContainerLogs, kubelet_pods.go
+ * GetKubeletContainerLogs).
+ */
 import { findContainer, findContainerStatus } from '../../model/containers.ts';
 import { goQuote } from '../../model/go-quote.ts';
 import { moved } from '../../model/go-time.ts';

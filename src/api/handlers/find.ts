@@ -13,7 +13,10 @@ export function findPod({ table }: PodSource, { namespace, pod: name }: Target):
   return pod;
 }
 
-/** Whether the path's uid, if it has one, is the pod's or that of its mirror on the API server (TranslatePodUID). */
+/**
+ * Whether the path's uid, if it has one, is the pod's or that of its mirror on the API server
+ * (TranslatePodUID).
+ */
 export function isMeant(pods: PodSource, pod: Pod, { uid }: Target): boolean {
   return uid === undefined || uid === pod.metadata.uid || uid === pods.mirrorOf(pod)?.metadata.uid;
 }

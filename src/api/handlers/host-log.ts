@@ -15,8 +15,8 @@ interface HostLogOptions {
 }
 
 /**
- * Links are followed as long as they stay in /var/log, where pods that have it as a hostPath can leave links to anywhere; a
- * kubelet follows them all.
+ * Links are followed as long as they stay in /var/log, where pods that have it as a hostPath can leave links
+ * to anywhere; a kubelet follows them all.
  */
 export async function readHostLog(
   files: HostFiles,

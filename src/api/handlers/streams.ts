@@ -120,8 +120,8 @@ function runningPod(pods: PodHost, target: Target): { pod: Pod; sandbox: Observe
 }
 
 /**
- * Of a pod with a kernel of its own. The runtime dials the loopback of the network namespace that it made for the pod, where
- * nothing of the pod listens (kata-containers#10843); the pod's address leads into it.
+ * Of a pod with a kernel of its own. The runtime dials the loopback of the network namespace that it made for
+ * the pod, where nothing of the pod listens (kata-containers#10843); the pod's address leads into it.
  */
 function ownKernelTarget(
   pods: PodHost,

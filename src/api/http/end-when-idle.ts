@@ -5,8 +5,9 @@ import type { Clock } from '../../util/clock.ts';
 const STEPS = 4;
 
 /**
- * Ends a connection on which no byte has gone in either direction for `idleMs` (the kubelet's streamingConnectionIdleTimeout), and
- * with it one whose other end has stopped reading. 0: never. Returns the way to stop looking.
+ * Ends a connection on which no byte has gone in either direction for `idleMs` (the kubelet's
+ * streamingConnectionIdleTimeout), and with it one whose other end has stopped reading. 0: never. Returns the
+ * way to stop looking.
  */
 export function endWhenIdle(
   client: Duplex,
@@ -30,7 +31,10 @@ export function endWhenIdle(
   return stop;
 }
 
-/** Bytes that have left for the other end or come from there; NaN, which equals nothing, where that isn't known. */
+/**
+ * Bytes that have left for the other end or come from there; NaN, which equals nothing, where that isn't
+ * known.
+ */
 function moved(client: Duplex): number {
   if (!('bytesRead' in client) || !('bytesWritten' in client)) return NaN;
   // what waits to be written has not moved

@@ -13,8 +13,8 @@ export interface UpgradeRefusal {
 }
 
 /**
- * An HTTP answer on a connection that was to be upgraded, and its end: no server watches over it any more. What still comes is
- * thrown away, so that the answer is not lost by a reset.
+ * An HTTP answer on a connection that was to be upgraded, and its end: no server watches over it any more.
+ * What still comes is thrown away, so that the answer is not lost by a reset.
  */
 export function refuseUpgrade(client: Duplex, refusal: UpgradeRefusal, clock: Pick<Clock, 'after'>): void {
   if (client.destroyed) return;

@@ -1,6 +1,6 @@
 /**
- * What a request's target means, as Go reads it (net/url ParseRequestURI, ParseQuery). The path is decoded once, here: what is
- * authorized is what is routed. No dot segments or double slashes are resolved. Pure.
+ * What a request's target means, as Go reads it (net/url ParseRequestURI, ParseQuery). The path is decoded
+ * once, here: what is authorized is what is routed. No dot segments or double slashes are resolved. Pure.
  */
 import { textOfBytes } from '../../model/go-string.ts';
 import type { StreamKind, Target } from './stream-request.ts';
@@ -15,7 +15,10 @@ export interface RequestTarget {
 /** Go's limit (net/url urlmaxqueryparams). */
 const MAX_PARAMETERS = 10_000;
 
-/** Undefined for what is no target: Go's server answers 400 before anything else. Origin form and absolute form are the same. */
+/**
+ * Undefined for what is no target: Go's server answers 400 before anything else. Origin form and absolute
+ * form are the same.
+ */
 export function requestTarget(url: string): RequestTarget | undefined {
   const at = url.indexOf('?');
   const raw = pathPart(at < 0 ? url : url.slice(0, at));
@@ -43,7 +46,10 @@ function pathPart(text: string): string | undefined {
   return slash < 0 ? '/' : absolute.slice(slash);
 }
 
-/** The bytes that percent-encoded text stands for; undefined where a percent sign is followed by no two digits. */
+/**
+ * The bytes that percent-encoded text stands for; undefined where a percent sign is followed by no two
+ * digits.
+ */
 function unescaped(text: string, { plusIsSpace }: { plusIsSpace: boolean }): Buffer | undefined {
   // node tells bytes beyond ASCII as latin1
   const bytes = Buffer.from(plusIsSpace ? text.replaceAll('+', ' ') : text, 'latin1');
@@ -60,7 +66,10 @@ function unescaped(text: string, { plusIsSpace }: { plusIsSpace: boolean }): Buf
   return bytes.subarray(0, length);
 }
 
-/** Names and values in their order; what can't be decoded, or has a semicolon, is left out (as by Go's URL.Query). */
+/**
+ * Names and values in their order; what can't be decoded, or has a semicolon, is left out (as by Go's
+ * URL.Query).
+ */
 function parameters(url: string): { name: string; value: Buffer }[] {
   const at = url.indexOf('?');
   const parts = at < 0 ? [] : url.slice(at + 1).split('&', MAX_PARAMETERS + 1);
@@ -86,7 +95,10 @@ export function queryTexts(url: string, name: string): string[] {
   return parameters(url).flatMap((each) => (each.name === name ? [textOfBytes(each.value)] : []));
 }
 
-/** A decoded path under /exec, /attach or /portForward (uid segment optional); undefined if it has none of their forms. */
+/**
+ * A decoded path under /exec, /attach or /portForward (uid segment optional); undefined if it has none of
+ * their forms.
+ */
 export function streamTarget(path: string): { kind: StreamKind; target: Target } | undefined {
   const segments = path.replace(/\/$/, '').split('/').slice(1);
   const [kind, namespace, pod, third, fourth, ...more] = segments;

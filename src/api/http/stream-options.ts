@@ -1,4 +1,7 @@
-/** The queries of exec, attach and port-forward (cri-streaming remotecommand.NewOptions, portforward.NewV4Options). Pure. */
+/**
+ * The queries of exec, attach and port-forward (cri-streaming remotecommand.NewOptions,
+ * portforward.NewV4Options). Pure.
+ */
 import { HttpFault } from './http-fault.ts';
 import { firstValue } from './request-target.ts';
 import type { StreamOptions } from './stream-request.ts';

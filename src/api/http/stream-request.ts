@@ -42,7 +42,10 @@ export interface ForwardTarget {
   open(port: number, options: { signal: AbortSignal }): Promise<Duplex>;
 }
 
-/** Who serves a stream: the runtime at this URL, or for port-forward farlet itself, with connections to the pod. */
+/**
+ * Who serves a stream: the runtime at this URL, or for port-forward farlet itself, with connections to the
+ * pod.
+ */
 export type Stream =
   | {
       readonly by: 'runtime';

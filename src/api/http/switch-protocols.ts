@@ -42,7 +42,10 @@ export class UpgradeRefused extends Error {
   }
 }
 
-/** Sends the handshake on this connection to the runtime. Rejects with UpgradeRefused, and the connection is closed then. */
+/**
+ * Sends the handshake on this connection to the runtime. Rejects with UpgradeRefused, and the connection is
+ * closed then.
+ */
 export async function switchProtocols(
   socket: Duplex,
   { method, url, headers }: Handshake,
@@ -91,8 +94,8 @@ export async function switchProtocols(
 }
 
 /**
- * Without it Node chunks what a POST sends, and the end of nothing would stand where the stream begins: containerd 1.6 takes it
- * for a frame.
+ * Without it Node chunks what a POST sends, and the end of nothing would stand where the stream begins:
+ * containerd 1.6 takes it for a frame.
  */
 function lengthOf(method: string): string[] {
   return method === 'GET' ? [] : ['Content-Length', '0'];
@@ -108,7 +111,10 @@ export function switchToSpdy(
   return switchProtocols(socket, { method: 'POST', url, headers }, clock);
 }
 
-/** A connection that ends when the signal aborts; one that comes later than that is closed at once, and it rejects. */
+/**
+ * A connection that ends when the signal aborts; one that comes later than that is closed at once, and it
+ * rejects.
+ */
 export async function dialUntil(
   dial: (options: Life) => Promise<Duplex>,
   signal: AbortSignal,

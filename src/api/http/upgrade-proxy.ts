@@ -28,9 +28,9 @@ export interface Upstream {
 }
 
 /**
- * Replays the request on the upstream connection, without its credentials. Only when the runtime agrees to switch
- * do bytes flow both ways, until either side is done; its refusal is passed on (UpgradeRefused) and ends the connection, so
- * that no second request can follow on it.
+ * Replays the request on the upstream connection, without its credentials. Only when the runtime agrees to
+ * switch do bytes flow both ways, until either side is done; its refusal is passed on (UpgradeRefused) and
+ * ends the connection, so that no second request can follow on it.
  */
 export async function proxyUpgrade(
   request: IncomingMessage,

@@ -36,8 +36,8 @@ export interface Acceptance {
 }
 
 /**
- * Answers a handshake that `checkHandshake` has passed. A message that is too large, or what breaks the protocol,
- * closes the socket.
+ * Answers a handshake that `checkHandshake` has passed. A message that is too large, or what breaks the
+ * protocol, closes the socket.
  */
 export function acceptWebSocket(
   request: IncomingMessage,
@@ -74,9 +74,9 @@ export function sendMessage(socket: WebSocket, message: Buffer | string): Promis
 }
 
 /**
- * Yields the messages in turn, text as strings, and reads no faster than they are taken. It ends with the socket, throws
- * where the client breaks the protocol, and closes the socket when it is destroyed. Nothing is missed if it is made in the
- * tick in which the socket was accepted.
+ * Yields the messages in turn, text as strings, and reads no faster than they are taken. It ends with the
+ * socket, throws where the client breaks the protocol, and closes the socket when it is destroyed. Nothing is
+ * missed if it is made in the tick in which the socket was accepted.
  */
 export function receivedMessages(socket: WebSocket): Duplex {
   const messages = createWebSocketStream(socket, { readableObjectMode: true, readableHighWaterMark: 1 });

@@ -1,4 +1,7 @@
-/** Port-forward that farlet serves itself, for pods whose loopback their host's network does not show (ADR 14). */
+/**
+ * Port-forward that farlet serves itself, for pods whose loopback their host's network does not show (ADR
+ * 14).
+ */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Log } from '../../model/log.ts';
@@ -25,8 +28,8 @@ interface ForwardContext {
 }
 
 /**
- * Resolves when the client has gone, or what it sends can't be understood, which is logged. Rejects with HttpFault for a
- * handshake that is none, before anything is sent.
+ * Resolves when the client has gone, or what it sends can't be understood, which is logged. Rejects with
+ * HttpFault for a handshake that is none, before anything is sent.
  */
 export async function servePortForward(
   request: IncomingMessage,
@@ -51,7 +54,10 @@ export async function servePortForward(
   }
 }
 
-/** Resolves when the forwarding has ended, and its client with it; what broke it is logged, but for the client's going. */
+/**
+ * Resolves when the forwarding has ended, and its client with it; what broke it is logged, but for the
+ * client's going.
+ */
 export async function untilGone(
   forwarding: Promise<void>,
   { client, target, log }: { client: Duplex } & Pick<ForwardContext, 'target' | 'log'>,

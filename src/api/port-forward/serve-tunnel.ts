@@ -23,8 +23,8 @@ interface TunnelContext {
 }
 
 /**
- * Serves until the client has gone. Rejects with HttpFault or UpgradeRefused while nothing has been sent: the client is told of
- * the tunnel once its other end is there.
+ * Serves until the client has gone. Rejects with HttpFault or UpgradeRefused while nothing has been sent: the
+ * client is told of the tunnel once its other end is there.
  */
 export async function serveTunnel(
   request: IncomingMessage,

@@ -1,6 +1,7 @@
 /**
- * Port-forward over SPDY, as the API server speaks it to a kubelet (k8s.io/cri-streaming portforward/httpstream.go). For each
- * connection the client makes two streams with the same request id: one for errors, one for data.
+ * Port-forward over SPDY, as the API server speaks it to a kubelet (k8s.io/cri-streaming
+ * portforward/httpstream.go). For each connection the client makes two streams with the same request id: one
+ * for errors, one for data.
  */
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../util/clock.ts';
@@ -59,7 +60,10 @@ export class SpdyForwarding {
     this.#out = new Outlet(options.client);
   }
 
-  /** Serves until the client has gone; rejects when it breaks the protocol or its connection fails. `head` came already. */
+  /**
+   * Serves until the client has gone; rejects when it breaks the protocol or its connection fails. `head`
+   * came already.
+   */
   async run(head: Buffer): Promise<void> {
     try {
       await this.#take(head);

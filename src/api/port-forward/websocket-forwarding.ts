@@ -1,6 +1,7 @@
 /**
- * Port-forward over WebSocket (k8s.io/cri-streaming portforward/websocket.go): two channels for each port of the query, data
- * and errors, which both begin with the port. A message begins with the number of its channel.
+ * Port-forward over WebSocket (k8s.io/cri-streaming portforward/websocket.go): two channels for each port of
+ * the query, data and errors, which both begin with the port. A message begins with the number of its
+ * channel.
  */
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';

@@ -1,6 +1,7 @@
 /**
- * The streams of a command or a container, as a client of the runtime's streaming server: SPDY/3.1 with the protocol
- * v4.channel.k8s.io (client-go remotecommand/v4.go), which every runtime speaks and which can end standard input alone.
+ * The streams of a command or a container, as a client of the runtime's streaming server: SPDY/3.1 with the
+ * protocol v4.channel.k8s.io (client-go remotecommand/v4.go), which every runtime speaks and which can end
+ * standard input alone.
  */
 import type { Duplex } from 'node:stream';
 import { Outlet } from '../http/outlet.ts';
@@ -62,8 +63,8 @@ export class RuntimeStreams {
   }
 
   /**
-   * Reads what the runtime sends, `early` first, until it is done. Answers with its error stream; undefined if it ended without
-   * one. Rejects when it breaks the protocol or its connection fails.
+   * Reads what the runtime sends, `early` first, until it is done. Answers with its error stream; undefined
+   * if it ended without one. Rejects when it breaks the protocol or its connection fails.
    */
   async run(early: Buffer): Promise<Buffer | undefined> {
     try {

@@ -1,6 +1,6 @@
 /**
- * exec and attach over the WebSocket protocol v5.channel.k8s.io, of which runtimes know nothing: the client's channels become
- * streams of the runtime's SPDY (pkg/kubelet/server StreamTranslatorHandler, KEP-4006).
+ * exec and attach over the WebSocket protocol v5.channel.k8s.io, of which runtimes know nothing: the client's
+ * channels become streams of the runtime's SPDY (pkg/kubelet/server StreamTranslatorHandler, KEP-4006).
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -34,8 +34,8 @@ export interface RemoteCommand {
 }
 
 /**
- * Serves until the command is done or the client has gone. Rejects with HttpFault for a handshake that is none, before anything
- * is sent; whatever goes wrong later is told in the client's error channel.
+ * Serves until the command is done or the client has gone. Rejects with HttpFault for a handshake that is
+ * none, before anything is sent; whatever goes wrong later is told in the client's error channel.
  */
 export async function serveRemoteCommand(
   request: IncomingMessage,

@@ -1,6 +1,6 @@
 /**
- * What a command's error stream says, as the client of a WebSocket is told it (client-go remotecommand/v4.go errorDecoderV4, and
- * the kubelet's translation of it, streamtranslator.go). Pure.
+ * What a command's error stream says, as the client of a WebSocket is told it (client-go remotecommand/v4.go
+ * errorDecoderV4, and the kubelet's translation of it, streamtranslator.go). Pure.
  */
 
 /** metav1.Status, as far as it is used here. */

@@ -21,7 +21,10 @@ export interface AdmitOptions {
   readonly clock: Pick<Clock, 'now'>;
 }
 
-/** Who the request is from. Rejects with HttpFault if it may not pass; a question that can't be answered is a no. */
+/**
+ * Who the request is from. Rejects with HttpFault if it may not pass; a question that can't be answered is a
+ * no.
+ */
 export async function admit(options: AdmitOptions, request: IncomingMessage): Promise<Identity> {
   const { backend, log } = options;
   const signal = limitSignal(AUTH_MS);

@@ -14,8 +14,9 @@ export interface CaProblem {
 }
 
 /**
- * Undefined if all is well. What counts is whether any of the certificates can vouch for a client: one that has expired beside one
- * that has not is what a change of CAs looks like. `warnMs`: how long before its end a CA is a problem, by default 7 days.
+ * Undefined if all is well. What counts is whether any of the certificates can vouch for a client: one that
+ * has expired beside one that has not is what a change of CAs looks like. `warnMs`: how long before its end a
+ * CA is a problem, by default 7 days.
  */
 export function clientCaProblem(
   pem: Buffer | string,

@@ -1,15 +1,21 @@
-/** Who is connected: bounded, and closed as a whole, whatever has become of the connections (requests, upgrades, handshakes). */
+/**
+ * Who is connected: bounded, and closed as a whole, whatever has become of the connections (requests,
+ * upgrades, handshakes).
+ */
 import type { Server, Socket } from 'node:net';
 
-/** Of those that have not shown who they are: a handshake and the first questions take a fraction of a second. */
+/**
+ * Of those that have not shown who they are: a handshake and the first questions take a fraction of a second.
+ */
 export const MAX_STRANGERS = 512;
 export const MAX_CONNECTIONS = 4_096;
 
 type Peer = Pick<Socket, 'remoteAddress' | 'remotePort'>;
 
 /**
- * A new connection always comes in: in the place of the oldest one that has not shown who it is, if there are too many of those.
- * So nobody without credentials can keep out those who have some. Only where all who are there are known is it turned away.
+ * A new connection always comes in: in the place of the oldest one that has not shown who it is, if there are
+ * too many of those. So nobody without credentials can keep out those who have some. Only where all who are
+ * there are known is it turned away.
  */
 export class Connections {
   readonly #limits: { readonly strangers: number; readonly all: number };
@@ -50,7 +56,10 @@ export class Connections {
     });
   }
 
-  /** Whoever is at the other end has shown who it is. `peer` may be the connection, or what is spoken through it. */
+  /**
+   * Whoever is at the other end has shown who it is. `peer` may be the connection, or what is spoken through
+   * it.
+   */
   trust(peer: Peer): void {
     const key = keyOf(peer);
     const socket = this.#strangers.get(key);

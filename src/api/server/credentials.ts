@@ -1,4 +1,7 @@
-/** What a request shows to say who it is from (cmd/kubelet/app/auth.go): a client certificate, else a bearer token. */
+/**
+ * What a request shows to say who it is from (cmd/kubelet/app/auth.go): a client certificate, else a bearer
+ * token.
+ */
 import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -73,8 +76,8 @@ export function bearerToken(request: Headers): string | undefined {
 }
 
 /**
- * The token of a subprotocol (apiserver authentication/request/websocket/protocol.go): exactly one, well encoded, beside another
- * subprotocol, which the answer can name.
+ * The token of a subprotocol (apiserver authentication/request/websocket/protocol.go): exactly one, well
+ * encoded, beside another subprotocol, which the answer can name.
  */
 function protocolToken(request: Headers): string | undefined {
   if (!isWebSocket(request)) return undefined;

@@ -1,4 +1,6 @@
-/** Answers of /healthz as every Kubernetes component gives them (k8s.io/apiserver/pkg/server/healthz). Pure. */
+/**
+ * Answers of /healthz as every Kubernetes component gives them (k8s.io/apiserver/pkg/server/healthz). Pure.
+ */
 export interface HealthCheck {
   readonly name: string;
   /** why it fails; undefined: it is well */

@@ -1,4 +1,7 @@
-/** The listener below the kubelet API: TLS, limits on what a connection may take, and what is no request at all. */
+/**
+ * The listener below the kubelet API: TLS, limits on what a connection may take, and what is no request at
+ * all.
+ */
 import { createServer, type Server } from 'node:https';
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -23,7 +26,10 @@ const times = {
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Every request gets to the handler with a target that a router can't understand otherwise than requestTarget() does. */
+/**
+ * Every request gets to the handler with a target that a router can't understand otherwise than
+ * requestTarget() does.
+ */
 export function createHttpsServer(tls: TlsOptions, handle: RequestHandler): Server {
   return createServer(
     {

@@ -1,4 +1,7 @@
-/** The kubelet API of one virtual node (pkg/kubelet/server/server.go): every request is authenticated and authorized first. */
+/**
+ * The kubelet API of one virtual node (pkg/kubelet/server/server.go): every request is authenticated and
+ * authorized first.
+ */
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -45,7 +48,10 @@ export interface KubeletServer {
   close(): Promise<void>;
 }
 
-/** Namespaces, names, uids and container names are far shorter; fastify's own limit is shorter than a pod's name. */
+/**
+ * Namespaces, names, uids and container names are far shorter; fastify's own limit is shorter than a pod's
+ * name.
+ */
 const MAX_SEGMENT = 1024;
 
 export async function listenKubelet(

@@ -1,4 +1,7 @@
-/** The query of /containerLogs as the kubelet decodes and checks it (PodLogOptions v1; apimachinery runtime/conversion.go). Pure. */
+/**
+ * The query of /containerLogs as the kubelet decodes and checks it (PodLogOptions v1; apimachinery
+ * runtime/conversion.go). Pure.
+ */
 import { moved, parseGoTime, type Moment } from '../../model/go-time.ts';
 
 export interface LogQuery {

@@ -1,4 +1,7 @@
-/** farlet's own plain ports: health for probes of farlet's pod, metrics for Prometheus. Nobody is asked who they are, so little can be had. */
+/**
+ * farlet's own plain ports: health for probes of farlet's pod, metrics for Prometheus. Nobody is asked who
+ * they are, so little can be had.
+ */
 import { Readable } from 'node:stream';
 import fastify from 'fastify';
 import { inOne } from '../../util/in-one.ts';

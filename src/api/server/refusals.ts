@@ -1,4 +1,7 @@
-/** Says why callers are not known: a missing or wrong CA is otherwise seen only as kubectl's "must be logged in". */
+/**
+ * Says why callers are not known: a missing or wrong CA is otherwise seen only as kubectl's "must be logged
+ * in".
+ */
 import type { IncomingMessage } from 'node:http';
 import type { Log } from '../../model/log.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -23,7 +26,9 @@ export interface RefusalsOptions {
   readonly caProblem: () => string | undefined;
 }
 
-/** Logs at most one refusal a minute, with how many there were since the last. Never what was shown itself. */
+/**
+ * Logs at most one refusal a minute, with how many there were since the last. Never what was shown itself.
+ */
 export class Refusals {
   readonly #options: RefusalsOptions;
   #last = -Infinity;

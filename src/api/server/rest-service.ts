@@ -1,6 +1,6 @@
 /**
- * Paths with the answers of the kubelet's router (go-restful): a known path with another method is 405, an unknown one
- * below a service's root 404 with that router's text, a slash at the end is nothing.
+ * Paths with the answers of the kubelet's router (go-restful): a known path with another method is 405, an
+ * unknown one below a service's root 404 with that router's text, a slash at the end is nothing.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 

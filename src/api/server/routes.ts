@@ -13,7 +13,10 @@ import { pathOf, queryOf, queryTexts, streamTarget } from '../http/request-targe
 import { restService, TEXT } from './rest-service.ts';
 import { sendPieces, toldErrors } from './send-pieces.ts';
 
-/** What a kubelet serves and this version does not: refused aloud instead of a 404 that looks like a wrong path. */
+/**
+ * What a kubelet serves and this version does not: refused aloud instead of a 404 that looks like a wrong
+ * path.
+ */
 const MISSING = ['/metrics/cadvisor', '/metrics/resource', '/metrics/probes', '/metrics/slis'];
 
 export interface RouteOptions {
@@ -22,7 +25,10 @@ export interface RouteOptions {
 }
 
 export interface Places {
-  /** A place for a log that is followed, of a pod as namespace/name; returns how to give it back. Throws HttpFault 429. */
+  /**
+   * A place for a log that is followed, of a pod as namespace/name; returns how to give it back. Throws
+   * HttpFault 429.
+   */
   follow(request: IncomingMessage, pod: string): () => void;
 }
 

@@ -1,6 +1,7 @@
 /**
- * A self-signed serving certificate, for when none is given. Node's crypto signs but writes no certificates; what is
- * needed here is one fixed shape of X.509 v3 (RFC 5280), so its DER is written out instead of taking in a whole PKI library.
+ * A self-signed serving certificate, for when none is given. Node's crypto signs but writes no certificates;
+ * what is needed here is one fixed shape of X.509 v3 (RFC 5280), so its DER is written out instead of taking
+ * in a whole PKI library.
  */
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { isIPv4 } from 'node:net';
@@ -40,7 +41,10 @@ const ids = {
   serverAuth: '2b06010505070301',
 };
 
-/** PEM of a certificate for the names and addresses, valid for a year from `now` (ms), and of its key; `expires` in ms. */
+/**
+ * PEM of a certificate for the names and addresses, valid for a year from `now` (ms), and of its key;
+ * `expires` in ms.
+ */
 export function selfSignedCertificate(
   name: string,
   addresses: readonly string[],

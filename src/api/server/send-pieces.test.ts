@@ -116,7 +116,10 @@ async function* failing(...texts: string[]): AsyncIterable<Buffer> {
   throw new Error('broken');
 }
 
-/** Says `full` when no piece has been asked for in a while of turns, and with `released` how much it gave when it is let go. */
+/**
+ * Says `full` when no piece has been asked for in a while of turns, and with `released` how much it gave when
+ * it is let go.
+ */
 async function* endless(
   released: PromiseWithResolvers<number>,
   full: PromiseWithResolvers<undefined>,

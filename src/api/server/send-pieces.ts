@@ -5,15 +5,16 @@ import type { Clock } from '../../util/clock.ts';
 import { whenOver } from './life.ts';
 
 /**
- * A reader that takes nothing of a piece for so long is given up: it would keep its file and its place for ever. A kubelet has
- * no such limit. Pieces have 64 KiB, so who reads a KB a second is far from it.
+ * A reader that takes nothing of a piece for so long is given up: it would keep its file and its place for
+ * ever. A kubelet has no such limit. Pieces have 64 KiB, so who reads a KB a second is far from it.
  */
 export const READER_MS = 300_000;
 
 /**
- * Sends each piece as soon as it comes and the one before has left, so that the connection's own buffers are all that waits; ends
- * the answer when the last one has left: what reaches the API server in one record with the end, it may drop
- * (apimachinery wsstream Reader). `length`: what was announced. Resolves when the answer is over, however it came to that.
+ * Sends each piece as soon as it comes and the one before has left, so that the connection's own buffers are
+ * all that waits; ends the answer when the last one has left: what reaches the API server in one record with
+ * the end, it may drop (apimachinery wsstream Reader). `length`: what was announced. Resolves when the answer
+ * is over, however it came to that.
  */
 export async function sendPieces(
   response: ServerResponse,

@@ -1,6 +1,7 @@
 /**
  * The kubelet API's side of TLS: certificate, key and client CAs, taken over anew when their files change (as
- * dynamiccertificates of k8s.io/apiserver), a self-signed certificate renewed in time. Connections that are there go on.
+ * dynamiccertificates of k8s.io/apiserver), a self-signed certificate renewed in time. Connections that are
+ * there go on.
  */
 import { constants } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -68,7 +69,10 @@ export class ServingTls {
     return ca === undefined ? undefined : clientCaProblem(ca, this.#options.clock.now())?.text;
   }
 
-  /** For the server, and for its context whenever something has changed. Whom a certificate is for is looked at with each request. */
+  /**
+   * For the server, and for its context whenever something has changed. Whom a certificate is for is looked
+   * at with each request.
+   */
   serverOptions(): TlsOptions {
     const { minVersion, cipherSuites } = this.#options;
     const { cert, key, ca } = this.#material;
@@ -87,7 +91,10 @@ export class ServingTls {
     };
   }
 
-  /** Looks at the files regularly until the signal aborts; `onChange` gets new options for the server's context. */
+  /**
+   * Looks at the files regularly until the signal aborts; `onChange` gets new options for the server's
+   * context.
+   */
   async follow(onChange: (options: TlsOptions) => void, { signal }: { signal: AbortSignal }): Promise<void> {
     const { clock } = this.#options;
     const isDue = (): Promise<boolean> =>

@@ -28,7 +28,10 @@ export class StreamLimits {
     this.#options = options;
   }
 
-  /** Returns what is called once when the stream ends. Throws HttpFault 429 where there are too many. `pod`: namespace/name */
+  /**
+   * Returns what is called once when the stream ends. Throws HttpFault 429 where there are too many. `pod`:
+   * namespace/name
+   */
   take({ user, pod }: { user: string; pod: string }): () => void {
     this.#check('all', this.#all, 'of this node');
     this.#check('pod', this.#pods.get(pod) ?? 0, `of pod ${pod}`);

@@ -3,8 +3,9 @@ import type { Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 
 /**
- * Takes new TLS options to the listeners without ending what is under way. Connections that were made under former ones answer
- * what they are asked at the moment and close, so that who may connect is decided anew; streams go on.
+ * Takes new TLS options to the listeners without ending what is under way. Connections that were made under
+ * former ones answer what they are asked at the moment and close, so that who may connect is decided anew;
+ * streams go on.
  */
 export class TlsRenewal {
   readonly #listeners: Server[] = [];

@@ -1,4 +1,7 @@
-/** What both ends prime the compression of header blocks with (SPDY/3.1, section 2.6.10.1): names and values that are common. */
+/**
+ * What both ends prime the compression of header blocks with (SPDY/3.1, section 2.6.10.1): names and values
+ * that are common.
+ */
 const names =
   'options head post put delete trace accept accept-charset accept-encoding accept-language accept-ranges age allow ' +
   'authorization cache-control connection content-base content-encoding content-language content-length ' +

@@ -1,4 +1,7 @@
-/** SPDY/3.1's frames, as far as streams of pods use them (draft-mbelshe-httpbis-spdy-00 as revised to 3.1). Pure. */
+/**
+ * SPDY/3.1's frames, as far as streams of pods use them (draft-mbelshe-httpbis-spdy-00 as revised to 3.1).
+ * Pure.
+ */
 
 export type SpdyFrame =
   | {

@@ -75,8 +75,9 @@ function headersOf(block: Buffer): ReadonlyMap<string, string> {
 }
 
 /**
- * Packs the blocks of one direction of a connection as they are, in stored blocks of deflate (RFC 1951), so that there is no
- * compressor to wait for. The first begins zlib's stream (RFC 1950) with the dictionary's checksum.
+ * Packs the blocks of one direction of a connection as they are, in stored blocks of deflate (RFC 1951), so
+ * that there is no compressor to wait for. The first begins zlib's stream (RFC 1950) with the dictionary's
+ * checksum.
  */
 export class HeaderPacker {
   #begun = false;
@@ -88,7 +89,8 @@ export class HeaderPacker {
     const head = Buffer.alloc(5);
     head.writeUInt16LE(block.length, 1);
     head.writeUInt16LE(~block.length & 0xffff, 3);
-    // the empty block behind it is what a compressor's flush writes: Go's inflate gives out what it has only then
+    // the empty block behind it is what a compressor's flush writes: Go's inflate gives out what it has only
+    // then
     const stored = Buffer.concat([head, block, Buffer.from([0, 0, 0, 0xff, 0xff])]);
     if (this.#begun) return stored;
     this.#begun = true;

@@ -93,7 +93,10 @@ async function look(host: CheckedHost): Promise<Row[]> {
   }
 }
 
-/** A far host whose socket gives no reason may have one for its files: a login that is refused, sudo that asks. */
+/**
+ * A far host whose socket gives no reason may have one for its files: a login that is refused, sudo that
+ * asks.
+ */
 async function whyNoFiles(link: HostLink, signal: AbortSignal): Promise<string | undefined> {
   if (link.fault === undefined) return undefined;
   try {

@@ -1,4 +1,7 @@
-/** `farlet check`: looks at everything a run needs, leaves nothing behind, and says what to do about what is wrong. */
+/**
+ * `farlet check`: looks at everything a run needs, leaves nothing behind, and says what to do about what is
+ * wrong.
+ */
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { checkHost, type CheckedHost } from './check-host.ts';
 import { table, type Row } from './table.ts';

@@ -26,7 +26,9 @@ interface Neighbour {
   readonly whose: string;
 }
 
-/** A warning for each place that is shared; none: it is the node's alone, as far as pods tell that run now. */
+/**
+ * A warning for each place that is shared; none: it is the node's alone, as far as pods tell that run now.
+ */
 export async function checkNeighbours(
   { cri, files, node, rootDir, cgroups }: NeighboursOptions,
   { signal }: { signal: AbortSignal },

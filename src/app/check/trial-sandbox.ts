@@ -26,8 +26,8 @@ const SANDBOX_MS = 60_000;
 const ANSWER_MS = 10_000;
 
 /**
- * The rows `sandbox` and `streaming`. The sandbox has none of the labels by which pods are found, so that nobody takes it for
- * one, and is gone when this resolves; what can't be taken away is told.
+ * The rows `sandbox` and `streaming`. The sandbox has none of the labels by which pods are found, so that
+ * nobody takes it for one, and is gone when this resolves; what can't be taken away is told.
  */
 export async function trySandbox(options: TrialOptions): Promise<Row[]> {
   const { cri, clock, withNetwork, signal } = options;

@@ -1,4 +1,6 @@
-/** Whether the files that the configuration names hold what they must, before anything is started with them. */
+/**
+ * Whether the files that the configuration names hold what they must, before anything is started with them.
+ */
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Config } from './schema.ts';

@@ -75,7 +75,10 @@ function plain(document: Document, file: string): unknown {
   }
 }
 
-/** The sentence, and the line of the key that it begins with; of a key that is not there, the line of what it should be in. */
+/**
+ * The sentence, and the line of the key that it begins with; of a key that is not there, the line of what it
+ * should be in.
+ */
 function placed(problem: string, document: Document, lines: LineCounter): string {
   const key = /^[A-Za-z]\w*(?:\[\d+\]|\.\w+)*(?=:)/.exec(problem)?.[0];
   if (key === undefined) return problem;

@@ -1,4 +1,7 @@
-/** What the keys of images, logs and eviction ask of each other (pkg/kubelet/apis/config/validation/validation.go). Pure. */
+/**
+ * What the keys of images, logs and eviction ask of each other
+ * (pkg/kubelet/apis/config/validation/validation.go). Pure.
+ */
 import { evictionProblems } from '../../model/eviction-thresholds.ts';
 import { parseQuantity } from '../../model/quantity.ts';
 import type { Config } from './schema.ts';

@@ -1,4 +1,6 @@
-/** The reference of every configuration key, made from the schema, so that it can't say anything else. Pure. */
+/**
+ * The reference of every configuration key, made from the schema, so that it can't say anything else. Pure.
+ */
 import { z } from 'zod';
 import { configSchema } from './schema.ts';
 

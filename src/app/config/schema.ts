@@ -1,4 +1,7 @@
-/** The configuration: every key with its default and its meaning. Keys of KubeletConfiguration keep its names, forms and defaults. */
+/**
+ * The configuration: every key with its default and its meaning. Keys of KubeletConfiguration keep its names,
+ * forms and defaults.
+ */
 import { z } from 'zod';
 import { defaultEvictionHard } from '../../model/eviction-thresholds.ts';
 import { parseCpuSet } from '../../model/cpu-set.ts';

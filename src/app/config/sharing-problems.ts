@@ -1,7 +1,10 @@
 /** Whether nodes on one machine keep out of each other's way. Pure. */
 import type { Config, NodeConfig } from './schema.ts';
 
-/** Two nodes take each other's pods for orphans where they share a folder, and each other's limits where they share a cgroup. */
+/**
+ * Two nodes take each other's pods for orphans where they share a folder, and each other's limits where they
+ * share a cgroup.
+ */
 export function sharingProblems({ nodes, cgroupsPerQOS, cgroupRoot }: Config): string[] {
   const cgroupOf = (node: NodeConfig): string => normal(node.cgroupRoot ?? cgroupRoot);
   return nodes.flatMap((node, n) =>

@@ -1,8 +1,8 @@
 import { parseAllDocuments } from 'yaml';
 
 /**
- * The first document of a YAML text, or of JSON, which YAML contains: what the kubelet reads of a manifest file
- * (apimachinery util/yaml ToJSON). Throws an Error whose message names line and column.
+ * The first document of a YAML text, or of JSON, which YAML contains: what the kubelet reads of a manifest
+ * file (apimachinery util/yaml ToJSON). Throws an Error whose message names line and column.
  */
 export function parseYaml(text: string): unknown {
   const documents = parseAllDocuments(text);

@@ -31,8 +31,8 @@ type UnaryCalls<Service> = {
 
 /**
  * The CRI v1 of one host as promises: one method per call of the wire contract (proto/cri.proto), named in
- * lower camel case, with the contract's own message types. A call that fails rejects with CriError; an aborted
- * one with the signal's reason. Nothing is retried here.
+ * lower camel case, with the contract's own message types. A call that fails rejects with CriError; an
+ * aborted one with the signal's reason. Nothing is retried here.
  */
 export type CriClient = UnaryCalls<RuntimeServiceDefinition> &
   UnaryCalls<ImageServiceDefinition> & {

@@ -1,6 +1,7 @@
 /**
- * Answers of lists that are asked for again and again, mostly of the same things: an item whose bytes are those of the answer
- * before is not parsed anew. On a runtime without container events that is every item of a list a second.
+ * Answers of lists that are asked for again and again, mostly of the same things: an item whose bytes are
+ * those of the answer before is not parsed anew. On a runtime without container events that is every item of
+ * a list a second.
  */
 
 /** A field's number and type: 1, length-delimited. Both lists have but that one field (CRI proto). */

@@ -5,8 +5,9 @@ const MINUTE_MS = 60_000;
 const DEFAULT_MS = 2 * MINUTE_MS;
 
 /**
- * How long a call may take (kubelet: cri-client/pkg/remote_runtime.go): 2 minutes, 4 for RunPodSandbox, the grace and 2
- * minutes for StopContainer, the command's own time and 2 minutes for ExecSync (none without one), none for pulls.
+ * How long a call may take (kubelet: cri-client/pkg/remote_runtime.go): 2 minutes, 4 for RunPodSandbox, the
+ * grace and 2 minutes for StopContainer, the command's own time and 2 minutes for ExecSync (none without
+ * one), none for pulls.
  */
 export function timeoutMs(method: string, request: object, options: CallOptions): number | undefined {
   if (options.timeoutMs !== undefined) return options.timeoutMs;
@@ -25,16 +26,24 @@ export function timeoutMs(method: string, request: object, options: CallOptions)
   }
 }
 
-/** As many seconds as a Go duration holds (292 years), less what callers and runtimes add: more would turn negative there. */
+/**
+ * As many seconds as a Go duration holds (292 years), less what callers and runtimes add: more would turn
+ * negative there.
+ */
 const MAX_SECONDS = 9_000_000_000;
 
-/** The request with a `timeout` (StopContainer, ExecSync) that a runtime can count with; it may be any int64 in the API. Pure. */
+/**
+ * The request with a `timeout` (StopContainer, ExecSync) that a runtime can count with; it may be any int64
+ * in the API. Pure.
+ */
 export function boundedTimeout<Request extends object>(request: Request): Request {
   if (!('timeout' in request) || typeof request.timeout !== 'number') return request;
   return request.timeout > MAX_SECONDS ? { ...request, timeout: MAX_SECONDS } : request;
 }
 
-/** The kubelet's operation_type label (kuberuntime/instrumented_services.go): RunPodSandbox → run_podsandbox. */
+/**
+ * The kubelet's operation_type label (kuberuntime/instrumented_services.go): RunPodSandbox → run_podsandbox.
+ */
 export function operationType(method: string): string {
   if (method === 'UpdateContainerResources') return 'update_container';
   return method

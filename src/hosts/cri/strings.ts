@@ -1,9 +1,15 @@
-/** Text in requests: protobuf's strings are UTF-8, and Go's library refuses others (google.golang.org/protobuf). Pure. */
+/**
+ * Text in requests: protobuf's strings are UTF-8, and Go's library refuses others
+ * (google.golang.org/protobuf). Pure.
+ */
 import { status } from '@grpc/grpc-js';
 import { CriError } from '../../model/errors.ts';
 import { representable } from '../../model/go-string.ts';
 
-/** The request as it can be sent. Throws what a kubelet's client gives for a string that stands for other bytes than UTF-8. */
+/**
+ * The request as it can be sent. Throws what a kubelet's client gives for a string that stands for other
+ * bytes than UTF-8.
+ */
 export function representableRequest(request: object, call: { method: string; host: string }): object {
   return isPlain(request) ? request : (checked(request, call) as object);
 }

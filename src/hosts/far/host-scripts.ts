@@ -1,6 +1,6 @@
 /**
- * What no single command does, as scripts of fixed text: values come in as positional parameters only, so nothing that a
- * pod's author chose is ever read as shell. POSIX sh with GNU coreutils and findutils.
+ * What no single command does, as scripts of fixed text: values come in as positional parameters only, so
+ * nothing that a pod's author chose is ever read as shell. POSIX sh with GNU coreutils and findutils.
  */
 import type { FileOp } from '../link/link.ts';
 
@@ -8,8 +8,8 @@ import type { FileOp } from '../link/link.ts';
 export const leadsOut = 21;
 
 /**
- * $1 root, $2 relative path. The shell's own working folder is what it has hold of: a folder that is swapped for a link
- * after `cd` changes nothing any more, and `mkdir` never follows a link at the end.
+ * $1 root, $2 relative path. The shell's own working folder is what it has hold of: a folder that is swapped
+ * for a link after `cd` changes nothing any more, and `mkdir` never follows a link at the end.
  */
 export const mkdirWithin = `
 set -eu
@@ -42,9 +42,10 @@ done
 `;
 
 /**
- * $1 folder, $2 path below it, $3 head or tail, $4 bytes: what openWithin (local-open.ts) reads, by what every shell has. The
- * shell's own working folder is what it has hold of; the file is looked at once more when it is open, and has to be the one
- * of that name in that folder. Nothing but what just was a regular file is opened.
+ * $1 folder, $2 path below it, $3 head or tail, $4 bytes: what openWithin (local-open.ts) reads, by what
+ * every shell has. The shell's own working folder is what it has hold of; the file is looked at once more
+ * when it is open, and has to be the one of that name in that folder. Nothing but what just was a regular
+ * file is opened.
  */
 export const readWithin = `
 set -u
@@ -86,8 +87,9 @@ no "is a directory"
 `;
 
 /**
- * $1 path, $2 gid, $3 mode change of everything (ug+rw), $4 of folders (ug+rwx,g+s), $5 a folder's bits that $4 gives,
- * $6 yes: only if the root mismatches. A changed group drops setuid and setgid bits of files, which are given back.
+ * $1 path, $2 gid, $3 mode change of everything (ug+rw), $4 of folders (ug+rwx,g+s), $5 a folder's bits that
+ * $4 gives, $6 yes: only if the root mismatches. A changed group drops setuid and setgid bits of files, which
+ * are given back.
  */
 export const ownTree = `
 set -u

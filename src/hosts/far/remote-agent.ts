@@ -1,4 +1,7 @@
-/** One running copy of the remote program: requests go in one behind the other, answers come back in that order. */
+/**
+ * One running copy of the remote program: requests go in one behind the other, answers come back in that
+ * order.
+ */
 import { randomBytes } from 'node:crypto';
 import type { Duplex, Readable } from 'node:stream';
 import { HostError, messageOf } from '../../model/errors.ts';
@@ -105,8 +108,8 @@ export class RemoteAgent {
   }
 
   /**
-   * Sends a request. It may take `limitMs` once those before it are answered; then the whole agent is given up, and what is
-   * behind it is rejected with NotBegun.
+   * Sends a request. It may take `limitMs` once those before it are answered; then the whole agent is given
+   * up, and what is behind it is rejected with NotBegun.
    */
   ask(steps: readonly RemoteStep[], limitMs: number): Promise<RemoteAnswer> {
     const { host, channel } = this.#options;

@@ -12,7 +12,10 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 /** processes that were killed */
 const reaped: string[] = [];
 
-/** A shell that greets and answers every request at once but those that hang, or says what it should not have said behind its greeting. */
+/**
+ * A shell that greets and answers every request at once but those that hang, or says what it should not have
+ * said behind its greeting.
+ */
 function shell(afterGreeting = '', process = ''): ShellChannel {
   let key: string | undefined;
   let seen = '';
@@ -47,7 +50,10 @@ function mute(): ShellChannel {
   return { stream, stderr: new PassThrough() };
 }
 
-/** Opens as told, one after the other; whoever asks for more than is listed ends it all, as nothing else could. */
+/**
+ * Opens as told, one after the other; whoever asks for more than is listed ends it all, as nothing else
+ * could.
+ */
 function setUp(...opens: (() => Promise<ShellChannel> | ShellChannel)[]) {
   const state = { opened: 0 };
   const clock = new FakeClock();

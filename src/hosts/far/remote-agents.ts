@@ -1,8 +1,9 @@
 /**
- * The agents of one host. An sshd allows ten sessions a connection by default, so there are few agents: quick requests
- * share one, back to back; one that may take long has an agent to itself; beyond that requests wait in a queue. One agent
- * is left for quick requests, and what may hang never has more than a third of them: it holds up only its like. An agent
- * that is stuck is given up, killed by another, and what waited behind in it is asked again.
+ * The agents of one host. An sshd allows ten sessions a connection by default, so there are few agents: quick
+ * requests share one, back to back; one that may take long has an agent to itself; beyond that requests wait
+ * in a queue. One agent is left for quick requests, and what may hang never has more than a third of them: it
+ * holds up only its like. An agent that is stuck is given up, killed by another, and what waited behind in it
+ * is asked again.
  */
 import { HostError, kindOf } from '../../model/errors.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -24,8 +25,8 @@ export interface RemoteAgentsOptions {
 }
 
 /**
- * What a request may cost: `slow` changes things or takes its time; what `hangs` does so for as long as somebody else
- * likes; `risky` looks at what a pod or another machine may hold up, and is given up soon.
+ * What a request may cost: `slow` changes things or takes its time; what `hangs` does so for as long as
+ * somebody else likes; `risky` looks at what a pod or another machine may hold up, and is given up soon.
  */
 export type Pace = 'quick' | 'slow' | 'hangs' | 'risky';
 
@@ -74,7 +75,10 @@ export class RemoteAgents {
     this.#options = options;
   }
 
-  /** One request. An abort of one that is not quick waits for its end for a while, so that what the caller does next comes after it. */
+  /**
+   * One request. An abort of one that is not quick waits for its end for a while, so that what the caller
+   * does next comes after it.
+   */
   ask(
     steps: readonly RemoteStep[],
     { signal, pace }: { signal: AbortSignal; pace: Pace },
@@ -125,7 +129,10 @@ export class RemoteAgents {
     });
   }
 
-  /** Gives one session back, for what can do with less than a queue: the agent that is idle, if it is not the last. */
+  /**
+   * Gives one session back, for what can do with less than a queue: the agent that is idle, if it is not the
+   * last.
+   */
   shed(): void {
     this.#refusedAt = this.#options.clock.monotonic();
     const idle = [...this.#entries].find(({ agent }) => agent.load === 0);
@@ -245,8 +252,9 @@ export class RemoteAgents {
   }
 
   /**
-   * An agent could not be had. While others live or are being opened, there are no more sessions to be had and those
-   * are what is waited for: opening another for each that fails would never end on a link that fails at once.
+   * An agent could not be had. While others live or are being opened, there are no more sessions to be had
+   * and those are what is waited for: opening another for each that fails would never end on a link that
+   * fails at once.
    */
   #notOpened(failure: unknown): void {
     if (this.#entries.size > 0 || this.#opening > 0) {

@@ -1,7 +1,7 @@
 /**
- * How arguments travel to the program on a far host (remote-program.ts), and its answers back. An argument is one word
- * of letters that mean nothing to a shell; every other byte is written as \0ooo, which the program's printf '%b' reads.
- * So names with spaces, quotes or newlines are data by construction. Pure.
+ * How arguments travel to the program on a far host (remote-program.ts), and its answers back. An argument is
+ * one word of letters that mean nothing to a shell; every other byte is written as \0ooo, which the program's
+ * printf '%b' reads. So names with spaces, quotes or newlines are data by construction. Pure.
  */
 import type { ErrorKind } from '../../model/errors.ts';
 import { kindOfText } from '../link/errno.ts';
@@ -37,7 +37,9 @@ export function mountinfoPath(path: string): string {
   );
 }
 
-/** A request as bytes: a line for each step with its data behind it, then the line that asks for the answer. */
+/**
+ * A request as bytes: a line for each step with its data behind it, then the line that asks for the answer.
+ */
 export function encodeRequest(key: string, sequence: number, steps: readonly RemoteStep[]): Buffer[] {
   const pieces = steps.flatMap(({ verb, args, data }) => {
     const line = [key, verb, String(data?.length ?? 0), ...args.map(encodeArgument)].join(' ');
@@ -56,7 +58,10 @@ export type RemoteAnswer =
       readonly text: string;
     };
 
-/** Begins what is said of a mount that failed: the kubelet's text (k8s.io/mount-utils mount_linux.go doMount), whole. */
+/**
+ * Begins what is said of a mount that failed: the kubelet's text (k8s.io/mount-utils mount_linux.go doMount),
+ * whole.
+ */
 export const MOUNT_FAILED = 'mount failed: ';
 
 /** Stands for a line break in an error's text, which is one line. */
@@ -64,7 +69,9 @@ const LINE_BREAK = '\x1f';
 /** Kinds that the program states itself. */
 const stated = ['conflict', 'invalid', 'forbidden'] as const;
 
-/** What follows the marker of an answer: `ok more…` or `error step kind text…`; kind - is read from the text. */
+/**
+ * What follows the marker of an answer: `ok more…` or `error step kind text…`; kind - is read from the text.
+ */
 export function parseAnswer(status: string, payload: Buffer): RemoteAnswer {
   const ok = /^ok ?(.*)$/.exec(status);
   if (ok !== null) return { ok: true, payload, more: ok[1] ?? '' };

@@ -6,7 +6,10 @@ import type { Grown } from './remote-queries.ts';
 export interface RemoteFileOptions {
   readonly path: string;
   readonly opened: FileInfo;
-  /** bytes of the file that was opened, and what its name leads to now: `inode device`, or `gone`; then `lost` if it has no name */
+  /**
+   * bytes of the file that was opened, and what its name leads to now: `inode device`, or `gone`; then `lost`
+   * if it has no name
+   */
   readonly pread: (args: PreadArgs) => Promise<{ readonly payload: Buffer; readonly more: string }>;
 }
 
@@ -23,8 +26,8 @@ export interface Tail {
 const MAX_AHEAD = 256 * 1024;
 
 /**
- * It is told by its inode, not held open: reads go on in it while it has any name that begins with its own, as rotated logs
- * have, also after the link was down. One that was deleted reads as ended.
+ * It is told by its inode, not held open: reads go on in it while it has any name that begins with its own,
+ * as rotated logs have, also after the link was down. One that was deleted reads as ended.
  */
 export class RemoteFile implements HostFile {
   readonly #options: RemoteFileOptions;
@@ -83,7 +86,9 @@ export class RemoteFile implements HostFile {
     return Promise.resolve();
   }
 
-  /** What a watcher may ask for in the same breath; undefined before the first read, or while enough is here. */
+  /**
+   * What a watcher may ask for in the same breath; undefined before the first read, or while enough is here.
+   */
   tail(): Tail | undefined {
     const { at, bytes } = this.#ahead;
     const known = Math.max(this.#end, at + bytes.length);

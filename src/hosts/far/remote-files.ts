@@ -1,4 +1,6 @@
-/** HostFiles over the remote program: every method is one request, and requests made together travel together. */
+/**
+ * HostFiles over the remote program: every method is one request, and requests made together travel together.
+ */
 import { FarletError, HostError } from '../../model/errors.ts';
 import type { Clock } from '../../util/clock.ts';
 import { errorOfText, fileError, notRegular } from '../link/errno.ts';

@@ -1,5 +1,6 @@
 /**
- * Looks at a far host. What is asked of many paths is asked by one call of a program: each would cost the host a process. Pure.
+ * Looks at a far host. What is asked of many paths is asked by one call of a program: each would cost the
+ * host a process. Pure.
  */
 import type { HostAnswer, HostQuery } from '../link/link.ts';
 import type { RemoteStep } from './remote-encoding.ts';
@@ -10,8 +11,8 @@ const MAX_TEXT = 65_536;
 const MAX_TOGETHER = 200;
 
 /**
- * Shell functions by verb. Each answers with its length in bytes, a line break, and as many bytes; - where nothing is. Those
- * about many paths answer a line for each that is there, which ends in its path.
+ * Shell functions by verb. Each answers with its length in bytes, a line break, and as many bytes; - where
+ * nothing is. Those about many paths answer a line for each that is there, which ends in its path.
  */
 export const remoteLooks: Readonly<Record<string, string>> = {
   look_text: `t=$([ -f "$1" ] && head -c ${String(MAX_TEXT)} "$1" 2>/dev/null && echo x) || { echo -; return 0; }; put "\${t%x}"`,
@@ -117,7 +118,10 @@ function answersOf({ look, paths }: Group, next: () => Buffer | undefined): [str
   }
 }
 
-/** What is said of each path that a line of the answer ends with: lines come in the paths' order, missing ones have none. */
+/**
+ * What is said of each path that a line of the answer ends with: lines come in the paths' order, missing ones
+ * have none.
+ */
 function named(answer: Buffer | undefined, paths: readonly string[], between: string): Map<string, string> {
   const text = answer?.toString('latin1') ?? '';
   const found = new Map<string, string>();

@@ -1,6 +1,7 @@
 /**
- * Every FileOp on a far host: how it becomes steps, and what the program does for a step. The one table to extend for a
- * new FileOp. Shell text is fixed; what varies comes in as "$1", "$2", … (see remote-program.ts for run, fail, take).
+ * Every FileOp on a far host: how it becomes steps, and what the program does for a step. The one table to
+ * extend for a new FileOp. Shell text is fixed; what varies comes in as "$1", "$2", … (see remote-program.ts
+ * for run, fail, take).
  */
 import { leadsOut, mkdirWithin, ownTree, ownTreeArguments } from './host-scripts.ts';
 import type { FileOp } from '../link/link.ts';
@@ -75,7 +76,8 @@ run chmod "$2" "$1"`,
       ];
     },
     shell: {
-      // not readable to others while its mode is not set; the same inode is kept, which a container may have mounted
+      // not readable to others while its mode is not set; the same inode is kept, which a container may have
+      // mounted
       create: `e=$( (umask 077; : >"$1") 2>&1) || fail - "$e"`,
       append: `e=$(take "$N" 2>&1 >>"$1") && N=0 || { N=0; fail - "$e"; }`,
       seal: `own "$1" "$3" "$4" && run chmod "$2" "$1"`,

@@ -1,9 +1,12 @@
 /**
- * The program that works on the files of a far host: one POSIX shell that is kept running, reads requests from its
- * standard input and answers on its standard output. It needs what Debian's and busybox's userlands share.
+ * The program that works on the files of a far host: one POSIX shell that is kept running, reads requests
+ * from its standard input and answers on its standard output. It needs what Debian's and busybox's userlands
+ * share.
  *
- * I1. Nothing that is read becomes code: words are decoded into positional parameters and only ever used quoted.
- * I2. Every line begins with the session's secret key, and so does every answer: a file's bytes can be taken for neither.
+ * I1. Nothing that is read becomes code: words are decoded into positional parameters and only ever used
+ *     quoted.
+ * I2. Every line begins with the session's secret key, and so does every answer: a file's bytes can be taken
+ *     for neither.
  * I3. A step that fails skips the rest of its request, and leaves the input where the next request begins.
  *
  *   request  KEY VERB BYTES WORD… \n DATA  (once or more)  KEY end SEQUENCE \n
@@ -78,8 +81,9 @@ done
 export const remoteProgram: Buffer = Buffer.from(program);
 
 /**
- * The command that starts the program, which comes as the first bytes of its input: so it is short, free of quotes for
- * whatever shell the user logs in to, and the same for every way to start it. Who is not root becomes root by sudo.
+ * The command that starts the program, which comes as the first bytes of its input: so it is short, free of
+ * quotes for whatever shell the user logs in to, and the same for every way to start it. Who is not root
+ * becomes root by sudo.
  */
 export const remoteCommand: readonly [string, string, string] = [
   'sh',

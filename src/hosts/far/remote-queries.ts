@@ -1,4 +1,6 @@
-/** What can be asked about files on a far host: the program's functions, and how their answers are read. Pure. */
+/**
+ * What can be asked about files on a far host: the program's functions, and how their answers are read. Pure.
+ */
 import { own } from '../../model/own.ts';
 import { readWithin } from './host-scripts.ts';
 import type { DirEntry, FileInfo, FileType, FsUsage } from '../link/link.ts';
@@ -23,8 +25,8 @@ set -f`,
   tail: `regular "$1" && say tail -c "$2" "$1"`,
   // folder, path below it, head or tail, bytes
   read_within: `e=$( (${readWithin}) 2>&1 >&3 ) || fail - "$e"`,
-  // path, inode and device of the file that was opened, position, length; answers what the name leads to now, and whether
-  // the file has no name any more
+  // path, inode and device of the file that was opened, position, length; answers what the name leads to now,
+  // and whether the file has no name any more
   pread: `M=$(stat -L -c "%i %d" "$1" 2>&1) || M=gone
 if [ "$M" = "$2 $3" ] && [ -f "$1" ] && { same "$@"; } 4<"$1"; then return; fi
 set +f

@@ -1,4 +1,7 @@
-/** Folders that are watched on a far host: one question for all of them, which the host answers when something changed. */
+/**
+ * Folders that are watched on a far host: one question for all of them, which the host answers when something
+ * changed.
+ */
 import { HostError } from '../../model/errors.ts';
 import { limitSignal, orAbort } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -39,7 +42,10 @@ export class RemoteWatch {
     this.#options = options;
   }
 
-  /** Yields when a file of the folder may have changed, at the latest every second or so; ends with the signal. */
+  /**
+   * Yields when a file of the folder may have changed, at the latest every second or so; ends with the
+   * signal.
+   */
   async *changes(
     folder: string,
     { signal, growing }: { signal: AbortSignal; growing: () => RemoteFile | undefined },

@@ -5,8 +5,8 @@ import { chunks } from './chunked.ts';
 import type { BodyFrame } from './transfer.ts';
 
 /**
- * Up to `limit` bytes; no more is asked for. Throws FarletError `invalid` in Go's words where the body ends too early or is no
- * good before that, or the connection's error.
+ * Up to `limit` bytes; no more is asked for. Throws FarletError `invalid` in Go's words where the body ends
+ * too early or is no good before that, or the connection's error.
  */
 export async function readBody(source: ByteSource, frame: BodyFrame, limit: number): Promise<Buffer> {
   const pieces: Buffer[] = [];

@@ -1,4 +1,7 @@
-/** What comes over a connection, piece by piece, whatever the other end does: nothing is thrown outside of a read. */
+/**
+ * What comes over a connection, piece by piece, whatever the other end does: nothing is thrown outside of a
+ * read.
+ */
 import type { Duplex } from 'node:stream';
 import { orAbort } from '../../util/abort.ts';
 

@@ -1,11 +1,14 @@
 /**
- * Byte strings: each character stands for one byte. Go's net/url and net/http work on bytes, which need not be text; here
- * they do so on these, and text is made of them at the border only. Pure.
+ * Byte strings: each character stands for one byte. Go's net/url and net/http work on bytes, which need not
+ * be text; here they do so on these, and text is made of them at the border only. Pure.
  */
 import { goQuote } from '../../model/go-quote.ts';
 import { bytesOfText, textOfBytes } from '../../model/go-string.ts';
 
-/** What is quoted in a message is cut after this many bytes: a kubelet's whole event would be too large for an API server. */
+/**
+ * What is quoted in a message is cut after this many bytes: a kubelet's whole event would be too large for an
+ * API server.
+ */
 const MAX_QUOTED = 64 * 1024;
 
 export function byteString(text: string): string {

@@ -1,4 +1,7 @@
-/** The chunked transfer coding as net/http reads it, strict where its errors are (net/http/internal/chunked.go). */
+/**
+ * The chunked transfer coding as net/http reads it, strict where its errors are
+ * (net/http/internal/chunked.go).
+ */
 import { FarletError } from '../../model/errors.ts';
 import type { ByteSource } from './byte-source.ts';
 import { HeaderLines } from './header-lines.ts';

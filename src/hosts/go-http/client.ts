@@ -1,6 +1,6 @@
 /**
- * GET as the kubelet's two HTTP clients send it (net/http Client and Transport; pkg/probe/http, pkg/kubelet/kubelet.go
- * insecureContainerLifecycleHTTPClient). Every request has a connection of its own.
+ * GET as the kubelet's two HTTP clients send it (net/http Client and Transport; pkg/probe/http,
+ * pkg/kubelet/kubelet.go insecureContainerLifecycleHTTPClient). Every request has a connection of its own.
  */
 import type { Dial } from '../link/dial-target.ts';
 import { FarletError, kindOf, messageOf } from '../../model/errors.ts';
@@ -39,10 +39,10 @@ export class GetError extends FarletError {
 }
 
 /**
- * Sends the request, follows its redirects on the same host, and hands the answer to `use`, whose result it resolves with; the
- * connection is closed by then. Rejects with GetError, in Go's words; with the link's HostError if the way to the host does not
- * let it be tried; or with what `use` rejects with. Once the signal aborts, GetError has
- * `lateWords` for a reason.
+ * Sends the request, follows its redirects on the same host, and hands the answer to `use`, whose result it
+ * resolves with; the connection is closed by then. Rejects with GetError, in Go's words; with the link's
+ * HostError if the way to the host does not let it be tried; or with what `use` rejects with. Once the signal
+ * aborts, GetError has `lateWords` for a reason.
  */
 export async function get<T>(
   request: GetRequest,

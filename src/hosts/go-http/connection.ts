@@ -17,8 +17,8 @@ export interface Connection {
 }
 
 /**
- * Rejects with a FarletError in Go's words if the target does not take it; with the link's own HostError if the way to its host
- * does not let it be tried; with the signal's reason.
+ * Rejects with a FarletError in Go's words if the target does not take it; with the link's own HostError if
+ * the way to its host does not let it be tried; with the signal's reason.
  */
 export async function connectTo(
   dial: Dial,

@@ -21,8 +21,8 @@ export interface Answer {
 const MAX_HEAD_BYTES = 10 << 20;
 
 /**
- * `socket` is what is spoken over; `ends` names the connection below it. Rejects in Go's words, with the link's HostError, or the
- * signal's reason.
+ * `socket` is what is spoken over; `ends` names the connection below it. Rejects in Go's words, with the
+ * link's HostError, or the signal's reason.
  */
 export async function exchange(
   { socket, ends }: { socket: Duplex; ends: string },

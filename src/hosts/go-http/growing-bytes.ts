@@ -28,8 +28,8 @@ export class GrowingBytes {
   }
 
   /**
-   * A byte string: what is kept, then a NUL if a control character was among the rest, then the last byte if that was not
-   * kept: what decides of a line is still seen.
+   * A byte string: what is kept, then a NUL if a control character was among the rest, then the last byte if
+   * that was not kept: what decides of a line is still seen.
    */
   text(): string {
     const kept = this.#buffer.toString('latin1', 0, this.#length);

@@ -1,6 +1,7 @@
 /**
- * The header of a message as net/textproto's ReadMIMEHeader reads it, from lines: leniently where Go is, strictly where it is.
- * Only the fields that matter to a client are kept, and of a line its first 256 KiB. Pure.
+ * The header of a message as net/textproto's ReadMIMEHeader reads it, from lines: leniently where Go is,
+ * strictly where it is. Only the fields that matter to a client are kept, and of a line its first 256 KiB.
+ * Pure.
  */
 import { FarletError } from '../../model/errors.ts';
 import { cut, quoted, trimmed } from './byte-string.ts';
@@ -17,15 +18,18 @@ export class HeaderLines {
   #open: string | undefined;
   #isFirst = true;
 
-  /** Whether the line that begins with this byte belongs to the field before it. Throws once that field turns out bad. */
+  /**
+   * Whether the line that begins with this byte belongs to the field before it. Throws once that field turns
+   * out bad.
+   */
   begin(byte: number): void {
     const isBlank = byte === 0x20 || byte === 0x09;
     if (!this.#isFirst && !isBlank) this.#close();
   }
 
   /**
-   * One line without its end, after begin() was told its first byte. Resolves true at the blank line that ends the header.
-   * Throws FarletError `invalid` in Go's words.
+   * One line without its end, after begin() was told its first byte. Resolves true at the blank line that
+   * ends the header. Throws FarletError `invalid` in Go's words.
    */
   line(text: string): boolean {
     const isContinued = text.startsWith(' ') || text.startsWith('\t');

@@ -33,7 +33,10 @@ export function firstValue(header: ReadonlyMap<string, readonly string[]>, key: 
   return header.get(key)?.[0] ?? '';
 }
 
-/** Whether one of the values, taken as lists with commas, names the token (httpguts.HeaderValuesContainsToken). */
+/**
+ * Whether one of the values, taken as lists with commas, names the token
+ * (httpguts.HeaderValuesContainsToken).
+ */
 export function hasListed(values: readonly string[] | undefined, name: string): boolean {
   return (values ?? []).some((value) =>
     value.split(',').some((part) => withoutSpace(part).toLowerCase() === name),

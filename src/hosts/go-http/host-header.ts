@@ -6,8 +6,8 @@ import { punycode } from './punycode.ts';
 const hostBytes = /^[0-9A-Za-z!$%&()*+,\-.:;='[\]_~]*$/;
 
 /**
- * Labels beyond ASCII in punycode, without the zone of an address; empty where it would be no valid header. Throws FarletError
- * `invalid` for what is no text.
+ * Labels beyond ASCII in punycode, without the zone of an address; empty where it would be no valid header.
+ * Throws FarletError `invalid` for what is no text.
  */
 export function hostHeader(host: string): string {
   const ascii = asciiHost(host);

@@ -1,4 +1,7 @@
-/** What may stand between the brackets of a URL's host: Go's netip.ParseAddr, for its refusals and their words. Pure. */
+/**
+ * What may stand between the brackets of a URL's host: Go's netip.ParseAddr, for its refusals and their
+ * words. Pure.
+ */
 import { quoted } from './byte-string.ts';
 
 /** Why it is no IPv6 address, with or without a zone; undefined if it is one. */

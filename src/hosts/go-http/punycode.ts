@@ -1,10 +1,15 @@
-/** Names beyond ASCII (RFC 3492), case kept, as Go's idna.ToASCII does: Node's own would change the name first. Pure. */
+/**
+ * Names beyond ASCII (RFC 3492), case kept, as Go's idna.ToASCII does: Node's own would change the name
+ * first. Pure.
+ */
 
 const BASE = 36;
 const T_MIN = 1;
 const T_MAX = 26;
 
-/** Takes time with the square of the label's length: the caller's names are at most a few hundred characters. */
+/**
+ * Takes time with the square of the label's length: the caller's names are at most a few hundred characters.
+ */
 export function punycode(label: string): string {
   const points = Array.from(label, (character) => character.codePointAt(0) ?? 0);
   const basic = points.filter((point) => point < 0x80);

@@ -1,4 +1,7 @@
-/** Where an answer leads to, and what is asked there (net/http Client.do, pkg/probe/http RedirectChecker). Pure. */
+/**
+ * Where an answer leads to, and what is asked there (net/http Client.do, pkg/probe/http RedirectChecker).
+ * Pure.
+ */
 import { firstValue, type Header } from './header.ts';
 import type { GetRequest } from './request.ts';
 import { parseUrl, type GoUrl } from './url.ts';
@@ -20,8 +23,8 @@ export interface Hop {
 }
 
 /**
- * The hop that follows those made so far; undefined if it would leave the first one's host, which a kubelet does not follow.
- * Throws FarletError `invalid` for a location that is no URL.
+ * The hop that follows those made so far; undefined if it would leave the first one's host, which a kubelet
+ * does not follow. Throws FarletError `invalid` for a location that is no URL.
  */
 export function nextHop(
   hops: readonly Hop[],

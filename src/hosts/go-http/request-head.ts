@@ -32,7 +32,10 @@ function refuseHeader(header: Header): void {
   }
 }
 
-/** Host first, then User-Agent, then the others sorted, then what the transport adds. Throws FarletError `invalid`. */
+/**
+ * Host first, then User-Agent, then the others sorted, then what the transport adds. Throws FarletError
+ * `invalid`.
+ */
 export function requestHead(request: GetRequest, options: WireOptions): Buffer {
   const host = hostHeader(request.host === '' ? request.url.host : request.host);
   const uri = requestUri(request.url);

@@ -18,8 +18,9 @@ export interface GetRequest {
 export const agents = { probe: 'kube-probe/1.36', lifecycle: 'kube-lifecycle/1.36' } as const;
 
 /**
- * `address` is where the action goes to unless it names a host. The action's own headers win over the defaults, and an Accept
- * given as empty is left out. Throws FarletError `invalid`, in Go's words, for what makes no URL.
+ * `address` is where the action goes to unless it names a host. The action's own headers win over the
+ * defaults, and an Accept given as empty is left out. Throws FarletError `invalid`, in Go's words, for what
+ * makes no URL.
  */
 export function requestOf(
   action: Pick<HTTPGetAction, 'scheme' | 'host' | 'path' | 'httpHeaders'>,

@@ -1,4 +1,7 @@
-/** The head of an answer, fed as it comes: the status line and the header, until the blank line (net/http ReadResponse). */
+/**
+ * The head of an answer, fed as it comes: the status line and the header, until the blank line (net/http
+ * ReadResponse).
+ */
 import { FarletError } from '../../model/errors.ts';
 import { cut, quoted } from './byte-string.ts';
 import { GrowingBytes } from './growing-bytes.ts';
@@ -23,8 +26,8 @@ export class ResponseHeadReader {
   #lines = new HeaderLines();
 
   /**
-   * Takes bytes until the head is whole. Gives the head and how many bytes it took, or undefined if it takes more. Throws
-   * FarletError `invalid` in Go's words as soon as Go would.
+   * Takes bytes until the head is whole. Gives the head and how many bytes it took, or undefined if it takes
+   * more. Throws FarletError `invalid` in Go's words as soon as Go would.
    */
   feed(bytes: Buffer): { head: ResponseHead; taken: number } | undefined {
     let from = 0;

@@ -1,6 +1,6 @@
 /**
- * TLS over a connection, as a kubelet's clients speak it: whatever certificate is shown, as the question is whether something
- * answers and not who (pkg/probe/http, pkg/kubelet/kubelet.go).
+ * TLS over a connection, as a kubelet's clients speak it: whatever certificate is shown, as the question is
+ * whether something answers and not who (pkg/probe/http, pkg/kubelet/kubelet.go).
  */
 import { constants } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -27,7 +27,10 @@ const CIPHERS =
   'ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:' +
   'ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:@SECLEVEL=0';
 
-/** Rejects with a FarletError in Go's words, the link's HostError, or the signal's reason; `plain` is then destroyed. */
+/**
+ * Rejects with a FarletError in Go's words, the link's HostError, or the signal's reason; `plain` is then
+ * destroyed.
+ */
 export async function secured(
   { plain, ends }: Connection,
   options: SecureOptions,

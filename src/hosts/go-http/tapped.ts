@@ -1,4 +1,7 @@
-/** A connection with a look at what comes over it before its reader has it: that reader alone does not tell what it refused. */
+/**
+ * A connection with a look at what comes over it before its reader has it: that reader alone does not tell
+ * what it refused.
+ */
 import { Duplex } from 'node:stream';
 
 export interface Tap {

@@ -60,7 +60,10 @@ export function tlsWords(error: unknown): string | undefined {
   return `tls: ${messageOf(error).split('\n')[0] ?? ''}`;
 }
 
-/** Why the first bytes of an answer are no TLS (crypto/tls readRecordOrCCS); undefined if they may be, or are too few. */
+/**
+ * Why the first bytes of an answer are no TLS (crypto/tls readRecordOrCCS); undefined if they may be, or are
+ * too few.
+ */
 export function strangeRecord(first: Buffer): string | undefined {
   if (first.length < 5) return undefined;
   const [type = 0, major = 0] = first;

@@ -55,7 +55,10 @@ function refuseByte(byte: string, part: UrlPart): void {
     throw new FarletError('invalid', `invalid character ${quoted(byte)} in host name`);
 }
 
-/** A host may have escapes of bytes beyond ASCII only; a zone those of what might stand there unescaped (RFC 6874). */
+/**
+ * A host may have escapes of bytes beyond ASCII only; a zone those of what might stand there unescaped (RFC
+ * 6874).
+ */
 function unescaped(escape: string, part: UrlPart): string {
   const digits = escape.slice(1);
   const byte = anyHex.test(digits) ? String.fromCharCode(Number.parseInt(digits, 16)) : undefined;

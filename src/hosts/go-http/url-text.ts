@@ -1,4 +1,7 @@
-/** What Go writes of a URL: url.URL's String, RequestURI, Hostname, Port, ResolveReference. Byte strings. Pure. */
+/**
+ * What Go writes of a URL: url.URL's String, RequestURI, Hostname, Port, ResolveReference. Byte strings.
+ * Pure.
+ */
 import { cut } from './byte-string.ts';
 import { isOptionalPort, parseUrl, withPath, type GoUrl } from './url.ts';
 import { escapeUrl, mustEscape, unescapeUrl, type UrlPart } from './url-escape.ts';

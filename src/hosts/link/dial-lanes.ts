@@ -1,13 +1,16 @@
 /**
- * Connections over one link, counted apart by what they are for: users that forward ports take no place away from probes, hooks
- * or the runtime's own connection.
+ * Connections over one link, counted apart by what they are for: users that forward ports take no place away
+ * from probes, hooks or the runtime's own connection.
  */
 import type { Duplex } from 'node:stream';
 import { HostError } from '../../model/errors.ts';
 import { limitSignal } from '../../util/abort.ts';
 import { Lane } from '../../util/lane.ts';
 
-/** What a connection is for: `user` is whatever a caller of the kubelet API asked for, `runtime` the link's own. */
+/**
+ * What a connection is for: `user` is whatever a caller of the kubelet API asked for, `runtime` the link's
+ * own.
+ */
 export type DialUse = 'probe' | 'hook' | 'user' | 'runtime';
 
 export interface LaneUsage {
@@ -40,8 +43,9 @@ export class DialLanes {
   }
 
   /**
-   * Opens a connection when there is a place for it, and keeps the place until the connection is closed. Rejects with HostError
-   * if none came free in time, also when the signal aborts while it waits: that says nothing of what was to be dialed.
+   * Opens a connection when there is a place for it, and keeps the place until the connection is closed.
+   * Rejects with HostError if none came free in time, also when the signal aborts while it waits: that says
+   * nothing of what was to be dialed.
    */
   open<Stream extends Duplex>(
     use: DialUse,
@@ -78,8 +82,8 @@ export class DialLanes {
 }
 
 /**
- * What has to be there before anything can be dialed. An abort meanwhile becomes a HostError: it says nothing of the target,
- * which has not been asked yet.
+ * What has to be there before anything can be dialed. An abort meanwhile becomes a HostError: it says nothing
+ * of the target, which has not been asked yet.
  */
 export async function onTheWay<T>(
   { host, what, signal }: { host: string; what: string; signal: AbortSignal },

@@ -94,7 +94,10 @@ describe('a dial by way of the helper', () => {
     rmSync(folder, { recursive: true });
   });
 
-  /** What nc got as arguments, and what was said, when the script ran with these programs in the place of the helper's. */
+  /**
+   * What nc got as arguments, and what was said, when the script ran with these programs in the place of the
+   * helper's.
+   */
   function run(host: string, programs: Record<string, string>): { asked: string[]; said: string } {
     for (const [name, body] of Object.entries(programs)) {
       writeFileSync(`${folder}/${name}`, `#!/bin/sh\n${body}\n`);

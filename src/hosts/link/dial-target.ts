@@ -1,4 +1,7 @@
-/** What may be dialed, by strict grammar, and the error that says that the target, not the way to its host, is at fault. */
+/**
+ * What may be dialed, by strict grammar, and the error that says that the target, not the way to its host, is
+ * at fault.
+ */
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { HostError } from '../../model/errors.ts';
@@ -14,15 +17,17 @@ export interface DialTarget {
 export type Dial = (target: DialTarget, options: { signal: AbortSignal }) => Promise<Duplex>;
 
 /**
- * Nobody took the connection, by word of the host itself: refused, no route, no such host, no answer within the time that its
- * kernel waits. Whatever else a dial rejects with (but for the signal's reason) says nothing of the target.
+ * Nobody took the connection, by word of the host itself: refused, no route, no such host, no answer within
+ * the time that its kernel waits. Whatever else a dial rejects with (but for the signal's reason) says
+ * nothing of the target.
  */
 export class TargetError extends HostError {}
 
 /**
- * The target if it is one: an IP address, or a name as Go's net.isDomainName has it (RFC 1123 and underscores, never a leading
- * `-`, never only digits), and a port. What it returns may stand among a command's arguments. Throws TargetError for anything
- * else, as a host that is no host is a failed dial for a kubelet. Pure.
+ * The target if it is one: an IP address, or a name as Go's net.isDomainName has it (RFC 1123 and
+ * underscores, never a leading `-`, never only digits), and a port. What it returns may stand among a
+ * command's arguments. Throws TargetError for anything else, as a host that is no host is a failed dial for a
+ * kubelet. Pure.
  */
 export function checkedTarget(name: string, { host, port }: DialTarget): DialTarget {
   if (isIP(host) === 0 && !isHostName(host)) throw noSuchHost(name, { host, port });
@@ -42,7 +47,9 @@ function noSuchHost(name: string, { host, port }: DialTarget): TargetError {
   });
 }
 
-/** What Go's net.SplitHostPort holds against a host in brackets, which those with a colon are put in. Pure. */
+/**
+ * What Go's net.SplitHostPort holds against a host in brackets, which those with a colon are put in. Pure.
+ */
 function addressProblem(host: string): string | undefined {
   if (host.includes(':')) {
     const [inside = '', behind] = host.split(/\](.*)/s);
@@ -56,8 +63,8 @@ function addressProblem(host: string): string | undefined {
 }
 
 /**
- * RFC 1035 with what resolvers take besides (Go's net/dnsclient.go isDomainName); linear in its length. What ends in a number is
- * none, as C libraries make an address of it (`0x7f.1`).
+ * RFC 1035 with what resolvers take besides (Go's net/dnsclient.go isDomainName); linear in its length. What
+ * ends in a number is none, as C libraries make an address of it (`0x7f.1`).
  */
 export function isHostName(name: string): boolean {
   const labels = (name.endsWith('.') ? name.slice(0, -1) : name).split('.');

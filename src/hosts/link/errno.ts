@@ -1,6 +1,7 @@
 /**
- * What the kernel says of a file, in every spelling: Node has codes, programs on far hosts have strerror(3)'s text (glibc's or
- * musl's, under LC_ALL=C), and people know Go's (syscall.Errno), which a kubelet's events and statuses have. Pure.
+ * What the kernel says of a file, in every spelling: Node has codes, programs on far hosts have strerror(3)'s
+ * text (glibc's or musl's, under LC_ALL=C), and people know Go's (syscall.Errno), which a kubelet's events
+ * and statuses have. Pure.
  */
 import { HostError, type ErrorKind } from '../../model/errors.ts';
 import type { FileType } from './link.ts';
@@ -68,7 +69,10 @@ export interface FileFailure {
   readonly path: string;
 }
 
-/** An error of Node's file system calls; `path` is where it happened, unless the error itself names a place with `at`. */
+/**
+ * An error of Node's file system calls; `path` is where it happened, unless the error itself names a place
+ * with `at`.
+ */
 export function errorOfCode(error: unknown, { host, verb, path }: FileFailure): HostError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const failure = byCode.get(code);
@@ -77,7 +81,10 @@ export function errorOfCode(error: unknown, { host, verb, path }: FileFailure): 
   return fileError(failure?.kind ?? 'internal', { host, verb, path: at, why }, error);
 }
 
-/** Of a failure that a program on a far host complained of: its kind unless that was told, and Go's words if it has any. */
+/**
+ * Of a failure that a program on a far host complained of: its kind unless that was told, and Go's words if
+ * it has any.
+ */
 export function errorOfText(
   text: string,
   { host, verb, path, kind }: FileFailure & { kind: ErrorKind },

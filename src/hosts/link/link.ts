@@ -30,30 +30,32 @@ export interface HostLink {
   /** Why the host can't be reached, on links that have a connection of their own and know. */
   fault?(): string | undefined;
   /**
-   * How often the way to the host has been made, on links that make one: another number than before says that the host
-   * may have been gone, and even booted, in between.
+   * How often the way to the host has been made, on links that make one: another number than before says that
+   * the host may have been gone, and even booted, in between.
    */
   connections?(): number;
   /**
-   * What the link itself lacks on a host whose runtime answers, after trying for a few seconds to mend it. Asked with
-   * every look at the runtime: asks nothing of the host while all is well.
+   * What the link itself lacks on a host whose runtime answers, after trying for a few seconds to mend it.
+   * Asked with every look at the runtime: asks nothing of the host while all is well.
    */
   problem?(options: { signal: AbortSignal }): Promise<string | undefined>;
   /**
-   * Opens a TCP connection from the host's network. Rejects with TargetError if nobody takes it, or with the signal's reason if
-   * nobody has by then; with another HostError if the way to the host does not let it be tried.
+   * Opens a TCP connection from the host's network. Rejects with TargetError if nobody takes it, or with the
+   * signal's reason if nobody has by then; with another HostError if the way to the host does not let it be
+   * tried.
    */
   dial(target: DialTarget, options: DialOptions): Promise<Duplex>;
   /**
-   * Marks this moment, on links that can be cut, by asking the host for an answer that nobody waits for. What it returns tells
-   * whether the way to the host has been whole ever since: that answer has come by then, and another one does within two seconds.
+   * Marks this moment, on links that can be cut, by asking the host for an answer that nobody waits for. What
+   * it returns tells whether the way to the host has been whole ever since: that answer has come by then, and
+   * another one does within two seconds.
    */
   witness?(): (options: { signal: AbortSignal }) => Promise<boolean>;
   /** How many connections are open or wait for a place, on links that count them. */
   lanes?(): readonly LaneUsage[];
   /**
-   * Opens a connection to the runtime's streaming server, secured and verified, for a URL that it gave out; on links that
-   * reach that server on their own. Without it the URL is dialed from the host.
+   * Opens a connection to the runtime's streaming server, secured and verified, for a URL that it gave out;
+   * on links that reach that server on their own. Without it the URL is dialed from the host.
    */
   dialStream?(url: URL, options: { signal: AbortSignal }): Promise<Duplex>;
   readonly files: HostFiles;
@@ -63,8 +65,9 @@ export interface HostLink {
 /** One step on the host's file system. Paths are absolute; modes are set exactly, whatever the umask. */
 export type FileOp =
   /**
-   * Makes the folder and its missing parents (those 0755); an existing folder only gets mode and owner, and with `keep`
-   * not even those; a link that leads nowhere is kind `already-exists`. A failure names the place where it happened, as Go's os.MkdirAll does.
+   * Makes the folder and its missing parents (those 0755); an existing folder only gets mode and owner, and
+   * with `keep` not even those; a link that leads nowhere is kind `already-exists`. A failure names the place
+   * where it happened, as Go's os.MkdirAll does.
    */
   | {
       readonly op: 'mkdir';
@@ -75,12 +78,16 @@ export type FileOp =
       readonly keep?: boolean;
     }
   /**
-   * Makes the missing folders of `path`, which is relative to the existing folder `root`, each with root's own mode.
-   * Links are followed only as long as they stay below root; one that leads out fails with kind `forbidden`, and
-   * nothing is ever made outside, whoever swaps folders for links meanwhile. A file at the end is left alone.
+   * Makes the missing folders of `path`, which is relative to the existing folder `root`, each with root's
+   * own mode. Links are followed only as long as they stay below root; one that leads out fails with kind
+   * `forbidden`, and nothing is ever made outside, whoever swaps folders for links meanwhile. A file at the
+   * end is left alone.
    */
   | { readonly op: 'mkdir-within'; readonly root: string; readonly path: string }
-  /** Makes an empty file unless something is there; its folder is not made. With `follow`, where a dangling link leads. */
+  /**
+   * Makes an empty file unless something is there; its folder is not made. With `follow`, where a dangling
+   * link leads.
+   */
   | { readonly op: 'touch'; readonly path: string; readonly mode: number; readonly follow?: boolean }
   /** Writes a whole file, replacing what was there. */
   | {
@@ -101,10 +108,11 @@ export type FileOp =
   /** Removes a tree without ever crossing into another file system; nothing there is fine. */
   | { readonly op: 'remove-tree'; readonly path: string }
   /**
-   * Gives a whole tree to a group (pkg/volume/volume_linux.go): every entry's group becomes `gid`, links' too; what is
-   * no link gets ug+rw (ug+r if `readOnly`), folders also ug+x and setgid; setuid and setgid bits of files are kept.
-   * The root comes last. With `onlyOnRootMismatch` nothing is done if the root already is as it would become. What
-   * can't be changed is left as it is. Takes as long as it takes: only the signal ends it.
+   * Gives a whole tree to a group (pkg/volume/volume_linux.go): every entry's group becomes `gid`, links'
+   * too; what is no link gets ug+rw (ug+r if `readOnly`), folders also ug+x and setgid; setuid and setgid
+   * bits of files are kept. The root comes last. With `onlyOnRootMismatch` nothing is done if the root
+   * already is as it would become. What can't be changed is left as it is. Takes as long as it takes: only
+   * the signal ends it.
    */
   | {
       readonly op: 'own-tree';
@@ -113,7 +121,10 @@ export type FileOp =
       readonly readOnly: boolean;
       readonly onlyOnRootMismatch: boolean;
     }
-  /** Mounts a tmpfs on an existing folder, without swap where the kernel can; one already mounted there is kept. */
+  /**
+   * Mounts a tmpfs on an existing folder, without swap where the kernel can; one already mounted there is
+   * kept.
+   */
   | {
       readonly op: 'mount-tmpfs';
       readonly path: string;
@@ -122,8 +133,8 @@ export type FileOp =
       readonly gid?: number;
     }
   /**
-   * `mount -t type -o options -- source path` on an existing folder; what is already mounted there is kept. A failure's
-   * message shows the command and what it printed, in the form of k8s.io/mount-utils.
+   * `mount -t type -o options -- source path` on an existing folder; what is already mounted there is kept. A
+   * failure's message shows the command and what it printed, in the form of k8s.io/mount-utils.
    */
   | {
       readonly op: 'mount';
@@ -133,9 +144,9 @@ export type FileOp =
       readonly options: readonly string[];
     }
   /**
-   * Binds a file or folder onto path, which is made (folder 0750, file 0640) in an existing folder. If the very same
-   * file is mounted there nothing is done; anything else mounted there is unmounted first. `options` besides bind, as
-   * `ro`, are set by a remount.
+   * Binds a file or folder onto path, which is made (folder 0750, file 0640) in an existing folder. If the
+   * very same file is mounted there nothing is done; anything else mounted there is unmounted first.
+   * `options` besides bind, as `ro`, are set by a remount.
    */
   | {
       readonly op: 'bind';
@@ -144,20 +155,22 @@ export type FileOp =
       readonly options?: readonly string[];
     }
   /**
-   * Unmounts what is mounted at path and below it, without reaching other places where that is mounted as well; not
-   * mounted is fine. A network file system whose server is silent is unmounted by force.
+   * Unmounts what is mounted at path and below it, without reaching other places where that is mounted as
+   * well; not mounted is fine. A network file system whose server is silent is unmounted by force.
    */
   | { readonly op: 'unmount'; readonly path: string }
   /**
-   * Compresses a file where it lies: `<path>.gz` takes its place with the same mode, by way of `<path>.tmp`. As a
-   * command: `gzip -c <path> > <path>.tmp && chmod --reference … && mv <path>.tmp <path>.gz && rm <path>`.
+   * Compresses a file where it lies: `<path>.gz` takes its place with the same mode, by way of `<path>.tmp`.
+   * As a command: `gzip -c <path> > <path>.tmp && chmod --reference … && mv <path>.tmp <path>.gz && rm
+   * <path>`.
    */
   | { readonly op: 'gzip'; readonly path: string }
   /** Writes a value into a file of the kernel (a control group's) that is there, in one write. */
   | { readonly op: 'set'; readonly path: string; readonly value: string }
   /**
-   * Removes a control group and those below it, deepest first; nothing there is fine. One that still has processes
-   * is an error of kind `conflict`; with `kill` they are killed first (pod_container_manager_linux.go Destroy).
+   * Removes a control group and those below it, deepest first; nothing there is fine. One that still has
+   * processes is an error of kind `conflict`; with `kill` they are killed first
+   * (pod_container_manager_linux.go Destroy).
    */
   | { readonly op: 'remove-cgroup'; readonly path: string; readonly kill?: boolean };
 
@@ -229,8 +242,9 @@ export interface HostAnswer {
 export interface Call {
   readonly signal: AbortSignal;
   /**
-   * The path leads to where a pod or another machine may hold it up (volumes that are not farlet's own: a hostPath, nfs). Such
-   * calls hold up only their like, and end with kind deadline-exceeded after at most 20 s.
+   * The path leads to where a pod or another machine may hold it up (volumes that are not farlet's own: a
+   * hostPath, nfs). Such calls hold up only their like, and end with kind deadline-exceeded after at most 20
+   * s.
    */
   readonly mayHang?: boolean;
 }
@@ -241,22 +255,29 @@ export interface HostFile {
   read(position: number, length: number): Promise<Buffer>;
   /** as it was when it was opened */
   readonly opened: FileInfo;
-  /** Whether the name leads to another file by now (log rotation); after a read this asks nothing of a far host. */
+  /**
+   * Whether the name leads to another file by now (log rotation); after a read this asks nothing of a far
+   * host.
+   */
   moved(): Promise<boolean>;
-  /** The last read found that the file is gone with all its names: what was not read before can't be read any more. */
+  /**
+   * The last read found that the file is gone with all its names: what was not read before can't be read any
+   * more.
+   */
   isLost?(): boolean;
   close(): Promise<void>;
 }
 
 /**
- * The host's files. Failures are HostErrors whose kind is `not-found`, `forbidden`, `resource-exhausted` (disk
- * full), `unavailable` (link down), `invalid` (too long, or no regular file), or `internal`, and whose message names host, path
- * and cause. What is no regular file is never opened: a FIFO would be waited for, and a device do who knows what.
+ * The host's files. Failures are HostErrors whose kind is `not-found`, `forbidden`, `resource-exhausted`
+ * (disk full), `unavailable` (link down), `invalid` (too long, or no regular file), or `internal`, and whose
+ * message names host, path and cause. What is no regular file is never opened: a FIFO would be waited for,
+ * and a device do who knows what.
  */
 export interface HostFiles {
   /**
-   * Does all steps in order as one batch (one round trip on a far host); stops at the first failure. Files that follow
-   * each other may be written side by side, and links made.
+   * Does all steps in order as one batch (one round trip on a far host); stops at the first failure. Files
+   * that follow each other may be written side by side, and links made.
    */
   apply(ops: readonly FileOp[], options: Call): Promise<void>;
   /** The whole file; more than maxBytes is an error of kind `invalid`. */
@@ -264,9 +285,10 @@ export interface HostFiles {
   /** The last maxBytes of the file. */
   readTail(path: string, options: { signal: AbortSignal; maxBytes: number }): Promise<Buffer>;
   /**
-   * A file that a pod may have put there: of the folder `root`, which itself is not the pod's, the file `path`. Links are
-   * followed below root only, as if root were /. The whole file, or its last maxBytes with `tail`. Rejects with kind
-   * `invalid` for what is no regular file; never waits longer than 20 s (docs/adr/0017-hostile-files.md).
+   * A file that a pod may have put there: of the folder `root`, which itself is not the pod's, the file
+   * `path`. Links are followed below root only, as if root were /. The whole file, or its last maxBytes with
+   * `tail`. Rejects with kind `invalid` for what is no regular file; never waits longer than 20 s
+   * (docs/adr/0017-hostile-files.md).
    */
   readPodFile(
     root: string,
@@ -287,13 +309,13 @@ export interface HostFiles {
   realPath(path: string, options: Call): Promise<string>;
   usage(path: string, options: { signal: AbortSignal }): Promise<FsUsage>;
   /**
-   * Answers all queries in their order, in one round trip on a far host. What is not there, or vanishes meanwhile,
-   * is an empty answer; any other failure rejects the whole.
+   * Answers all queries in their order, in one round trip on a far host. What is not there, or vanishes
+   * meanwhile, is an empty answer; any other failure rejects the whole.
    */
   look(queries: readonly HostQuery[], options: { signal: AbortSignal }): Promise<HostAnswer[]>;
   /**
-   * Yields when something in the folder may have changed, at the latest every second; ends with the signal. `file`: the one
-   * that is read on as it grows; a far host sends what it has gained along with the change.
+   * Yields when something in the folder may have changed, at the latest every second; ends with the signal.
+   * `file`: the one that is read on as it grows; a far host sends what it has gained along with the change.
    */
   changes(folder: string, options: { signal: AbortSignal; file?: () => HostFile }): AsyncIterable<void>;
 }

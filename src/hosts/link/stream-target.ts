@@ -6,8 +6,8 @@ import type { DialTarget } from './dial-target.ts';
 const NOWHERE = new Set(['0.0.0.0', '::', '::1', 'localhost', '127.0.0.1']);
 
 /**
- * Where a runtime's streaming URL is to be dialed from afar: at the address it gives, or at the endpoint's if it gives none
- * that means anything elsewhere. Throws HostError for one without TLS. Pure.
+ * Where a runtime's streaming URL is to be dialed from afar: at the address it gives, or at the endpoint's if
+ * it gives none that means anything elsewhere. Throws HostError for one without TLS. Pure.
  */
 export function streamTarget(url: URL, { name, host }: { name: string; host: string }): DialTarget {
   if (url.protocol !== 'https:')

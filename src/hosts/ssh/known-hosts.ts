@@ -96,7 +96,10 @@ function matchesHash(hashed: string, wanted: string): boolean {
   return expected.length === found.length && timingSafeEqual(expected, found);
 }
 
-/** `*` any run, `?` any one character; anything else is itself. Goes back to the last * only, so that no pattern takes long. */
+/**
+ * `*` any run, `?` any one character; anything else is itself. Goes back to the last * only, so that no
+ * pattern takes long.
+ */
 function glob(pattern: string, text: string): boolean {
   let [at, star, from] = [0, -1, 0];
   for (let index = 0; index < text.length;) {

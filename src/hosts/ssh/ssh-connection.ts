@@ -1,4 +1,7 @@
-/** The one ssh connection to a host: made when first needed, kept alive, made anew with backoff when it breaks. */
+/**
+ * The one ssh connection to a host: made when first needed, kept alive, made anew with backoff when it
+ * breaks.
+ */
 import type { Client } from 'ssh2';
 import { HostError, kindOf, messageOf } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
@@ -15,7 +18,10 @@ export interface SshConnectionOptions extends Omit<SshLogin, 'clock'> {
 
 /** tcpmux: nothing is forwarded from it */
 const UNUSED_PORT = 1;
-/** Long enough for hosts far away and busy ones, short enough to tell a cut that is over from a host that was there. */
+/**
+ * Long enough for hosts far away and busy ones, short enough to tell a cut that is over from a host that was
+ * there.
+ */
 const WITNESS_MS = 2_000;
 
 export class SshConnection {
@@ -50,8 +56,8 @@ export class SshConnection {
   }
 
   /**
-   * The client, once it is logged in. While the host can't be reached this rejects at once with the reason; only the
-   * first attempt, and the first after a break, are waited for.
+   * The client, once it is logged in. While the host can't be reached this rejects at once with the reason;
+   * only the first attempt, and the first after a break, are waited for.
    */
   async client({ signal }: { signal: AbortSignal }): Promise<Client> {
     signal.throwIfAborted();
@@ -174,7 +180,10 @@ function faultOf(state: SshState): string | undefined {
   return state.at === 'lost' || state.at === 'connecting' ? state.error : undefined;
 }
 
-/** Resolves when sshd says anything to a question that it refuses; rejects at once if the connection ends at this moment. */
+/**
+ * Resolves when sshd says anything to a question that it refuses; rejects at once if the connection ends at
+ * this moment.
+ */
 function answer(client: Client): Promise<void> {
   return new Promise((resolve) => {
     client.unforwardIn('127.0.0.1', UNUSED_PORT, () => {

@@ -42,7 +42,10 @@ const ATTEMPT_MS = 15_000;
 /** Loaded with the first login: where no host is reached over ssh its megabytes are not needed. */
 const loadSsh = async () => (await import('ssh2')).default;
 
-/** Resolves with a client that is logged in. Rejects with HostError; `unauthenticated` is what time does not mend. */
+/**
+ * Resolves with a client that is logged in. Rejects with HostError; `unauthenticated` is what time does not
+ * mend.
+ */
 export async function logIn(login: SshLogin, { signal }: { signal: AbortSignal }): Promise<SshClient> {
   const { host, endpoint, credentials } = login;
   const where = `${host}: ssh ${endpoint.user}@${endpoint.host}:${String(endpoint.port)}`;

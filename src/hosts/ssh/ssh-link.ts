@@ -1,4 +1,7 @@
-/** The link to a host over ssh: one connection carries the runtime's socket, dials, and the shells that do files. */
+/**
+ * The link to a host over ssh: one connection carries the runtime's socket, dials, and the shells that do
+ * files.
+ */
 import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
 import { HostError, messageOf } from '../../model/errors.ts';
@@ -25,7 +28,10 @@ export interface SshLinkOptions {
   readonly log: Log;
 }
 
-/** Forwarded connections open at a time; those beyond wait. Together they stay below the files that an sshd may have open. */
+/**
+ * Forwarded connections open at a time; those beyond wait. Together they stay below the files that an sshd
+ * may have open.
+ */
 const WIDTHS = [
   ['probe', 192],
   ['hook', 64],
@@ -40,7 +46,9 @@ const SHED_MS = 500;
 
 type Open = (client: Client, done: (error: Error | undefined, channel: ClientChannel) => void) => void;
 
-/** Nothing is connected before it is needed. Throws on an endpoint that app/config/load.ts would have refused. */
+/**
+ * Nothing is connected before it is needed. Throws on an endpoint that app/config/load.ts would have refused.
+ */
 export function sshLink(options: SshLinkOptions): HostLink {
   const { name, endpoint, credentials, clock, log } = options;
   const parsed = parseSshEndpoint(endpoint);

@@ -1,4 +1,7 @@
-/** How a user who is no root reaches the runtime's socket: a relay under sudo, where sshd itself may not open it. */
+/**
+ * How a user who is no root reaches the runtime's socket: a relay under sudo, where sshd itself may not open
+ * it.
+ */
 
 /** Copies both ways between its own standard input and output and the socket given as argument. */
 const perl = [
@@ -9,7 +12,10 @@ const perl = [
   'copy($s, *STDOUT); kill 9, $p;',
 ].join(' ');
 
-/** With perl, which Debian, Ubuntu, Fedora and SUSE have in their smallest installation, or socat. The socket is "$0". */
+/**
+ * With perl, which Debian, Ubuntu, Fedora and SUSE have in their smallest installation, or socat. The socket
+ * is "$0".
+ */
 const script = [
   `if command -v perl >/dev/null; then exec perl -MIO::Socket::UNIX -e '${perl}' "$0"; fi`,
   `if command -v socat >/dev/null; then exec socat - "UNIX-CONNECT:$0"; fi`,

@@ -1,6 +1,7 @@
 /**
- * Whether the other end of a connection is still there, told by the traffic there is anyway: what is sent is answered before
- * long. Only where it is not, a ping asks; so an idle connection that is used now and then carries no pings. Pure, but for the watch.
+ * Whether the other end of a connection is still there, told by the traffic there is anyway: what is sent is
+ * answered before long. Only where it is not, a ping asks; so an idle connection that is used now and then
+ * carries no pings. Pure, but for the watch.
  */
 import type { Clock } from '../../util/clock.ts';
 
@@ -9,7 +10,10 @@ export interface Silence {
   readonly read: number;
   readonly written: number;
   readonly since: number | undefined;
-  /** nothing was read after it was sent; otherwise it may as well be what acknowledges an answer, which nobody answers */
+  /**
+   * nothing was read after it was sent; otherwise it may as well be what acknowledges an answer, which nobody
+   * answers
+   */
   readonly isSure: boolean;
 }
 
@@ -17,7 +21,10 @@ const LOOK_MS = 1_000;
 const PING_AFTER_MS = 4_000;
 /** Longer than the time between two looks at an idle host, whose answers come before. */
 const PING_UNSURE_AFTER_MS = 11_000;
-/** So that the reason is known before a host counts as lost, 30 s after its last answer, with a question every ten seconds. */
+/**
+ * So that the reason is known before a host counts as lost, 30 s after its last answer, with a question every
+ * ten seconds.
+ */
 const GONE_AFTER_MS = 12_000;
 
 export function nextSilence(

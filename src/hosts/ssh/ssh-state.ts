@@ -3,8 +3,8 @@ import { assertNever } from '../../util/assert-never.ts';
 import { backoffMs, type BackoffPolicy } from '../../util/backoff.ts';
 
 /**
- * idle: nobody has needed it yet. connecting: an attempt is under way. ready: it is up. lost: it could not be made, or
- * broke; the next attempt is at `retryAt` (monotonic ms). closed: for good.
+ * idle: nobody has needed it yet. connecting: an attempt is under way. ready: it is up. lost: it could not be
+ * made, or broke; the next attempt is at `retryAt` (monotonic ms). closed: for good.
  */
 export type SshState =
   | { readonly at: 'idle' }

@@ -1,7 +1,8 @@
 /**
- * A process that the runtime runs in a container, spoken to over its streaming server: WebSocket with the subprotocol
- * v4.channel.k8s.io (k8s.io/cri-streaming remotecommand, apimachinery util/httpstream/wsstream). Each message begins with
- * the number of its channel. That subprotocol can't close standard input alone: who needs that says it in the input.
+ * A process that the runtime runs in a container, spoken to over its streaming server: WebSocket with the
+ * subprotocol v4.channel.k8s.io (k8s.io/cri-streaming remotecommand, apimachinery util/httpstream/wsstream).
+ * Each message begins with the number of its channel. That subprotocol can't close standard input alone: who
+ * needs that says it in the input.
  */
 import type { Socket } from 'node:net';
 import { Duplex, Readable } from 'node:stream';
@@ -138,7 +139,8 @@ class ExecChannels {
     webSocket.once('close', () => {
       this.#finish();
     });
-    // ws tells nobody why the connection broke, and waits for its own half to be sent when the other has ended
+    // ws tells nobody why the connection broke, and waits for its own half to be sent when the other has
+    // ended
     socket.prependOnceListener('error', (error) => {
       if (webSocket.readyState === WebSocket.OPEN) this.#stream.destroy(error);
     });
@@ -153,7 +155,9 @@ class ExecChannels {
     this.#heard = this.#options.clock.monotonic();
   }
 
-  /** Input for a process that has ended goes nowhere: it must not cost the output that is still to be read. */
+  /**
+   * Input for a process that has ended goes nowhere: it must not cost the output that is still to be read.
+   */
   #write(chunk: Buffer, done: (error?: Error | null) => void): void {
     if (this.#over) {
       done();

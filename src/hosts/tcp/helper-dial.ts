@@ -1,7 +1,8 @@
 /**
- * A TCP connection that starts at the host: one `nc` in the helper for each. What goes to it is framed, so that its end can
- * be told while answers still come (the stream to a container can't be closed in one direction): a line with a count of
- * bytes, the bytes; 0 is the end. What comes back is as it is. "open" on standard error says that it is connected.
+ * A TCP connection that starts at the host: one `nc` in the helper for each. What goes to it is framed, so
+ * that its end can be told while answers still come (the stream to a container can't be closed in one
+ * direction): a line with a count of bytes, the bytes; 0 is the end. What comes back is as it is. "open" on
+ * standard error says that it is connected.
  */
 import { Duplex } from 'node:stream';
 import { isIP } from 'node:net';
@@ -13,11 +14,12 @@ import { onTheHost } from './helper-spec.ts';
 import { hostPort, spokenError } from '../link/net-errors.ts';
 
 /**
- * $1 is an address, or empty; $2 the port; $3 a name whose addresses the host itself looks up, which are tried one after the
- * other. nc gets nothing but an address, behind the end of its options.
+ * $1 is an address, or empty; $2 the port; $3 a name whose addresses the host itself looks up, which are
+ * tried one after the other. nc gets nothing but an address, behind the end of its options.
  *
- * nc does not tell when it is connected, so its socket is looked up in the kernel's table until its state is another than
- * SYN_SENT (02); one that has ended, waited for or not, has no open files. When the caller goes, everything of the session is killed.
+ * nc does not tell when it is connected, so its socket is looked up in the kernel's table until its state is
+ * another than SYN_SENT (02); one that has ended, waited for or not, has no open files. When the caller goes,
+ * everything of the session is killed.
  */
 const script = `exec 3<&0
 trap 'exit 0' TERM
@@ -79,7 +81,10 @@ export function feedFrames(data: Buffer): Buffer[] {
   return frames;
 }
 
-/** Resolves once nc is connected. Rejects with HostError, or the signal's reason; nothing then goes on at the host. */
+/**
+ * Resolves once nc is connected. Rejects with HostError, or the signal's reason; nothing then goes on at the
+ * host.
+ */
 export async function dialThrough(
   exec: ExecStream,
   { host, target, signal }: { host: string; target: DialTarget; signal: AbortSignal },
@@ -125,7 +130,10 @@ function opened(
   });
 }
 
-/** What nc says is of the target: of several addresses the first, as a kubelet tells it. Anything else is of the way there. */
+/**
+ * What nc says is of the target: of several addresses the first, as a kubelet tells it. Anything else is of
+ * the way there.
+ */
 function dialError(
   { said, text }: { said: string; text: string },
   host: string,

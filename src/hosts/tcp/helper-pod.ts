@@ -66,7 +66,10 @@ interface Failure {
 const MAKE_MS = 300_000;
 const CLEAN_MS = 20_000;
 const SHORT_WAIT_MS = 4_000;
-/** Where the runtime could not be reached at all, there is nothing to spare: the host's looks at it set the pace. */
+/**
+ * Where the runtime could not be reached at all, there is nothing to spare: the host's looks at it set the
+ * pace.
+ */
 const UNREACHED_MS = 500;
 const retry = { baseMs: 1_000, maxMs: 30_000, factor: 2, jitter: 0.2 };
 

@@ -1,6 +1,7 @@
 /**
- * The helper: a pod that farlet keeps on a host whose CRI socket is all that can be reached of it. It has the host's
- * network and processes and is privileged, so that a command in it can step into the host's mount namespace. Pure.
+ * The helper: a pod that farlet keeps on a host whose CRI socket is all that can be reached of it. It has the
+ * host's network and processes and is privileged, so that a command in it can step into the host's mount
+ * namespace. Pure.
  */
 import type { CgroupDriver } from '../cri/cgroup-driver.ts';
 import { createHash } from 'node:crypto';
@@ -69,8 +70,8 @@ export function helperContainer(of: { owner: HelperOwner; image: string; imageId
 }
 
 /**
- * Runs the host's own shell, with the host's files: in the mount namespace of its first process. By its path, since the
- * busybox of the image would take its own for a plain name.
+ * Runs the host's own shell, with the host's files: in the mount namespace of its first process. By its path,
+ * since the busybox of the image would take its own for a plain name.
  */
 export function onTheHost([shell = 'sh', ...args]: readonly string[]): string[] {
   return ['nsenter', '-t', '1', '-m', '--', `/bin/${shell}`, ...args];

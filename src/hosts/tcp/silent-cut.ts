@@ -1,8 +1,8 @@
 /**
- * Ends a stream to a host when the way there is cut without a word. The kernel alone would keep it for a quarter of an hour:
- * keepalive holds back while something sent is not acknowledged, and the API server sends a ping every five seconds. So an idle
- * connection stands beside the stream, on which keepalive finds a cut within 20 s. A runtime that hangs ends nothing: its kernel
- * answers.
+ * Ends a stream to a host when the way there is cut without a word. The kernel alone would keep it for a
+ * quarter of an hour: keepalive holds back while something sent is not acknowledged, and the API server sends
+ * a ping every five seconds. So an idle connection stands beside the stream, on which keepalive finds a cut
+ * within 20 s. A runtime that hangs ends nothing: its kernel answers.
  */
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';

@@ -1,6 +1,6 @@
 /**
- * The link to a host whose runtime listens on TCP with mutual TLS, and of which nothing else can be reached: files, mounts
- * and dials go by way of a helper pod.
+ * The link to a host whose runtime listens on TCP with mutual TLS, and of which nothing else can be reached:
+ * files, mounts and dials go by way of a helper pod.
  */
 import type { CgroupDriver } from '../cri/cgroup-driver.ts';
 import type { Socket } from 'node:net';
@@ -56,7 +56,9 @@ interface ExecOptions {
   readonly watched?: boolean;
 }
 
-/** Nothing is connected before it is needed. Throws on an endpoint that app/config/load.ts would have refused. */
+/**
+ * Nothing is connected before it is needed. Throws on an endpoint that app/config/load.ts would have refused.
+ */
 export function tcpLink(options: TcpLinkOptions): HostLink {
   const { name, endpoint, clock, temporary } = options;
   const connections = new TlsConnections(options);

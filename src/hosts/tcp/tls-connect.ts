@@ -19,8 +19,8 @@ const ATTEMPT_MS = 15_000;
 const KEEPALIVE_MS = 10_000;
 
 /**
- * Resolves with a connection whose other end has been verified. That end judges farlet's certificate only afterwards (TLS
- * 1.3): its refusal is an error on the connection. Rejects with HostError.
+ * Resolves with a connection whose other end has been verified. That end judges farlet's certificate only
+ * afterwards (TLS 1.3): its refusal is an error on the connection. Rejects with HostError.
  */
 export async function connectTls(
   options: TlsConnectOptions,

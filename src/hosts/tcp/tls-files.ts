@@ -1,4 +1,7 @@
-/** The three files that a TLS link lives on. They are read for every connection, so that renewed ones are used at once. */
+/**
+ * The three files that a TLS link lives on. They are read for every connection, so that renewed ones are used
+ * at once.
+ */
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { HostError, messageOf } from '../../model/errors.ts';

@@ -1,4 +1,7 @@
-/** What a container may leave in a volume, and what reading it comes to: on this machine, and by the program of far hosts. */
+/**
+ * What a container may leave in a volume, and what reading it comes to: on this machine, and by the program
+ * of far hosts.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -4,7 +4,10 @@ import type { FileOp } from '../link/link.ts';
 /** More would keep others from the threads that wait for files, and keep their own files open meanwhile. */
 const MOST_TOGETHER = 4;
 
-/** The steps in order, in groups: files that follow each other, or links, each of another path, need not wait for each other. */
+/**
+ * The steps in order, in groups: files that follow each other, or links, each of another path, need not wait
+ * for each other.
+ */
 export function independentSteps(ops: readonly FileOp[]): FileOp[][] {
   const groups: FileOp[][] = [];
   for (const op of ops) {

@@ -8,8 +8,8 @@ import { inNext } from '../../util/in-one.ts';
 const MOUNTINFO = '/proc/self/mountinfo';
 
 /**
- * As of now or later. There is one table, which may have a line for each of thousands of pods: whoever asks at the
- * same time shares a reading.
+ * As of now or later. There is one table, which may have a line for each of thousands of pods: whoever asks
+ * at the same time shares a reading.
  */
 export const mountEntries: () => Promise<readonly MountEntry[]> = inNext(async () =>
   parseMountinfo(await readFile(MOUNTINFO, 'utf8')),
@@ -21,8 +21,9 @@ export async function localMountsBelow(path: string): Promise<string[]> {
 }
 
 /**
- * Whether something is mounted on the folder, but for a bind mount of the device below it (mount-utils IsLikelyNotMountPoint): two
- * looks, where the mount table may have thousands of lines. Not for what a server may hold up.
+ * Whether something is mounted on the folder, but for a bind mount of the device below it (mount-utils
+ * IsLikelyNotMountPoint): two looks, where the mount table may have thousands of lines. Not for what a server
+ * may hold up.
  */
 export async function isOtherDevice(path: string): Promise<boolean> {
   try {

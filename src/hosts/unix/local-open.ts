@@ -1,7 +1,7 @@
 /**
- * Opens files of this machine that others may have put where they are (docs/adr/0017-hostile-files.md). What a name leads
- * to is held by O_PATH before it is opened: that neither waits for a FIFO's writer nor wakes a device, and what was looked
- * at is what is read.
+ * Opens files of this machine that others may have put where they are (docs/adr/0017-hostile-files.md). What
+ * a name leads to is held by O_PATH before it is opened: that neither waits for a FIFO's writer nor wakes a
+ * device, and what was looked at is what is read.
  */
 import { constants, type Stats } from 'node:fs';
 import { open, readlink, type FileHandle } from 'node:fs/promises';
@@ -26,8 +26,8 @@ export async function openRegular(path: string): Promise<FileHandle> {
 }
 
 /**
- * `path` is relative to the folder `root`, and who writes below it may swap anything at any time: its links are read as if
- * root were /, as a kubelet does (cyphar/filepath-securejoin), so that none leads out.
+ * `path` is relative to the folder `root`, and who writes below it may swap anything at any time: its links
+ * are read as if root were /, as a kubelet does (cyphar/filepath-securejoin), so that none leads out.
  */
 export async function openWithin(root: string, path: string): Promise<FileHandle> {
   const folders: FileHandle[] = [await open(root, O_PATH | O_DIRECTORY)];

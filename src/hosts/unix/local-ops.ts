@@ -119,7 +119,9 @@ async function makeFolder(op: FileOp & { op: 'mkdir' }): Promise<void> {
   await chmod(op.path, op.mode);
 }
 
-/** Whether it was made: false if it was there. Parents are mostly there: only their absence is worth a look. */
+/**
+ * Whether it was made: false if it was there. Parents are mostly there: only their absence is worth a look.
+ */
 async function makeWithParents(path: string): Promise<boolean> {
   const make = (): Promise<boolean> =>
     mkdir(path).then(
@@ -207,7 +209,10 @@ async function writeInPlace(op: FileOp & { op: 'write' }): Promise<void> {
   await file.chmod(op.mode);
 }
 
-/** Never made: a control group's files come with it, and one that is missing means that the kernel can't do it. */
+/**
+ * Never made: a control group's files come with it, and one that is missing means that the kernel can't do
+ * it.
+ */
 async function setValue(op: FileOp & { op: 'set' }): Promise<void> {
   await using file = await open(op.path, constants.O_WRONLY);
   await file.write(op.value);

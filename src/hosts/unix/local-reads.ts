@@ -7,7 +7,10 @@ import { openWithin } from './local-open.ts';
 
 const FIRST_READ = 4_096;
 const BLOCK = 65_536;
-/** Of the process: a thread of its pool each, for as long as a silent server likes; the others stay for everybody else. */
+/**
+ * Of the process: a thread of its pool each, for as long as a silent server likes; the others stay for
+ * everybody else.
+ */
 const stuckable = new Lane(8);
 const POD_FILE_MS = 20_000;
 
@@ -23,8 +26,8 @@ export async function readWhole(
 }
 
 /**
- * What a file begins with; the end of a longer one is left out. Most files that are read again and again are short
- * ones of /proc, whose size nobody can ask for: they take one small buffer.
+ * What a file begins with; the end of a longer one is left out. Most files that are read again and again are
+ * short ones of /proc, whose size nobody can ask for: they take one small buffer.
  */
 export async function readStart(file: FileHandle, { maxBytes }: { maxBytes: number }): Promise<Buffer> {
   let buffer = Buffer.allocUnsafe(Math.min(FIRST_READ, maxBytes));

@@ -1,7 +1,8 @@
 /**
- * The program of far hosts (hosts/far), run on the machine that farlet itself runs on, for what takes a command: mounts, and
- * looks that a server may hold up. It is started once and forks for each request. Farlet itself would stand still meanwhile:
- * to fork a process takes as long as its memory is large, 30 ms with 5,000 pods.
+ * The program of far hosts (hosts/far), run on the machine that farlet itself runs on, for what takes a
+ * command: mounts, and looks that a server may hold up. It is started once and forks for each request. Farlet
+ * itself would stand still meanwhile: to fork a process takes as long as its memory is large, 30 ms with
+ * 5,000 pods.
  */
 import { spawn } from 'node:child_process';
 import { Duplex } from 'node:stream';

@@ -4,8 +4,8 @@ import { goQuote } from '../../model/go-quote.ts';
 import { goSeconds, MAX_OUTPUT_BYTES, type ProbeOutcome } from './probe.ts';
 
 /**
- * Exit code 0 is success; the command's own timeout is enforced by the runtime (pkg/probe/exec). Children that hold its output
- * keep the answer back, with a kubelet as well, until they end or two minutes are over.
+ * Exit code 0 is success; the command's own timeout is enforced by the runtime (pkg/probe/exec). Children
+ * that hold its output keep the answer back, with a kubelet as well, until they end or two minutes are over.
  */
 export async function probeExec(
   cri: Pick<CriClient, 'execSync'>,

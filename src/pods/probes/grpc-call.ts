@@ -1,6 +1,7 @@
 /**
- * One unary gRPC call over plain HTTP/2, as grpc-go makes it and understands its answer (internal/transport/http2_client.go
- * operateHeaders, stream.go recvMsg). Needs no gRPC library: a request is one frame, an answer headers, a frame and trailers.
+ * One unary gRPC call over plain HTTP/2, as grpc-go makes it and understands its answer
+ * (internal/transport/http2_client.go operateHeaders, stream.go recvMsg). Needs no gRPC library: a request is
+ * one frame, an answer headers, a frame and trailers.
  */
 import { constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { STATUS_CODES } from 'node:http';
@@ -29,7 +30,10 @@ export interface GrpcCall {
   readonly limitMs: number;
 }
 
-/** Everything of an answer. Header values hold one byte in each character; of a name that comes twice, the last one. */
+/**
+ * Everything of an answer. Header values hold one byte in each character; of a name that comes twice, the
+ * last one.
+ */
 export interface GrpcAnswer {
   readonly head: ReadonlyMap<string, string> | undefined;
   /** the head itself where nothing else came */
@@ -69,7 +73,10 @@ const httpStatuses: ReadonlyMap<number, number> = new Map([
   [504, codes.unavailable],
 ]);
 
-/** The message that was answered, or the status that the call ended with. Rejects only with the signal's reason. */
+/**
+ * The message that was answered, or the status that the call ended with. Rejects only with the signal's
+ * reason.
+ */
 export async function callOnce(
   session: ClientHttp2Session,
   call: GrpcCall,

@@ -1,6 +1,7 @@
 /**
- * What a gRPC health check sends and gets, as bytes: messages in their frames, the two messages of grpc.health.v1, and what
- * statuses and their texts are made of (grpc-go's rpc_util.go and internal/transport/http_util.go). Pure.
+ * What a gRPC health check sends and gets, as bytes: messages in their frames, the two messages of
+ * grpc.health.v1, and what statuses and their texts are made of (grpc-go's rpc_util.go and
+ * internal/transport/http_util.go). Pure.
  */
 import { gunzipSync } from 'node:zlib';
 import { goQuote } from '../../model/go-quote.ts';
@@ -61,8 +62,8 @@ function varint(value: number): Buffer {
 }
 
 /**
- * `grpc-message` as grpc-go decodes it: `%` that is not followed by two hexadecimal digits is kept. `text` holds one byte in
- * each character, as HTTP headers do; what the bytes mean is UTF-8.
+ * `grpc-message` as grpc-go decodes it: `%` that is not followed by two hexadecimal digits is kept. `text`
+ * holds one byte in each character, as HTTP headers do; what the bytes mean is UTF-8.
  */
 export function decodeGrpcMessage(text: string): string {
   const plain = text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
@@ -117,8 +118,8 @@ function openMessage(
 }
 
 /**
- * HealthCheckResponse{status = 1}: the last one there is counts, other fields are passed over, no field is 0. Undefined if the
- * bytes are no message.
+ * HealthCheckResponse{status = 1}: the last one there is counts, other fields are passed over, no field is 0.
+ * Undefined if the bytes are no message.
  */
 export function healthStatus(message: Buffer): number | undefined {
   let status = 0;
@@ -139,7 +140,10 @@ interface Read {
   readonly end: number;
 }
 
-/** A field's value, 0 unless it is a varint. Groups, which nobody has sent for twenty years, are no message here. */
+/**
+ * A field's value, 0 unless it is a varint. Groups, which nobody has sent for twenty years, are no message
+ * here.
+ */
 function readField(message: Buffer, tag: Read): Read | undefined {
   const skip = (bytes: number): Read | undefined =>
     tag.end + bytes <= message.length ? { value: 0n, end: tag.end + bytes } : undefined;

@@ -1,4 +1,6 @@
-/** gRPC health probes (pkg/probe/grpc; grpc.health.v1), sent from the host so that pod addresses are routable. */
+/**
+ * gRPC health probes (pkg/probe/grpc; grpc.health.v1), sent from the host so that pod addresses are routable.
+ */
 import { connect, type ClientHttp2Session } from 'node:http2';
 import { TargetError, type Dial, type DialTarget } from '../../hosts/link/dial-target.ts';
 import { hostPort } from '../../hosts/link/net-errors.ts';
@@ -95,8 +97,8 @@ function tooLate(limit: string): string {
 }
 
 /**
- * gRPC counts a connection as made once the server has sent its settings, and tries on until the time is over. Rejects then,
- * and at once where the way to the host is not there.
+ * gRPC counts a connection as made once the server has sent its settings, and tries on until the time is
+ * over. Rejects then, and at once where the way to the host is not there.
  */
 async function connected(
   dial: Dial,

@@ -16,21 +16,25 @@ const transport: Omit<ClientOptions, 'dial'> = {
   asksForGzip: false,
   speaksHttp2: true,
   handshakeMs: 10_000,
-  // a kubelet cancels requests over HTTPS in two ways at once, and which comes first is chance: these are its most frequent words
+  // a kubelet cancels requests over HTTPS in two ways at once, and which comes first is chance: these are its
+  // most frequent words
   lateWords: (waitedFor, scheme) =>
     `${scheme === 'https' && waitedFor === 'connection' ? canceled : 'context deadline exceeded'} (Client.Timeout exceeded while awaiting headers)`,
 };
 const canceled = 'net/http: request canceled while waiting for connection';
 const lateBody = 'context deadline exceeded (Client.Timeout or context cancellation while reading body)';
 
-/** Where an httpGet action points; `address` is the pod's. Throws FarletError `invalid` for what makes no URL. */
+/**
+ * Where an httpGet action points; `address` is the pod's. Throws FarletError `invalid` for what makes no URL.
+ */
 export function httpTarget(action: HTTPGetAction, address: string, port: number): GetRequest {
   return requestOf(action, { address, port, purpose: 'probe' });
 }
 
 /**
- * One probe: 200–399 is success; a redirect on the same host is followed, one that is not is a warning. Whatever else comes of
- * it is a failure, the way to the host included. Rejects with ProbeError where the answer's body can't be read.
+ * One probe: 200–399 is success; a redirect on the same host is followed, one that is not is a warning.
+ * Whatever else comes of it is a failure, the way to the host included. Rejects with ProbeError where the
+ * answer's body can't be read.
  */
 export async function probeHttp(
   dial: Dial,

@@ -1,6 +1,6 @@
 /**
- * One probe of one container of one pod, attempt after attempt (pkg/kubelet/prober/worker.go). It outlives the
- * container it probes: a restarted container is probed by the same worker.
+ * One probe of one container of one pod, attempt after attempt (pkg/kubelet/prober/worker.go). It outlives
+ * the container it probes: a restarted container is probed by the same worker.
  */
 import { messageOf } from '../../model/errors.ts';
 import type { Container, Pod, Probe } from '../../model/kube.ts';
@@ -50,11 +50,17 @@ export interface ProbeWorkerOptions {
   readonly onFault: (error: unknown) => void;
 }
 
-/** Attempts within one probe when the probe itself errs, as opposed to failing (pkg/kubelet/prober maxProbeRetries). */
+/**
+ * Attempts within one probe when the probe itself errs, as opposed to failing (pkg/kubelet/prober
+ * maxProbeRetries).
+ */
 const MAX_ATTEMPTS = 3;
 /** Only against a hang: whatever an attempt does has a limit below it, an exec the longest, two minutes. */
 const GUARD_MS = 150_000;
-/** A container that runs since longer than this before farlet's start was there before (kubeletRestartGracePeriod). */
+/**
+ * A container that runs since longer than this before farlet's start was there before
+ * (kubeletRestartGracePeriod).
+ */
 const RESTART_GRACE_MS = 10_000;
 
 export class ProbeWorker {
@@ -103,7 +109,8 @@ export class ProbeWorker {
     try {
       // after a start with many pods the probes must not all come at once: nothing cuts this rest short
       if (clock.now() - farletStart < periodMs) await clock.sleep(random() * periodMs, { signal });
-      // a ticker's beat: a slow attempt shortens the rest after it, and at most one missed beat is made up for
+      // a ticker's beat: a slow attempt shortens the rest after it, and at most one missed beat is made up
+      // for
       let next = clock.monotonic() + periodMs;
       while (await this.#contained(signal)) {
         next = Math.max(next, clock.monotonic() - periodMs);
@@ -229,7 +236,8 @@ export class ProbeWorker {
     const { clock, attempt } = this.#options;
     const time = childController(signal);
     const hang = childController(signal);
-    // the attempt's own deadline comes first and gives the kubelet's text; the other one only guards against a hang
+    // the attempt's own deadline comes first and gives the kubelet's text; the other one only guards against
+    // a hang
     const cancels = [
       clock.after(limitMs, () => {
         time.abort(new Error('probe timeout'));

@@ -3,8 +3,8 @@ import type { Container, Probe } from '../../model/kube.ts';
 export type ProbeKind = 'startup' | 'readiness' | 'liveness';
 
 /**
- * What one attempt said. A warning counts as success but is told in an event; `unknown` says nothing of the container, as the way
- * there was broken: it counts for nothing.
+ * What one attempt said. A warning counts as success but is told in an event; `unknown` says nothing of the
+ * container, as the way there was broken: it counts for nothing.
  */
 export type ProbeOutcome =
   | { readonly kind: 'success' }
@@ -34,10 +34,15 @@ export function probeOf(container: Container, kind: ProbeKind): Probe | undefine
   }
 }
 
-/** Probe bodies and exec output are read up to this many bytes (pkg/probe: maxRespBodyLength, exec maxReadLength). */
+/**
+ * Probe bodies and exec output are read up to this many bytes (pkg/probe: maxRespBodyLength, exec
+ * maxReadLength).
+ */
 export const MAX_OUTPUT_BYTES = 10 * 1024;
 
-/** A probe that came to no result: told in an event, and counted for nothing (pkg/kubelet/prober/prober.go). */
+/**
+ * A probe that came to no result: told in an event, and counted for nothing (pkg/kubelet/prober/prober.go).
+ */
 export class ProbeError extends Error {
   /** what the event calls the state */
   readonly result: 'failure' | 'unknown';

@@ -1,4 +1,6 @@
-/** The probe workers of one node's pods, and the results they came to (pkg/kubelet/prober/prober_manager.go). */
+/**
+ * The probe workers of one node's pods, and the results they came to (pkg/kubelet/prober/prober_manager.go).
+ */
 import type { Dial } from '../../hosts/link/dial-target.ts';
 import type { RuntimeHost } from '../../hosts/runtime-host.ts';
 import {
@@ -67,7 +69,9 @@ export class Prober {
     this.#start = options.clock.now();
   }
 
-  /** The result that counts for a container, undefined if it has no such probe or was running before farlet. */
+  /**
+   * The result that counts for a container, undefined if it has no such probe or was running before farlet.
+   */
   result(kind: ProbeKind, containerId: string): ProbeResult | undefined {
     return this.#results.get(containerId)?.[kind];
   }
@@ -98,8 +102,9 @@ export class Prober {
   }
 
   /**
-   * Takes note of containers that run: whatever was not probed yet need not wait for its period. It waits for the sync that
-   * tells of the container, as a kubelet's probes do: news of it may come before StartContainer has answered.
+   * Takes note of containers that run: whatever was not probed yet need not wait for its period. It waits for
+   * the sync that tells of the container, as a kubelet's probes do: news of it may come before StartContainer
+   * has answered.
    */
   observed(changes: readonly PodLifecycleEvent[]): void {
     for (const { kind, pod } of changes)
@@ -111,8 +116,9 @@ export class Prober {
   }
 
   /**
-   * The pod is stopping: only readiness goes on, and what sidecars have. Commands are run no more: a kubelet's probes have the
-   * context of the pod's sync, which has ended, so that exec probes err and leave their last result (pkg/kubelet/pod_workers.go).
+   * The pod is stopping: only readiness goes on, and what sidecars have. Commands are run no more: a
+   * kubelet's probes have the context of the pod's sync, which has ended, so that exec probes err and leave
+   * their last result (pkg/kubelet/pod_workers.go).
    */
   stopLivenessAndStartup(uid: string): void {
     const workers = this.#workers.get(uid) ?? [];
@@ -210,7 +216,8 @@ export class Prober {
   }
 
   /**
-   * The host answers again: what was held against a container before is to be seen once more before anything is killed for it.
+   * The host answers again: what was held against a container before is to be seen once more before anything
+   * is killed for it.
    */
   hostIsBack(): void {
     for (const workers of this.#workers.values()) for (const worker of workers.values()) worker.lookAgain();

@@ -1,6 +1,6 @@
 /**
- * What a probe saw of a container, apart from what it saw of the way there. A failure counts only if the way to the host was
- * whole all the time: a link that is cut makes the best container look dead.
+ * What a probe saw of a container, apart from what it saw of the way there. A failure counts only if the way
+ * to the host was whole all the time: a link that is cut makes the best container look dead.
  */
 import type { Duplex } from 'node:stream';
 import type { CriClient } from '../../hosts/cri/calls.ts';
@@ -55,8 +55,8 @@ export async function overTheWay(
 }
 
 /**
- * Makes an attempt by the runtime. A runtime that can't be reached has said nothing; one whose answer did not come in time has
- * said that the command took too long only if it answers at all.
+ * Makes an attempt by the runtime. A runtime that can't be reached has said nothing; one whose answer did not
+ * come in time has said that the command took too long only if it answers at all.
  */
 export async function byTheRuntime(
   { link, cri }: { link: Way; cri: Pick<CriClient, 'version'> },

@@ -29,7 +29,10 @@ export interface ConditionsInput {
   readonly sandboxReady: boolean;
   /** all containers are about to begin anew; undefined where no container could ask for that */
   readonly restartingAll?: boolean | undefined;
-  /** the newest conditions known: times are kept where the status stays, and what stopped the pod is kept whole */
+  /**
+   * the newest conditions known: times are kept where the status stays, and what stopped the pod is kept
+   * whole
+   */
   readonly previous: readonly PodCondition[];
   /** as the API server shows them: those of others are kept whole, and readiness gates go by them */
   readonly shown: readonly PodCondition[];
@@ -58,7 +61,9 @@ export function podConditions(input: ConditionsInput): PodCondition[] {
   ];
 }
 
-/** Others' conditions; DisruptionTarget is shared: what this kubelet said when it stopped the pod goes before. */
+/**
+ * Others' conditions; DisruptionTarget is shared: what this kubelet said when it stopped the pod goes before.
+ */
 function foreignConditions({ shown, previous }: ConditionsInput): PodCondition[] {
   const foreign = shown.filter(({ type }) => !ownedConditions.includes(type));
   const disruption = previous.find(({ type }) => type === 'DisruptionTarget');

@@ -1,4 +1,7 @@
-/** Container statuses from what the runtime holds (pkg/kubelet/kubelet_pods.go convertToAPIContainerStatuses). Pure. */
+/**
+ * Container statuses from what the runtime holds (pkg/kubelet/kubelet_pods.go convertToAPIContainerStatuses).
+ * Pure.
+ */
 import type { PodContainer } from '../../model/containers.ts';
 import type {
   Container,
@@ -122,7 +125,10 @@ const removedToRestart = 'The container is removed because RestartAllContainers 
 const finishedUnseen =
   'Unable to get init container status from container runtime and pod has been initialized, treat it as exited normally';
 
-/** Init containers are removed once they are through, and what tells of them may not have reached the API server. */
+/**
+ * Init containers are removed once they are through, and what tells of them may not have reached the API
+ * server.
+ */
 function endedUnseen({ container, wasInitialized }: ContainerStatusInput): boolean {
   return container.type === 'init_container' && !container.sidecar && wasInitialized === true;
 }

@@ -4,9 +4,9 @@ import { couldRestartAll } from '../../runtime/decide/restart-all.ts';
 import { restartsAfter } from '../../runtime/decide/restart-decision.ts';
 
 /**
- * Why a status may not follow another: a container that is over and may not begin again is said not to be over. Whoever
- * computed that is wrong, and it must not be told (pkg/kubelet/status/status_manager.go checkContainerStateTransition).
- * undefined: it may. Pure.
+ * Why a status may not follow another: a container that is over and may not begin again is said not to be
+ * over. Whoever computed that is wrong, and it must not be told (pkg/kubelet/status/status_manager.go
+ * checkContainerStateTransition). undefined: it may. Pure.
  */
 export function illegalTransition(pod: Pod, from: PodStatus, to: PodStatus): string | undefined {
   if ((pod.spec.restartPolicy ?? 'Always') === 'Always' || couldRestartAll(pod)) return undefined;

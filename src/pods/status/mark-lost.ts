@@ -1,6 +1,7 @@
 /**
- * Pods of a node whose host does not answer are not ready. The node controller marks them only where a kubelet falls silent
- * (pkg/controller/nodelifecycle, MarkPodsNotReady); farlet is there to tell, so it does what the controller would.
+ * Pods of a node whose host does not answer are not ready. The node controller marks them only where a
+ * kubelet falls silent (pkg/controller/nodelifecycle, MarkPodsNotReady); farlet is there to tell, so it does
+ * what the controller would.
  */
 import type { EventRecorder } from '../../model/events.ts';
 import type { Pod, PodStatus } from '../../model/kube.ts';

@@ -1,4 +1,7 @@
-/** How a wanted status meets the one the API server has (pkg/kubelet/status/status_manager.go mergePodStatus). Pure. */
+/**
+ * How a wanted status meets the one the API server has (pkg/kubelet/status/status_manager.go mergePodStatus).
+ * Pure.
+ */
 import { isSidecar } from '../../model/containers.ts';
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from '../../model/kube.ts';
 import { isTerminalPhase } from '../../model/holds.ts';
@@ -8,8 +11,9 @@ import { rfc3339 } from '../../util/clock.ts';
 import { ownedConditions } from './conditions.ts';
 
 /**
- * Conditions of others stay as the API server has them; a terminal phase is held back while containers may run, so that a
- * pod is never Failed or Succeeded with something still running; a terminal pod is never Ready.
+ * Conditions of others stay as the API server has them; a terminal phase is held back while containers may
+ * run, so that a pod is never Failed or Succeeded with something still running; a terminal pod is never
+ * Ready.
  */
 export function mergePodStatus(
   api: PodStatus,
@@ -60,8 +64,8 @@ function hasDisruption(status: PodStatus): boolean {
 }
 
 /**
- * The last status of a pod that is over (TerminatePod): what never ended is unknown and counts as failed. Containers that
- * initialization never got to stay as they are.
+ * The last status of a pod that is over (TerminatePod): what never ended is unknown and counts as failed.
+ * Containers that initialization never got to stay as they are.
  */
 export function finalStatus(status: PodStatus, pod: Pod): PodStatus {
   const { initContainerStatuses: init, containerStatuses: regular } = status;
@@ -110,7 +114,10 @@ function asUnknown(status: ContainerStatus): ContainerStatus {
   return { ...status, state: { terminated }, ready: false, started: false };
 }
 
-/** The status of a pod that the node refuses: nothing of an earlier one is kept but its start (pkg/kubelet/kubelet.go rejectPod). */
+/**
+ * The status of a pod that the node refuses: nothing of an earlier one is kept but its start
+ * (pkg/kubelet/kubelet.go rejectPod).
+ */
 export function rejectedStatus(
   pod: Pod,
   { reason, message }: { reason: string; message: string },

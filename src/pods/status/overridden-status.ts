@@ -1,7 +1,10 @@
 import type { PodStatus } from '../../model/kube.ts';
 import type { KillOrder } from '../../model/pod-update.ts';
 
-/** The status with what whoever stops the pod has to say; a condition takes the place of one of its type. Pure. */
+/**
+ * The status with what whoever stops the pod has to say; a condition takes the place of one of its type.
+ * Pure.
+ */
 export function overriddenStatus(status: PodStatus, override: KillOrder['status']): PodStatus {
   const { conditions = [], ...rest } = override ?? {};
   const types = new Set(conditions.map(({ type }) => type));

@@ -13,7 +13,10 @@ export interface PhaseInput {
   readonly regular: readonly ContainerStatus[];
   /** the pod is past restarting anything */
   readonly isTerminal: boolean;
-  /** a regular container was made in the sandbox that serves now: sidecars that begin again don't make the pod pending */
+  /**
+   * a regular container was made in the sandbox that serves now: sidecars that begin again don't make the pod
+   * pending
+   */
   readonly isInitialized: boolean;
 }
 
@@ -67,7 +70,10 @@ function count(counts: Counts, pod: Pod, spec: Container, status: ContainerStatu
   }
 }
 
-/** Sidecars that run keep the pod running; those that have ended count for nothing. True: some have yet to start. */
+/**
+ * Sidecars that run keep the pod running; those that have ended count for nothing. True: some have yet to
+ * start.
+ */
 function countSidecars(counts: Counts, pod: Pod, init: readonly ContainerStatus[]): boolean {
   let pend = false;
   for (const spec of (pod.spec.initContainers ?? []).filter(isSidecar)) {

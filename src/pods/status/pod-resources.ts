@@ -2,7 +2,10 @@ import type { Pod, PodStatus } from '../../model/kube.ts';
 import { storedText } from '../../model/quantity-text.ts';
 import { podListWithOverhead } from '../../model/resource-lists.ts';
 
-/** The whole pod's resources, as its status tells them (pkg/kubelet/kubelet_pods.go getEffectiveAllocatedResources, KEP-5419). */
+/**
+ * The whole pod's resources, as its status tells them (pkg/kubelet/kubelet_pods.go
+ * getEffectiveAllocatedResources, KEP-5419).
+ */
 export function podResources(pod: Pod): Pick<PodStatus, 'resources' | 'allocatedResources'> {
   const [requests, limits] = [effective(pod, 'requests'), effective(pod, 'limits')];
   return {

@@ -122,7 +122,10 @@ function oneStatus(input: StatusInput, container: PodContainer): ContainerStatus
   });
 }
 
-/** Whether a regular container was ever made, as far as the runtime still knows (kuberuntime HasAnyRegularContainerCreated). */
+/**
+ * Whether a regular container was ever made, as far as the runtime still knows (kuberuntime
+ * HasAnyRegularContainerCreated).
+ */
 function hasRegularContainer(pod: Pod, state: PodRuntimeState): boolean {
   return pod.spec.containers.some(({ name }) => {
     const newest = state.containers.find((container) => container.name === name);
@@ -130,7 +133,10 @@ function hasRegularContainer(pod: Pod, state: PodRuntimeState): boolean {
   });
 }
 
-/** Whether one was made in the sandbox that serves now: init containers of a new one run anew (HasAnyActiveRegularContainerStarted). */
+/**
+ * Whether one was made in the sandbox that serves now: init containers of a new one run anew
+ * (HasAnyActiveRegularContainerStarted).
+ */
 function hasActiveRegularContainer(pod: Pod, state: PodRuntimeState): boolean {
   const [sandbox] = state.sandboxes;
   if (sandbox?.ready !== true) return false;
@@ -218,8 +224,8 @@ function onePerFamily(ips: readonly string[], hostIP: string | undefined): strin
 }
 
 /**
- * Messages cut to so many bytes, be it within a character; what then is no UTF-8 is U+FFFD for each byte, as Go's JSON has it
- * (pkg/kubelet/status/status_manager.go normalizeStatus).
+ * Messages cut to so many bytes, be it within a character; what then is no UTF-8 is U+FFFD for each byte, as
+ * Go's JSON has it (pkg/kubelet/status/status_manager.go normalizeStatus).
  */
 function withShortMessages(status: ContainerStatus, bytes: number): ContainerStatus {
   const short = (state: ContainerStatus['state']): ContainerStatus['state'] => {

@@ -1,4 +1,7 @@
-/** Containers that a status tells of as ended, and the one before did not (pkg/kubelet/status/status_manager.go). Pure. */
+/**
+ * Containers that a status tells of as ended, and the one before did not
+ * (pkg/kubelet/status/status_manager.go). Pure.
+ */
 import type { ContainerType } from '../../model/containers.ts';
 import type { PodStatus } from '../../model/kube.ts';
 

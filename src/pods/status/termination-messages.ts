@@ -1,4 +1,7 @@
-/** What containers left to say, read once per exited container (kuberuntime_container.go getTerminationMessage). */
+/**
+ * What containers left to say, read once per exited container (kuberuntime_container.go
+ * getTerminationMessage).
+ */
 import { LRUCache } from 'lru-cache';
 import type { HostFiles } from '../../hosts/link/link.ts';
 import { textOfBytes } from '../../model/go-string.ts';
@@ -61,7 +64,10 @@ export class TerminationMessages {
     }
   }
 
-  /** The file that farlet made can't be swapped: the container has it alone mounted. What else is mounted there is the pod's. */
+  /**
+   * The file that farlet made can't be swapped: the container has it alone mounted. What else is mounted
+   * there is the pod's.
+   */
   async #written(
     path: string,
     { uid, container, signal }: { uid: string; container: ObservedContainer; signal: AbortSignal },

@@ -1,7 +1,7 @@
 /**
- * The kubelet's way to change a volume's files all at once (pkg/volume/util/atomic_writer.go): each version lies in a
- * folder of its own with its time as name, `..data` points to it, and every visible name is a link through `..data`.
- * Here the plan is data, so that it costs one batch on the host.
+ * The kubelet's way to change a volume's files all at once (pkg/volume/util/atomic_writer.go): each version
+ * lies in a folder of its own with its time as name, `..data` points to it, and every visible name is a link
+ * through `..data`. Here the plan is data, so that it costs one batch on the host.
  */
 import type { FileOp } from '../../hosts/link/link.ts';
 import type { Payload, PayloadFile } from './payload.ts';

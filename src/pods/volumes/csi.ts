@@ -1,6 +1,6 @@
 /**
- * Volumes that need a CSI driver: those that say so, and those that the kubelet hands to one (csi-translation-lib). A
- * farlet node has no drivers, and says what a kubelet without the driver says. Pure.
+ * Volumes that need a CSI driver: those that say so, and those that the kubelet hands to one
+ * (csi-translation-lib). A farlet node has no drivers, and says what a kubelet without the driver says. Pure.
  */
 import type { PersistentVolume, Volume } from '../../model/kube.ts';
 import { MountStepError } from './mount-step-error.ts';

@@ -16,8 +16,8 @@ export interface EmptyDirInput {
 }
 
 /**
- * A folder that exists is kept as it is, and so is what is mounted there: the pod owns it, and may have changed its
- * mode. Throws FarletError `invalid` with the kubelet's text for a medium that is none.
+ * A folder that exists is kept as it is, and so is what is mounted there: the pod owns it, and may have
+ * changed its mode. Throws FarletError `invalid` with the kubelet's text for a medium that is none.
  */
 export function emptyDirOps(input: EmptyDirInput): FileOp[] {
   const { pod, path, medium } = input;
@@ -42,7 +42,10 @@ export function emptyDirOps(input: EmptyDirInput): FileOp[] {
   ];
 }
 
-/** World-writable and sticky, as a tmpfs is by default; also what secrets, projected and downwardAPI volumes lie on. */
+/**
+ * World-writable and sticky, as a tmpfs is by default; also what secrets, projected and downwardAPI volumes
+ * lie on.
+ */
 export function tmpfsOp({
   pod,
   path,
@@ -60,7 +63,10 @@ export function tmpfsOp({
   };
 }
 
-/** The least of node allocatable memory, the pod's memory limit and the volume's own, of those that are set (calculateEmptyDirMemorySize). */
+/**
+ * The least of node allocatable memory, the pod's memory limit and the volume's own, of those that are set
+ * (calculateEmptyDirMemorySize).
+ */
 export function memorySize(pod: Pod, sizeLimit: string | undefined, nodeMemoryBytes: number): number {
   const candidates = [nodeMemoryBytes, podMemoryLimit(pod), Number(quantityValue(sizeLimit))].filter(
     (bytes) => bytes > 0,

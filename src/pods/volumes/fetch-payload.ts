@@ -1,4 +1,7 @@
-/** What the configMap, secret, downwardAPI and projected volumes of a pod are to show, fetched from their sources. */
+/**
+ * What the configMap, secret, downwardAPI and projected volumes of a pod are to show, fetched from their
+ * sources.
+ */
 import type { Pod, Volume } from '../../model/kube.ts';
 import { configMapPayload } from './config-map.ts';
 import { downwardPayload } from './downward-api.ts';

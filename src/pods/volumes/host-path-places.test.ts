@@ -1,4 +1,6 @@
-/** hostPaths of every type against what may be at the place: as a kubelet v1.36 has it, on every kind of host. */
+/**
+ * hostPaths of every type against what may be at the place: as a kubelet v1.36 has it, on every kind of host.
+ */
 import assert from 'node:assert/strict';
 import { lstatSync, mkdirSync, mkdtempSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';

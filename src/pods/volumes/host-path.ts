@@ -13,8 +13,9 @@ const wanted: Record<string, { type: FileType; name: string }> = {
 };
 
 /**
- * Makes what a hostPath asks for. Whatever keeps the host from telling what is there counts as nothing there, and what is in the
- * place of something that would be made is left to the runtime, as in the kubelet (pkg/volume/hostpath makeDir, makeFile).
+ * Makes what a hostPath asks for. Whatever keeps the host from telling what is there counts as nothing there,
+ * and what is in the place of something that would be made is left to the runtime, as in the kubelet
+ * (pkg/volume/hostpath makeDir, makeFile).
  */
 export async function prepareHostPath(
   files: Pick<HostFiles, 'stat' | 'apply'>,
@@ -38,7 +39,10 @@ function unlessUnreached(error: unknown): undefined {
   if (isUnanswered(error) || kindOf(error) === 'resource-exhausted') throw error;
 }
 
-/** What has to be made for a hostPath; throws the kubelet's text where another type is there (pkg/volume/hostpath). Pure. */
+/**
+ * What has to be made for a hostPath; throws the kubelet's text where another type is there
+ * (pkg/volume/hostpath). Pure.
+ */
 export function planHostPath(path: string, type: string, found: FileInfo | undefined): FileOp[] {
   if (path.split('/').includes('..'))
     throw new FarletError('invalid', `invalid HostPath \`${path}\`: must not contain '..'`);

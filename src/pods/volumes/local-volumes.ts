@@ -32,7 +32,10 @@ export class LocalVolumes {
     this.#options = options;
   }
 
-  /** Binds the volume's folder into the pod's, and gives it to the pod's group. Rejects with MountStepError for what is no folder. */
+  /**
+   * Binds the volume's folder into the pod's, and gives it to the pod's group. Rejects with MountStepError
+   * for what is no folder.
+   */
   async bind(
     pod: Pod,
     volume: PlannedVolume,

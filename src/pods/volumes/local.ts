@@ -61,8 +61,8 @@ export function localOps(input: LocalInput): {
 }
 
 /**
- * Whether a folder's very content is mounted in some pod's folder already. `realSource` is the folder with its links
- * resolved.
+ * Whether a folder's very content is mounted in some pod's folder already. `realSource` is the folder with
+ * its links resolved.
  */
 export function isMountedInPods(
   mounts: readonly MountEntry[],

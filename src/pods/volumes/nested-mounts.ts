@@ -3,8 +3,8 @@ import { FarletError } from '../../model/errors.ts';
 import type { Pod } from '../../model/kube.ts';
 
 /**
- * Folders, relative to the volume, that other volumes are mounted on in some container: the volume is read-only there,
- * so that they must exist before (pkg/volume/util/nested_volumes.go). Pure.
+ * Folders, relative to the volume, that other volumes are mounted on in some container: the volume is
+ * read-only there, so that they must exist before (pkg/volume/util/nested_volumes.go). Pure.
  */
 export function nestedMountPoints(pod: Pod, volume: string): string[] {
   const found = new Set<string>();

@@ -21,7 +21,10 @@ export interface KeysInput {
 const MAX_PATH = 4096;
 const MAX_NAME = 255;
 
-/** All keys, or those that items name, under the paths that they give; `missing` begins the text for a key that is none. */
+/**
+ * All keys, or those that items name, under the paths that they give; `missing` begins the text for a key
+ * that is none.
+ */
 export function pickKeys(
   data: ReadonlyMap<string, Buffer>,
   { items, defaultMode, optional }: KeysInput,
@@ -40,7 +43,10 @@ export function pickKeys(
   return payload;
 }
 
-/** Cleans the paths; throws the kubelet's text for one that leaves the volume or clashes with the writer's own names (atomic_writer.go validatePath). */
+/**
+ * Cleans the paths; throws the kubelet's text for one that leaves the volume or clashes with the writer's own
+ * names (atomic_writer.go validatePath).
+ */
 export function validatePayload(payload: Payload): Payload {
   const clean = new Map<string, PayloadFile>();
   for (const [path, file] of payload) {

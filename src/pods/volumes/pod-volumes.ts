@@ -1,7 +1,8 @@
 /**
  * The volumes of this node's pods on one host (pkg/kubelet/volumemanager).
  *
- * I1. Each volume has one operation, which goes on beyond the sync that wanted it, until the pod is unmounted.
+ * I1. Each volume has one operation, which goes on beyond the sync that wanted it, until the pod is
+ *     unmounted.
  * I2. What was ready once holds up no later sync of its pod.
  * I3. A pod is unmounted only after its operations have ended, and what is mounted is never deleted.
  */
@@ -55,9 +56,9 @@ export class PodVolumes {
   }
 
   /**
-   * Makes every volume that a container uses ready and current, all at once. Rejects, told in an event, for a volume
-   * that can't be processed at all, and after 2 min 3 s with what is missing; an attempt that fails before that is
-   * told in an event of its own.
+   * Makes every volume that a container uses ready and current, all at once. Rejects, told in an event, for a
+   * volume that can't be processed at all, and after 2 min 3 s with what is missing; an attempt that fails
+   * before that is told in an event of its own.
    */
   async mount(pod: Pod, { signal }: { signal: AbortSignal }): Promise<ReadonlyMap<string, MountedVolume>> {
     const state = this.#state(pod.metadata.uid);

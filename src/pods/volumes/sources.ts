@@ -2,7 +2,9 @@
 import type { ConfigMap, PersistentVolume, PersistentVolumeClaim, Pod, Secret } from '../../model/kube.ts';
 import type { Payload } from './payload.ts';
 
-/** Where the contents come from; kube/ satisfies it. Rejects with kind not-found and the API server's text. */
+/**
+ * Where the contents come from; kube/ satisfies it. Rejects with kind not-found and the API server's text.
+ */
 export interface VolumeSources {
   configMap(namespace: string, name: string, options: { signal: AbortSignal }): Promise<ConfigMap>;
   secret(namespace: string, name: string, options: { signal: AbortSignal }): Promise<Secret>;

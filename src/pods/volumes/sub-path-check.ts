@@ -2,8 +2,9 @@ import type { MountEntry } from '../../hosts/link/link.ts';
 import { contentOf } from './mount-content.ts';
 
 /**
- * Whether what is mounted at `target` is a part of what lies at and below `realRoot`, whose links are resolved: the
- * same file system, and a folder or file below the root's; or a part of what is mounted below the root. Pure.
+ * Whether what is mounted at `target` is a part of what lies at and below `realRoot`, whose links are
+ * resolved: the same file system, and a folder or file below the root's; or a part of what is mounted below
+ * the root. Pure.
  */
 export function showsPartOf(
   mounts: readonly MountEntry[],

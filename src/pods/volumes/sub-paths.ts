@@ -1,7 +1,8 @@
 /**
- * Parts of volumes as mounts of their own (pkg/volume/util/subpath). Who writes to a volume can swap its folders for
- * links at any time, so what is checked is not the path but what the kernel has mounted in the end: it must lie in the
- * volume's own file system, below the volume's own folder. Only then does the container get it.
+ * Parts of volumes as mounts of their own (pkg/volume/util/subpath). Who writes to a volume can swap its
+ * folders for links at any time, so what is checked is not the path but what the kernel has mounted in the
+ * end: it must lie in the volume's own file system, below the volume's own folder. Only then does the
+ * container get it.
  */
 import type { Call, FileInfo, FileOp, HostFiles, MountEntry } from '../../hosts/link/link.ts';
 import { FarletError, isUnanswered } from '../../model/errors.ts';
@@ -50,8 +51,8 @@ export class SubPaths {
   }
 
   /**
-   * Host paths by the mounts' index. What is bound already and still right is kept. Rejects with a text that tells
-   * nothing of the host's files; the log tells the rest.
+   * Host paths by the mounts' index. What is bound already and still right is kept. Rejects with a text that
+   * tells nothing of the host's files; the log tells the rest.
    */
   async prepareSubPaths(
     request: SubPathRequest,
@@ -104,8 +105,8 @@ export class SubPaths {
   }
 
   /**
-   * Whether a kubelet would have tried to make the folder: it does where nothing is, unless a file or a loop of links is in
-   * the way. Rejects for a volume that is not there (kubelet_pods.go makeMounts).
+   * Whether a kubelet would have tried to make the folder: it does where nothing is, unless a file or a loop
+   * of links is in the way. Rejects for a volume that is not there (kubelet_pods.go makeMounts).
    */
   async #couldBeMade({ root, path }: Part, call: Call): Promise<boolean> {
     const { files } = this.#options;

@@ -1,4 +1,7 @@
-/** Who may read a service account's token: pkg/volume/projected/projected.go, FsUserFrom in pkg/volume/util/util.go. Pure. */
+/**
+ * Who may read a service account's token: pkg/volume/projected/projected.go, FsUserFrom in
+ * pkg/volume/util/util.go. Pure.
+ */
 import { podContainers } from '../../model/containers.ts';
 import type { Pod } from '../../model/kube.ts';
 

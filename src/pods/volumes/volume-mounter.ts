@@ -1,4 +1,7 @@
-/** Makes volumes of every kind ready on one host: MountVolume and MapVolume in pkg/volume/util/operationexecutor. */
+/**
+ * Makes volumes of every kind ready on one host: MountVolume and MapVolume in
+ * pkg/volume/util/operationexecutor.
+ */
 import type { FileOp, HostFiles } from '../../hosts/link/link.ts';
 import { FarletError } from '../../model/errors.ts';
 import type { EventRecorder } from '../../model/events.ts';
@@ -54,7 +57,10 @@ export class VolumeMounter {
     this.#local = new LocalVolumes(options);
   }
 
-  /** What is ready and can't change costs nothing. Rejects with MountStepError where a step other than SetUp failed. */
+  /**
+   * What is ready and can't change costs nothing. Rejects with MountStepError where a step other than SetUp
+   * failed.
+   */
   async setUp(
     { pod, volume }: Wish,
     before: ReadyVolume | undefined,
@@ -156,7 +162,8 @@ export class VolumeMounter {
     try {
       await files.apply([...this.#above(pod), ...nfsOps(work)], { signal });
     } catch (error) {
-      // left empty, the folder would look like an empty export; if it is mounted all the same it can't be removed
+      // left empty, the folder would look like an empty export; if it is mounted all the same it can't be
+      // removed
       await files.apply([{ op: 'remove', path: work.path }], { signal }).catch(() => undefined);
       throw error;
     }

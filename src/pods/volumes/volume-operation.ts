@@ -1,6 +1,7 @@
 /**
- * Keeps one volume of one pod as it is wanted, in the background: an attempt that takes longer than a sync may wait goes
- * on, and one that failed is made again after a backoff (pkg/volume/util/nestedpendingoperations).
+ * Keeps one volume of one pod as it is wanted, in the background: an attempt that takes longer than a sync
+ * may wait goes on, and one that failed is made again after a backoff
+ * (pkg/volume/util/nestedpendingoperations).
  *
  * I1. One attempt at a time; the next one is for the newest wish.
  * I2. What was ready stays ready while a refresh fails.
@@ -83,8 +84,8 @@ export class VolumeOperation {
   }
 
   /**
-   * Resolves when the volume is ready as wished, or as it was if the wish failed or has to wait for a backoff. Rejects
-   * with the reason of either signal.
+   * Resolves when the volume is ready as wished, or as it was if the wish failed or has to wait for a
+   * backoff. Rejects with the reason of either signal.
    */
   async settled(wish: number, { signal }: { signal: AbortSignal }): Promise<void> {
     const isSettled = (): boolean =>

@@ -83,7 +83,10 @@ export function usedVolumes(pod: Pod): UsedVolume[] {
     .filter(({ mounted, mapped }) => mounted || mapped);
 }
 
-/** `bound` is what a claim led to. Throws FarletError `unimplemented` for a kind that farlet knows no way to make. */
+/**
+ * `bound` is what a claim led to. Throws FarletError `unimplemented` for a kind that farlet knows no way to
+ * make.
+ */
 export function planVolume(
   pod: Pod,
   volume: Volume,

@@ -90,7 +90,8 @@ export class WrittenVolumes {
     const medium = volume.configMap === undefined ? 'Memory' : '';
     const { memoryBytes: nodeMemoryBytes } = node();
     const own = emptyDirOps({ pod, path, medium, sizeLimit: undefined, nodeMemoryBytes });
-    // asked together, which is a round trip less: a volume that was there before the folder is made has its name already
+    // asked together, which is a round trip less: a volume that was there before the folder is made has its
+    // name already
     const [, folder] = await settledBoth(
       files.apply([...above, ...own, ...nested], { signal }),
       readVersionName(files, path, { signal }),

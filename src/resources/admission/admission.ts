@@ -1,6 +1,7 @@
 /**
- * Whether a node takes a pod: the admit handlers in the kubelet's order (pkg/kubelet/kubelet.go), the scheduler's
- * checks among them (pkg/scheduler/eventhandlers.go AdmissionCheck, pkg/kubelet/lifecycle/predicate.go). Pure.
+ * Whether a node takes a pod: the admit handlers in the kubelet's order (pkg/kubelet/kubelet.go), the
+ * scheduler's checks among them (pkg/scheduler/eventhandlers.go AdmissionCheck,
+ * pkg/kubelet/lifecycle/predicate.go). Pure.
  */
 import { isCritical, isStaticPod } from '../../model/pod-source.ts';
 import type { Pod, RuntimeClass, Taint } from '../../model/kube.ts';
@@ -33,7 +34,10 @@ export interface AdmissionInput {
   readonly allowedUnsafeSysctls: readonly string[];
   /** the node's labels were read just now: a pod that does not match them is refused for good */
   readonly nodeIsFresh: boolean;
-  /** takes what the pod needs exclusively (CPUs), or says why it can't; asked once all that comes before it agrees */
+  /**
+   * takes what the pod needs exclusively (CPUs), or says why it can't; asked once all that comes before it
+   * agrees
+   */
   readonly allocate: (pod: Pod) => Refusal | undefined;
 }
 

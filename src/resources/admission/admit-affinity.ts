@@ -2,7 +2,9 @@ import { own } from '../../model/own.ts';
 import type { Pod } from '../../model/kube.ts';
 import { matchesTerms } from '../../model/node-selector.ts';
 
-/** A pod's node selector and required node affinity (component-helpers/scheduling/corev1/nodeaffinity). Pure. */
+/**
+ * A pod's node selector and required node affinity (component-helpers/scheduling/corev1/nodeaffinity). Pure.
+ */
 export function matchesNode(
   pod: Pod,
   node: { readonly name: string; readonly labels: Readonly<Record<string, string>> },

@@ -1,4 +1,7 @@
-/** What a pod asks of its host's system and runtime beyond resources (pkg/kubelet/lifecycle, security/apparmor). Pure. */
+/**
+ * What a pod asks of its host's system and runtime beyond resources (pkg/kubelet/lifecycle,
+ * security/apparmor). Pure.
+ */
 import { podContainers, specContainers } from '../../model/containers.ts';
 import type { Pod, RuntimeClass } from '../../model/kube.ts';
 import { handlerRefusal, type PodHandler } from '../../model/runtime-handler.ts';
@@ -49,8 +52,8 @@ export function refusedAppArmor(pod: Pod, host: HostFeatures): Refusal | undefin
 }
 
 /**
- * Only pods that have not begun are asked. A class that is not known yet says nothing: the pod is asked again when its
- * sandbox is to be made.
+ * Only pods that have not begun are asked. A class that is not known yet says nothing: the pod is asked again
+ * when its sandbox is to be made.
  */
 export function refusedHandler(
   pod: Pod,
@@ -70,7 +73,10 @@ export function refusedHandler(
     : handlerRefusal(pod, handler, { host: host.name, handlers: host.handlers });
 }
 
-/** What farlet can't do is refused rather than left out; so is what the node does not declare (declaredFeaturesAdmitHandler). */
+/**
+ * What farlet can't do is refused rather than left out; so is what the node does not declare
+ * (declaredFeaturesAdmitHandler).
+ */
 export function refusedFeature(pod: Pod): Refusal | undefined {
   if (pod.spec.hostNetwork === true && pod.spec.hostUsers === false)
     return refused(

@@ -1,4 +1,6 @@
-/** Whether a pod's host ports are free (scheduler framework/plugins/nodeports, framework HostPortInfo). Pure. */
+/**
+ * Whether a pod's host ports are free (scheduler framework/plugins/nodeports, framework HostPortInfo). Pure.
+ */
 import { isSidecar } from '../../model/containers.ts';
 import type { Pod } from '../../model/kube.ts';
 

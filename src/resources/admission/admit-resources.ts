@@ -1,4 +1,6 @@
-/** Whether what a pod asks for is free (scheduler framework/plugins/noderesources/fit.go fitsRequest). Pure. */
+/**
+ * Whether what a pod asks for is free (scheduler framework/plugins/noderesources/fit.go fitsRequest). Pure.
+ */
 import { isExtendedResource } from '../../model/extended-resource.ts';
 import { own } from '../../model/own.ts';
 import { heldRequest } from '../../model/held-request.ts';

@@ -1,6 +1,6 @@
 /**
- * Which pods make room for a critical one: as few as can be and of the lowest class of service, then those whose
- * requests come nearest to what is short (pkg/kubelet/preemption/preemption.go). Pure.
+ * Which pods make room for a critical one: as few as can be and of the lowest class of service, then those
+ * whose requests come nearest to what is short (pkg/kubelet/preemption/preemption.go). Pure.
  */
 import { isCritical } from '../../model/pod-source.ts';
 import type { Pod } from '../../model/kube.ts';

@@ -9,7 +9,9 @@ import { podQosClass, type QosClass } from '../../model/pod-qos.ts';
 /** The parts of a name, from the top: ["kubepods", "burstable", "pod1234"]. */
 export type CgroupName = readonly string[];
 
-/** Where all pods of a node are: `kubepods` below the configured root ("" and "/" are the hierarchy's own). */
+/**
+ * Where all pods of a node are: `kubepods` below the configured root ("" and "/" are the hierarchy's own).
+ */
 export function nodeCgroup(cgroupRoot: string): CgroupName {
   return [...cgroupRoot.split('/').filter((part) => part !== ''), 'kubepods'];
 }
@@ -27,8 +29,8 @@ export function podCgroupPart(uid: string): string {
 }
 
 /**
- * The path, which is also what the runtime is told as cgroup_parent: `/kubepods/burstable/pod1-2`, or with systemd
- * `/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice`.
+ * The path, which is also what the runtime is told as cgroup_parent: `/kubepods/burstable/pod1-2`, or with
+ * systemd `/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice`.
  */
 export function cgroupPath(name: CgroupName, driver: CgroupDriver): string {
   if (driver === 'cgroupfs') return `/${name.join('/')}`;

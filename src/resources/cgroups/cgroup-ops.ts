@@ -22,7 +22,9 @@ const usedControllers = ['cpu', 'cpuacct', 'memory', 'pids', 'hugetlb', 'systemd
 const v2Controllers = ['cpuset', 'cpu', 'memory', 'pids', 'hugetlb'];
 const folderMode = 0o755;
 
-/** Makes the group, with those above it, and sets its limits. A group that is there keeps what is not named. */
+/**
+ * Makes the group, with those above it, and sets its limits. A group that is there keeps what is not named.
+ */
 export function createCgroup(name: CgroupName, limits: CgroupLimits, place: CgroupPlace): FileOp[] {
   return [
     ...(place.driver === 'systemd' ? sliceOps(name, limits, place.layout.version) : []),

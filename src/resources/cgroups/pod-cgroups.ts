@@ -2,10 +2,10 @@
  * The control groups of a node's pods on its host (pkg/kubelet/cm: node_container_manager_linux.go,
  * qos_container_manager_linux.go, pod_container_manager_linux.go).
  *
- * I1. A pod's group has its limits before any of its containers is started: making it is one batch, sent while the
- *     pod's volumes are being made ready.
- * I2. A group is removed only when it is empty, and an unknown one only after it was seen in two rounds: another
- *     node may just be making it.
+ * I1. A pod's group has its limits before any of its containers is started: making it is one batch, sent
+ *     while the pod's volumes are being made ready.
+ * I2. A group is removed only when it is empty, and an unknown one only after it was seen in two rounds:
+ *     another node may just be making it.
  */
 import type { CgroupDriver } from '../../hosts/cri/cgroup-driver.ts';
 import type { FileOp, HostFiles } from '../../hosts/link/link.ts';

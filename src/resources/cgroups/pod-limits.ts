@@ -1,4 +1,6 @@
-/** What a pod's control group is limited to (ResourceConfigForPod in pkg/kubelet/cm/helpers_linux.go). Pure. */
+/**
+ * What a pod's control group is limited to (ResourceConfigForPod in pkg/kubelet/cm/helpers_linux.go). Pure.
+ */
 import { specContainers } from '../../model/containers.ts';
 import type { Pod } from '../../model/kube.ts';
 import { podLimit, podRequest } from '../../model/pod-requests.ts';

@@ -1,4 +1,7 @@
-/** What a group is limited to now, read from the host (GetCgroupConfig in pkg/kubelet/cm/cgroup_v1|v2_manager_linux.go). */
+/**
+ * What a group is limited to now, read from the host (GetCgroupConfig in
+ * pkg/kubelet/cm/cgroup_v1|v2_manager_linux.go).
+ */
 import type { HostFiles } from '../../hosts/link/link.ts';
 import type { CgroupName } from './cgroup-name.ts';
 import { cgroupFile, type CgroupPlace } from './cgroup-ops.ts';

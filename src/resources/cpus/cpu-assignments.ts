@@ -1,5 +1,6 @@
 /**
- * Who has which CPUs of a host (pkg/kubelet/cm/cpumanager/policy_static.go). What is given to nobody is shared.
+ * Who has which CPUs of a host (pkg/kubelet/cm/cpumanager/policy_static.go). What is given to nobody is
+ * shared.
  *
  * I1. No CPU is given twice, but for a pod's init containers, whose CPUs its later containers may have.
  * I2. A reserved CPU is given to nobody.
@@ -57,7 +58,10 @@ export class CpuAssignments {
     return undefined;
   }
 
-  /** What a container was seen to have when farlet started. False if it can't be: unknown, reserved or given to another. */
+  /**
+   * What a container was seen to have when farlet started. False if it can't be: unknown, reserved or given
+   * to another.
+   */
   adopt(uid: string, container: string, cpus: CpuSet): boolean {
     const free = this.#free(new Set());
     const own = this.#given.get(uid) ?? new Map<string, CpuSet>();

@@ -1,4 +1,7 @@
-/** Exclusive CPUs of a host's pods, from the look at its topology on (pkg/kubelet/cm/cpumanager/cpu_manager.go). */
+/**
+ * Exclusive CPUs of a host's pods, from the look at its topology on
+ * (pkg/kubelet/cm/cpumanager/cpu_manager.go).
+ */
 import type { HostFiles } from '../../hosts/link/link.ts';
 import type { CpuSet } from '../../model/cpu-set.ts';
 import { messageOf } from '../../model/errors.ts';
@@ -39,7 +42,10 @@ export class CpuManager {
     this.#options = options;
   }
 
-  /** Resolves when CPUs can be assigned: no pod may be admitted before. `known`: the runtime's containers are known. */
+  /**
+   * Resolves when CPUs can be assigned: no pod may be admitted before. `known`: the runtime's containers are
+   * known.
+   */
   async start(known: Promise<unknown>, { signal }: { signal: AbortSignal }): Promise<void> {
     const { policy, events, node, clock, log } = this.#options;
     if (policy === 'none') return;

@@ -1,6 +1,7 @@
 /**
- * Keeps running containers on the CPUs they should have (reconcileState in pkg/kubelet/cm/cpumanager/cpu_manager.go).
- * A container is asked about only when what it should have differs from what it was last given.
+ * Keeps running containers on the CPUs they should have (reconcileState in
+ * pkg/kubelet/cm/cpumanager/cpu_manager.go). A container is asked about only when what it should have differs
+ * from what it was last given.
  */
 import type { CriClient } from '../../hosts/cri/calls.ts';
 import { formatCpuSet, parseCpuSet } from '../../model/cpu-set.ts';
@@ -70,7 +71,9 @@ export class CpuPinning {
     return this.#assignments?.hasExclusive(pod.metadata.uid, container) === true;
   }
 
-  /** Moves the containers whose CPUs have changed. Calls that come while one is under way are one more round. */
+  /**
+   * Moves the containers whose CPUs have changed. Calls that come while one is under way are one more round.
+   */
   async reconcile({ signal }: { signal: AbortSignal }): Promise<void> {
     this.#again = true;
     this.#running ??= this.#rounds(signal).finally(() => {

@@ -1,4 +1,7 @@
-/** Which CPUs of a host share a core, a socket, a NUMA node (pkg/kubelet/cm/cpumanager/topology), read from its /sys. */
+/**
+ * Which CPUs of a host share a core, a socket, a NUMA node (pkg/kubelet/cm/cpumanager/topology), read from
+ * its /sys.
+ */
 import type { HostFiles } from '../../hosts/link/link.ts';
 import { isNotFound } from '../../model/errors.ts';
 import { parseCpuSet, sortedCpus } from '../../model/cpu-set.ts';

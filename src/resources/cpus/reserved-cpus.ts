@@ -4,8 +4,8 @@ import type { CpuTopology } from './cpu-topology.ts';
 import { takeCpus } from './take-cpus.ts';
 
 /**
- * The CPUs that are given to nobody: those named, else as many as are reserved, rounded up (policy_static.go). Throws
- * FarletError `invalid` if the host has not got them.
+ * The CPUs that are given to nobody: those named, else as many as are reserved, rounded up
+ * (policy_static.go). Throws FarletError `invalid` if the host has not got them.
  */
 export function reservedCpus(
   topology: CpuTopology,

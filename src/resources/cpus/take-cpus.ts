@@ -1,6 +1,6 @@
 /**
- * Which CPUs to give: whole NUMA nodes and sockets first, then whole cores, then threads of cores that are in use
- * already (takeByTopologyNUMAPacked in pkg/kubelet/cm/cpumanager/cpu_assignment.go). Pure.
+ * Which CPUs to give: whole NUMA nodes and sockets first, then whole cores, then threads of cores that are in
+ * use already (takeByTopologyNUMAPacked in pkg/kubelet/cm/cpumanager/cpu_assignment.go). Pure.
  */
 import type { CpuSet } from '../../model/cpu-set.ts';
 import { cpusPerCore, type CpuPlace, type CpuTopology } from './cpu-topology.ts';

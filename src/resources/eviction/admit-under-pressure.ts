@@ -8,8 +8,8 @@ import { tolerates } from '../../model/tolerates.ts';
 const memoryTaint = { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' };
 
 /**
- * The refusal, or undefined. Critical pods are always taken; while memory alone is short only best-effort pods are
- * refused, and not those that tolerate it.
+ * The refusal, or undefined. Critical pods are always taken; while memory alone is short only best-effort
+ * pods are refused, and not those that tolerate it.
  */
 export function refusedUnderPressure(
   pod: Pod,

@@ -22,8 +22,8 @@ export interface AwaitEvictedOptions {
 }
 
 /**
- * Resolves when the pods are over, or have been for so long not over that they will not be soon. A pod that the runtime
- * does not stop in time is told of in an event (eviction_manager.go waitForPodsCleanup).
+ * Resolves when the pods are over, or have been for so long not over that they will not be soon. A pod that
+ * the runtime does not stop in time is told of in an event (eviction_manager.go waitForPodsCleanup).
  */
 export async function awaitEvicted(
   pods: readonly Pod[],

@@ -73,8 +73,8 @@ export function thresholdsMet(
 }
 
 /**
- * Writable layers are watched as the file system they are on: what is set for containerfs gives way to the thresholds
- * of the image file system where that is theirs, else to the node's (UpdateContainerFsThresholds).
+ * Writable layers are watched as the file system they are on: what is set for containerfs gives way to the
+ * thresholds of the image file system where that is theirs, else to the node's (UpdateContainerFsThresholds).
  */
 export function withContainerFs(
   thresholds: readonly EvictionThreshold[],

@@ -4,8 +4,8 @@ import type { KillOrder } from '../../model/pod-update.ts';
 import { rfc3339 } from '../../util/clock.ts';
 
 /**
- * How an evicted pod is stopped and what its status says then. `disrupts` tells a shortage of the node, which others
- * are to know of, from limits that the pod itself has broken. Pure; `now` in ms since the epoch.
+ * How an evicted pod is stopped and what its status says then. `disrupts` tells a shortage of the node, which
+ * others are to know of, from limits that the pod itself has broken. Pure; `now` in ms since the epoch.
  */
 export function evictionOrder(
   pod: Pod,

@@ -30,8 +30,8 @@ import type { PodUse } from './usage.ts';
 const CHECK_MS = 10_000;
 const IMMEDIATE_SECONDS = 1;
 /**
- * Walking through volumes may take long: it takes at most a twentieth of the time, unless that would be later than a kubelet
- * notices, which measures volumes once a minute or more rarely (volume_stat_calculator.go).
+ * Walking through volumes may take long: it takes at most a twentieth of the time, unless that would be later
+ * than a kubelet notices, which measures volumes once a minute or more rarely (volume_stat_calculator.go).
  */
 const MEASURING_SHARE = 20;
 const MAX_PAUSE_MS = 50_000;

@@ -1,4 +1,7 @@
-/** Pods that use more of the host's disk than they are allowed (eviction_manager.go localStorageEviction). Pure. */
+/**
+ * Pods that use more of the host's disk than they are allowed (eviction_manager.go localStorageEviction).
+ * Pure.
+ */
 import type { Pod } from '../../model/kube.ts';
 import { specContainers } from '../../model/containers.ts';
 import { goQuote } from '../../model/go-quote.ts';
@@ -21,7 +24,9 @@ export function hasStorageLimit({ spec }: Pod): boolean {
   );
 }
 
-/** The first limit that the pod exceeds; the volumes' own come first, then the pod's, then the containers'. */
+/**
+ * The first limit that the pod exceeds; the volumes' own come first, then the pod's, then the containers'.
+ */
 export function exceededLimit(
   pod: Pod,
   use: PodUse,

@@ -48,8 +48,8 @@ function comparators(useOf: UseOf, signal: EvictionSignal, layout: Disks): Compa
 }
 
 /**
- * What a pod's use is held against (pkg/api/v1/resource GetResourceRequestQuantity). A pod that asks for something as a
- * whole is judged by that alone; overhead comes on top of a request, and is none by itself.
+ * What a pod's use is held against (pkg/api/v1/resource GetResourceRequestQuantity). A pod that asks for
+ * something as a whole is judged by that alone; overhead comes on top of a request, and is none by itself.
  */
 function requested(pod: Pod, resource: string): bigint {
   const whole: Pod = { ...pod, spec: { ...pod.spec, containers: [], initContainers: [] } };

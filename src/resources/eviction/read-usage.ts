@@ -1,4 +1,7 @@
-/** Reads what pods use: memory and writable layers from the runtime, logs and volumes from the host's disk, all at once. */
+/**
+ * Reads what pods use: memory and writable layers from the runtime, logs and volumes from the host's disk,
+ * all at once.
+ */
 import { specContainers } from '../../model/containers.ts';
 import type { CriClient } from '../../hosts/cri/calls.ts';
 import type { ContainerStats__Output } from '../../hosts/cri/generated/runtime/v1/ContainerStats.ts';
@@ -38,7 +41,9 @@ export class UsageReader {
     this.#options = options;
   }
 
-  /** By uid; pods of which the runtime has no figures are left out. Rejects if runtime or disk can't be asked. */
+  /**
+   * By uid; pods of which the runtime has no figures are left out. Rejects if runtime or disk can't be asked.
+   */
   async read(pods: readonly Pod[], { signal }: { signal: AbortSignal }): Promise<Map<string, PodUse>> {
     const trees = pods.flatMap((pod) => this.#trees(pod));
     const queries = trees.map(({ path }): HostQuery => ({ look: 'tree', path }));

@@ -69,8 +69,8 @@ function fileSystem(
 }
 
 /**
- * What is left of memory as a kubelet counts: all of it less the working set, which is what is in use without the file
- * pages that the kernel would give up first (the root cgroup's usage less inactive_file).
+ * What is left of memory as a kubelet counts: all of it less the working set, which is what is in use without
+ * the file pages that the kernel would give up first (the root cgroup's usage less inactive_file).
  */
 function memory(meminfo: string | undefined): Observation | undefined {
   const bytes = (key: string): number | undefined => {

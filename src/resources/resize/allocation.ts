@@ -1,5 +1,6 @@
 /**
- * What a pod was granted, which may be less or more than what its spec asks for by now (pkg/kubelet/allocation). Pure.
+ * What a pod was granted, which may be less or more than what its spec asks for by now
+ * (pkg/kubelet/allocation). Pure.
  */
 import { findContainerStatus, specContainers } from '../../model/containers.ts';
 import type { Container, Pod, ResourceRequirements } from '../../model/kube.ts';
@@ -53,8 +54,9 @@ export function isGranted(pod: Pod, allocation: Allocation): boolean {
 }
 
 /**
- * What the pod had been granted when farlet last wrote its status: requests are told there as allocatedResources,
- * limits as those that its containers really have. A container that has no status yet was granted what it asks for.
+ * What the pod had been granted when farlet last wrote its status: requests are told there as
+ * allocatedResources, limits as those that its containers really have. A container that has no status yet was
+ * granted what it asks for.
  */
 export function recoveredAllocation(pod: Pod): Allocation {
   const { resources: ofPod, allocatedResources } = pod.status ?? {};

@@ -1,6 +1,7 @@
 /**
- * Who was granted what on a node, and the resizes that wait (pkg/kubelet/allocation/allocation_manager.go). Nothing is
- * stored: after a restart a pod's status tells what it had been granted (docs/adr/0010-resize-state.md).
+ * Who was granted what on a node, and the resizes that wait (pkg/kubelet/allocation/allocation_manager.go).
+ * Nothing is stored: after a restart a pod's status tells what it had been granted
+ * (docs/adr/0010-resize-state.md).
  */
 import type { EventRecorder } from '../../model/events.ts';
 import type { Pod } from '../../model/kube.ts';
@@ -58,7 +59,9 @@ export class Allocations {
     return this.#granted.has(uid);
   }
 
-  /** Whether the pod asks for just what it was granted last: a sync may still be at work on what was before. */
+  /**
+   * Whether the pod asks for just what it was granted last: a sync may still be at work on what was before.
+   */
   isGranted(pod: Pod): boolean {
     const allocation = this.#granted.get(pod.metadata.uid);
     return allocation === undefined || isGranted(pod, allocation);

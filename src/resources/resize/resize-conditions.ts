@@ -41,7 +41,9 @@ export class ResizeConditions {
     if (told.pending !== undefined || told.inProgress !== undefined) this.#pods.set(pod.metadata.uid, told);
   }
 
-  /** True if this is news: another reason, or of another generation. Any reason but Infeasible is Deferred. */
+  /**
+   * True if this is news: another reason, or of another generation. Any reason but Infeasible is Deferred.
+   */
   setPending(uid: string, why: { reason: string; message: string; generation: number }): boolean {
     const before = this.#pods.get(uid)?.pending;
     const reason = why.reason === 'Infeasible' ? 'Infeasible' : 'Deferred';
@@ -59,8 +61,8 @@ export class ResizeConditions {
   }
 
   /**
-   * A condition that is there keeps its generation, and its reason unless another is given. True if anything changed;
-   * the generation is the condition's.
+   * A condition that is there keeps its generation, and its reason unless another is given. True if anything
+   * changed; the generation is the condition's.
    */
   setInProgress(
     uid: string,

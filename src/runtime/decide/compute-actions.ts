@@ -1,4 +1,7 @@
-/** What a pod needs, from its spec and what its runtime holds (kuberuntime_manager.go computePodActions). Pure. */
+/**
+ * What a pod needs, from its spec and what its runtime holds (kuberuntime_manager.go computePodActions).
+ * Pure.
+ */
 import type { PodContainer } from '../../model/containers.ts';
 import type { Container, EphemeralContainer, Pod } from '../../model/kube.ts';
 import type { ContainerKill, PodActions } from '../../model/pod-actions.ts';

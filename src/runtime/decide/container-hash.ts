@@ -2,9 +2,9 @@ import type { Container } from '../../model/kube.ts';
 
 /**
  * The hash that tells whether a running container is the one its spec asks for: only name and image count, so
- * that neither defaulting nor an upgrade restarts anything. FNV-1a over the bytes of the JSON text, each written
- * in decimal, as the kubelet's hasher prints a byte slice (pkg/kubelet/container/helpers.go HashContainer,
- * pkg/util/hash). Lower-case hex without padding, the form of the container's annotation.
+ * that neither defaulting nor an upgrade restarts anything. FNV-1a over the bytes of the JSON text, each
+ * written in decimal, as the kubelet's hasher prints a byte slice (pkg/kubelet/container/helpers.go
+ * HashContainer, pkg/util/hash). Lower-case hex without padding, the form of the container's annotation.
  */
 export function containerHash(container: Pick<Container, 'name' | 'image'>): string {
   const picked =

@@ -24,8 +24,8 @@ export interface InitActions {
 }
 
 /**
- * Walks backwards: the newest init container that left a trace decides what is next; before it only sidecars are kept
- * alive, since finished init containers may have been removed from the runtime.
+ * Walks backwards: the newest init container that left a trace decides what is next; before it only sidecars
+ * are kept alive, since finished init containers may have been removed from the runtime.
  */
 export function initActions(pod: Pod, state: PodRuntimeState, probes: ProbeResults): InitActions {
   const specs = pod.spec.initContainers ?? [];

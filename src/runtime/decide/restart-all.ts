@@ -1,6 +1,7 @@
 /**
- * RestartAllContainers: a container that exits as its rule says has the whole pod begin anew in its sandbox (KEP 5532;
- * pkg/kubelet/container/helpers.go ShouldAllContainersRestart, kuberuntime_manager.go getContainersToReset). Pure.
+ * RestartAllContainers: a container that exits as its rule says has the whole pod begin anew in its sandbox
+ * (KEP 5532; pkg/kubelet/container/helpers.go ShouldAllContainersRestart, kuberuntime_manager.go
+ * getContainersToReset). Pure.
  */
 import { findContainerStatus, specContainers } from '../../model/containers.ts';
 import type { Container, Pod, PodStatus } from '../../model/kube.ts';
@@ -36,8 +37,8 @@ export function mustReset(pod: Pod, state: PodRuntimeState, status?: PodStatus):
 }
 
 /**
- * Every record of every container, in the order in which they go. Those that asked go last: as long as they are there,
- * anybody can see what is under way.
+ * Every record of every container, in the order in which they go. Those that asked go last: as long as they
+ * are there, anybody can see what is under way.
  */
 export function containersToReset(pod: Pod, state: PodRuntimeState): ContainerReset[] {
   const records = (specs: readonly Container[]): { asked: boolean; reset: ContainerReset }[] =>

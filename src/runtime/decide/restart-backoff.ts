@@ -12,9 +12,10 @@ interface Entry {
 }
 
 /**
- * Restarts of one container: the first is immediate; each further one waits 10 s, 20 s, … up to the cap after the last exit;
- * a container begins anew ten minutes after its last start was tried, whether it ran or waited since: the kubelet's
- * housekeeping forgets it then (HandlePodCleanups, Backoff.GC). Lost with the process, as the kubelet's is.
+ * Restarts of one container: the first is immediate; each further one waits 10 s, 20 s, … up to the cap after
+ * the last exit; a container begins anew ten minutes after its last start was tried, whether it ran or waited
+ * since: the kubelet's housekeeping forgets it then (HandlePodCleanups, Backoff.GC). Lost with the process,
+ * as the kubelet's is.
  */
 export class RestartBackoff {
   readonly #maxMs: number;
@@ -34,8 +35,8 @@ export class RestartBackoff {
   }
 
   /**
-   * Asks to start a container that exited at `finished` (ms, by the runtime's clock). undefined: it may start, and the next wait grows;
-   * otherwise how long it has to wait and until when.
+   * Asks to start a container that exited at `finished` (ms, by the runtime's clock). undefined: it may
+   * start, and the next wait grows; otherwise how long it has to wait and until when.
    */
   next(
     key: string,

@@ -1,4 +1,7 @@
-/** Whether a container that does not run is to be started again (pkg/kubelet/container/helpers.go ShouldContainerBeRestarted). Pure. */
+/**
+ * Whether a container that does not run is to be started again (pkg/kubelet/container/helpers.go
+ * ShouldContainerBeRestarted). Pure.
+ */
 import type { Container, Pod } from '../../model/kube.ts';
 import type { ObservedContainer } from '../../model/runtime-state.ts';
 
@@ -14,7 +17,10 @@ export function shouldRestart(
   return restartsAfter(pod, container, observed.exitCode);
 }
 
-/** By the container's rules first, then its policy, then the pod's (pkg/api/v1/pod ContainerShouldRestart, KEP 5307). */
+/**
+ * By the container's rules first, then its policy, then the pod's (pkg/api/v1/pod ContainerShouldRestart, KEP
+ * 5307).
+ */
 export function restartsAfter(pod: Pod, container: Container, exitCode: number): boolean {
   const action = matchingRule(container, exitCode)?.action;
   // rules come with a policy of the container's own; an action that is not known leaves it to the policies
@@ -42,7 +48,9 @@ export function matchingRule(
   });
 }
 
-/** Policy alone, for containers that are killed although they run (probes): there is no exit code to judge. */
+/**
+ * Policy alone, for containers that are killed although they run (probes): there is no exit code to judge.
+ */
 export function restartsWhenKilled(pod: Pod, container: Container): boolean {
   return (container.restartPolicy ?? pod.spec.restartPolicy) !== 'Never';
 }

@@ -29,8 +29,8 @@ export function containersToCollect(
 }
 
 /**
- * What may go as soon as a container has died: of its name the exited ones beyond the newest `keep`; without an
- * id, of all containers of the pod together.
+ * What may go as soon as a container has died: of its name the exited ones beyond the newest `keep`; without
+ * an id, of all containers of the pod together.
  */
 export function exitedToRemove(
   state: PodRuntimeState,

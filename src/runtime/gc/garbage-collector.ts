@@ -75,9 +75,9 @@ export class GarbageCollector {
   }
 
   /**
-   * Everything of a pod that is done: containers, sandboxes, logs. Nothing of it may run any more. Resolves with what
-   * the runtime says of those that it refuses to remove: `collect` tries them again. Rejects with the first other failure
-   * after having tried all, or with the signal's reason.
+   * Everything of a pod that is done: containers, sandboxes, logs. Nothing of it may run any more. Resolves
+   * with what the runtime says of those that it refuses to remove: `collect` tries them again. Rejects with
+   * the first other failure after having tried all, or with the signal's reason.
    */
   async removePod(state: PodRuntimeState, { signal }: { signal: AbortSignal }): Promise<string[]> {
     const { remover, clock } = this.#options;
@@ -90,7 +90,8 @@ export class GarbageCollector {
     // before the sandboxes: as long as one is left it tells whose folder that is
     await remover.removeLogFolder(state, { signal });
     const sandboxes = await Promise.allSettled(
-      // with a container that stays its sandbox stays, too: it is stopped all the same, which gives its address back
+      // with a container that stays its sandbox stays, too: it is stopped all the same, which gives its
+      // address back
       state.sandboxes.map(({ id }) =>
         unlessRefused(() => remover.removeSandbox(id, { signal }), { clock, signal }),
       ),

@@ -3,8 +3,8 @@ import type { PodRef } from '../../model/pod-ref.ts';
 import type { ObservedSandbox, PodRuntimeState } from '../../model/runtime-state.ts';
 
 /**
- * Sandboxes that are not ready and hold no containers: all but the newest of each pod, or all of a pod that may
- * be forgotten. Oldest first. `removed` are containers that are gone although the states still show them.
+ * Sandboxes that are not ready and hold no containers: all but the newest of each pod, or all of a pod that
+ * may be forgotten. Oldest first. `removed` are containers that are gone although the states still show them.
  */
 export function sandboxesToCollect(
   states: readonly PodRuntimeState[],

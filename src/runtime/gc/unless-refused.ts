@@ -6,10 +6,12 @@ const PAUSES_MS = [250, 1_000, 3_000];
 
 /**
  * Removes something that does not run any more. Resolves with what the runtime says if it refuses for good
- * (FailedPrecondition, Aborted), undefined once removed. Rejects with every other failure, or the signal's reason.
+ * (FailedPrecondition, Aborted), undefined once removed. Rejects with every other failure, or the signal's
+ * reason.
  *
- * A containerd whose caller went away in the middle of StartContainer may keep a task that no CRI call ends: 1.6 then answers
- * 'cannot delete running task' until it is restarted, though its process is long gone (containerd issue 11037).
+ * A containerd whose caller went away in the middle of StartContainer may keep a task that no CRI call ends:
+ * 1.6 then answers 'cannot delete running task' until it is restarted, though its process is long gone
+ * (containerd issue 11037).
  */
 export async function unlessRefused(
   remove: () => Promise<void>,

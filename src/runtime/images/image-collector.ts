@@ -1,7 +1,8 @@
 /**
  * Removes images that a host can do without (pkg/kubelet/images/image_gc_manager.go).
  *
- * I1. In use is what any container of the runtime was made from, whoever made it: the host may serve others too.
+ * I1. In use is what any container of the runtime was made from, whoever made it: the host may serve others
+ *     too.
  * I2. A failed look removes nothing.
  */
 import type { CriClient } from '../../hosts/cri/calls.ts';
@@ -35,7 +36,9 @@ export interface ImageCollectorOptions {
   /** images that pods of this node mount as volumes, by name or id */
   readonly mountedImages: () => Iterable<string>;
   readonly onRemoved: (reason: 'age' | 'space') => void;
-  /** after a round that removed for room: what is left, and when the runtime was asked (ms since the epoch) */
+  /**
+   * after a round that removed for room: what is left, and when the runtime was asked (ms since the epoch)
+   */
   readonly onCollected: (left: {
     readonly ids: ReadonlySet<string>;
     readonly names: ReadonlySet<string>;
@@ -65,8 +68,9 @@ export class ImageCollector {
   }
 
   /**
-   * One round, as the kubelet does every five minutes: what is too old goes, then what is unused until the file system
-   * is down to the low threshold. A round that fails is told on the node from the second in a row on.
+   * One round, as the kubelet does every five minutes: what is too old goes, then what is unused until the
+   * file system is down to the low threshold. A round that fails is told on the node from the second in a row
+   * on.
    */
   async collect({ signal }: Look): Promise<void> {
     const { events, node, log } = this.#options;
@@ -149,7 +153,10 @@ export class ImageCollector {
     return now;
   }
 
-  /** Removes images in order until so many bytes are free; what they took. All are tried before a failure is told. */
+  /**
+   * Removes images in order until so many bytes are free; what they took. All are tried before a failure is
+   * told.
+   */
   async #free(
     images: readonly ImageRecord[],
     { signal, bytes, reason }: { signal: AbortSignal; bytes: number; reason: 'age' | 'space' },
@@ -188,8 +195,9 @@ export class ImageCollector {
 }
 
 /**
- * What sandboxes are made of. containerd pins it from 1.7 on; before that only its configuration names it, and a host
- * without it, and without a way to pull it, starts no pod any more. Empty where the runtime does not say.
+ * What sandboxes are made of. containerd pins it from 1.7 on; before that only its configuration names it,
+ * and a host without it, and without a way to pull it, starts no pod any more. Empty where the runtime does
+ * not say.
  */
 function sandboxImageOf({ info }: { readonly info: Readonly<Record<string, string>> }): string {
   try {

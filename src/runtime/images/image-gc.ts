@@ -1,4 +1,7 @@
-/** Pure: which images a host can do without, and how much room they are to make (pkg/kubelet/images/image_gc_manager.go). */
+/**
+ * Pure: which images a host can do without, and how much room they are to make
+ * (pkg/kubelet/images/image_gc_manager.go).
+ */
 
 /** What is remembered of an image between rounds; times in ms on farlet's monotonic clock. */
 export interface ImageRecord {
@@ -63,8 +66,8 @@ export interface ImageGcPolicy {
 }
 
 /**
- * Images unused for longer than maxAge. None until farlet has watched for that long itself: before that it can't know
- * how long an image has been unused.
+ * Images unused for longer than maxAge. None until farlet has watched for that long itself: before that it
+ * can't know how long an image has been unused.
  */
 export function tooOld(
   unused: readonly ImageRecord[],

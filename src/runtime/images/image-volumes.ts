@@ -1,4 +1,7 @@
-/** Volumes that are images, which the runtime itself mounts: getImageVolumes in kuberuntime_manager.go, KEP-4639. */
+/**
+ * Volumes that are images, which the runtime itself mounts: getImageVolumes in kuberuntime_manager.go,
+ * KEP-4639.
+ */
 import type { ImageSpec } from '../../hosts/cri/generated/runtime/v1/ImageSpec.ts';
 import type { PodSandboxConfig } from '../../hosts/cri/generated/runtime/v1/PodSandboxConfig.ts';
 import type { Pod, Secret } from '../../model/kube.ts';
@@ -6,7 +9,9 @@ import { podReference } from '../../model/pod-ref.ts';
 import type { Fetched } from '../spec/env-entry.ts';
 import type { ImagePuller, KnownImages } from './images.ts';
 
-/** By volume name. What fails is kept for the container that mounts it; rejects only with the signal's reason. */
+/**
+ * By volume name. What fails is kept for the container that mounts it; rejects only with the signal's reason.
+ */
 export async function pullImageVolumes(
   of: {
     readonly pod: Pod;

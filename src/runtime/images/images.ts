@@ -1,7 +1,7 @@
 /**
  * Makes sure that a container's image is on the host: pkg/kubelet/images/{image_manager,puller}.go and
- * kuberuntime_image.go. Pulls wait in a lane of their own per host, so that what they hold up is only their own
- * pod. Whether a pod may use what is there already is up to what it was pulled with (pull-access.ts).
+ * kuberuntime_image.go. Pulls wait in a lane of their own per host, so that what they hold up is only their
+ * own pod. Whether a pod may use what is there already is up to what it was pulled with (pull-access.ts).
  */
 import type { CriClient } from '../../hosts/cri/calls.ts';
 import type { Image__Output } from '../../hosts/cri/generated/runtime/v1/Image.ts';
@@ -208,7 +208,8 @@ export class ImagePuller {
         `Failed to pull image ${goQuote(request.image)}: ${pullErrorText(error)}`,
       );
       this.#backoff.failed(key, clock.now(), `${reason}: ${message}`);
-      // no time to try again: the pod is looked at as after any failure, so that an image that has come is seen
+      // no time to try again: the pod is looked at as after any failure, so that an image that has come is
+      // seen
       throw new ContainerStartError(reason, message, { cause: error });
     }
   }

@@ -24,9 +24,9 @@ interface Entry extends TrackedCredentials {
 const hubKey = 'index.docker.io';
 
 /**
- * Every entry whose key covers the repository, the most specific first, in the order of the secrets where keys
- * are equal. Secrets of other types are passed over. Throws FarletError `invalid` for one that can't be read;
- * the message holds nothing of its content.
+ * Every entry whose key covers the repository, the most specific first, in the order of the secrets where
+ * keys are equal. Secrets of other types are passed over. Throws FarletError `invalid` for one that can't be
+ * read; the message holds nothing of its content.
  */
 export function credentialsFor(repository: string, secrets: readonly Secret[]): TrackedCredentials[] {
   const entries = secrets.flatMap(entriesOf);

@@ -1,9 +1,9 @@
 /**
- * Remembers with which credentials images were pulled, in files on the host that outlive farlet, and decides by that
- * which pods may use them (pkg/kubelet/images/pullmanager/image_pull_manager.go; ADR 7).
+ * Remembers with which credentials images were pulled, in files on the host that outlive farlet, and decides
+ * by that which pods may use them (pkg/kubelet/images/pullmanager/image_pull_manager.go; ADR 7).
  *
- * I1. An intent is on the disk before a pull begins, so that an image that comes by a pull farlet does not live to
- *     see finished is not taken for one that was always there.
+ * I1. An intent is on the disk before a pull begins, so that an image that comes by a pull farlet does not
+ *     live to see finished is not taken for one that was always there.
  * I2. Records that can't be read make every image be verified.
  */
 import type { HostFiles, HostQuery } from '../../hosts/link/link.ts';
@@ -59,8 +59,8 @@ export class PullAccess {
   }
 
   /**
-   * Whether a pod may use the image without pulling it. `secrets` are the pod's that fit the image, asked for only if
-   * that matters; a pod whose Secrets can't be read may not.
+   * Whether a pod may use the image without pulling it. `secrets` are the pod's that fit the image, asked for
+   * only if that matters; a pod whose Secrets can't be read may not.
    */
   async mayUse(
     { image, imageRef, secrets }: { image: string; imageRef: string; secrets: () => readonly SecretSource[] },
@@ -105,8 +105,8 @@ export class PullAccess {
   }
 
   /**
-   * A pull has succeeded. If that can't be written down the intent stays: the image is verified until a later pull of
-   * it is written down.
+   * A pull has succeeded. If that can't be written down the intent stays: the image is verified until a later
+   * pull of it is written down.
    */
   async pulled(
     image: string,
@@ -121,7 +121,10 @@ export class PullAccess {
     await this.#ended(image, signal);
   }
 
-  /** Forgets images that are gone. `before` (ms since the epoch) is when the runtime was asked for what is left. */
+  /**
+   * Forgets images that are gone. `before` (ms since the epoch) is when the runtime was asked for what is
+   * left.
+   */
   async prune(
     left: { readonly ids: ReadonlySet<string>; readonly names: ReadonlySet<string>; readonly before: number },
     { signal }: Look,

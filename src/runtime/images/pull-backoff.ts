@@ -12,8 +12,8 @@ interface Entry {
 
 /**
  * When an image whose pull failed may be tried again: 10 s, doubled with each failure up to 300 s, forgotten
- * after twice the maximum without one (client-go flowcontrol.Backoff as images/image_manager.go uses it). Keys
- * are pod UID and image; bounded, the least used goes first. Times are ms of the caller's clock.
+ * after twice the maximum without one (client-go flowcontrol.Backoff as images/image_manager.go uses it).
+ * Keys are pod UID and image; bounded, the least used goes first. Times are ms of the caller's clock.
  */
 export class PullBackoff {
   readonly #entries = new LRUCache<string, Entry>({ max: maxEntries });

@@ -1,6 +1,6 @@
 /**
- * How often pulls may begin: a bucket of `burst` that fills at `perSecond` (registryPullQPS, registryBurst). No
- * rate means no limit.
+ * How often pulls may begin: a bucket of `burst` that fills at `perSecond` (registryPullQPS, registryBurst).
+ * No rate means no limit.
  */
 export class PullRate {
   readonly #perSecond: number;

@@ -1,4 +1,7 @@
-/** Pull records as files, in the kubelet's form (kubelet.config.k8s.io/v1beta1, pullmanager/fs_pullrecords.go). Pure. */
+/**
+ * Pull records as files, in the kubelet's form (kubelet.config.k8s.io/v1beta1,
+ * pullmanager/fs_pullrecords.go). Pure.
+ */
 import { createHash } from 'node:crypto';
 import type { FileOp } from '../../hosts/link/link.ts';
 import { rfc3339 } from '../../util/clock.ts';

@@ -11,7 +11,10 @@ export interface SecretSource {
   readonly hash: string;
 }
 
-/** With what an image was pulled: without credentials, so that it is open to every pod, or with those of Secrets. */
+/**
+ * With what an image was pulled: without credentials, so that it is open to every pod, or with those of
+ * Secrets.
+ */
 export type PulledWith =
   { readonly open: true } | { readonly open: false; readonly secrets: readonly SecretSource[] };
 
@@ -37,7 +40,9 @@ export type Verdict =
   /** `note`: a Secret that was found right although the record did not hold it so */
   | { readonly mayUse: true; readonly note?: SecretSource };
 
-/** Without a record an image counts as pulled by farlet only if a pull of it was under way when farlet ended. */
+/**
+ * Without a record an image counts as pulled by farlet only if a pull of it was under way when farlet ended.
+ */
 export function verifyAccess(input: {
   readonly policy: VerificationPolicy;
   readonly image: string;

@@ -1,6 +1,7 @@
 /**
- * Reads a file on from where it is, in blocks as large as the way to it is long: while the host is slower than whoever takes
- * them, blocks grow and the next ones are asked for ahead, within bounds; for a slow taker they are small again.
+ * Reads a file on from where it is, in blocks as large as the way to it is long: while the host is slower
+ * than whoever takes them, blocks grow and the next ones are asked for ahead, within bounds; for a slow taker
+ * they are small again.
  */
 import type { HostFile } from '../../hosts/link/link.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -8,7 +9,10 @@ import { nextTurn } from '../../util/turn.ts';
 
 const MIN_BLOCK = 64 * 1024;
 const MAX_BLOCK = 512 * 1024;
-/** Blocks asked for beyond the one that is here: on a round trip of 200 ms some MB/s. Each is memory, and work for the host. */
+/**
+ * Blocks asked for beyond the one that is here: on a round trip of 200 ms some MB/s. Each is memory, and work
+ * for the host.
+ */
 const MAX_AHEAD = 2;
 /** What is handed on at once: nobody else is kept waiting for it. */
 const MAX_PIECE = 64 * 1024;

@@ -15,8 +15,8 @@ const TRIES = 5;
 const MAX_LOOKED_AT = 64;
 
 /**
- * The files of one log in the order in which they were written. The file that is read is found by its inode; where it has been
- * compressed or removed, by what was not there when it was opened.
+ * The files of one log in the order in which they were written. The file that is read is found by its inode;
+ * where it has been compressed or removed, by what was not there when it was opened.
  */
 export class LogChain {
   readonly #files: HostFiles;
@@ -30,15 +30,18 @@ export class LogChain {
     this.#folder = path.slice(0, path.lastIndexOf('/'));
   }
 
-  /** To be called when the log has been opened: what has been rotated by now is older. Nobody waits for it before it matters. */
+  /**
+   * To be called when the log has been opened: what has been rotated by now is older. Nobody waits for it
+   * before it matters.
+   */
   begin({ signal }: { signal: AbortSignal }): void {
     this.#older = this.#rotated(signal).then((names) => new Set(names.map(plain)));
     this.#older.catch(() => undefined);
   }
 
   /**
-   * The file after the one that is held, and how many between them can't be read any more as they were compressed or removed.
-   * undefined while there is none.
+   * The file after the one that is held, and how many between them can't be read any more as they were
+   * compressed or removed. undefined while there is none.
    */
   async next(
     held: HostFile,
@@ -90,8 +93,8 @@ type FileId = Pick<HostFile['opened'], 'inode' | 'device'>;
 type Inodes = ReadonlyMap<string, FileId>;
 
 /**
- * Of rotated files in their order: the first one after the held one that can be read, undefined for the log itself; and how
- * many before it can't. Pure.
+ * Of rotated files in their order: the first one after the held one that can be read, undefined for the log
+ * itself; and how many before it can't. Pure.
  */
 export function after({
   names,

@@ -1,4 +1,7 @@
-/** Entries of a container's log as runtimes write them: CRI's, and Docker's JSON (cri-client/pkg/logs/logs.go). Pure. */
+/**
+ * Entries of a container's log as runtimes write them: CRI's, and Docker's JSON
+ * (cri-client/pkg/logs/logs.go). Pure.
+ */
 import { type GoTime, parseGoTime } from '../../model/go-time.ts';
 
 const NEWLINE = 0x0a;
@@ -12,7 +15,9 @@ const NO_TIME: GoTime = { seconds: -62_135_596_800, nanos: 0, offset: 0 };
 export interface LogEntry {
   readonly time: GoTime;
   readonly stream: string;
-  /** what the container wrote; ends with a line break where the container did, and else the next entry goes on */
+  /**
+   * what the container wrote; ends with a line break where the container did, and else the next entry goes on
+   */
   readonly text: Buffer;
 }
 
@@ -20,7 +25,9 @@ export interface LogEntry {
 export interface EntryHead {
   readonly time: GoTime;
   readonly stream: 'stdout' | 'stderr';
-  /** the container's line goes on in the next entry: the line break that ends this one is not the container's */
+  /**
+   * the container's line goes on in the next entry: the line break that ends this one is not the container's
+   */
   readonly isPartial: boolean;
   /** where the text begins */
   readonly textAt: number;

@@ -1,4 +1,7 @@
-/** Why a log can't be read, in the kubelet's words (cri-client/pkg/logs/logs.go ReadLogs), for clients and statuses. */
+/**
+ * Why a log can't be read, in the kubelet's words (cri-client/pkg/logs/logs.go ReadLogs), for clients and
+ * statuses.
+ */
 import type { HostFiles } from '../../hosts/link/link.ts';
 import { goQuote } from '../../model/go-quote.ts';
 import { isNotFound } from '../../model/errors.ts';
@@ -6,7 +9,10 @@ import { isNotFound } from '../../model/errors.ts';
 /** The message is for whoever wants to read the log. */
 export class LogFault extends Error {}
 
-/** What the error of opening or reading a log means: one that is gone names the first part of its path that is. */
+/**
+ * What the error of opening or reading a log means: one that is gone names the first part of its path that
+ * is.
+ */
 export async function logFault(
   error: unknown,
   path: string,

@@ -1,7 +1,7 @@
 /**
- * Takes away links in the folder of container logs that lead nowhere (kuberuntime_gc.go evictPodLogsDirectories). A
- * log that is being rotated has no file for a moment: a link goes only when it was dead twice in a row and its
- * container does not run.
+ * Takes away links in the folder of container logs that lead nowhere (kuberuntime_gc.go
+ * evictPodLogsDirectories). A log that is being rotated has no file for a moment: a link goes only when it
+ * was dead twice in a row and its container does not run.
  */
 import type { HostFiles } from '../../hosts/link/link.ts';
 

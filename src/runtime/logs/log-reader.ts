@@ -1,6 +1,7 @@
 /**
- * Blocks of a log file → what is sent of it (cri-client/pkg/logs/logs.go): by time, stamped where a line of the container's
- * begins, cut at the limit. Bytes stay bytes. Costs what the blocks cost, however long a line is. Pure.
+ * Blocks of a log file → what is sent of it (cri-client/pkg/logs/logs.go): by time, stamped where a line of
+ * the container's begins, cut at the limit. Bytes stay bytes. Costs what the blocks cost, however long a line
+ * is. Pure.
  */
 import { goQuote } from '../../model/go-quote.ts';
 import { textOfBytes } from '../../model/go-string.ts';
@@ -9,7 +10,10 @@ import { LogFault } from './log-fault.ts';
 import { criEntry, entryForm, entryHead, type LogEntry, type ParseEntry } from './log-entry.ts';
 
 const NEWLINE = 0x0a;
-/** From here on an unfinished line is sent on as it comes. Runtimes make entries of 16 KiB, unless they are told otherwise. */
+/**
+ * From here on an unfinished line is sent on as it comes. Runtimes make entries of 16 KiB, unless they are
+ * told otherwise.
+ */
 const MAX_KEPT = 256 * 1024;
 const MAX_QUOTED = 16 * 1024;
 
@@ -33,7 +37,10 @@ export class LogReader {
   /** the beginning of a line whose end has not come yet */
   #kept: Buffer[] = [];
   #keptBytes = 0;
-  /** what is done with the rest of a line that was too long to keep; it may be no entry at all, or one from before `since` */
+  /**
+   * what is done with the rest of a line that was too long to keep; it may be no entry at all, or one from
+   * before `since`
+   */
   #passing: 'not' | 'sent' | 'dropped' | 'no entry' = 'not';
   #dropsBreak = false;
   #fault: LogFault | undefined;

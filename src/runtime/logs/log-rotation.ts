@@ -1,4 +1,7 @@
-/** Pure: what to do with the files of a container's log that has grown too large (pkg/kubelet/logs/container_log_manager.go). */
+/**
+ * Pure: what to do with the files of a container's log that has grown too large
+ * (pkg/kubelet/logs/container_log_manager.go).
+ */
 import type { FileOp } from '../../hosts/link/link.ts';
 
 export const compressedSuffix = '.gz';
@@ -12,9 +15,10 @@ export interface RotationPlan {
 }
 
 /**
- * Of the rotated files at most `maxFiles` - 2 stay, the oldest go; what earlier rotations left unfinished goes; all
- * that is left is compressed; then the log itself is set aside under a name with the time. So besides the log that
- * the runtime begins anew one rotated file is plain, for readers that are not through with it.
+ * Of the rotated files at most `maxFiles` - 2 stay, the oldest go; what earlier rotations left unfinished
+ * goes; all that is left is compressed; then the log itself is set aside under a name with the time. So
+ * besides the log that the runtime begins anew one rotated file is plain, for readers that are not through
+ * with it.
  */
 export function planRotation(
   path: string,

@@ -1,7 +1,8 @@
 /**
- * Keeps containers' logs within their size (pkg/kubelet/logs/container_log_manager.go). Only running containers'
- * logs are rotated: the others grow no more. Between the look and what follows containers end and pods go: an answer
- * counts for whoever runs with that log when it has come, and a log that is gone is looked for once more.
+ * Keeps containers' logs within their size (pkg/kubelet/logs/container_log_manager.go). Only running
+ * containers' logs are rotated: the others grow no more. Between the look and what follows containers end and
+ * pods go: an answer counts for whoever runs with that log when it has come, and a log that is gone is looked
+ * for once more.
  */
 import type { CriClient } from '../../hosts/cri/calls.ts';
 import type { HostWatcher } from '../../hosts/host-monitor.ts';
@@ -48,7 +49,9 @@ export class LogRotator implements HostWatcher {
     return [...this.#running().keys()].map((path) => ({ look: 'stat', path }));
   }
 
-  /** Rotates what the answers show to be too large. A log that fails is told and tried again the next time. */
+  /**
+   * Rotates what the answers show to be too large. A log that fails is told and tried again the next time.
+   */
   async take(
     answers: readonly HostAnswer[],
     { signal, asked }: { signal: AbortSignal; asked: readonly HostQuery[] },
@@ -102,8 +105,8 @@ export class LogRotator implements HostWatcher {
     try {
       await this.#reopen(id, signal);
     } catch (error) {
-      // the container still writes to it: under its own name it is rotated the next time; a runtime whose answer was lost
-      // may have begun the new log, which must not be written over
+      // the container still writes to it: under its own name it is rotated the next time; a runtime whose
+      // answer was lost may have begun the new log, which must not be written over
       if ((await files.stat(path, { signal })) === undefined) await files.apply([undo], { signal });
       throw error;
     }

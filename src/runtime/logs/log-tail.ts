@@ -8,14 +8,17 @@ const NEWLINE = 0x0a;
 const MIN_BLOCK = 64 * 1024;
 const MAX_BLOCK = 512 * 1024;
 
-/** Looked at for a last message, in this order until it is enough: one entry of most runtimes, many of them, a very long one. */
+/**
+ * Looked at for a last message, in this order until it is enough: one entry of most runtimes, many of them, a
+ * very long one.
+ */
 const LOOKS = [20 * 1024, 256 * 1024, 4 * 1024 * 1024] as const;
 const MAX_LINES = 80;
 const MAX_BYTES = 2048;
 
 /**
- * Where the last `lines` lines of the file's first `size` bytes begin; what follows the last line break counts as none
- * (cri-client/pkg/logs/tail.go). Reads backwards, no more than it must.
+ * Where the last `lines` lines of the file's first `size` bytes begin; what follows the last line break
+ * counts as none (cri-client/pkg/logs/tail.go). Reads backwards, no more than it must.
  */
 export async function tailStart(
   file: Pick<HostFile, 'read'>,
@@ -40,8 +43,8 @@ export async function tailStart(
 
 /**
  * The last bytes of the last entries of a log, however long an entry is (kuberuntime_container.go
- * readLastStringFromContainerLogs). Of an entry whose beginning is farther back than anybody looks, the end is told all the
- * same. Throws LogFault for what is no log.
+ * readLastStringFromContainerLogs). Of an entry whose beginning is farther back than anybody looks, the end
+ * is told all the same. Throws LogFault for what is no log.
  */
 export async function lastWords(
   path: string,
@@ -57,7 +60,10 @@ export async function lastWords(
   return Buffer.alloc(0);
 }
 
-/** What the end of a log has of its last words, undefined if they may begin before it and more can be had. Pure. */
+/**
+ * What the end of a log has of its last words, undefined if they may begin before it and more can be had.
+ * Pure.
+ */
 export function wordsOf(
   end: Buffer,
   { isWhole, isLast }: { isWhole: boolean; isLast: boolean },

@@ -1,4 +1,7 @@
-/** Which container's log a request means, or why there is none (pkg/kubelet/kubelet_pods.go validateContainerLogStatus). Pure. */
+/**
+ * Which container's log a request means, or why there is none (pkg/kubelet/kubelet_pods.go
+ * validateContainerLogStatus). Pure.
+ */
 import type { ContainerStatus } from '../../model/kube.ts';
 
 /** The container as a status names it: `runtime://id`. */

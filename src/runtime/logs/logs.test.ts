@@ -81,7 +81,10 @@ describe('following a log through its rotation', () => {
   });
 });
 
-/** A runtime that has rotated the log as often, each file with its number, when the follower has read what is first. */
+/**
+ * A runtime that has rotated the log as often, each file with its number, when the follower has read what is
+ * first.
+ */
 async function followed(path: string, rotate: (aside: (name: string) => string) => void): Promise<string[]> {
   writeFileSync(path, line('0'));
   let running = true;

@@ -1,4 +1,7 @@
-/** Reads a container's log on its host, and follows it through rotation (cri-client/pkg/logs/logs.go ReadLogs). */
+/**
+ * Reads a container's log on its host, and follows it through rotation (cri-client/pkg/logs/logs.go
+ * ReadLogs).
+ */
 import type { HostFile, HostFiles } from '../../hosts/link/link.ts';
 import { systemClock, type Clock } from '../../util/clock.ts';
 import { LogBlocks } from './log-blocks.ts';
@@ -23,8 +26,9 @@ interface Rest {
 }
 
 /**
- * What to send, piece by piece. Without follow that is what the log holds when it is opened, however fast it grows; a
- * followed log ends when its container has ended and all is read. Rejects with LogFault, whose text is for the client.
+ * What to send, piece by piece. Without follow that is what the log holds when it is opened, however fast it
+ * grows; a followed log ends when its container has ended and all is read. Rejects with LogFault, whose text
+ * is for the client.
  */
 export async function* readContainerLog(input: ReadLogInput, { signal }: Rest): AsyncGenerator<Buffer> {
   const { files, path, options, clock = systemClock } = input;
@@ -59,7 +63,8 @@ async function* follow(
       yield* reading.upTo(Infinity, { signal });
       const hasMoved = reading.isCurrent && (await reading.file.moved());
       if (hasMoved) {
-        // what was written between the last read and the rotation is in the old file, some of it only in a moment
+        // what was written between the last read and the rotation is in the old file, some of it only in a
+        // moment
         await clock.sleep(SETTLE_MS, { signal });
         yield* reading.upTo(Infinity, { signal });
       }

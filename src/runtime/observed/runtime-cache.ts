@@ -6,7 +6,8 @@
  *     takes the furthest and a late event can undo nothing.
  * I2. An id leaves when a removal of it is seen, or when a list asked for after its last sighting lacks it.
  * I3. Only a successful list makes ids leave: a failed one changes nothing.
- * I4. A pod of which something listed could not be looked at is marked: what is held of it is not all there is.
+ * I4. A pod of which something listed could not be looked at is marked: what is held of it is not all there
+ *     is.
  */
 import type { Clock } from '../../util/clock.ts';
 import type { PodRef } from '../../model/pod-ref.ts';
@@ -71,7 +72,9 @@ export class RuntimeCache {
     return entry?.containers.get(id)?.value.state;
   }
 
-  /** Adds what was seen of a pod; `askedAt` (monotonic ms) is when the question was put. Returns what is new. */
+  /**
+   * Adds what was seen of a pod; `askedAt` (monotonic ms) is when the question was put. Returns what is new.
+   */
   merge(sighting: Sighting, askedAt = this.#clock.monotonic()): PodLifecycleEvent[] {
     if (
       sighting.sandboxes.length === 0 &&
@@ -165,7 +168,9 @@ export class RuntimeCache {
   }
 }
 
-/** Newest first: highest attempt, then latest creation, then id (kubelet: podSandboxByCreated and its users). */
+/**
+ * Newest first: highest attempt, then latest creation, then id (kubelet: podSandboxByCreated and its users).
+ */
 function newestFirst<T extends { attempt: number; createdAt: number; id: string }>(a: T, b: T): number {
   return b.attempt - a.attempt || b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1);
 }

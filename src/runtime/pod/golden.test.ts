@@ -1,6 +1,6 @@
 /**
- * The requests farlet would make for the recorded pods, against those a real kubelet made. Whatever differs is
- * named in `allowed`, with the reason.
+ * The requests farlet would make for the recorded pods, against those a real kubelet made. Whatever differs
+ * is named in `allowed`, with the reason.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';

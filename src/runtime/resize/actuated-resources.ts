@@ -1,6 +1,7 @@
 /**
- * What running containers really have of what can be resized (pkg/kubelet/kuberuntime: actuatedState). What farlet set
- * itself it knows; after a restart the runtime tells it, or, where that can't, the pod's last status.
+ * What running containers really have of what can be resized (pkg/kubelet/kuberuntime: actuatedState). What
+ * farlet set itself it knows; after a restart the runtime tells it, or, where that can't, the pod's last
+ * status.
  */
 import { findContainerStatus, isStatusOf } from '../../model/containers.ts';
 import type { Container, Pod, ResourceRequirements } from '../../model/kube.ts';

@@ -1,4 +1,7 @@
-/** Which containers are to be resized and which restarted for it (kuberuntime_manager.go computePodResizeAction). Pure. */
+/**
+ * Which containers are to be resized and which restarted for it (kuberuntime_manager.go
+ * computePodResizeAction). Pure.
+ */
 import { isSidecar, type PodContainer } from '../../model/containers.ts';
 import type { Container, Pod } from '../../model/kube.ts';
 import type { ContainerKill, PodActions } from '../../model/pod-actions.ts';

@@ -1,6 +1,6 @@
 /**
- * Carries out a resize: doPodResizeAction in kuberuntime_manager.go. What grows is given room in the pod's group before
- * its containers grow; what shrinks, after they have shrunk.
+ * Carries out a resize: doPodResizeAction in kuberuntime_manager.go. What grows is given room in the pod's
+ * group before its containers grow; what shrinks, after they have shrunk.
  */
 import type { CgroupLimits } from '../../resources/cgroups/pod-limits.ts';
 import type { CurrentLimits } from '../../resources/cgroups/read-limits.ts';

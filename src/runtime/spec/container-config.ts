@@ -68,7 +68,10 @@ export function containerConfig(pod: Pod, container: Container, input: Container
   };
 }
 
-/** In a user namespace files keep their owners as the container sees them (applyPlatformSpecificContainerConfig). */
+/**
+ * In a user namespace files keep their owners as the container sees them
+ * (applyPlatformSpecificContainerConfig).
+ */
 function mappedIds({ uids = [], gids = [] }: UserNamespace = {}): Pick<Mount, 'uidMappings' | 'gidMappings'> {
   return uids.length + gids.length === 0 ? {} : { uidMappings: uids, gidMappings: gids };
 }

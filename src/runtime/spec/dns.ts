@@ -55,7 +55,10 @@ export function podDns(pod: Pod, input: DnsInput): PodDns {
   };
 }
 
-/** What a Node is told of its resolv.conf, which would be cut for its pods (CheckLimitsForResolvConf); undefined: nothing. */
+/**
+ * What a Node is told of its resolv.conf, which would be cut for its pods (CheckLimitsForResolvConf);
+ * undefined: nothing.
+ */
 export function searchFault(
   { searches }: DnsSettings,
   { path, clusterDomain }: { path: string; clusterDomain: string },

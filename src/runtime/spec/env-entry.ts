@@ -5,5 +5,7 @@ export interface EnvEntry {
   readonly value: string;
 }
 
-/** The outcome of reading an object beforehand; a failure counts only if the object turns out to be needed. */
+/**
+ * The outcome of reading an object beforehand; a failure counts only if the object turns out to be needed.
+ */
 export type Fetched<T> = { readonly value: T } | { readonly error: unknown };

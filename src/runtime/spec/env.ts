@@ -49,8 +49,8 @@ export function envReferences(containers: readonly Container[]): EnvReferences {
 }
 
 /**
- * The environment in order: envFrom, env as declared (a later one of a name wins), then service variables whose
- * name is free. Throws with the kubelet's text when a value can't be had.
+ * The environment in order: envFrom, env as declared (a later one of a name wins), then service variables
+ * whose name is free. Throws with the kubelet's text when a value can't be had.
  */
 export function containerEnv(pod: Pod, container: Container, sources: EnvSources): EnvEntry[] {
   if (pod.spec.enableServiceLinks === undefined)

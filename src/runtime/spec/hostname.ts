@@ -1,4 +1,7 @@
-/** A pod's host name: GeneratePodHostNameAndDomain in kubelet_pods.go and GetNodenameForKernel in util/util.go. */
+/**
+ * A pod's host name: GeneratePodHostNameAndDomain in kubelet_pods.go and GetNodenameForKernel in
+ * util/util.go.
+ */
 import { FarletError } from '../../model/errors.ts';
 import type { Pod } from '../../model/kube.ts';
 import { goQuote } from '../../model/go-quote.ts';
@@ -30,7 +33,9 @@ export function podHostname(pod: Pod, clusterDomain: string): PodHostname {
   };
 }
 
-/** The name the sandbox gets: the short one, or with setHostnameAsFQDN the full one (64 characters at most). */
+/**
+ * The name the sandbox gets: the short one, or with setHostnameAsFQDN the full one (64 characters at most).
+ */
 export function kernelHostname(pod: Pod, { hostname, domain }: PodHostname): string {
   if (domain === '' || pod.spec.setHostnameAsFQDN !== true) return hostname;
   const fqdn = `${hostname}.${domain}`;

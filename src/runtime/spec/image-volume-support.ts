@@ -1,4 +1,7 @@
-/** Which runtimes mount images as volumes: CRI has no way to ask, and those that can't mount something else instead. Pure. */
+/**
+ * Which runtimes mount images as volumes: CRI has no way to ask, and those that can't mount something else
+ * instead. Pure.
+ */
 import { own } from '../../model/own.ts';
 import type { RuntimeInfo } from '../../hosts/runtime-host.ts';
 import { FarletError } from '../../model/errors.ts';
@@ -18,7 +21,10 @@ export function canMountImages(runtime: Pick<RuntimeInfo, 'name' | 'version'> | 
   return first === undefined || isAtLeast(runtime?.version ?? '', first);
 }
 
-/** Throws FarletError `unimplemented` if the container mounts an image, or a part of one, as the runtime can't. */
+/**
+ * Throws FarletError `unimplemented` if the container mounts an image, or a part of one, as the runtime
+ * can't.
+ */
 export function checkImageVolumes(
   pod: Pod,
   container: Container,

@@ -1,6 +1,7 @@
 /**
  * cgroup settings of sandboxes and containers: kuberuntime_container_linux.go, kuberuntime_sandbox_linux.go,
- * cm/helpers_linux.go. Swap is always denied (the kubelet's NoSwap); CPU sets and memory.min/high are not used.
+ * cm/helpers_linux.go. Swap is always denied (the kubelet's NoSwap); CPU sets and memory.min/high are not
+ * used.
  */
 import type { LinuxContainerResources } from '../../hosts/cri/generated/runtime/v1/LinuxContainerResources.ts';
 import type { Container, Pod } from '../../model/kube.ts';
@@ -113,7 +114,9 @@ function withoutSwap(base: LinuxContainerResources, host: LinuxHost): LinuxConta
     : { ...base, memory_swap_limit_in_bytes: base.memory_limit_in_bytes };
 }
 
-/** Every page size of the host is limited, to 0 unless asked for; the container's limit goes before the pod's. */
+/**
+ * Every page size of the host is limited, to 0 unless asked for; the container's limit goes before the pod's.
+ */
 function hugePageLimits(
   pod: Pod,
   container: Container,

@@ -51,8 +51,8 @@ export interface MountsInput {
 const hostsPath = '/etc/hosts';
 
 /**
- * Which mounts show only a part of their volume, expressions filled in. Throws FarletError `invalid` for a path
- * that leaves the volume or a variable that is missing or empty.
+ * Which mounts show only a part of their volume, expressions filled in. Throws FarletError `invalid` for a
+ * path that leaves the volume or a variable that is missing or empty.
  */
 export function subPathMounts(
   container: Container,
@@ -64,7 +64,9 @@ export function subPathMounts(
   });
 }
 
-/** In the order of the spec, then the hosts file (unless the pod mounts its own), then the termination log. */
+/**
+ * In the order of the spec, then the hosts file (unless the pod mounts its own), then the termination log.
+ */
 export function containerMounts(container: Container, input: MountsInput): Mount[] {
   const mounts = (container.volumeMounts ?? []).map((mount, index) =>
     volumeMount(mount, index, { container, input }),

@@ -1,7 +1,7 @@
 /**
- * The value of a variable in a file of `NAME='value'` lines, undefined where it is not or is empty: quotes are a must,
- * values may span lines, # begins a comment (pkg/kubelet/util/env, KEP-3721). Throws FarletError `invalid` for the first
- * line before it that is wrong. Pure.
+ * The value of a variable in a file of `NAME='value'` lines, undefined where it is not or is empty: quotes
+ * are a must, values may span lines, # begins a comment (pkg/kubelet/util/env, KEP-3721). Throws FarletError
+ * `invalid` for the first line before it that is wrong. Pure.
  */
 import { FarletError } from '../../model/errors.ts';
 

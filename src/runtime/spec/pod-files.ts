@@ -65,7 +65,10 @@ export function attemptFromLogs(entries: readonly DirEntry[] | undefined): numbe
   return Math.max(0, ...attempts);
 }
 
-/** Where log collectors look for a container's log: `<pod>_<namespace>_<container>-<id>.log`, 255 characters at most. */
+/**
+ * Where log collectors look for a container's log: `<pod>_<namespace>_<container>-<id>.log`, 255 characters
+ * at most.
+ */
 export function containerLogLink(
   paths: HostPaths,
   of: { readonly pod: string; readonly namespace: string; readonly container: string; readonly id: string },

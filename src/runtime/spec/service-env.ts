@@ -1,4 +1,6 @@
-/** The environment variables that tell a container where services are: pkg/kubelet/envvars, kubelet_pods.go. */
+/**
+ * The environment variables that tell a container where services are: pkg/kubelet/envvars, kubelet_pods.go.
+ */
 import { isIPv6 } from 'node:net';
 import type { Service } from '../../model/kube.ts';
 

@@ -3,8 +3,8 @@
  * pkg/kubelet/userns/userns_manager.go).
  *
  * I1. Each pod has a range of its own, never one with the host's own users.
- * I2. The range is on the host, in the pod's folder, before a sandbox is made with it: it stays over restarts of farlet,
- *     and is free again when the folder is gone.
+ * I2. The range is on the host, in the pod's folder, before a sandbox is made with it: it stays over restarts
+ *     of farlet, and is free again when the folder is gone.
  */
 import type { UserNamespace } from '../../hosts/cri/generated/runtime/v1/UserNamespace.ts';
 import type { HostFiles } from '../../hosts/link/link.ts';
@@ -37,8 +37,9 @@ export class UserNamespaces {
   }
 
   /**
-   * What the pod's sandbox and containers are told of their user namespace. Rejects with FarletError `unimplemented` for
-   * a runtime handler that has none, `resource-exhausted` when all ranges are taken, `invalid` for a file that is spoilt.
+   * What the pod's sandbox and containers are told of their user namespace. Rejects with FarletError
+   * `unimplemented` for a runtime handler that has none, `resource-exhausted` when all ranges are taken,
+   * `invalid` for a file that is spoilt.
    */
   async of(pod: Pod, handler: string, { signal }: { signal: AbortSignal }): Promise<UserNamespace> {
     if (pod.spec.hostUsers !== false) return { mode: 'NODE' };
@@ -82,7 +83,10 @@ export class UserNamespaces {
   }
 }
 
-/** Why pods of this handler can't have one; undefined: they can. Runtimes that tell of no handlers are too old. Pure. */
+/**
+ * Why pods of this handler can't have one; undefined: they can. Runtimes that tell of no handlers are too
+ * old. Pure.
+ */
 export function refusedUserNamespace(
   handlers: readonly Pick<RuntimeHandlerInfo, 'name' | 'userNamespaces'>[],
   handler: string,

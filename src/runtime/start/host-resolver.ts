@@ -1,10 +1,16 @@
-/** The resolver settings of a host, as its file has them when pods start (pkg/kubelet/network/dns/dns.go getDNSConfig). */
+/**
+ * The resolver settings of a host, as its file has them when pods start (pkg/kubelet/network/dns/dns.go
+ * getDNSConfig).
+ */
 import { isDeepStrictEqual } from 'node:util';
 import { orAbort, withDeadline } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { DnsSettings } from '../spec/dns.ts';
 
-/** A kubelet reads the file for each pod; pods that start within this time of a read share it, since hosts may be far. */
+/**
+ * A kubelet reads the file for each pod; pods that start within this time of a read share it, since hosts may
+ * be far.
+ */
 const FRESH_MS = 10_000;
 const READ_MS = 30_000;
 
@@ -24,7 +30,10 @@ export class HostResolver {
     this.#options = options;
   }
 
-  /** Pods that ask at once share a read. Rejects as it does, or with the signal's reason; a failure holds for no later pod. */
+  /**
+   * Pods that ask at once share a read. Rejects as it does, or with the signal's reason; a failure holds for
+   * no later pod.
+   */
   async settings({ signal }: { signal: AbortSignal }): Promise<DnsSettings> {
     const { clock } = this.#options;
     if (this.#last !== undefined && clock.monotonic() - this.#last.at < FRESH_MS) return this.#last.settings;

@@ -1,10 +1,13 @@
 /**
- * Paces the calls by which one host's runtime starts pods, so that a burst of pods does not slow each one of them down.
+ * Paces the calls by which one host's runtime starts pods, so that a burst of pods does not slow each one of
+ * them down.
  *
- * I1. At most `width` calls hold a permit. One that lasts too long (start-pace.ts) goes on without it: what hangs
- *     holds up no other pod.
- * I2. Calls of pods that have begun go first, else in order of arrival: what was begun is finished before more is begun.
- * I3. A waiter whose signal aborts leaves at once. Nothing but starts waits here: neither pulls nor volumes nor stops.
+ * I1. At most `width` calls hold a permit. One that lasts too long (start-pace.ts) goes on without it: what
+ *     hangs holds up no other pod.
+ * I2. Calls of pods that have begun go first, else in order of arrival: what was begun is finished before
+ *     more is begun.
+ * I3. A waiter whose signal aborts leaves at once. Nothing but starts waits here: neither pulls nor volumes
+ *     nor stops.
  */
 import { reasonOf } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -33,7 +36,10 @@ export class StartPermits {
     this.#options = options;
   }
 
-  /** Does the work once it is its turn. Rejects with the signal's reason if that comes first, else as the work does. */
+  /**
+   * Does the work once it is its turn. Rejects with the signal's reason if that comes first, else as the work
+   * does.
+   */
   async run<T>({ hasBegun, signal }: StartTurn, work: () => Promise<T>): Promise<T> {
     signal.throwIfAborted();
     if (this.#held < this.#options.width()) this.#held += 1;

@@ -6,7 +6,9 @@ import { requestOf, type GetRequest } from '../../hosts/go-http/request.ts';
 import { resolvePort } from '../../model/container-port.ts';
 import type { Container, HTTPGetAction } from '../../model/kube.ts';
 
-/** The transport of pkg/kubelet/kubelet.go insecureContainerLifecycleHTTPClient; it has no limit of its own. */
+/**
+ * The transport of pkg/kubelet/kubelet.go insecureContainerLifecycleHTTPClient; it has no limit of its own.
+ */
 const transport: Omit<ClientOptions, 'dial'> = {
   closes: false,
   asksForGzip: true,
@@ -18,8 +20,8 @@ const transport: Omit<ClientOptions, 'dial'> = {
 const MAX_BODY_BYTES = 10 * 1024;
 
 /**
- * Where the action points: its own host, else the pod's. Throws FarletError `invalid` for a port nobody declares and for what
- * makes no URL.
+ * Where the action points: its own host, else the pod's. Throws FarletError `invalid` for a port nobody
+ * declares and for what makes no URL.
  */
 export function hookRequest(action: HTTPGetAction, container: Container, podIP: string): GetRequest {
   const port = resolvePort(action.port, container);
@@ -27,8 +29,9 @@ export function hookRequest(action: HTTPGetAction, container: Container, podIP: 
 }
 
 /**
- * Sends it and waits for an answer, whatever its status and its body; redirects are followed on the same host. Certificates
- * are not looked at, as they are not for probes. Rejects with GetError if no HTTP answer comes.
+ * Sends it and waits for an answer, whatever its status and its body; redirects are followed on the same
+ * host. Certificates are not looked at, as they are not for probes. Rejects with GetError if no HTTP answer
+ * comes.
  */
 export async function sendHookRequest(
   dial: Dial,

@@ -1,4 +1,7 @@
-/** Lifecycle hooks: pkg/kubelet/lifecycle/handlers.go. Commands are not expanded and have no limit of their own. */
+/**
+ * Lifecycle hooks: pkg/kubelet/lifecycle/handlers.go. Commands are not expanded and have no limit of their
+ * own.
+ */
 import type { CriClient } from '../../hosts/cri/calls.ts';
 import { authorityText } from '../../hosts/go-http/request.ts';
 import type { HostLink } from '../../hosts/link/link.ts';
@@ -38,8 +41,8 @@ export class HookRunner {
 
   /**
    * Resolves when the hook has done its work. Rejects with a FarletError whose message is the one the kubelet
-   * puts into the container's status (never into an event: it holds the command's output), or with the signal's
-   * reason.
+   * puts into the container's status (never into an event: it holds the command's output), or with the
+   * signal's reason.
    */
   async run(
     handler: LifecycleHandler,

@@ -1,9 +1,9 @@
 /**
- * Stops one container: killContainer in kuberuntime_container.go. The preStop hook and the wait for its turn are
- * taken out of the grace; what is left, at least 2 s, is the runtime's.
+ * Stops one container: killContainer in kuberuntime_container.go. The preStop hook and the wait for its turn
+ * are taken out of the grace; what is left, at least 2 s, is the runtime's.
  *
- * Unlike the kubelet's, the runtime may be out of reach for a while. A stop that was cut off goes on with what is left of its
- * grace, and neither its event nor its hook comes twice.
+ * Unlike the kubelet's, the runtime may be out of reach for a while. A stop that was cut off goes on with
+ * what is left of its grace, and neither its event nor its hook comes twice.
  */
 import type { CriClient } from '../../hosts/cri/calls.ts';
 import { isNotFound, kindOf } from '../../model/errors.ts';
@@ -111,7 +111,9 @@ export class ContainerKiller {
     }
   }
 
-  /** Whole seconds that passed until the promise or the limit; past it the promise is left alone, not undone. */
+  /**
+   * Whole seconds that passed until the promise or the limit; past it the promise is left alone, not undone.
+   */
   async #elapsed(limitSeconds: number, promise: Promise<unknown>, signal: AbortSignal): Promise<number> {
     const { clock } = this.#options;
     const began = clock.monotonic();

@@ -1,4 +1,7 @@
-/** Stops a whole pod: killPodWithSyncResult in kuberuntime_manager.go. Sandboxes are removed by garbage collection. */
+/**
+ * Stops a whole pod: killPodWithSyncResult in kuberuntime_manager.go. Sandboxes are removed by garbage
+ * collection.
+ */
 import type { CriClient } from '../../hosts/cri/calls.ts';
 import { isNotFound } from '../../model/errors.ts';
 import type { Pod } from '../../model/kube.ts';
@@ -23,8 +26,8 @@ export interface PodKillerOptions {
 }
 
 /**
- * Stops all running containers side by side, sidecars after those they serve, then every sandbox. Resolves with
- * one step per container and one for the sandboxes; rejects only with the signal's reason.
+ * Stops all running containers side by side, sidecars after those they serve, then every sandbox. Resolves
+ * with one step per container and one for the sandboxes; rejects only with the signal's reason.
  */
 export async function killPod(
   order: PodKillOrder,

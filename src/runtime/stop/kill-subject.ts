@@ -17,7 +17,9 @@ export interface KillSubject {
   readonly about: ObjectReference;
 }
 
-/** From the pod, or where the pod or the container in it is gone, from what the container's annotations keep. */
+/**
+ * From the pod, or where the pod or the container in it is gone, from what the container's annotations keep.
+ */
 export function killSubject(pod: Pod | undefined, observed: ObservedContainer, ref: PodRef): KillSubject {
   const found = pod === undefined ? undefined : findContainer(pod, observed.name);
   if (pod !== undefined && found !== undefined)

@@ -2,9 +2,9 @@ import { isSidecar } from '../../model/containers.ts';
 import type { Pod } from '../../model/kube.ts';
 
 /**
- * Which containers must have stopped before a sidecar is: all regular ones and the next later sidecar, so that
- * sidecars end in reverse order (kuberuntime_termination_order.go, KEP-753). Others wait for nobody and are not
- * in the map.
+ * Which containers must have stopped before a sidecar is: all regular ones and the next later sidecar, so
+ * that sidecars end in reverse order (kuberuntime_termination_order.go, KEP-753). Others wait for nobody and
+ * are not in the map.
  */
 export function stopPrerequisites(pod: Pod): Map<string, string[]> {
   const regular = pod.spec.containers.map(({ name }) => name);

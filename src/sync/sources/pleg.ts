@@ -97,8 +97,8 @@ export class Pleg {
   }
 
   /**
-   * ms since the last relist that succeeded, undefined before the first; and the longest that may pass between two
-   * before the node counts as unhealthy.
+   * ms since the last relist that succeeded, undefined before the first; and the longest that may pass
+   * between two before the node counts as unhealthy.
    */
   health(): { readonly silentMs: number | undefined; readonly thresholdMs: number } {
     const last = this.#lastRelist;
