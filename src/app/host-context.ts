@@ -17,7 +17,7 @@ import { workersObserver } from './observers.ts';
 import type { PodStartup } from '../pods/pod-startup.ts';
 import { RuntimeCache } from '../runtime/observed/runtime-cache.ts';
 import type { LinuxHost, RuntimeSettings } from '../runtime/spec/settings.ts';
-import type { NodeSources } from './sources.ts';
+import type { NodeSources } from './node-sources.ts';
 import { activePods } from '../sync/active-pods.ts';
 import { PodTable } from '../sync/pod-table.ts';
 import { SyncQueue } from '../sync/sync-queue.ts';

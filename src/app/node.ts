@@ -23,7 +23,7 @@ import { startupObserver } from './observers.ts';
 import { openHost } from './open-host.ts';
 import { buildReporting } from './reporting.ts';
 import { buildPool } from './pool.ts';
-import { NodeSources } from './sources.ts';
+import { NodeSources } from './node-sources.ts';
 import { hostLabels, poolLabels } from '../model/host-labels.ts';
 import type { SharedCluster } from './shared-cluster.ts';
 import { waitAtMost } from './stopping.ts';

@@ -14,7 +14,7 @@ import { CpuManager } from '../resources/cpus/cpu-manager.ts';
 import { CpuPinning } from '../resources/cpus/cpu-pinning.ts';
 import { ResizeConditions } from '../resources/resize/resize-conditions.ts';
 import { ActuatedResources } from '../runtime/resize/actuated-resources.ts';
-import { PodResizer } from '../runtime/resize/resize-pod.ts';
+import { PodResizer } from '../runtime/resize/pod-resizer.ts';
 import { keepsCpus } from '../sync/active-pods.ts';
 import { supervise } from '../util/supervise.ts';
 

@@ -8,7 +8,7 @@ import type { Prober } from '../pods/probes/prober.ts';
 import { TerminationMessages } from '../pods/status/termination-messages.ts';
 import type { PodVolumes } from '../pods/volumes/pod-volumes.ts';
 import type { GarbageCollector } from '../runtime/gc/garbage-collector.ts';
-import type { PodRuntime } from '../runtime/pod/execute.ts';
+import type { PodRuntime } from '../runtime/pod/pod-runtime.ts';
 import { StartErrors } from '../runtime/start/start-errors.ts';
 import type { Pleg } from '../sync/sources/pleg.ts';
 

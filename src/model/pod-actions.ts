@@ -3,7 +3,7 @@ import type { PodContainer } from './containers.ts';
 
 /**
  * What one sync of a pod will do, decided by runtime/decide/compute-actions.ts and carried out by
- * runtime/pod/execute.ts in this order: kill the pod or the listed containers, create the sandbox, start
+ * runtime/pod/pod-runtime.ts in this order: kill the pod or the listed containers, create the sandbox, start
  * ephemeral, init, then regular containers (kubelet: kuberuntime_manager.go computePodActions, SyncPod).
  */
 export interface PodActions {

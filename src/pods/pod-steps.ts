@@ -11,14 +11,14 @@ import type { Pod } from '../model/kube.ts';
 import { podFields, podReference, type PodRef } from '../model/pod-ref.ts';
 import type { KillOrder, SyncOutcome } from '../model/pod-update.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
-import type { PodRuntime } from '../runtime/pod/execute.ts';
+import type { PodRuntime } from '../runtime/pod/pod-runtime.ts';
 import { firstFailure } from '../runtime/spec/steps.ts';
 import { settledBoth } from '../util/abort.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
 import { finalStatus } from './status/merge-status.ts';
 import { overriddenStatus } from './status/overridden-status.ts';
 import { PodView } from './pod-view.ts';
-import { PodSync, type PodSyncOptions } from './sync-pod.ts';
+import { PodSync, type PodSyncOptions } from './pod-sync.ts';
 
 export interface PodStepsOptions extends PodSyncOptions {
   readonly runtime: PodSyncOptions['runtime'] & Pick<PodRuntime, 'killPod'>;

@@ -1,5 +1,5 @@
 /** When a pod that failed to sync is tried again (completeWork in pkg/kubelet/pod_workers.go). */
-import type { PodSyncResult } from '../runtime/pod/execute.ts';
+import type { PodSyncResult } from '../runtime/pod/pod-runtime.ts';
 import { jittered } from '../util/backoff.ts';
 
 const NETWORK_RETRY_MS = 1_000;

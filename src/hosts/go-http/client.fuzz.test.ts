@@ -9,7 +9,7 @@ import { http2Head } from './http2-words.ts';
 import { nextHop } from './redirect.ts';
 import { requestHead } from './request-head.ts';
 import { requestOf } from './request.ts';
-import { ResponseHeadReader } from './response-head.ts';
+import { ResponseHeadReader } from './response-head-reader.ts';
 import { TlsRecords } from './tls-records.ts';
 import { parseUrl } from './url.ts';
 import { requestUri, resolveUrl, urlText } from './url-text.ts';

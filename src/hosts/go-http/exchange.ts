@@ -5,7 +5,7 @@ import { ByteSource } from './byte-source.ts';
 import { readBody } from './body.ts';
 import { readFault } from './connection.ts';
 import type { Header } from './header.ts';
-import { ResponseHeadReader, type ResponseHead } from './response-head.ts';
+import { ResponseHeadReader, type ResponseHead } from './response-head-reader.ts';
 import { bodyFrame, lengthOf, type BodyFrame } from './transfer.ts';
 
 export interface Answer {

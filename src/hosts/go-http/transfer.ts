@@ -3,7 +3,7 @@ import { FarletError } from '../../model/errors.ts';
 import { quoted, withoutSpace } from './byte-string.ts';
 import { canonicalKey } from './header.ts';
 import { isUpgrade } from './request-head.ts';
-import type { ResponseHead } from './response-head.ts';
+import type { ResponseHead } from './response-head-reader.ts';
 
 export type BodyFrame =
   | { readonly kind: 'none' }

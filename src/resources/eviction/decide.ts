@@ -2,7 +2,7 @@
  * Which shortages a node has and which of them call for evictions: the part of synchronize in
  * pkg/kubelet/eviction/eviction_manager.go that only thinks. Pure.
  */
-import type { DiskLayout } from '../../hosts/disk-layout.ts';
+import type { DiskLayout } from '../../hosts/disk-layout-reader.ts';
 import {
   thresholdAmountOf,
   type EvictionThreshold,

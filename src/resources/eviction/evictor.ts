@@ -5,7 +5,7 @@
  * I1. Signals are the host's, as it was just seen. What could not be seen changes nothing.
  * I2. After an eviction the next one waits until the pod is gone, or for so long that it will not go soon.
  */
-import type { DiskLayout } from '../../hosts/disk-layout.ts';
+import type { DiskLayout } from '../../hosts/disk-layout-reader.ts';
 import type { HostWatcher } from '../../hosts/host-monitor.ts';
 import type { HostAnswer, HostFiles, HostQuery } from '../../hosts/link/link.ts';
 import { isCritical } from '../../model/pod-source.ts';

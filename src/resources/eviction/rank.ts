@@ -1,5 +1,5 @@
 /** In which order pods go when something is short (pkg/kubelet/eviction/helpers.go rank…Pressure). Pure. */
-import type { DiskLayout } from '../../hosts/disk-layout.ts';
+import type { DiskLayout } from '../../hosts/disk-layout-reader.ts';
 import type { EvictionSignal } from '../../model/eviction-thresholds.ts';
 import type { Pod } from '../../model/kube.ts';
 import { amountsOf, podList, resourceList } from '../../model/resource-lists.ts';

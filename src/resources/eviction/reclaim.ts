@@ -1,4 +1,4 @@
-import type { DiskLayout } from '../../hosts/disk-layout.ts';
+import type { DiskLayout } from '../../hosts/disk-layout-reader.ts';
 import type { EvictionSignal } from '../../model/eviction-thresholds.ts';
 
 export type ReclaimStep = 'containers' | 'images';

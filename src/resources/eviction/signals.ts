@@ -1,5 +1,5 @@
 /** What eviction signals mean (pkg/kubelet/eviction/helpers.go) and how they are read off a host. Pure. */
-import type { DiskLayout } from '../../hosts/disk-layout.ts';
+import type { DiskLayout } from '../../hosts/disk-layout-reader.ts';
 import type { HostAnswer, HostQuery } from '../../hosts/link/link.ts';
 import type { EvictionSignal } from '../../model/eviction-thresholds.ts';
 import type { NodePressure } from '../../model/node-info.ts';

@@ -4,9 +4,9 @@ import type { ObservedContainer, PodRuntimeState } from '../../model/runtime-sta
 import { criFault, FakeCri, FakeEvents, FakeFiles } from '../../testing/fake-host.ts';
 import { container, FakeClock, pod, quietLog, sandbox } from '../../testing/fixtures.ts';
 import { containersToCollect, exitedToRemove, initContainersToPrune } from './container-gc.ts';
-import { ContainerRemover } from './container-removal.ts';
+import { ContainerRemover } from './container-remover.ts';
 import { GarbageCollector } from './garbage-collector.ts';
-import { ContainerKiller } from '../stop/kill-container.ts';
+import { ContainerKiller } from '../stop/container-killer.ts';
 import { attemptFromLogs, containerLogLink } from '../spec/pod-files.ts';
 import { podOfLogFolder, sandboxesToCollect } from './sandbox-gc.ts';
 

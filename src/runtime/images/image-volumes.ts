@@ -7,7 +7,7 @@ import type { PodSandboxConfig } from '../../hosts/cri/generated/runtime/v1/PodS
 import type { Pod, Secret } from '../../model/kube.ts';
 import { podReference } from '../../model/pod-ref.ts';
 import type { Fetched } from '../spec/env-entry.ts';
-import type { ImagePuller, KnownImages } from './images.ts';
+import type { ImagePuller, KnownImages } from './image-puller.ts';
 
 /**
  * By volume name. What fails is kept for the container that mounts it; rejects only with the signal's reason.

@@ -14,7 +14,7 @@ import {
 } from '../../model/runtime-state.ts';
 import { ActuatedResources } from './actuated-resources.ts';
 import { isResizeInProgress, planResize } from './plan-resize.ts';
-import { PodResizer } from './resize-pod.ts';
+import { PodResizer } from './pod-resizer.ts';
 import { shrinkProblems } from './shrink-problems.ts';
 
 const settings = { cpuCFSQuota: true, cpuCFSQuotaPeriod: 100_000 };

@@ -6,7 +6,7 @@ import type { PodContainer } from '../../model/containers.ts';
 import type { Container, EphemeralContainer } from '../../model/kube.ts';
 import type { NodeInfo } from '../../model/node-info.ts';
 import type { PodRuntimeState } from '../../model/runtime-state.ts';
-import type { ReadyImage } from '../images/images.ts';
+import type { ReadyImage } from '../images/image-puller.ts';
 import { containerConfig } from '../spec/container-config.ts';
 import { blockDevices } from '../spec/devices.ts';
 import type { EnvEntry } from '../spec/env-entry.ts';

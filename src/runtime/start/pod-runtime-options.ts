@@ -3,7 +3,7 @@ import type { ObjectReference, Pod } from '../../model/kube.ts';
 import type { Log } from '../../model/log.ts';
 import type { NodeInfo } from '../../model/node-info.ts';
 import type { Clock } from '../../util/clock.ts';
-import type { ImagePuller } from '../images/images.ts';
+import type { ImagePuller } from '../images/image-puller.ts';
 import type {
   HostDns,
   ObjectReader,
@@ -12,14 +12,14 @@ import type {
   ServiceReader,
   SubPathPreparer,
 } from '../spec/providers.ts';
-import type { PodResizer } from '../resize/resize-pod.ts';
+import type { PodResizer } from '../resize/pod-resizer.ts';
 import type { RestartBackoff } from '../decide/restart-backoff.ts';
 import type { LinuxHost, RuntimeSettings } from '../spec/settings.ts';
-import type { HookRunner } from '../stop/hooks.ts';
-import type { ContainerKiller } from '../stop/kill-container.ts';
+import type { HookRunner } from '../stop/hook-runner.ts';
+import type { ContainerKiller } from '../stop/container-killer.ts';
 import type { StartPermits } from './start-permits.ts';
 
-/** What runtime/pod/execute.ts is made of: one host, one virtual node. */
+/** What runtime/pod/pod-runtime.ts is made of: one host, one virtual node. */
 export interface PodRuntimeOptions {
   readonly host: PodHost;
   readonly settings: RuntimeSettings;

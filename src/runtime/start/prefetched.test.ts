@@ -8,7 +8,7 @@ import { podRef } from '../../model/pod-ref.ts';
 import { emptyRuntimeState } from '../../model/runtime-state.ts';
 import { FakeFiles } from '../../testing/fake-host.ts';
 import { container, pod, settle } from '../../testing/fixtures.ts';
-import type { KnownImages } from '../images/images.ts';
+import type { KnownImages } from '../images/image-puller.ts';
 import { Prefetched } from './prefetched.ts';
 
 const hostsFile = '/r/pods/uid-web/etc-hosts';

@@ -4,7 +4,7 @@ import type { PodContainer } from '../../model/containers.ts';
 import type { Pod } from '../../model/kube.ts';
 import { etcHostsPath } from '../../model/paths.ts';
 import type { PodRuntimeState } from '../../model/runtime-state.ts';
-import type { ImagePuller, KnownImages } from '../images/images.ts';
+import type { ImagePuller, KnownImages } from '../images/image-puller.ts';
 import { podHostname } from '../spec/hostname.ts';
 import { managedHostsFile } from '../spec/hosts-file.ts';
 import { hostsFileOp } from '../spec/pod-files.ts';

@@ -7,7 +7,7 @@ import { isNotFound } from '../../model/errors.ts';
 import type { Pod } from '../../model/kube.ts';
 import { formatPod } from '../../model/pod-ref.ts';
 import type { ObservedContainer, PodRuntimeState } from '../../model/runtime-state.ts';
-import type { ContainerKiller } from './kill-container.ts';
+import type { ContainerKiller } from './container-killer.ts';
 import { killSubject } from './kill-subject.ts';
 import { failedStep, type SyncStep } from '../spec/steps.ts';
 import { stopPrerequisites } from './stop-order.ts';

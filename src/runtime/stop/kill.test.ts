@@ -7,7 +7,7 @@ import type { KillReason } from '../../model/pod-actions.ts';
 import type { ObservedContainer, PodRuntimeState } from '../../model/runtime-state.ts';
 import { criFault, FakeCri, FakeEvents } from '../../testing/fake-host.ts';
 import { container, FakeClock, pod, quietLog, sandbox, settle } from '../../testing/fixtures.ts';
-import { ContainerKiller } from './kill-container.ts';
+import { ContainerKiller } from './container-killer.ts';
 import { killPod, type PodKillOrder } from './kill-pod.ts';
 import { killGraceSeconds, killSubject } from './kill-subject.ts';
 

@@ -14,7 +14,7 @@ import type { Log } from '../../model/log.ts';
 import type { KillReason } from '../../model/pod-actions.ts';
 import { podFields } from '../../model/pod-ref.ts';
 import type { Clock } from '../../util/clock.ts';
-import type { HookRunner } from './hooks.ts';
+import type { HookRunner } from './hook-runner.ts';
 import { killGraceSeconds, type KillSubject, minimumGraceSeconds } from './kill-subject.ts';
 
 export interface ContainerKillOrder {

@@ -5,7 +5,7 @@ import type { Secret } from '../../model/kube.ts';
 import { podReference } from '../../model/pod-ref.ts';
 import { criFault, FakeCri, FakeEvents, openAccess } from '../../testing/fake-host.ts';
 import { FakeClock, pod, settle } from '../../testing/fixtures.ts';
-import { type ImageRequest, ImagePuller, type ImagePullerOptions } from './images.ts';
+import { type ImageRequest, ImagePuller, type ImagePullerOptions } from './image-puller.ts';
 import { PullBackoff } from './pull-backoff.ts';
 import { PullRate } from './pull-rate.ts';
 

@@ -11,7 +11,7 @@ import { handlerRefusal } from '../model/runtime-handler.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
 import type { SyncOutcome } from '../model/pod-update.ts';
 import { computeActions, isIdle } from '../runtime/decide/compute-actions.ts';
-import type { PodRuntime } from '../runtime/pod/execute.ts';
+import type { PodRuntime } from '../runtime/pod/pod-runtime.ts';
 import type { PodSyncInput } from '../runtime/start/sync-input.ts';
 import { settledBoth } from '../util/abort.ts';
 import { deadlineMessage, msToDeadline } from './active-deadline.ts';

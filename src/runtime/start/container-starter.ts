@@ -10,10 +10,10 @@ import type { Log } from '../../model/log.ts';
 import { podFields, podReference } from '../../model/pod-ref.ts';
 import { ContainerStartError, type WaitingReason } from '../../model/reasons.ts';
 import type { ObservedContainer } from '../../model/runtime-state.ts';
-import type { HookRunner } from '../stop/hooks.ts';
-import type { ContainerKiller } from '../stop/kill-container.ts';
+import type { HookRunner } from '../stop/hook-runner.ts';
+import type { ContainerKiller } from '../stop/container-killer.ts';
 import { checkImageVolumes } from '../spec/image-volume-support.ts';
-import type { ImagePuller, ReadyImage } from '../images/images.ts';
+import type { ImagePuller, ReadyImage } from '../images/image-puller.ts';
 import {
   ContainerConfigBuilder,
   type ContainerConfigBuilderOptions,

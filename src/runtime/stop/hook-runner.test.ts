@@ -7,7 +7,7 @@ import { criFault, FakeCri, FakeEvents } from '../../testing/fake-host.ts';
 import { FakeClock, pod } from '../../testing/fixtures.ts';
 import { urlText } from '../../hosts/go-http/url-text.ts';
 import { hookRequest } from './hook-http.ts';
-import { HookRunner } from './hooks.ts';
+import { HookRunner } from './hook-runner.ts';
 
 const { signal } = new AbortController();
 const container: Container = { name: 'c', ports: [{ name: 'web', containerPort: 8080 }] };

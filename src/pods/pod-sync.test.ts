@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Pod, PodStatus } from '../model/kube.ts';
 import { podRef } from '../model/pod-ref.ts';
 import { emptyRuntimeState, type PodRuntimeState } from '../model/runtime-state.ts';
-import type { PodSyncResult } from '../runtime/pod/execute.ts';
+import type { PodSyncResult } from '../runtime/pod/pod-runtime.ts';
 import type { PodSyncInput } from '../runtime/start/sync-input.ts';
 import { FakeEvents } from '../testing/fake-host.ts';
 import { container, FakeClock, pod, quietLog, sandbox, settle } from '../testing/fixtures.ts';

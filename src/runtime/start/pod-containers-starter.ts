@@ -9,7 +9,7 @@ import { pullImageVolumes } from '../images/image-volumes.ts';
 import { containerLogLink } from '../spec/pod-files.ts';
 import type { PodRuntimeOptions } from './pod-runtime-options.ts';
 import { Prefetched } from './prefetched.ts';
-import type { ContainerStarter } from './start-container.ts';
+import type { ContainerStarter } from './container-starter.ts';
 import type { ReadySandbox, StartContext } from './start-context.ts';
 import { failedStep, type SyncStep } from '../spec/steps.ts';
 import type { PodSyncInput } from './sync-input.ts';

@@ -14,15 +14,15 @@ import { formatPod, podFields, podRef, podReference } from '../../model/pod-ref.
 import type { ObservedSandbox } from '../../model/runtime-state.ts';
 import { childController } from '../../util/abort.ts';
 import { initContainersToPrune } from '../gc/container-gc.ts';
-import type { ContainerRemover } from '../gc/container-removal.ts';
+import type { ContainerRemover } from '../gc/container-remover.ts';
 import { killPod, type PodKillOrder } from '../stop/kill-pod.ts';
 import { killSubject } from '../stop/kill-subject.ts';
 import type { PodRuntimeOptions } from '../start/pod-runtime-options.ts';
 import { Prefetched } from '../start/prefetched.ts';
 import { SandboxConfigBuilder } from '../start/sandbox-config-builder.ts';
-import { ContainerStarter } from '../start/start-container.ts';
-import { allStarting, PodContainersStarter, type StartSignals } from '../start/start-containers.ts';
-import { SandboxStarter } from '../start/start-sandbox.ts';
+import { ContainerStarter } from '../start/container-starter.ts';
+import { allStarting, PodContainersStarter, type StartSignals } from '../start/pod-containers-starter.ts';
+import { SandboxStarter } from '../start/sandbox-starter.ts';
 import { failedStep, firstFailure, type SyncStep } from '../spec/steps.ts';
 import type { PodSyncInput } from '../start/sync-input.ts';
 
