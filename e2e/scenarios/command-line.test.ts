@@ -168,7 +168,7 @@ describe('farlet check', () => {
       /^ok {4}node-2\/box runtime +containerd v?2\.\S+, \d+ ms$/m,
       /^ok {4}node-2\/box RuntimeReady +true$/m,
       /^ok {4}node-2\/box link +unix:\/\/\S+$/m,
-      /^ok {4}node-2\/box latency +\d+\.\d ms a round trip$/m,
+      /^ok {4}node-2\/box latency +\d+(?:\.\d)? ms a round trip$/m,
       /^ok {4}node-1-6\/box handlers +runc$/m,
       /^ok {4}node-2\/box handlers +runc$/m,
       /^ok {4}node-2\/box NetworkReady +true$/m,
