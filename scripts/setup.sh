@@ -7,6 +7,8 @@ cache=${FARLET_CACHE:-$HOME/.cache/farlet}
 mkdir -p "$cache"
 step() { printf '── %s\n' "$*"; }
 
+. scripts/go-build.sh
+
 missing=()
 for package in etcd-server containerd runc containernetworking-plugins busybox-static iptables iproute2 openssl \
   docker-registry openssh-server sudo; do
@@ -33,8 +35,8 @@ if ! [ -x "$built/control-plane" ]; then
   step 'building the control plane: about ten minutes the first time'
   version=k8s.io/component-base/version
   rm -rf "$cache"/control-plane-*
-  (cd e2e/control-plane && go build -trimpath -o "$built.tmp/control-plane" \
-    -ldflags "-s -w -X $version.gitVersion=v1.36.3 -X $version.gitMajor=1 -X $version.gitMinor=36 -X $version.gitTreeState=clean" .)
+  go_build e2e/control-plane -- -o "$built.tmp/control-plane" \
+    -ldflags "-s -w -X $version.gitVersion=v1.36.3 -X $version.gitMajor=1 -X $version.gitMinor=36 -X $version.gitTreeState=clean" -- .
   mv "$built.tmp" "$built"
 fi
 
@@ -44,8 +46,9 @@ if ! [ -x "$built/containerd" ]; then
   rm -rf "$cache"/containerd-*
   mkdir -p "$built.tmp"
   module=github.com/containerd/containerd/v2
-  (cd e2e/hosts/containerd && CGO_ENABLED=0 go build -trimpath -tags 'no_btrfs no_devmapper no_zfs no_aufs' \
-    -ldflags "-s -w -X $module/version.Version=2.1.9" -o "$built.tmp/" $module/cmd/containerd $module/cmd/containerd-shim-runc-v2 $module/cmd/ctr)
+  CGO_ENABLED=0 go_build e2e/hosts/containerd -- -tags 'no_btrfs no_devmapper no_zfs no_aufs' \
+    -ldflags "-s -w -X $module/version.Version=2.1.9" -o "$built.tmp/" \
+    -- $module/cmd/containerd $module/cmd/containerd-shim-runc-v2 $module/cmd/ctr
   mv "$built.tmp" "$built"
 fi
 
