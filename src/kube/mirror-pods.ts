@@ -164,7 +164,7 @@ export class MirrorPods {
         { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0, preconditions: { uid } },
         { signal },
       );
-      log.info({ pod: name, namespace, uid }, 'mirror pod deleted');
+      log.info(podFields(mirror.metadata), 'mirror pod deleted');
     } catch (error) {
       const path = paths.pod(namespace, name);
       if (!isRefusedWrite(error) || (await stillThere(client, error, { path, uid, signal })) !== undefined)

@@ -299,7 +299,10 @@ export class StatusWriter {
         // of a lease that could not be renewed every write of the node fails with the very same error
         const level = error === this.#told ? 'debug' : 'warn';
         this.#told = error;
-        log[level]({ err: error, pod: name, namespace, uid }, 'status write failed: trying again');
+        log[level](
+          { ...podFields({ name, namespace, uid }), err: error },
+          'status write failed: trying again',
+        );
         await clock.sleep(waitAfter(error, backoffMs(retry, failures)), { signal });
       }
     }
@@ -318,7 +321,10 @@ export class StatusWriter {
       found = await stillThere<Pod>(client, refusal, { path: paths.pod(namespace, name), uid, signal });
     } catch (error) {
       signal.throwIfAborted();
-      log.debug({ err: error, pod: name, namespace, uid }, 'a refused status: the pod could not be read');
+      log.debug(
+        { ...podFields({ name, namespace, uid }), err: error },
+        'a refused status: the pod could not be read',
+      );
       return false;
     }
     // the mirror may have been replaced meanwhile

@@ -213,22 +213,25 @@ export class VirtualNode {
   async #register(client: Client, signal: AbortSignal): Promise<void> {
     const { clock, log, identity } = this.#options;
     await clock.sleep(FIRST_TRY_MS, { signal });
-    await this.#untilRegistered(client, () => this.#look(signal), signal);
+    const attempt = async (): Promise<void> => {
+      await this.#registerAs(await this.#look(signal), { client, signal });
+    };
+    await this.#untilRegistered(attempt, signal);
     log.info({ address: identity.ip, port: identity.port }, 'node registered');
     this.#transitions.registered();
     this.#ready.resolve(undefined);
   }
 
-  async #untilRegistered(
-    client: Client,
-    desired: () => Promise<KubeNode>,
-    signal: AbortSignal,
+  async #registerAs(
+    wanted: KubeNode,
+    { client, signal }: { client: Client; signal: AbortSignal },
   ): Promise<void> {
-    const { clock, log, identity } = this.#options;
-    const attempt = async (): Promise<void> => {
-      const node = await desired();
-      this.#registered.take(await createOrReconcile(client, { identity, wanted: node }, { signal }));
-    };
+    const { identity } = this.#options;
+    this.#registered.take(await createOrReconcile(client, { identity, wanted }, { signal }));
+  }
+
+  async #untilRegistered(attempt: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
     const onFailure = (error: unknown, failures: number): void => {
       if (isWorthTelling(failures))
         log.warn({ err: error, failures }, 'node could not be registered: trying again');
@@ -278,20 +281,20 @@ export class VirtualNode {
 
   /**
    * Pods of a Node that is gone are deleted after a while: it comes back before, and as closed to new ones as
-   * it was. Resolves also when somebody else has made it meanwhile.
+   * it was. Somebody else may make it meanwhile: then there is nothing to do.
    */
   async #registerAgain(client: Client, signal: AbortSignal): Promise<void> {
     const { hosts, identity } = this.#options;
-    for (let left = this.#registered.againInMs() ?? 0; left > 0; left = this.#registered.againInMs() ?? 0)
-      await this.#alarm.arm(signal).sleep(left);
-    if (this.#registered.againInMs() === undefined) return;
+    const leftMs = (): number => this.#registered.againInMs() ?? 0;
+    while (leftMs() > 0) await this.#alarm.arm(signal).sleep(leftMs());
     const former = this.node();
-    const desired = async (): Promise<KubeNode> => {
+    const attempt = async (): Promise<void> => {
+      if (this.#registered.againInMs() === undefined) return;
       const facts = await hosts.factsInTime(signal);
       const status = hosts.status(facts, { node: former, conditions: [] });
-      return asClosed(newNode(identity, facts, status), former);
+      await this.#registerAs(asClosed(newNode(identity, facts, status), former), { client, signal });
+      this.#transitions.registeredAgain(this.node()?.metadata.uid);
     };
-    await this.#untilRegistered(client, desired, signal);
-    this.#transitions.registeredAgain(this.node()?.metadata.uid);
+    await this.#untilRegistered(attempt, signal);
   }
 }
