@@ -25,6 +25,8 @@ const identity: NodeIdentity = {
 class Server {
   node: KubeNode | undefined;
   readonly calls: string[] = [];
+  /** creations fail */
+  isFull = false;
   #version = 0;
   #uids = 0;
   #lines: string[] = [];
@@ -58,6 +60,7 @@ class Server {
   async create<T>(_path: string, body: object): Promise<T> {
     this.calls.push('create');
     await Promise.resolve();
+    if (this.isFull) throw refusal('unavailable', 503);
     if (this.node !== undefined) throw refusal('already-exists', 409);
     return this.created(body as KubeNode) as unknown as T;
   }
@@ -92,7 +95,7 @@ class Server {
   }
 }
 
-function refusal(kind: 'not-found' | 'already-exists', status: number): KubeError {
+function refusal(kind: 'not-found' | 'already-exists' | 'unavailable', status: number): KubeError {
   return new KubeError(kind, kind, { status, reason: kind });
 }
 
@@ -158,6 +161,22 @@ describe('a Node that is deleted', () => {
     assert.equal(node.node()?.metadata.uid, 'uid-2');
     assert.deepEqual(registered, ['uid-1', undefined, 'uid-2']);
     assert.ok(events.includes('NodeDeleted'));
+    stop.abort(new Error('over'));
+  });
+
+  it('and that somebody makes between two tries is taken as it is', async () => {
+    const { server, node, events, seconds, stop } = await setUp();
+    server.isFull = true;
+    const { node: theirs } = server;
+    assert.ok(theirs);
+    server.put(undefined);
+    await seconds(4);
+    assert.ok(server.calls.filter((call) => call === 'create').length > 1);
+    server.created(theirs);
+    await seconds(10);
+    assert.equal(node.problem(), undefined);
+    assert.equal(node.node()?.metadata.uid, 'uid-2');
+    assert.ok(!events.includes('NodeDeleted'));
     stop.abort(new Error('over'));
   });
 
