@@ -172,6 +172,7 @@ describe('a Node that is deleted', () => {
     server.put(undefined);
     await seconds(4);
     assert.ok(server.calls.filter((call) => call === 'create').length > 1);
+    server.isFull = false;
     server.created(theirs);
     await seconds(10);
     assert.equal(node.problem(), undefined);
