@@ -3,6 +3,7 @@
  * run nothing.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { getPriority, setPriority } from 'node:os';
 import { startControlPlane } from '../../e2e/harness/control-plane.ts';
 import { startFarlet, type Farlet } from '../../e2e/harness/farlet.ts';
 import { run } from '../../e2e/harness/processes.ts';
@@ -10,6 +11,9 @@ import { connectKube, type KubeConnection } from '../../src/kube/connect.ts';
 import { startDelayProxy, type DelayProxy } from '../delay-proxy.ts';
 import { startFakeHosts } from './fake-hosts.ts';
 import type { SimulateOptions } from './options.ts';
+
+/** added to the nice value: a tenth of the weight */
+const YIELDING = 10;
 
 export interface Environment {
   readonly farlet: Farlet;
@@ -40,7 +44,7 @@ export async function startEnvironment(
   };
   try {
     progress('control plane');
-    const plane = await startControlPlane({ folder: `${folder}/plane` });
+    const plane = await behindFarlet(() => startControlPlane({ folder: `${folder}/plane` }));
     ends.push(() => plane.stop());
     const { hostname, port } = new URL(plane.server);
     const proxy = await startDelayProxy({ host: hostname, port: Number(port) });
@@ -55,7 +59,9 @@ export async function startEnvironment(
     mkdirSync(`${folder}/hosts`);
     await run(['mount', '-t', 'tmpfs', 'tmpfs', `${folder}/hosts`]);
     ends.push(() => run(['umount', '--lazy', `${folder}/hosts`]));
-    const fakes = await startFakeHosts({ folder: `${folder}/hosts`, count, processes }, { signal });
+    const fakes = await behindFarlet(() =>
+      startFakeHosts({ folder: `${folder}/hosts`, count, processes }, { signal }),
+    );
     ends.push(() => {
       fakes.stop();
     });
@@ -79,5 +85,19 @@ export async function startEnvironment(
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/**
+ * What is started within gets what farlet leaves of the CPU: elsewhere hosts and API server have cores of
+ * their own. Processes get the priority of the one that starts them.
+ */
+async function behindFarlet<T>(start: () => Promise<T>): Promise<T> {
+  const before = getPriority();
+  setPriority(before + YIELDING);
+  try {
+    return await start();
+  } finally {
+    setPriority(before);
   }
 }

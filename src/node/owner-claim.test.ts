@@ -91,7 +91,14 @@ describe('a node', () => {
 });
 
 describe('the lease', () => {
-  const parts = { node: 'n', me, durationSeconds: 40, now: Date.UTC(2026, 0, 1), nodeUid: 'uid-2' };
+  const parts = {
+    node: 'n',
+    me,
+    durationSeconds: 40,
+    now: Date.UTC(2026, 0, 1),
+    nodeUid: 'uid-2',
+    beats: true,
+  };
 
   it('of a registered node is its heartbeat, as a kubelet writes it, and names the owner', () => {
     assert.deepEqual(claimed(undefined, parts), {
@@ -113,11 +120,14 @@ describe('the lease', () => {
 
   it('of one that is not registered keeps it from looking alive, and never belongs to a Node that is gone', () => {
     const before = claimed(undefined, parts);
-    const after = claimed(before, { ...parts, now: parts.now + 10_000, nodeUid: undefined });
+    const after = claimed(before, { ...parts, now: parts.now + 10_000, nodeUid: undefined, beats: false });
     assert.equal(after.metadata?.ownerReferences, undefined);
     assert.equal(after.spec?.renewTime, '2026-01-01T00:00:00.000000Z');
     assert.equal(after.metadata?.annotations?.[ownerKeys.renewed], '2026-01-01T00:00:10.000000Z');
-    assert.equal(claimed(undefined, { ...parts, nodeUid: undefined }).spec?.renewTime, undefined);
+    assert.equal(
+      claimed(undefined, { ...parts, nodeUid: undefined, beats: false }).spec?.renewTime,
+      undefined,
+    );
   });
 
   it('keeps what others wrote to it, and is written only as it was read', () => {

@@ -90,13 +90,15 @@ export interface ClaimParts {
   readonly durationSeconds: number;
   /** ms since the epoch */
   readonly now: number;
-  /** the Node, if it is registered: only then is the lease its heartbeat, and goes with it */
+  /** the Node, if it is registered: the lease goes with it */
   readonly nodeUid: string | undefined;
+  /** whether it is the Node's heartbeat too: a Node that nobody sees to must not seem to be alive */
+  readonly beats: boolean;
 }
 
 /** The lease as it is written to take or to keep the node; what others wrote to it stays. */
 export function claimed(held: Lease | undefined, parts: ClaimParts): Lease {
-  const { node, me, durationSeconds, now, nodeUid } = parts;
+  const { node, me, durationSeconds, now, nodeUid, beats } = parts;
   const { ownerReferences: _dead, ...metadata } = held?.metadata ?? {};
   const time = rfc3339Micro(now);
   return {
@@ -120,8 +122,7 @@ export function claimed(held: Lease | undefined, parts: ClaimParts): Lease {
       ...held?.spec,
       holderIdentity: node,
       leaseDurationSeconds: durationSeconds,
-      // a Node that nobody sees to yet must not seem to be alive
-      ...(nodeUid === undefined ? {} : { renewTime: time }),
+      ...(beats ? { renewTime: time } : {}),
     },
   };
 }

@@ -154,6 +154,48 @@ describe('one farlet', () => {
     assert.equal(server.owner(), 'a');
   });
 
+  it('carries on the heartbeat of the one before while it looks for the Node, but not for ever', async () => {
+    const { server, start, seconds } = setUp();
+    const first = start('a');
+    await settle();
+    first.own.nodeIs('uid-1');
+    await seconds(1);
+    await first.end();
+    const beat = (): unknown => server.lease?.spec?.renewTime;
+    const last = beat();
+    await seconds(5);
+    const second = start('b');
+    await settle();
+    const begun = beat();
+    assert.notEqual(begun, last);
+    await seconds(79);
+    const carried = beat();
+    assert.notEqual(carried, begun);
+    await seconds(20);
+    const ended = beat();
+    await seconds(60);
+    assert.equal(beat(), ended);
+    assert.equal(second.state.at, 'running');
+    second.own.nodeIs('uid-1');
+    await settle();
+    assert.notEqual(beat(), ended);
+  });
+
+  it('does not carry it on for a Node that turns out to be gone', async () => {
+    const { server, start, seconds } = setUp();
+    const first = start('a');
+    await settle();
+    first.own.nodeIs('uid-1');
+    await seconds(1);
+    await first.end();
+    const { own } = start('b');
+    await settle();
+    own.nodeIs(undefined);
+    const last = server.lease?.spec?.renewTime;
+    await seconds(60);
+    assert.equal(server.lease?.spec?.renewTime, last);
+  });
+
   it('makes its lease anew when that is deleted, and keeps what others write to it', async () => {
     const { server, start, seconds } = setUp();
     const { state } = start('a');

@@ -53,6 +53,11 @@ const MAX_CALL_MS = 10_000;
 /** For so long the answer holds that nobody can be asked. */
 const UNKNOWN_MS = 30_000;
 const RELEASE_MS = 2_000;
+/**
+ * For so many durations the heartbeat of the farlet before is carried on until the Node is found: a start
+ * with many nodes may take longer than their leases last. After that nobody sees to it.
+ */
+const CARRIED_ON = 2;
 const MAX_CONFLICTS = 5;
 /**
  * The part of the duration for which a renewal is relied on: an action begun within it ends before another
@@ -66,6 +71,8 @@ export class Ownership implements NodeClaim {
   #state: State = { at: 'seeking', problem: undefined };
   #lease: Lease | undefined;
   #nodeUid: string | undefined;
+  /** until then, monotonic ms, the Node is taken to be there that the farlet before has seen to */
+  #carriedUntil = -Infinity;
   /** when the last renewal that came through was begun */
   #renewed: Moment | undefined;
   #failed: Moment | undefined;
@@ -170,6 +177,7 @@ export class Ownership implements NodeClaim {
   }
 
   nodeIs(uid: string | undefined): void {
+    this.#carriedUntil = -Infinity;
     if (uid === this.#nodeUid) return;
     this.#nodeUid = uid;
     this.#alarm.ring();
@@ -217,6 +225,8 @@ export class Ownership implements NodeClaim {
       this.#tellWaiting(verdict.for);
       return verdict;
     }
+    if (lease?.spec?.renewTime !== undefined)
+      this.#carriedUntil = clock.monotonic() + durationSeconds * 1000 * CARRIED_ON;
     try {
       await this.#write(lease, signal);
     } catch (error) {
@@ -304,8 +314,9 @@ export class Ownership implements NodeClaim {
 
   async #write(held: Lease | undefined, signal: AbortSignal): Promise<void> {
     const { client, clock, node, me, durationSeconds } = this.#options;
-    const parts = { node, me, durationSeconds, now: clock.now(), nodeUid: this.#nodeUid };
-    const wanted = claimed(held, parts);
+    const nodeUid = this.#nodeUid;
+    const beats = nodeUid !== undefined || clock.monotonic() < this.#carriedUntil;
+    const wanted = claimed(held, { node, me, durationSeconds, now: clock.now(), nodeUid, beats });
     const options = { signal, timeoutMs: this.#callMs() };
     this.#lease =
       held === undefined
