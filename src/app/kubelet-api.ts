@@ -16,6 +16,7 @@ import type { NodeApp } from './node.ts';
 import type { Backend } from '../api/server/backend.ts';
 import type { Target } from '../api/http/stream-request.ts';
 import { HttpFault } from '../api/http/http-fault.ts';
+import type { KubeletRouter } from '../api/server/kubelet-router.ts';
 import { listenKubelet, type StreamObserver } from '../api/server/kubelet-server.ts';
 import type { RequestObserver } from '../api/server/observe-requests.ts';
 import { ServingTls } from '../api/server/serving-tls.ts';
@@ -27,6 +28,7 @@ import type { Clock } from '../util/clock.ts';
 import { inOne } from '../util/in-one.ts';
 
 export interface KubeletApiOptions {
+  readonly router: KubeletRouter;
   readonly app: NodeApp;
   readonly node: NodeConfig;
   readonly nodeIP: string;
@@ -40,7 +42,7 @@ export interface KubeletApiOptions {
 }
 
 export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ close(): Promise<void> }> {
-  const { config, node, nodeIP, kube, clock, log } = options;
+  const { router, config, node, nodeIP, kube, clock, log } = options;
   const { metrics } = options.app;
   const { tlsCertFile, tlsPrivateKeyFile, authentication } = config;
   const tls = await ServingTls.open({
@@ -62,6 +64,7 @@ export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ cl
   });
   const server = await listenKubelet(
     {
+      router,
       backend: backend(options),
       log,
       clock,

@@ -15,6 +15,7 @@ import { ownProcess } from '../node/own-process.ts';
 import type { NodeClaim } from '../node/node-claim.ts';
 import { ownNode, type OwnedNode } from './owned-node.ts';
 import { listenKubeletApi } from './kubelet-api.ts';
+import { kubeletRouter } from '../api/server/kubelet-router.ts';
 import { listenPlain } from '../api/server/plain-server.ts';
 import { buildSharedCluster, showApiAccess } from './shared-cluster.ts';
 import { standaloneProblem } from './standalone.ts';
@@ -153,6 +154,7 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
         : Promise.resolve(options.podIP),
     );
     const me = ownProcess(options.podUid);
+    const router = await kubeletRouter();
     const claimed = claimsFirst(config.nodes.length, { clock });
     for (const node of config.nodes) {
       const start = async (claim: NodeClaim, ofNode: AbortSignal): Promise<NodeApp> => {
@@ -161,7 +163,7 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
         const app = buildNode({ ...shared, cluster });
         const listener = await keyed(
           `port of node ${node.name}`,
-          listenKubeletApi({ ...shared, app, processMetrics: metrics }),
+          listenKubeletApi({ ...shared, router, app, processMetrics: metrics }),
         );
         listens(`kubelet API of ${node.name}`, listener);
         return app;

@@ -11,6 +11,7 @@ import {
   type KubeletServer,
   type KubeletServerOptions,
 } from '../api/server/kubelet-server.ts';
+import { kubeletRouter } from '../api/server/kubelet-router.ts';
 import { ServingTls, type ServingTlsOptions } from '../api/server/serving-tls.ts';
 import { systemClock } from '../util/clock.ts';
 import * as certificates from './certificates.ts';
@@ -35,6 +36,10 @@ export const openBackend: Backend = {
   hostLog: () => Promise.resolve(undefined),
   stream: nothing,
 };
+
+let opened: ReturnType<typeof kubeletRouter> | undefined;
+/** One for all of a process, as in farlet. */
+const router = (): ReturnType<typeof kubeletRouter> => (opened ??= kubeletRouter());
 
 export interface TestServer extends KubeletServer {
   /** where its files are: tls.crt, tls.key, ca.crt */
@@ -78,6 +83,7 @@ export async function startKubelet(options: TestServerOptions = {}): Promise<Tes
   };
   const server = await listenKubelet(
     {
+      router: await router(),
       backend: { ...openBackend, ...backend },
       log,
       clock: systemClock,

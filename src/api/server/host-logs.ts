@@ -7,27 +7,27 @@ import { lifeOf } from './life.ts';
 import { TEXT } from './rest-service.ts';
 import { sendPieces } from './send-pieces.ts';
 
-export function sendHostLog(backend: Backend, clock: Pick<Clock, 'after'>) {
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const signal = lifeOf(reply.raw);
-    const path = (request.params as { '*'?: string })['*'] ?? '';
-    const segments = path.replace(/\/$/, '').split('/');
-    const isName = (segment: string): boolean =>
-      !['', '.', '..'].includes(segment) && !segment.includes('\0');
-    const isSafe = path === '' || segments.every(isName);
-    const found = isSafe ? await backend.hostLog(path, { signal }) : undefined;
-    if (found === undefined) return reply.code(404).type(TEXT).send('404 page not found\n');
-    if (found.type === 'folder')
-      return reply.type('text/html; charset=utf-8').send(folderPage(found.entries));
-    reply.hijack();
-    reply.raw.writeHead(200, {
-      'content-type': TEXT,
-      'content-length': found.size,
-      'last-modified': new Date(found.modified).toUTCString(),
-    });
-    await sendPieces(reply.raw, found.content, { clock, length: found.size });
-    return reply;
-  };
+export async function sendHostLog(
+  { backend, clock }: { backend: Backend; clock: Pick<Clock, 'after'> },
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const signal = lifeOf(reply.raw);
+  const path = (request.params as { '*'?: string })['*'] ?? '';
+  const segments = path.replace(/\/$/, '').split('/');
+  const isName = (segment: string): boolean => !['', '.', '..'].includes(segment) && !segment.includes('\0');
+  const isSafe = path === '' || segments.every(isName);
+  const found = isSafe ? await backend.hostLog(path, { signal }) : undefined;
+  if (found === undefined) return reply.code(404).type(TEXT).send('404 page not found\n');
+  if (found.type === 'folder') return reply.type('text/html; charset=utf-8').send(folderPage(found.entries));
+  reply.hijack();
+  reply.raw.writeHead(200, {
+    'content-type': TEXT,
+    'content-length': found.size,
+    'last-modified': new Date(found.modified).toUTCString(),
+  });
+  await sendPieces(reply.raw, found.content, { clock, length: found.size });
+  return reply;
 }
 
 /** net/http's listing: sorted by name, folders with a slash. */

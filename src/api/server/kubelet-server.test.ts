@@ -23,6 +23,25 @@ async function callerOf(server: TestServer, seen: Identity[], as: TestPair): Pro
   return answer.startsWith('HTTP/1.1 200') ? seen.at(-1)?.user : undefined;
 }
 
+describe('nodes of one process', () => {
+  it('share a router, and each answers for itself', async () => {
+    const named = (name: string) =>
+      kubelet({ backend: { configz: () => ({ name }), healthChecks: () => [{ name, problem: undefined }] } });
+    const servers = [await named('a'), await named('b')];
+    const ask = async (server: TestServer | undefined, path: string): Promise<string> => {
+      const client = await server?.connect();
+      client?.ask(`GET ${path}`, [...bearer, 'Connection: close']);
+      return (await client?.until()) ?? '';
+    };
+    const answers = await Promise.all(servers.map((server) => ask(server, '/configz')));
+    assert.match(answers[0] ?? '', /\{"name":"a"\}$/);
+    assert.match(answers[1] ?? '', /\{"name":"b"\}$/);
+    assert.match(await ask(servers[0], '/healthz/a'), /^HTTP\/1\.1 200 [^]*\r\n\r\nok$/);
+    for (const path of ['/healthz/b', '/healthz/'])
+      assert.match(await ask(servers[0], path), /^HTTP\/1\.1 404 [^]*\r\n\r\n404 page not found\n$/);
+  });
+});
+
 describe('who is let in', () => {
   const rows: [string, TestPair, Identity | undefined][] = [
     [

@@ -1,22 +1,16 @@
-/**
- * The kubelet API of one virtual node (pkg/kubelet/server/server.go): every request is authenticated and
- * authorized first.
- */
+/** The kubelet API of one virtual node (pkg/kubelet/server/server.go): its listener, and who may use it. */
+import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import fastify from 'fastify';
 import type { Log } from '../../model/log.ts';
 import type { Clock } from '../../util/clock.ts';
-import { admit } from './admit.ts';
-import type { Backend, Identity } from './backend.ts';
+import type { Backend } from './backend.ts';
 import { Connections } from './connections.ts';
-import { faultOf } from '../http/http-fault.ts';
 import { answerClientError, createHttpsServer } from './https-server.ts';
+import type { KubeletRouter, ServedNode } from './kubelet-router.ts';
 import { observeRequests, type RequestObserver } from './observe-requests.ts';
 import { Refusals } from './refusals.ts';
-import { TEXT } from './rest-service.ts';
-import { addRoutes } from './routes.ts';
 import type { ServingTls } from './serving-tls.ts';
 import { logLimits, StreamLimits, streamLimits, type LimitName } from './stream-limits.ts';
 import { TlsRenewal } from './tls-renewal.ts';
@@ -29,6 +23,8 @@ export interface StreamObserver {
 }
 
 export interface KubeletServerOptions {
+  /** shared with the other nodes */
+  readonly router: KubeletRouter;
   readonly backend: Backend;
   readonly log: Log;
   readonly clock: Clock;
@@ -48,32 +44,13 @@ export interface KubeletServer {
   close(): Promise<void>;
 }
 
-/**
- * Namespaces, names, uids and container names are far shorter; fastify's own limit is shorter than a pod's
- * name.
- */
-const MAX_SEGMENT = 1024;
-
 export async function listenKubelet(
   options: KubeletServerOptions,
-  address: { host: string; port: number },
+  { host, port }: { host: string; port: number },
 ): Promise<KubeletServer> {
-  const { backend, tls, log, clock, observer, idleMs } = options;
+  const { router, backend, tls, log, clock, observer, idleMs } = options;
   const connections = new Connections();
   const renewal = new TlsRenewal();
-  const server = fastify({
-    logger: false,
-    routerOptions: { maxParamLength: MAX_SEGMENT },
-    clientErrorHandler: (error, socket) => {
-      answerClientError(error, socket, clock);
-    },
-    serverFactory: (handle) => {
-      const listener = createHttpsServer(tls.serverOptions(), handle);
-      connections.follow(listener);
-      renewal.add(listener);
-      return listener;
-    },
-  });
   const limits = limitsOf(options);
   const refusals = new Refusals({
     log,
@@ -82,55 +59,40 @@ export async function listenKubelet(
     acceptsTokens: options.acceptsTokens,
     caProblem: () => tls.caProblem(),
   });
-  const admission = { backend, refusals, log, clock };
-  const callers = new WeakMap<IncomingMessage, Identity>();
-  // no route reads a body, so none is a reason to refuse a request
-  server.removeAllContentTypeParsers();
-  server.addContentTypeParser('*', (_request, payload, done) => {
-    payload.resume();
-    done(null);
-  });
-  server.addHook('onRequest', async ({ raw }, reply) => {
-    if (renewal.isFormer(raw.socket)) reply.raw.shouldKeepAlive = false;
-    callers.set(raw, await admit(admission, raw));
-    connections.trust(raw.socket);
-  });
-  server.setErrorHandler((error, _request, reply) => {
-    const { code, body, headers } = faultOf(error);
-    return reply
-      .code(code)
-      .headers({ 'content-type': TEXT, ...headers })
-      .send(body);
-  });
-  server.setNotFoundHandler((_request, reply) => reply.code(404).type(TEXT).send('404 page not found\n'));
-  addRoutes(server, backend, {
-    clock,
-    places: {
-      follow: (request, pod) => limits.log.take({ user: callers.get(request)?.user ?? '', pod }),
-    },
-  });
-  observeRequests(server.server, { observer, clock });
   const onAdmitted = ({ socket }: IncomingMessage): void => {
     connections.trust(socket);
   };
-  server.server.on('upgrade', (request: IncomingMessage, client: Duplex, head: Buffer) => {
-    serveUpgrade(
-      { ...admission, backend, limits: limits.stream, idleMs, onAdmitted },
-      { request, client, head },
-    );
+  const shared = { backend, refusals, log, clock, onAdmitted };
+  const node: ServedNode = { ...shared, places: limits.log, isFormer: renewal.isFormer.bind(renewal) };
+  const listener = createHttpsServer(tls.serverOptions(), (request, response) => {
+    router(node, request, response);
   });
-  await server.listen(address);
+  connections.follow(listener);
+  renewal.add(listener);
+  observeRequests(listener, { observer, clock });
+  listener
+    .on('clientError', (error, socket) => {
+      answerClientError(error, socket, clock);
+    })
+    .on('upgrade', (request: IncomingMessage, client: Duplex, head: Buffer) => {
+      serveUpgrade({ ...shared, limits: limits.stream, idleMs }, { request, client, head });
+    });
+  // a name would be looked up, and one of its addresses taken
+  listener.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port });
+  await once(listener, 'listening');
   const life = new AbortController();
   void tls.follow(renewal.renew.bind(renewal), { signal: life.signal });
   return {
-    port: (server.server.address() as AddressInfo).port,
+    port: (listener.address() as AddressInfo).port,
     get connections() {
       return connections.size;
     },
     close: async () => {
       life.abort(new Error('the server has closed'));
+      const closed = once(listener, 'close');
+      listener.close();
       connections.closeAll();
-      await server.close();
+      await closed;
     },
   };
 }

@@ -1,13 +1,12 @@
 /** The kubelet API's paths (pkg/kubelet/server/server.go): parse, ask the backend, answer. */
-import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Clock } from '../../util/clock.ts';
 import type { Backend } from './backend.ts';
 import type { Target } from '../http/stream-request.ts';
 import { rootHealth, singleHealth, type HealthAnswer } from './health-checks.ts';
 import { sendHostLog } from './host-logs.ts';
 import { HttpFault } from '../http/http-fault.ts';
 import { lifeOf } from './life.ts';
+import type { Asked } from './kubelet-router.ts';
 import { isFollowed } from './log-query.ts';
 import { pathOf, queryOf, queryTexts, streamTarget } from '../http/request-target.ts';
 import { restService, TEXT } from './rest-service.ts';
@@ -19,51 +18,43 @@ import { sendPieces, toldErrors } from './send-pieces.ts';
  */
 const MISSING = ['/metrics/cadvisor', '/metrics/resource', '/metrics/probes', '/metrics/slis'];
 
-export interface RouteOptions {
-  readonly places: Places;
-  readonly clock: Pick<Clock, 'after'>;
-}
+/** Whom a request is for and from; it has been admitted. */
+type AskedBy = (request: FastifyRequest) => Asked;
 
-export interface Places {
-  /**
-   * A place for a log that is followed, of a pod as namespace/name; returns how to give it back. Throws
-   * HttpFault 429.
-   */
-  follow(request: IncomingMessage, pod: string): () => void;
-}
-
-export function addRoutes(server: FastifyInstance, backend: Backend, options: RouteOptions): void {
-  addHealth(server, backend);
-  const json = (answer: () => object) => (_request: FastifyRequest, reply: FastifyReply) =>
-    sendJson(reply, JSON.stringify(answer()));
+export function addRoutes(server: FastifyInstance, askedBy: AskedBy): void {
+  const backendOf = (request: FastifyRequest): Backend => askedBy(request).node.backend;
+  addHealth(server, backendOf);
+  const json = (answer: (backend: Backend) => object) => (request: FastifyRequest, reply: FastifyReply) =>
+    sendJson(reply, JSON.stringify(answer(backendOf(request))));
   const get = ['GET'] as const;
-  restService(server, '/pods', [{ path: '', methods: get, handle: json(() => backend.podList()) }]);
+  restService(server, '/pods', [{ path: '', methods: get, handle: json((backend) => backend.podList()) }]);
   restService(server, '/runningpods', [
-    { path: '', methods: get, handle: json(() => backend.runningPods()) },
+    { path: '', methods: get, handle: json((backend) => backend.runningPods()) },
   ]);
   server.all(
     '/configz',
-    json(() => backend.configz()),
+    json((backend) => backend.configz()),
   );
-  server.all('/metrics', async (_request, reply) => {
-    const { text, contentType } = await backend.metrics();
+  server.all('/metrics', async (request, reply) => {
+    const { text, contentType } = await backendOf(request).metrics();
     return reply.type(contentType).send(text);
   });
   for (const path of MISSING) server.all(path, notOffered);
   restService(server, '/stats', [{ path: '/summary', methods: ['GET', 'POST'], handle: notOffered }]);
   restService(server, '/containerLogs', [
-    { path: '/:namespace/:pod/:container', methods: get, handle: containerLogs(backend, options) },
+    { path: '/:namespace/:pod/:container', methods: get, handle: containerLogs(askedBy) },
   ]);
-  restService(server, '/run', inContainer(['POST'], runCommand(backend)));
+  restService(server, '/run', inContainer(['POST'], runCommand(backendOf)));
   restService(server, '/checkpoint', [
-    { path: '/:namespace/:pod/:container', methods: ['POST'], handle: checkpoint(backend) },
+    { path: '/:namespace/:pod/:container', methods: ['POST'], handle: checkpoint(backendOf) },
   ]);
+  const hostLog: Handle = (request, reply) => sendHostLog(askedBy(request).node, request, reply);
   restService(server, '/logs', [
-    { path: '', methods: get, handle: sendHostLog(backend, options.clock) },
-    { path: '/*', methods: get, handle: sendHostLog(backend, options.clock) },
+    { path: '', methods: get, handle: hostLog },
+    { path: '/*', methods: get, handle: hostLog },
   ]);
   restService(server, '/debug/pprof', []);
-  const stream = refusedStream(backend);
+  const stream = refusedStream(backendOf);
   restService(server, '/exec', inContainer(['GET', 'POST'], stream));
   restService(server, '/attach', inContainer(['GET', 'POST'], stream));
   restService(server, '/portForward', [
@@ -72,19 +63,23 @@ export function addRoutes(server: FastifyInstance, backend: Backend, options: Ro
   ]);
 }
 
-function addHealth(server: FastifyInstance, backend: Backend): void {
+function addHealth(server: FastifyInstance, backendOf: BackendOf): void {
   const answer = (reply: FastifyReply, { code, body }: HealthAnswer): FastifyReply =>
     reply.code(code).type(TEXT).send(body);
   server.all('/healthz', (request, reply) =>
-    answer(reply, rootHealth(backend.healthChecks(), queryOf(request.raw.url ?? ''))),
+    answer(reply, rootHealth(backendOf(request).healthChecks(), queryOf(request.raw.url ?? ''))),
   );
-  for (const { name } of backend.healthChecks())
-    server.all(`/healthz/${name}`, (_request, reply) => {
-      const check = backend.healthChecks().find((each) => each.name === name);
-      return answer(reply, singleHealth(check ?? { name, problem: 'the check is gone' }));
-    });
+  server.all<{ Params: { name: string } }>('/healthz/:name', (request, reply) => {
+    const { name } = request.params;
+    const check = backendOf(request)
+      .healthChecks()
+      .find((each) => each.name === name);
+    if (check === undefined) reply.callNotFound();
+    else answer(reply, singleHealth(check));
+  });
 }
 
+type BackendOf = (request: FastifyRequest) => Backend;
 type Methods = readonly ('GET' | 'POST')[];
 type Handle = (request: FastifyRequest, reply: FastifyReply) => unknown;
 
@@ -103,13 +98,15 @@ function targetOf({ params }: FastifyRequest): Target {
 }
 
 const containerLogs =
-  (backend: Backend, { places, clock }: RouteOptions): Handle =>
+  (askedBy: AskedBy): Handle =>
   async (request, reply) => {
+    const { node, user } = askedBy(request);
+    const { backend, places, clock } = node;
     const signal = lifeOf(reply.raw);
     const target = targetOf(request);
     const query = queryOf(request.raw.url ?? '');
     if (isFollowed(query)) {
-      const release = places.follow(request.raw, `${target.namespace}/${target.pod}`);
+      const release = places.take({ user, pod: `${target.namespace}/${target.pod}` });
       reply.raw.once('close', release);
     }
     const pieces = backend.logs(target, query, { signal });
@@ -120,18 +117,20 @@ const containerLogs =
   };
 
 const runCommand =
-  (backend: Backend): Handle =>
+  (backendOf: BackendOf): Handle =>
   async (request, reply) => {
     const [text = ''] = queryTexts(request.raw.url ?? '', 'cmd');
-    const output = await backend.run(targetOf(request), text.split(' '), { signal: lifeOf(reply.raw) });
+    const output = await backendOf(request).run(targetOf(request), text.split(' '), {
+      signal: lifeOf(reply.raw),
+    });
     // Go's writeJSONResponse: nothing at all, not even a type, for no bytes
     return output.length === 0 ? reply.code(200).send() : sendJson(reply, output);
   };
 
 const checkpoint =
-  (backend: Backend): Handle =>
+  (backendOf: BackendOf): Handle =>
   async (request, reply) => {
-    const location = await backend.checkpoint(targetOf(request), queryOf(request.raw.url ?? ''), {
+    const location = await backendOf(request).checkpoint(targetOf(request), queryOf(request.raw.url ?? ''), {
       signal: lifeOf(reply.raw),
     });
     return sendJson(reply, JSON.stringify({ items: [location] }));
@@ -139,12 +138,12 @@ const checkpoint =
 
 /** Requests that do upgrade never get here: the server's upgrade event takes them. */
 const refusedStream =
-  (backend: Backend): Handle =>
+  (backendOf: BackendOf): Handle =>
   async (request, reply) => {
     const url = request.raw.url ?? '';
     const found = streamTarget(pathOf(url));
     if (found === undefined) throw new HttpFault(404, '404: Page Not Found');
-    await backend.stream(
+    await backendOf(request).stream(
       { ...found, query: queryOf(url), command: queryTexts(url, 'command'), isWebSocket: false },
       { signal: lifeOf(reply.raw) },
     );
