@@ -95,7 +95,7 @@ const libraries = {
   ssh2: ['hosts/ssh'],
   fastify: ['api/server'],
   ws: ['api/http', 'api/port-forward', 'api/remote-command', 'hosts/tcp'],
-  'lru-cache': ['kube', 'telemetry', 'pods/status', 'runtime/decide', 'runtime/images', 'runtime/start'],
+  'lru-cache': ['kube', 'util'],
   'prom-client': ['telemetry'],
   pino: ['telemetry'],
   'pino-pretty': ['telemetry'],

@@ -80,7 +80,7 @@ async function main(): Promise<number> {
 
 /** In this process's place, before anything was opened; where Node can't do that it goes on as it is. */
 function startAgainFor(hosts: number): void {
-  const flags = flagsForMany(hosts, process.execArgv);
+  const flags = flagsForMany(hosts, { flags: process.execArgv, version: process.versions.node });
   // a channel to a parent would not outlive the exchange
   if (flags === undefined || process.connected) return;
   process.execve?.(process.execPath, [process.execPath, ...flags, ...process.argv.slice(1)], process.env);

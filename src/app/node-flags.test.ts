@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { it } from 'node:test';
 import { flagsForMany, forFewHosts } from './node-flags.ts';
 
@@ -22,5 +23,16 @@ const cases: [
 
 for (const [name, hosts, flags, expect] of cases)
   it(name, () => {
-    assert.deepEqual(flagsForMany(hosts, flags), expect);
+    assert.deepEqual(flagsForMany(hosts, { flags, version: '22.19.0' }), expect);
   });
+
+it('this Node starts with them', () => {
+  const version = process.versions.node;
+  const flags = [...forFewHosts, ...(flagsForMany(100, { flags: forFewHosts, version }) ?? [])];
+  assert.equal(execFileSync(process.execPath, [...flags, '-p', '1'], { encoding: 'utf8' }), '1\n');
+});
+
+it('what not every Node knows is for those that do', () => {
+  const flags = flagsForMany(100, { flags: forFewHosts, version: '24.21.0' });
+  assert.deepEqual(flags, ['--max-semi-space-size=16', '--external-memory-accounted-in-global-limit']);
+});

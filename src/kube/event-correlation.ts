@@ -3,11 +3,11 @@
  * its memory, which is bounded.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import type { EventRow } from '../model/event-row.ts';
 import type { CoreEvent, ObjectReference } from '../model/kube.ts';
 import { rfc3339 } from '../util/clock.ts';
 import { dnsSubdomain } from '../model/dns-name.ts';
+import { lru } from '../util/lru.ts';
 
 const maxName = 253;
 
@@ -45,9 +45,9 @@ interface Seen {
 export class EventCorrelation {
   readonly #component: string;
   readonly #host: string;
-  readonly #seen = new LRUCache<string, Seen>({ max: CACHE });
-  readonly #similar = new LRUCache<string, { messages: Set<string>; at: number }>({ max: CACHE });
-  readonly #budgets = new LRUCache<string, { tokens: number; at: number }>({ max: CACHE });
+  readonly #seen = lru<Seen>(CACHE);
+  readonly #similar = lru<{ messages: Set<string>; at: number }>(CACHE);
+  readonly #budgets = lru<{ tokens: number; at: number }>(CACHE);
   #counter = 0;
 
   constructor(options: { component: string; host: string }) {

@@ -1,11 +1,11 @@
 /** Service account tokens bound to pods (pkg/kubelet/token/token_manager.go). */
-import { LRUCache } from 'lru-cache';
 import type { Pod, TokenRequest } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import { podFields } from '../model/pod-ref.ts';
 import type { Clock } from '../util/clock.ts';
 import type { KubeClient } from './client.ts';
 import { paths } from './paths.ts';
+import { lru } from '../util/lru.ts';
 
 const MAX_TOKENS = 10_000;
 const MAX_AGE_MS = 24 * 3_600_000;
@@ -32,7 +32,7 @@ export class Tokens {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #random: () => number;
-  readonly #cache = new LRUCache<string, BoundToken>({ max: MAX_TOKENS });
+  readonly #cache = lru<BoundToken>(MAX_TOKENS);
 
   constructor(options: { client: KubeClient; clock: Clock; log: Log; random?: () => number }) {
     this.#client = options.client;

@@ -1,10 +1,10 @@
-import { LRUCache } from 'lru-cache';
 import { messageOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { Faults, Part } from '../model/faults.ts';
 import type { ObjectReference } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import type { Clock } from '../util/clock.ts';
+import { lru } from '../util/lru.ts';
 
 export interface ReportedFaultsOptions {
   readonly log: Log;
@@ -26,7 +26,7 @@ const MAX_KNOWN = 256;
  * within a minute is only counted: a failure a thousand times a second must not cost more than that.
  */
 export function reportedFaults({ log, events, clock, node, count, host }: ReportedFaultsOptions): Faults {
-  const told = new LRUCache<string, { readonly at: number; again: number }>({ max: MAX_KNOWN });
+  const told = lru<{ readonly at: number; again: number }>(MAX_KNOWN);
   return {
     report: (part, error, about = node) => {
       count(part);

@@ -2,7 +2,6 @@
  * What containers left to say, read once per exited container (kuberuntime_container.go
  * getTerminationMessage).
  */
-import { LRUCache } from 'lru-cache';
 import type { HostFiles } from '../../hosts/link/link.ts';
 import { textOfBytes } from '../../model/go-string.ts';
 import { annotations } from '../../model/labels.ts';
@@ -10,6 +9,7 @@ import { isNotFound, isUnanswered, toldOf } from '../../model/errors.ts';
 import { containerDir, type HostPaths } from '../../model/paths.ts';
 import type { ObservedContainer, PodRuntimeState } from '../../model/runtime-state.ts';
 import { lastWords } from '../../runtime/logs/log-tail.ts';
+import { lru } from '../../util/lru.ts';
 
 const MAX_BYTES = 4096;
 const ENTRIES = 4096;
@@ -21,7 +21,7 @@ export interface TerminationMessagesOptions {
 
 export class TerminationMessages {
   readonly #options: TerminationMessagesOptions;
-  readonly #messages = new LRUCache<string, string>({ max: ENTRIES });
+  readonly #messages = lru<string>(ENTRIES);
 
   constructor(options: TerminationMessagesOptions) {
     this.#options = options;

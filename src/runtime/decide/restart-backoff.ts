@@ -1,5 +1,6 @@
+import { lru } from '../../util/lru.ts';
+
 /** CrashLoopBackOff (kuberuntime_manager.go doBackOff; client-go util/flowcontrol/backoff.go). */
-import { LRUCache } from 'lru-cache';
 
 const BASE_MS = 10_000;
 /** Whatever the cap (kubelet.go, crashLoopBackOff.HasExpiredFunc). */
@@ -20,7 +21,7 @@ interface Entry {
 export class RestartBackoff {
   readonly #maxMs: number;
   readonly #localTime: (at: number) => number;
-  readonly #entries = new LRUCache<string, Entry>({ max: ENTRIES });
+  readonly #entries = lru<Entry>(ENTRIES);
 
   /** `localTime`: what the runtime's clock says (ms) by the clock of `now`; default: they are one */
   constructor({

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { lru } from '../../util/lru.ts';
 
 const baseMs = 10_000;
 const maxMs = 300_000;
@@ -16,7 +16,7 @@ interface Entry {
  * Keys are pod UID and image; bounded, the least used goes first. Times are ms of the caller's clock.
  */
 export class PullBackoff {
-  readonly #entries = new LRUCache<string, Entry>({ max: maxEntries });
+  readonly #entries = lru<Entry>(maxEntries);
 
   /** The failure that still holds pulls back, and until when. */
   heldBack(key: string, now: number): { readonly until: number; readonly message: string } | undefined {

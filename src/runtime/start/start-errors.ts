@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { StepError, SyncStep } from '../spec/steps.ts';
+import { lru } from '../../util/lru.ts';
 
 const maxEntries = 1000;
 
@@ -8,7 +8,7 @@ const maxEntries = 1000;
  * (pkg/kubelet/reason_cache.go). Bounded: the least used of more than 1000 is forgotten.
  */
 export class StartErrors {
-  readonly #entries = new LRUCache<string, StepError>({ max: maxEntries });
+  readonly #entries = lru<StepError>(maxEntries);
 
   get(uid: string, container: string): StepError | undefined {
     return this.#entries.get(key(uid, container));
