@@ -49,6 +49,23 @@ describe('status patch', () => {
       expect: { containerStatuses: [{ name: 'a', ready: true }, { name: 'b' }] },
     },
     {
+      name: 'addresses, of which several may be of a type, are replaced aloud',
+      from: { addresses: [{ type: 'InternalIP', address: '1' }] },
+      to: {
+        addresses: [
+          { type: 'InternalIP', address: '1' },
+          { type: 'InternalIP', address: '::1' },
+        ],
+      },
+      expect: {
+        addresses: [
+          { type: 'InternalIP', address: '1' },
+          { type: 'InternalIP', address: '::1' },
+          { $patch: 'replace' },
+        ],
+      },
+    },
+    {
       name: 'a nested field',
       from: { resources: { limits: { cpu: '1' } } },
       to: { resources: {} },

@@ -13,8 +13,12 @@ const mergeKeys: Record<string, string> = {
   podIPs: 'ip',
   hostIPs: 'ip',
   resourceClaimStatuses: 'name',
-  addresses: 'type',
 };
+/**
+ * Lists that would merge by a key that several of their entries share: replaced aloud
+ * (component-helpers/node/util/status.go fixupPatchForNodeStatusAddresses).
+ */
+const replaced: readonly string[] = ['addresses'];
 
 /** undefined where nothing differs; null values delete. Absent, undefined and null are the same. */
 export function statusPatch(from: object, to: object): Json | undefined {
@@ -30,6 +34,8 @@ function diff(from: Json, to: Json): Json {
 function change(key: string, before: unknown, after: unknown): [string, unknown][] {
   if (isDeepStrictEqual(before, after)) return [];
   if (after === undefined) return [[key, null]];
+  if (replaced.includes(key) && Array.isArray(after))
+    return [[key, [...(after as Json[]), { $patch: 'replace' }]]];
   const mergeKey = own(mergeKeys, key);
   if (mergeKey !== undefined && Array.isArray(before) && Array.isArray(after)) {
     const order = (after as Json[]).map((item) => ({ [mergeKey]: own(item, mergeKey) }));
