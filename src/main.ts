@@ -71,6 +71,7 @@ async function main(): Promise<number> {
       version: version(),
       log: createLog({ format, level }),
       podIP: process.env.POD_IP,
+      hostIP: process.env.HOST_IP,
       podUid: process.env.POD_UID,
     },
     { signal: stop.signal },

@@ -12,6 +12,9 @@ export interface PodJson {
     reason?: string;
     message?: string;
     podIP?: string;
+    podIPs?: { ip: string }[];
+    hostIP?: string;
+    hostIPs?: { ip: string }[];
     conditions?: { type: string; status: string; reason?: string; message?: string }[];
     containerStatuses?: ContainerStatusJson[];
     initContainerStatuses?: ContainerStatusJson[];

@@ -5,6 +5,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { paths } from '../../src/kube/paths.ts';
+import type { KubeNode } from '../../src/model/kube.ts';
 import { kubernetes } from '../harness/cache.ts';
 import { useNamespace } from '../harness/namespace.ts';
 import { shell, SLEEP } from '../harness/pods.ts';
@@ -62,6 +64,38 @@ for (const node of world.nodes) {
         ['sh', '-c', '(echo echoed; sleep 3) | timeout 10 "$@"', 'sh', ...command, 'attach', '-i', 'types'],
       );
       assert.match(attached.stdout, /echoed/);
+    });
+
+    it('is where its host is: for pods, their probes and whoever looks for it', async () => {
+      const { address } = world.remote(node);
+      const httpGet = { path: '/', port: 8088 };
+      const probe = { httpGet, periodSeconds: 1 };
+      await e2e.createPod('on-host', {
+        hostNetwork: true,
+        containers: [
+          shell(WEB.replace('8080', '8088'), {
+            readinessProbe: probe,
+            livenessProbe: { ...probe, failureThreshold: 1 },
+            env: [
+              { name: 'HOST', valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } },
+              { name: 'POD', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+            ],
+          }),
+        ],
+      });
+      await e2e.waitReady('on-host');
+      const { hostIP, hostIPs, podIP, containerStatuses } = (await e2e.pod('on-host')).status;
+      assert.deepEqual([hostIP, hostIPs, podIP], [address, [{ ip: address }], address]);
+      assert.equal(containerStatuses?.[0]?.restartCount, 0);
+      const told = await e2e.kubectl(['exec', 'on-host', '--', 'sh', '-c', 'echo $HOST $POD']);
+      assert.equal(told, `${address} ${address}\n`);
+      const { status } = await world.client.get<KubeNode>(paths.node(node));
+      assert.deepEqual(status?.addresses, [
+        { type: 'InternalIP', address: '127.0.0.1' },
+        { type: 'ExternalIP', address },
+        { type: 'Hostname', address: node },
+      ]);
+      await e2e.deletePods('on-host');
     });
 
     it('probes and forwards from the side of the host', async () => {

@@ -26,6 +26,15 @@ interface Stage {
 
 const stages: Stage[] = [];
 
+/** The addresses that packets of the host to elsewhere leave from. */
+async function sources(node: string): Promise<string[]> {
+  const asked = ['198.51.100.1', '2001:db8::1'].map(async (to) => {
+    const { stdout } = await world.host(node).inside(['ip', '-o', 'route', 'get', to]);
+    return / src (\S+)/.exec(stdout)?.[1];
+  });
+  return (await Promise.all(asked)).filter((address) => address !== undefined);
+}
+
 describe('containers', { concurrency: true }, () => {
   for (const node of world.nodes) {
     describe(`on ${node}`, { concurrency: true }, () => {
@@ -335,12 +344,13 @@ describe('containers', { concurrency: true }, () => {
         const own = ['exec', 'addressed', '--', 'ip', '-o', '-4', 'address', 'show', 'dev', 'eth0'];
         assert.equal(/ inet ([\d.]+)\//.exec(await space.kubectl(own))?.[1], status.podIP);
         assert.deepEqual(status.podIPs, [{ ip: status.podIP }]);
+        const hostIPs = await sources(node);
         assert.deepEqual(
           [status.hostIP, status.hostIPs, status.qosClass],
-          ['127.0.0.1', [{ ip: '127.0.0.1' }], 'BestEffort'],
+          [hostIPs[0], hostIPs.map((ip) => ({ ip })), 'BestEffort'],
         );
         const onHost = seen.pod('on-host').status;
-        assert.deepEqual([onHost.podIP, onHost.podIPs], [onHost.hostIP, [{ ip: onHost.hostIP }]]);
+        assert.deepEqual([onHost.podIP, onHost.podIPs], [status.hostIP, status.hostIPs]);
       });
 
       describe('hooks', { concurrency: true }, () => {

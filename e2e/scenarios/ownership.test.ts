@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import type { Farlet } from '../harness/farlet.ts';
+import { poolHost, type Farlet, type FarletHost } from '../harness/farlet.ts';
 import { linkHosts } from '../harness/link-hosts.ts';
 import { useNamespace } from '../harness/namespace.ts';
 import { eventually } from '../harness/processes.ts';
@@ -14,7 +14,9 @@ import { useWorld } from '../harness/world.ts';
 /** A fifth of the usual: renewed every two seconds. */
 const LEASE_S = 8;
 const config = { nodeLeaseDurationSeconds: LEASE_S };
-const world = useWorld({ hosts: linkHosts.slice(1), farlet: { config } });
+/** What it writes of pods can be told from what another does. */
+const at = (address: string) => (host: FarletHost) => ({ hosts: [{ ...poolHost(host), address }] });
+const world = useWorld({ hosts: linkHosts.slice(1), farlet: { config, node: at('127.0.0.1') } });
 const [node = ''] = world.nodes;
 
 interface NodeJson {
@@ -59,10 +61,10 @@ describe('two farlets of one node', { concurrency: 1 }, () => {
 
   before(async () => {
     first = world.farlet;
-    // another address, so that what it writes can be told from what the first does
     second = await world.startFarlet('farlet-later', {
       hosts: [world.host(node)],
       nodeIP: '127.0.0.2',
+      node: at('127.0.0.2'),
       config: { ...config, podLogsDir: `${first.folder}/logs/pods` },
       start: false,
     });

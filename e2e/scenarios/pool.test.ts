@@ -24,6 +24,8 @@ const NODE = 'pool';
 /** Long enough that a host that hangs is told of well before. */
 const EVICTION_S = 55;
 const HOST = 'farlet.dev/host';
+/** as the configuration has it */
+const NEAR = '192.0.2.77';
 const tolerations = [{ key: 'virtual-kubelet.io/provider', operator: 'Exists' }];
 
 interface Placed extends PodJson {
@@ -33,6 +35,7 @@ interface Placed extends PodJson {
 interface NodeJson {
   metadata: { labels: Record<string, string> };
   status: {
+    addresses: { type: string; address: string }[];
     capacity: Record<string, string>;
     allocatable: Record<string, string>;
     conditions: { type: string; status: string; reason: string; message: string }[];
@@ -162,7 +165,7 @@ describe('a node of several hosts', { concurrency: 1 }, () => {
       hosts: [box],
       // both hosts have this machine's cgroups, where each would take the other's for leftovers
       config: { cgroupsPerQOS: false, enforceNodeAllocatable: [], podEvictionTimeout: `${EVICTION_S}s` },
-      node: () => ({ hosts: [{ ...poolHost(box), name: 'near' }] }),
+      node: () => ({ hosts: [{ ...poolHost(box), name: 'near', address: NEAR }] }),
     });
     await pods.wait('the node to be Ready', async () => (await condition('Ready'))?.status === 'True');
   });
@@ -186,6 +189,30 @@ describe('a node of several hosts', { concurrency: 1 }, () => {
     await pods.waitReady('early');
     assert.deepEqual((await pod('early')).status.containerStatuses, before);
     await assertNoneTwice([await pod('early')]);
+  });
+
+  it('has pods that are where their host is, and says where its hosts are', async () => {
+    const places = [
+      ['near', NEAR],
+      ['far', world.host('far').address],
+    ] as const;
+    for (const [host, address] of places) {
+      const name = `on-${host}`;
+      await pods.createPod(name, { nodeSelector: { [HOST]: host }, hostNetwork: true });
+      await pods.waitReady(name);
+      const { hostIP, podIP } = (await pod(name)).status;
+      assert.deepEqual([hostIP, podIP], [address, address]);
+    }
+    await pods.deletePods('on-near', 'on-far');
+    assert.deepEqual(
+      (await node()).status.addresses.map(({ type, address }) => `${type} ${address}`).sort(),
+      [
+        `ExternalIP ${NEAR}`,
+        `ExternalIP ${world.host('far').address}`,
+        `Hostname ${NODE}`,
+        'InternalIP 127.0.0.1',
+      ].sort(),
+    );
   });
 
   it('is as large as its hosts together, and shows how they can be chosen', async () => {

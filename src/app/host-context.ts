@@ -30,7 +30,6 @@ import type { Clock } from '../util/clock.ts';
 export interface HostAppOptions {
   readonly config: Config;
   readonly node: NodeConfig;
-  readonly nodeIP: string;
   readonly kube: KubeConnection;
   readonly host: Host;
   readonly view: NodeView;

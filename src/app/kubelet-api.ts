@@ -31,7 +31,7 @@ export interface KubeletApiOptions {
   readonly router: KubeletRouter;
   readonly app: NodeApp;
   readonly node: NodeConfig;
-  readonly nodeIP: string;
+  readonly nodeIPs: readonly string[];
   readonly config: Config;
   readonly kube: KubeConnection;
   readonly common: Pick<SharedCluster, 'reviews'>;
@@ -42,7 +42,7 @@ export interface KubeletApiOptions {
 }
 
 export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ close(): Promise<void> }> {
-  const { router, config, node, nodeIP, kube, clock, log } = options;
+  const { router, config, node, nodeIPs, kube, clock, log } = options;
   const { metrics } = options.app;
   const { tlsCertFile, tlsPrivateKeyFile, authentication } = config;
   const tls = await ServingTls.open({
@@ -50,7 +50,7 @@ export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ cl
       tlsCertFile === undefined || tlsPrivateKeyFile === undefined
         ? undefined
         : { cert: tlsCertFile, key: tlsPrivateKeyFile },
-    names: { node: node.name, addresses: [nodeIP, '127.0.0.1'] },
+    names: { node: node.name, addresses: [...nodeIPs, '127.0.0.1'] },
     clientCaFile: authentication.x509.clientCAFile,
     minVersion: config.tlsMinVersion,
     cipherSuites: config.tlsCipherSuites,

@@ -21,6 +21,7 @@ import { PodStartup } from '../pods/pod-startup.ts';
 import { showState } from './gauges.ts';
 import { startupObserver } from './observers.ts';
 import { openHost } from './open-host.ts';
+import { whereHostIs } from './where-host-is.ts';
 import { buildReporting } from './reporting.ts';
 import { buildPool } from './pool.ts';
 import { NodeSources } from './node-sources.ts';
@@ -35,7 +36,9 @@ import { supervise } from '../util/supervise.ts';
 export interface NodeAppOptions {
   readonly config: Config;
   readonly node: NodeConfig;
-  readonly nodeIP: string;
+  readonly nodeIPs: readonly string[];
+  /** of the machine that farlet's pod is on, if it is in one */
+  readonly hostIP: string | undefined;
   /**
    * UID of the cluster's kube-system namespace, as soon as the API server has told; undefined: there is none
    */
@@ -89,13 +92,15 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   const nodeHosts = hosts.map((host, index) => {
     const { labels = {}, drain = false } = node.hosts[index] ?? {};
     const own = isPool ? hostLabels({ name: host.name, labels }) : labels;
-    return new NodeHost({ host, rootDir: node.rootDir, labels: own, drain, clock, log });
+    const where = whereHostIs(node.hosts[index], options);
+    return new NodeHost({ host, ...where, rootDir: node.rootDir, labels: own, drain, clock, log });
   });
   const self = identity(options);
   const all = new NodeHosts({ identity: self, hosts: nodeHosts, clock, log });
   const virtualNode = new VirtualNode({
     identity: self,
     hosts: all,
+    providerID: providerIdOf(node, cluster),
     client,
     clock,
     log,
@@ -198,11 +203,21 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   };
 }
 
-function identity({ config, node, nodeIP }: NodeAppOptions) {
+/** Names the cluster too: a cloud's controllers and autoscalers see that the Node is no machine of theirs. */
+function providerIdOf(
+  { name, providerID }: NodeConfig,
+  cluster: Promise<string> | undefined,
+): Promise<string> {
+  const id = Promise.resolve(providerID ?? cluster?.then((uid) => `farlet://${uid}/${name}`) ?? '');
+  id.catch(() => undefined);
+  return id;
+}
+
+function identity({ config, node, nodeIPs }: NodeAppOptions) {
   const reserved = reservations(config);
   return {
     name: node.name,
-    ip: nodeIP,
+    ips: nodeIPs,
     port: node.port,
     labels: node.labels,
     hostLabels: node.hosts.length > 1 ? poolLabels(node.hosts) : (node.hosts[0]?.labels ?? {}),

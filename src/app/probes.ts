@@ -6,7 +6,7 @@ import { Prober } from '../pods/probes/prober.ts';
 import { holdsResources } from '../sync/workers/worker-state.ts';
 
 export function buildProber(context: HostContext): Prober {
-  const { host, nodeIP, cache, table, queue, workers, access, metrics } = context;
+  const { host, view, cache, table, queue, workers, access, metrics } = context;
   const { events, faults, clock, log, signal } = context;
   return new Prober({
     host,
@@ -20,7 +20,7 @@ export function buildProber(context: HostContext): Prober {
         pod: table.get(uid),
         state: cache.get(uid),
         status: access.status.current(uid),
-        nodeIP,
+        hostIP: view.addresses()[0] ?? '',
         localTime: host.localTime.bind(host),
       }),
     pod: (uid) => (holdsResources(workers.state(uid)) ? table.get(uid) : undefined),

@@ -34,6 +34,8 @@ export interface AppOptions {
   readonly version: string;
   readonly log: Log;
   readonly podIP: string | undefined;
+  /** of the machine that farlet's pod is on */
+  readonly hostIP: string | undefined;
   /** of the pod that farlet itself runs in */
   readonly podUid: string | undefined;
 }
@@ -158,8 +160,8 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
     const claimed = claimsFirst(config.nodes.length, { clock });
     for (const node of config.nodes) {
       const start = async (claim: NodeClaim, ofNode: AbortSignal): Promise<NodeApp> => {
-        const nodeIP = node.nodeIP ?? (await ownIP());
-        const shared = { ...own, node, nodeIP, common, claim, signal: ofNode };
+        const nodeIPs = node.nodeIP ?? [await ownIP()];
+        const shared = { ...own, node, nodeIPs, hostIP: options.hostIP, common, claim, signal: ofNode };
         const app = buildNode({ ...shared, cluster });
         const listener = await keyed(
           `port of node ${node.name}`,

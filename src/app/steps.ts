@@ -23,7 +23,7 @@ export interface StepParts {
 }
 
 export function buildSteps(context: HostContext, parts: StepParts): PodSteps {
-  const { host, nodeIP, cache, paths, access, metrics, startup, events, clock, log } = context;
+  const { host, view, cache, paths, access, metrics, startup, events, clock, log } = context;
   const { pleg, runtime, collector, volumes, resources, prober, mirrors } = parts;
   const { objects, runtimeClasses, tokens, status } = access;
   return new PodSteps({
@@ -53,7 +53,7 @@ export function buildSteps(context: HostContext, parts: StepParts): PodSteps {
     },
     messages: new TerminationMessages({ files: host.link.files, paths }),
     forgetPod: tokens.forget.bind(tokens),
-    nodeIPs: () => [nodeIP],
+    hostIPs: () => view.addresses(),
     onLook: startup.looked.bind(startup),
     onRunning: (pod) => {
       observeSinceSeen(pod, metrics.kubelet_pod_start_duration_seconds, clock);

@@ -2,7 +2,8 @@
  * What a host is like, read from its /proc and /sys through its link. Parsers are pure; what is missing is
  * tolerated as a kubelet does.
  */
-import { isNotFound } from '../model/errors.ts';
+import { isNotFound, kindOf } from '../model/errors.ts';
+import { hostAddresses } from './host-addresses.ts';
 import type { FsUsage, HostFiles } from './link/link.ts';
 
 export interface HostFacts {
@@ -28,6 +29,8 @@ export interface HostFacts {
   readonly appArmor: boolean;
   /** CPUs with a thermal_throttle folder, which containers must not see */
   readonly thermalThrottleCpus: readonly number[];
+  /** that others reach it by, at most one a family, the main one first; empty: it does not tell */
+  readonly addresses: readonly string[];
 }
 
 interface Look {
@@ -71,6 +74,7 @@ async function readFacts(
     selinux,
     appArmor,
     throttled,
+    addresses,
   ] = await Promise.all([
     text('/proc/meminfo'),
     text('/proc/cpuinfo'),
@@ -90,6 +94,7 @@ async function readFacts(
     files.stat('/sys/fs/selinux/enforce', { signal }),
     text('/sys/module/apparmor/parameters/enabled'),
     known?.thermalThrottleCpus ?? readThrottledCpus(files, { signal }),
+    readAddresses(files, { signal }),
   ]);
   const memory = parseMeminfo(meminfo);
   return {
@@ -112,6 +117,7 @@ async function readFacts(
     selinux: selinux !== undefined,
     appArmor: appArmor.startsWith('Y'),
     thermalThrottleCpus: throttled,
+    addresses,
   };
 }
 
@@ -177,15 +183,41 @@ export function parseThreads(loadavg: string): number {
 }
 
 const MAX_TEXT = 4 * 1024 * 1024;
+const MAX_TABLE = 512 * 1024;
 const HUGE_PAGES = '/sys/kernel/mm/hugepages';
 
-async function readText(files: HostFiles, path: string, { signal }: Look): Promise<string> {
+async function readText(
+  files: HostFiles,
+  path: string,
+  { signal, maxBytes = MAX_TEXT }: Look & { readonly maxBytes?: number },
+): Promise<string> {
   try {
-    return (await files.readFile(path, { signal, maxBytes: MAX_TEXT })).toString();
+    return (await files.readFile(path, { signal, maxBytes })).toString();
   } catch (error) {
     if (isNotFound(error)) return '';
     throw error;
   }
+}
+
+/** A host that knows every route of the internet has tables too long to read, and does not tell. */
+async function readAddresses(files: HostFiles, { signal }: Look): Promise<string[]> {
+  const table = async (name: string): Promise<string> => {
+    try {
+      return await readText(files, `/proc/net/${name}`, { signal, maxBytes: MAX_TABLE });
+    } catch (error) {
+      if (kindOf(error) === 'invalid') return '';
+      throw error;
+    }
+  };
+  const [route, fibTrie, ipv6Route, ifInet6] = await Promise.all(
+    ['route', 'fib_trie', 'ipv6_route', 'if_inet6'].map(table),
+  );
+  return hostAddresses({
+    route: route ?? '',
+    fibTrie: fibTrie ?? '',
+    ipv6Route: ipv6Route ?? '',
+    ifInet6: ifInet6 ?? '',
+  });
 }
 
 /** The root folder may not exist yet: its nearest existing ancestor is on the same file system. */

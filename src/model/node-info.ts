@@ -1,7 +1,7 @@
 /** What pods, admission and container configs need to know of the node and the host that runs them. */
 export interface NodeInfo {
   readonly name: string;
-  /** InternalIPs, primary first (at most one per family) */
+  /** of the host, the main one first (at most one a family) */
   readonly ips: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   /** resource name → quantity, as in Node status */

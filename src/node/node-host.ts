@@ -12,6 +12,10 @@ export interface NodeHostOptions {
   readonly rootDir: string;
   /** what pods may choose it by */
   readonly labels: Readonly<Record<string, string>>;
+  /** that others reach it by, the main one first; empty: as the host tells */
+  readonly addresses: readonly string[];
+  /** where it does not tell */
+  readonly fallbackAddresses: readonly string[];
   /** takes no new pods, says the configuration */
   readonly drain: boolean;
   readonly clock: Clock;
@@ -38,7 +42,7 @@ type Images = NonNullable<NodeStatus['images']>;
 /** The image list is for the scheduler's taste only: not worth a call a minute on a far host. */
 const IMAGES_MS = 300_000;
 const MAX_NAMES = 5;
-const LIST_MS = 5_000;
+const CALL_MS = 5_000;
 /**
  * Facts that do not change while a host is up are read as rarely as cAdvisor does
  * (update_machine_info_interval).
@@ -55,6 +59,7 @@ export class NodeHost {
   #facts: HostFacts | undefined;
   #looking: Promise<void> | undefined;
   #factsAt = -Infinity;
+  #podCIDR: string | undefined;
   #images: { at: number; list: Images } = { at: -Infinity, list: [] };
 
   constructor(options: NodeHostOptions) {
@@ -82,6 +87,14 @@ export class NodeHost {
     return this.#facts;
   }
 
+  /** That others reach it by, at most one a family, the main one first; empty before the first look. */
+  addresses(): readonly string[] {
+    const { addresses, fallbackAddresses } = this.#options;
+    if (addresses.length > 0) return addresses;
+    if (this.#facts === undefined) return [];
+    return this.#facts.addresses.length > 0 ? this.#facts.addresses : fallbackAddresses;
+  }
+
   /** By size, the largest first; as last listed. */
   images(): Images {
     return this.#images.list;
@@ -98,6 +111,18 @@ export class NodeHost {
       ...readyProblems(this.host.state(), this.#health.pleg()),
       ...(other === undefined ? [] : [other]),
     ];
+  }
+
+  /**
+   * Tells the runtime where its pods' addresses come from, for a CNI configuration that it makes of it; once
+   * for each (pkg/kubelet/kubelet_network.go updatePodCIDR). Both families with a comma.
+   */
+  async assignPodCIDR(cidr: string, { signal }: { signal: AbortSignal }): Promise<void> {
+    if (cidr === this.#podCIDR || this.host.state().at !== 'ready') return;
+    const request = { runtime_config: { network_config: { pod_cidr: cidr } } };
+    await this.host.cri.updateRuntimeConfig(request, { signal, timeoutMs: CALL_MS });
+    this.#podCIDR = cidr;
+    this.#options.log.info({ host: this.name, cidr }, 'the runtime was told the pod CIDR');
   }
 
   /** The host may have booted, or be another machine: it is looked at anew. */
@@ -131,7 +156,7 @@ export class NodeHost {
     const { clock, log } = this.#options;
     if (this.host.state().at !== 'ready' || clock.monotonic() - this.#images.at < IMAGES_MS) return;
     try {
-      const { images } = await this.host.cri.listImages({}, { signal, timeoutMs: LIST_MS });
+      const { images } = await this.host.cri.listImages({}, { signal, timeoutMs: CALL_MS });
       const list = images
         .map(({ repo_digests: digests, repo_tags: tags, size }) => ({
           names: [...digests, ...tags].slice(0, MAX_NAMES),

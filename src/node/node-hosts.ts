@@ -63,6 +63,7 @@ export class NodeHosts {
   readonly all: readonly NodeHost[];
   readonly #options: NodeHostsOptions;
   #pool: PoolView = { isDraining: () => false, podsOn: () => [] };
+  #cidrFailed = false;
   /** whose last look failed: told of once */
   readonly #failing = new Set<NodeHost>();
 
@@ -106,6 +107,26 @@ export class NodeHosts {
     }
   }
 
+  /**
+   * Hands the Node's pod CIDRs to its host. Those of a pool can't be shared out among hosts: their networks
+   * have ranges of their own.
+   */
+  async assignPodCIDRs(node: KubeNode, { signal }: { signal: AbortSignal }): Promise<void> {
+    const { log } = this.#options;
+    const cidr = (node.spec?.podCIDRs ?? []).join(',');
+    const [only, ...others] = this.all;
+    if (cidr === '' || only === undefined || others.length > 0) return;
+    try {
+      await only.assignPodCIDR(cidr, { signal });
+      this.#cidrFailed = false;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!this.#cidrFailed)
+        log.warn({ err: error, host: only.name, cidr }, 'the pod CIDR could not be told');
+      this.#cidrFailed = true;
+    }
+  }
+
   /** What the node says of itself. `node`: as it is now; resources that others told it of stay. */
   status(
     facts: HostFacts,
@@ -121,6 +142,7 @@ export class NodeHosts {
       identity,
       facts,
       ...this.#sum(node),
+      hostAddresses: this.all.flatMap((host) => host.addresses()),
       runtime: mergeRuntimes(this.all.map(({ host }) => host.runtime()).filter((each) => each !== undefined)),
       images: mergeImages(
         this.all.map((host) => host.images()),
@@ -143,7 +165,7 @@ export class NodeHosts {
     const own = this.all.length === 1 ? (node?.status ?? {}) : this.#resourcesOf(host, node);
     return {
       name: identity.name,
-      ips: [identity.ip],
+      ips: host.addresses(),
       labels: labelsOf(host, { node: node?.metadata.labels, pool: identity.hostLabels }),
       capacity: own.capacity ?? {},
       allocatable: own.allocatable ?? {},

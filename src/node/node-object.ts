@@ -5,6 +5,7 @@ import type { KubeNode, NodeCondition, NodeStatus, Taint } from '../model/kube.t
 import { isExtendedResource } from '../model/extended-resource.ts';
 import { thresholdAmountOf, thresholdValue } from '../model/eviction-thresholds.ts';
 import { own } from '../model/own.ts';
+import { configuredKey, configuredText } from './configured.ts';
 import { addQuantities, quantityOf, scaledValue, type Quantity } from '../model/quantity.ts';
 import { canonicalText, quantity, storedText } from '../model/quantity-text.ts';
 
@@ -25,7 +26,8 @@ const declaredFeatures: readonly string[] = [
 
 export interface NodeIdentity {
   readonly name: string;
-  readonly ip: string;
+  /** where the API server reaches the kubelet API: one a family, the main one first */
+  readonly ips: readonly string[];
   readonly port: number;
   readonly labels: Readonly<Record<string, string>>;
   /** labels of its hosts that pods may choose by: kept as the configuration has them */
@@ -66,7 +68,10 @@ export function newNode(identity: NodeIdentity, facts: HostFacts, status: NodeSt
     metadata: {
       name: identity.name,
       labels: { ...defaultLabels(identity, facts.architecture), ...identity.labels },
-      annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
+      annotations: {
+        'volumes.kubernetes.io/controller-managed-attach-detach': 'true',
+        [configuredKey]: configuredText(identity),
+      },
     },
     spec: { taints: [...identity.taints] },
     status,
@@ -79,18 +84,17 @@ export interface StatusParts {
   readonly facts: HostFacts;
   readonly capacity: Readonly<Record<string, string>>;
   readonly allocatable: Readonly<Record<string, string>>;
+  /** of its hosts */
+  readonly hostAddresses: readonly string[];
   readonly runtime: RuntimeInfo | undefined;
   readonly images: NonNullable<NodeStatus['images']>;
   readonly conditions: readonly NodeCondition[];
 }
 
 export function nodeStatus(parts: StatusParts): NodeStatus {
-  const { identity, facts, runtime, images, conditions, capacity, allocatable } = parts;
+  const { identity, facts, hostAddresses, runtime, images, conditions, capacity, allocatable } = parts;
   return {
-    addresses: [
-      { type: 'InternalIP', address: identity.ip },
-      { type: 'Hostname', address: identity.name },
-    ],
+    addresses: nodeAddresses(identity, hostAddresses),
     capacity: { ...capacity },
     allocatable: { ...allocatable },
     conditions: [...conditions],
@@ -120,6 +124,22 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
           features: { supplementalGroupsPolicy: runtime.supplementalGroupsPolicy },
         }),
   };
+}
+
+/**
+ * InternalIP is where the kubelet API is; where its hosts are is ExternalIP, so that they are found there
+ * (docs/adr/0026).
+ */
+function nodeAddresses(
+  { name, ips }: NodeIdentity,
+  hostAddresses: readonly string[],
+): NonNullable<NodeStatus['addresses']> {
+  const others = new Set(hostAddresses.filter((address) => !ips.includes(address)));
+  return [
+    ...ips.map((address) => ({ type: 'InternalIP', address })),
+    ...[...others].map((address) => ({ type: 'ExternalIP', address })),
+    { type: 'Hostname', address: name },
+  ];
 }
 
 /** What one host has. */

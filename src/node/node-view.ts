@@ -13,6 +13,8 @@ export interface NodeView {
   info(): NodeInfo;
   /** of the host; undefined before the first look */
   facts(): HostFacts | undefined;
+  /** of the host; empty before the first look */
+  addresses(): readonly string[];
   taints(): readonly Taint[];
   reference(): ObjectReference;
   /** Reads the Node's labels and taints anew: somebody may just have changed them. */

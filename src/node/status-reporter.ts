@@ -37,6 +37,7 @@ export class StatusReporter {
     const { client, node, clock, hosts, registered, transitions, reportMs, log } = this.#options;
     const before = registered.current();
     if (before === undefined) return;
+    await hosts.assignPodCIDRs(before, { signal });
     const facts = await hosts.factsInTime(hurry);
     signal.throwIfAborted();
     const old = before.status ?? {};

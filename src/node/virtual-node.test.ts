@@ -10,7 +10,7 @@ import { VirtualNode } from './virtual-node.ts';
 
 const identity: NodeIdentity = {
   name: 'n',
-  ip: '10.0.0.1',
+  ips: ['10.0.0.1'],
   port: 10_250,
   labels: {},
   hostLabels: {},
@@ -109,6 +109,7 @@ async function setUp() {
     all: [],
     lookAgain: () => Promise.resolve(facts),
     factsInTime: () => Promise.resolve(facts),
+    assignPodCIDRs: () => Promise.resolve(),
     status: (): NodeStatus => ({ daemonEndpoints: { kubeletEndpoint: { Port: identity.port } } }),
   };
   const none = (): Promise<never> => Promise.reject(new Error('not asked for'));
@@ -123,6 +124,7 @@ async function setUp() {
       replace: none,
       delete: none,
     },
+    providerID: Promise.resolve('farlet://c/n'),
     clock,
     log: quietLog,
     events: {

@@ -11,6 +11,7 @@ import { nodeReference } from '../model/pod-ref.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeConnection } from '../kube/connect.ts';
 import { paths } from '../kube/paths.ts';
+import { orAbort } from '../util/abort.ts';
 import { Alarm } from '../util/alarm.ts';
 import { jittered } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
@@ -28,6 +29,8 @@ import { StatusReporter } from './status-reporter.ts';
 export interface VirtualNodeOptions {
   readonly identity: NodeIdentity;
   readonly hosts: NodeHosts;
+  /** spec.providerID, as soon as it is known; stays without an API server */
+  readonly providerID: Promise<string>;
   /** undefined: there is no API server, so there is nothing to register with */
   readonly client: (KubeClient & Pick<KubeConnection, 'stream'>) | undefined;
   readonly clock: Clock;
@@ -93,6 +96,7 @@ export class VirtualNode {
       node: () => this.node(),
       info: () => this.#options.hosts.infoFor(host, this.node() ?? this.#local),
       facts: () => host.facts(),
+      addresses: () => host.addresses(),
       taints: () => this.node()?.spec?.taints ?? [],
       reference: () => this.reference(),
       refresh: (rest) => this.refresh(rest),
@@ -217,7 +221,7 @@ export class VirtualNode {
       await this.#registerAs(await this.#look(signal), { client, signal });
     };
     await this.#untilRegistered(attempt, signal);
-    log.info({ address: identity.ip, port: identity.port }, 'node registered');
+    log.info({ addresses: identity.ips, port: identity.port }, 'node registered');
     this.#transitions.registered();
     this.#ready.resolve(undefined);
   }
@@ -226,8 +230,9 @@ export class VirtualNode {
     wanted: KubeNode,
     { client, signal }: { client: Client; signal: AbortSignal },
   ): Promise<void> {
-    const { identity } = this.#options;
-    this.#registered.take(await createOrReconcile(client, { identity, wanted }, { signal }));
+    const providerID = await orAbort(this.#options.providerID, signal);
+    const node = { ...wanted, spec: { ...wanted.spec, providerID } };
+    this.#registered.take(await createOrReconcile(client, node, { signal }));
   }
 
   async #untilRegistered(attempt: () => Promise<void>, signal: AbortSignal): Promise<void> {

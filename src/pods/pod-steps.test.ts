@@ -54,7 +54,7 @@ function setUp({
     onLook: none,
     onRunning: () => (runs.count += 1),
     runtimeClass: none,
-    nodeIPs: () => [],
+    hostIPs: () => [],
   };
   return { steps: new PodSteps(options as unknown as PodStepsOptions), events, runs };
 }

@@ -94,7 +94,7 @@ function setUp({
     onLook: called('look'),
     onRunning: called('running'),
     runtimeClass: (name: string) => (name === handler ? { handler: name } : undefined),
-    nodeIPs: () => [],
+    hostIPs: () => [],
   };
   return { steps: new PodSteps(options as unknown as PodStepsOptions), events, calls };
 }

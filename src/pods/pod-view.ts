@@ -31,7 +31,7 @@ export interface PodViewOptions {
   readonly probes: ProbeResults & { readonly readiness: ProbeResults['liveness'] };
   readonly messages: TerminationMessages;
   readonly status: { current(uid: string): PodStatus | undefined };
-  readonly nodeIPs: () => readonly string[];
+  readonly hostIPs: () => readonly string[];
 }
 
 export class PodView {
@@ -51,7 +51,7 @@ export class PodView {
 
   /** The API status of the pod in this state (generateAPIPodStatus). Does not set it. */
   status(pod: Pod, state: PodRuntimeState, { isTerminal }: { isTerminal: boolean }): PodStatus {
-    const { startErrors, probes, messages, resizes, nodeIPs, host, clock, status } = this.#options;
+    const { startErrors, probes, messages, resizes, hostIPs, host, clock, status } = this.#options;
     const { uid } = pod.metadata;
     return podStatus({
       pod,
@@ -64,7 +64,7 @@ export class PodView {
       probes,
       terminationMessage: (id) => messages.get(id),
       resize: resizes,
-      nodeIPs: nodeIPs(),
+      hostIPs: hostIPs(),
       runtimeName: host.runtime()?.name ?? 'unknown',
       recursiveReadOnly: this.#recursiveReadOnly(pod),
       isTerminal,

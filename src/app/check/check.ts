@@ -53,9 +53,9 @@ function kubeletApis({ nodes, authentication }: Config, server: string | undefin
   const file = authentication.x509.clientCAFile;
   const problem = file === undefined ? undefined : clientCaProblem(readFileSync(file), systemClock.now());
   const isNear = server === undefined || isOnThisMachine(server);
-  const addresses = nodes.map(({ name, nodeIP = process.env.POD_IP, port }): Row => ({
+  const addresses = nodes.map(({ name, nodeIP, port }): Row => ({
     what: `${name} kubelet API`,
-    ...kubeletApiVerdict({ nodeIP, port, isNear }),
+    ...kubeletApiVerdict({ nodeIP: nodeIP?.[0] ?? process.env.POD_IP, port, isNear }),
   }));
   return server === undefined
     ? addresses

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { defaultEvictionHard } from '../../model/eviction-thresholds.ts';
 import { parseCpuSet } from '../../model/cpu-set.ts';
 import { cipherSuiteNames } from '../../model/tls-names.ts';
-import { duration, durationBetween } from './units.ts';
+import { duration, durationBetween, ipAddresses } from './units.ts';
 import { dnsSubdomain } from '../../model/dns-name.ts';
 
 const port = (byDefault: number) => z.number().int().min(0).max(65_535).default(byDefault);
@@ -51,6 +51,11 @@ const host = z.strictObject({
     .describe(
       'where its runtime is: unix:///run/containerd/containerd.sock, ssh://user@host:port/run/containerd/containerd.sock or tcp://host:port',
     ),
+  address: ipAddresses()
+    .optional()
+    .describe(
+      'where others reach the host: hostIP of its pods, podIP of those on its network; one, or one of each family with a comma; default: the source of its default route',
+    ),
   ssh: ssh.optional().describe('how to log in, for ssh endpoints'),
   labels: z
     .record(
@@ -84,16 +89,25 @@ const host = z.strictObject({
 
 const node = z.strictObject({
   name: z.string().max(253).regex(dnsSubdomain, 'must be a DNS-1123 subdomain').describe('name of the Node'),
-  labels: z.record(z.string(), z.string()).default({}).describe('more labels, set when the Node is made'),
+  labels: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('more labels; those of an earlier configuration go'),
   registerWithTaints: z
     .array(taint)
     .default([{ key: 'virtual-kubelet.io/provider', value: 'farlet', effect: 'NoSchedule' }])
-    .describe('taints, set when the Node is made; [] for none'),
-  nodeIP: z
-    .string()
+    .describe('taints, [] for none; those of an earlier configuration go'),
+  nodeIP: ipAddresses()
     .optional()
     .describe(
-      "the Node's InternalIP; default: the POD_IP variable, else the address of the route to the API server",
+      "where the API server reaches farlet, the Node's InternalIP; one, or one of each family with a comma; default: the POD_IP variable, else the address of the route to the API server",
+    ),
+  providerID: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "the Node's spec.providerID, which can't be changed later; default: farlet://<cluster id>/<name>, by which clouds' controllers and autoscalers see that it is none of theirs",
     ),
   port: port(10_250).describe("port of this node's kubelet API, one per node"),
   staticPodPath: z

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { own } from '../../model/own.ts';
 import { z } from 'zod';
 
@@ -32,5 +33,19 @@ export function duration(byDefault: string) {
 export function durationBetween(byDefault: string, { minMs, maxMs }: { minMs: number; maxMs: number }) {
   return duration(byDefault).refine((ms) => ms >= minMs && ms <= maxMs, {
     message: `must be at least ${minMs / 1000}s and at most ${maxMs / 1000}s`,
+  });
+}
+
+/** An IP address, or one of each family with a comma, the main one first, as a kubelet's --node-ip. */
+export function ipAddresses() {
+  return z.string().transform((text, context) => {
+    const all = text.split(',').map((each) => each.trim());
+    const families = all.map(isIP);
+    if (!families.includes(0) && all.length <= 2 && new Set(families).size === all.length) return all;
+    context.addIssue({
+      code: 'custom',
+      message: `${JSON.stringify(text)} is no IP address, nor one of each family with a comma between them`,
+    });
+    return z.NEVER;
   });
 }

@@ -12,7 +12,7 @@ export interface ProbedPod {
   /** the pod's newest status, written or not */
   readonly status: PodStatus | undefined;
   /** of pods on their host's network */
-  readonly nodeIP: string;
+  readonly hostIP: string;
   /** a time of the host (ms since the epoch) by our own clock */
   readonly localTime: (at: number) => number;
 }
@@ -20,7 +20,7 @@ export interface ProbedPod {
 /** undefined: there is nothing to probe yet, and nothing has failed either. */
 export function probedContainer(
   name: string,
-  { pod, state, status, nodeIP, localTime }: ProbedPod,
+  { pod, state, status, hostIP, localTime }: ProbedPod,
 ): ProbedContainer | undefined {
   const container = state?.containers.find((each) => each.name === name);
   if (state === undefined || container === undefined || container.state === 'created') return undefined;
@@ -29,7 +29,7 @@ export function probedContainer(
     id: container.id,
     running: container.state === 'running',
     startedAt: localTime(container.startedAt / 1e6),
-    podIp: pod?.spec.hostNetwork === true ? nodeIP : (state.ips[0] ?? ''),
+    podIp: pod?.spec.hostNetwork === true ? hostIP : (state.ips[0] ?? ''),
     over: container.state === 'exited' && pod !== undefined && isOver(pod, state, container),
   };
 }

@@ -24,7 +24,7 @@ export interface StatusInput {
   readonly probes: { readonly readiness: Result; readonly startup: Result };
   readonly terminationMessage: (containerId: string) => string | undefined;
   readonly resize?: Pick<PodResizes, 'conditions' | 'actuated'>;
-  readonly nodeIPs: readonly string[];
+  readonly hostIPs: readonly string[];
   readonly runtimeName: string;
   /** whether the pod's runtime handler can mount read-only recursively */
   readonly recursiveReadOnly?: boolean;
@@ -42,7 +42,7 @@ type Result = (containerId: string) => 'success' | 'failure' | 'unknown' | undef
 const MAX_MESSAGES = 12_288;
 
 export function podStatus(input: StatusInput): PodStatus {
-  const { pod, state, previous, nodeIPs, now } = input;
+  const { pod, state, previous, hostIPs, now } = input;
   const statuses = podContainers(pod).map((container): [PodContainer, ContainerStatus] => [
     container,
     oneStatus(input, container),
@@ -83,7 +83,7 @@ export function podStatus(input: StatusInput): PodStatus {
       : { observedGeneration: Math.max(pod.metadata.generation, previous.observedGeneration ?? 0) }),
     phase,
     conditions,
-    ...addresses(pod, state, { nodeIPs, previous }),
+    ...addresses(pod, state, { hostIPs, previous }),
     startTime: previous.startTime ?? rfc3339(now),
     ...(init.length === 0 ? {} : { initContainerStatuses: limited(init) }),
     containerStatuses: limited(sortByName(regular)),
@@ -205,11 +205,13 @@ function kept(previous: PodStatus, shown: PodStatus, phase: string): Pick<PodSta
 function addresses(
   pod: Pod,
   state: PodRuntimeState,
-  { nodeIPs, previous }: { nodeIPs: readonly string[]; previous: PodStatus },
+  { hostIPs, previous }: { hostIPs: readonly string[]; previous: PodStatus },
 ): Partial<PodStatus> {
-  const [hostIP] = nodeIPs;
-  const host = hostIP === undefined ? {} : { hostIP, hostIPs: nodeIPs.slice(0, 2).map((ip) => ({ ip })) };
-  const ips = pod.spec.hostNetwork === true ? nodeIPs.slice(0, 2) : onePerFamily(state.ips, hostIP);
+  // a host that has not been looked at since farlet's start is where it was
+  const its = hostIPs.length === 0 ? (previous.hostIPs ?? []).map(({ ip }) => ip) : hostIPs.slice(0, 2);
+  const [hostIP] = its;
+  const host = hostIP === undefined ? {} : { hostIP, hostIPs: its.map((ip) => ({ ip })) };
+  const ips = pod.spec.hostNetwork === true ? its : onePerFamily(state.ips, hostIP);
   const known = ips.length === 0 ? (previous.podIPs ?? []).map(({ ip }) => ip) : ips;
   const [podIP] = known;
   return { ...host, ...(podIP === undefined ? {} : { podIP, podIPs: known.map((ip) => ({ ip })) }) };

@@ -65,7 +65,7 @@ describe('a restart of all containers', () => {
       failure: quiet,
       probes: { readiness: quiet, startup: quiet },
       terminationMessage: quiet,
-      nodeIPs: ['192.0.2.1'],
+      hostIPs: ['192.0.2.1'],
       runtimeName: 'containerd',
       isTerminal: false,
       isComplete: true,
