@@ -12,6 +12,8 @@ import { podList, runningPods } from '../api/handlers/pod-lists.ts';
 import { runCommand } from '../api/handlers/run-command.ts';
 import { openStream } from '../api/handlers/streams.ts';
 import type { Log } from '../model/log.ts';
+import { own } from '../model/own.ts';
+import { publishOnHost } from './kubelet-api-on-host.ts';
 import type { NodeApp } from './node.ts';
 import type { Backend } from '../api/server/backend.ts';
 import type { Target } from '../api/http/stream-request.ts';
@@ -50,7 +52,7 @@ export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ cl
       tlsCertFile === undefined || tlsPrivateKeyFile === undefined
         ? undefined
         : { cert: tlsCertFile, key: tlsPrivateKeyFile },
-    names: { node: node.name, addresses: [...nodeIPs, '127.0.0.1'] },
+    names: { node: node.name, addresses: () => [...nodeIPs, '127.0.0.1', ...options.app.addresses()] },
     clientCaFile: authentication.x509.clientCAFile,
     minVersion: config.tlsMinVersion,
     cipherSuites: config.tlsCipherSuites,
@@ -75,10 +77,17 @@ export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ cl
     },
     { host: config.address, port: node.port },
   );
+  publishOnHost({ ...options, to: { host: nearHost(config.address), port: server.port } });
   metrics.beforeText(() => {
     metrics.farlet_kubelet_api_connections.set(server.connections);
   });
   return server;
+}
+
+/** How this process reaches its own listener. */
+function nearHost(address: string): string {
+  const near: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1', localhost: '127.0.0.1' };
+  return own(near, address) ?? address;
 }
 
 function observer(metrics: Metrics): RequestObserver & StreamObserver {

@@ -7,6 +7,7 @@ import { reservations } from './config/reservations.ts';
 import type { Config, NodeConfig } from './config/schema.ts';
 import { buildHost, type HostApp } from './host.ts';
 import type { KubeConnection } from '../kube/connect.ts';
+import type { EventRecorder } from '../model/events.ts';
 import type { Faults } from '../model/faults.ts';
 import type { Log } from '../model/log.ts';
 import { isTerminalPhase } from '../model/holds.ts';
@@ -20,6 +21,7 @@ import { effectiveEvictionHard } from './managers.ts';
 import { PodStartup } from '../pods/pod-startup.ts';
 import { showState } from './gauges.ts';
 import { startupObserver } from './observers.ts';
+import { kubeletApiAt } from './kubelet-api-on-host.ts';
 import { openHost } from './open-host.ts';
 import { whereHostIs } from './where-host-is.ts';
 import { buildReporting } from './reporting.ts';
@@ -59,6 +61,9 @@ export interface NodeApp {
   readonly metrics: Metrics;
   readonly hosts: readonly HostApp[];
   readonly faults: Faults;
+  readonly events: EventRecorder;
+  /** That its hosts are reached by; empty before they have been looked at. */
+  addresses(): readonly string[];
   /** The host that has the pod of this name; the first if none has. */
   hostOf(namespace: string, pod: string): HostApp;
   /**
@@ -92,7 +97,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   const nodeHosts = hosts.map((host, index) => {
     const { labels = {}, drain = false } = node.hosts[index] ?? {};
     const own = isPool ? hostLabels({ name: host.name, labels }) : labels;
-    const where = whereHostIs(node.hosts[index], options);
+    const where = whereHostIs(node.hosts[index], { ...options, nodeIP: node.nodeIP });
     return new NodeHost({ host, ...where, rootDir: node.rootDir, labels: own, drain, clock, log });
   });
   const self = identity(options);
@@ -177,6 +182,8 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     metrics,
     hosts: apps,
     faults,
+    events,
+    addresses: () => nodeHosts.flatMap((host) => host.addresses()),
     hostOf: (namespace, pod) => {
       const found = apps.find(({ table }) => table.find(namespace, pod) !== undefined) ?? apps[0];
       if (found === undefined) throw new Error(`node ${node.name} has no host`);
@@ -217,8 +224,7 @@ function identity({ config, node, nodeIPs }: NodeAppOptions) {
   const reserved = reservations(config);
   return {
     name: node.name,
-    ips: nodeIPs,
-    port: node.port,
+    ...kubeletApiAt(node, nodeIPs),
     labels: node.labels,
     hostLabels: node.hosts.length > 1 ? poolLabels(node.hosts) : (node.hosts[0]?.labels ?? {}),
     maxPods: config.maxPods,

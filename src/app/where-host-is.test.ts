@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { whereHostIs, type OwnPlace } from './where-host-is.ts';
 
-const here: OwnPlace = { nodeIPs: ['192.0.2.1'], hostIP: undefined };
+const here: OwnPlace = { nodeIPs: ['192.0.2.1'], nodeIP: undefined, hostIP: undefined };
 const inPod: OwnPlace = { ...here, hostIP: '198.51.100.1' };
 const unix = 'unix:///run/containerd/containerd.sock';
 
@@ -23,5 +23,10 @@ const cases: readonly [
 
 for (const [name, host, place, addresses, fallbackAddresses] of cases)
   it(name, () => {
-    assert.deepEqual(whereHostIs(host, place), { addresses, fallbackAddresses });
+    assert.deepEqual(whereHostIs(host, place), { addresses, fallbackAddresses, families: [4, 6] });
   });
+
+it('a node that is given its address has no other family', () => {
+  const { families } = whereHostIs({ endpoint: unix }, { ...here, nodeIP: ['2001:db8::1'] });
+  assert.deepEqual(families, [6]);
+});

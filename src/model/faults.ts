@@ -15,6 +15,7 @@ export type Part =
   | 'host-monitor'
   | 'collection'
   | 'node'
+  | 'kubelet-api'
   | 'events'
   | 'manifests'
   | 'watch';

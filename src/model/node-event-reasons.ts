@@ -84,6 +84,17 @@ export const nodeEventTable = {
     advice: 'Remove the node from the configuration if it is not wanted.',
     source: 'farlet',
   },
+  KubeletAPINotOnHost: {
+    ...warning,
+    meaning: "With kubeletAPI: host, the host's address does not lead to farlet: no logs, no exec.",
+    advice: 'The message has the reason; hosts.md says what sshd must allow.',
+    source: 'farlet',
+  },
+  KubeletAPIOnHost: {
+    ...normal,
+    meaning: "The host's address leads to farlet's kubelet API, after it did not.",
+    source: 'farlet',
+  },
   HostNotReady: {
     ...warning,
     about: 'Pod or Node',

@@ -1,4 +1,5 @@
 /** One host as its node counts it: what it is like, which images it has, whether it is fit to run pods. */
+import { isIP } from 'node:net';
 import { readHostFacts, type HostFacts } from '../hosts/facts.ts';
 import type { RuntimeHost } from '../hosts/runtime-host.ts';
 import type { NodeStatus } from '../model/kube.ts';
@@ -14,6 +15,8 @@ export interface NodeHostOptions {
   readonly labels: Readonly<Record<string, string>>;
   /** that others reach it by, the main one first; empty: as the host tells */
   readonly addresses: readonly string[];
+  /** of those that it tells, 4 or 6; where it has none of these, all count */
+  readonly families: readonly number[];
   /** where it does not tell */
   readonly fallbackAddresses: readonly string[];
   /** takes no new pods, says the configuration */
@@ -89,10 +92,13 @@ export class NodeHost {
 
   /** That others reach it by, at most one a family, the main one first; empty before the first look. */
   addresses(): readonly string[] {
-    const { addresses, fallbackAddresses } = this.#options;
+    const { addresses, families, fallbackAddresses } = this.#options;
     if (addresses.length > 0) return addresses;
     if (this.#facts === undefined) return [];
-    return this.#facts.addresses.length > 0 ? this.#facts.addresses : fallbackAddresses;
+    const told = this.#facts.addresses;
+    const fitting = told.filter((address) => families.includes(isIP(address)));
+    if (fitting.length > 0) return fitting;
+    return told.length > 0 ? told : fallbackAddresses;
   }
 
   /** By size, the largest first; as last listed. */

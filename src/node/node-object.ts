@@ -26,8 +26,11 @@ const declaredFeatures: readonly string[] = [
 
 export interface NodeIdentity {
   readonly name: string;
-  /** where the API server reaches the kubelet API: one a family, the main one first */
-  readonly ips: readonly string[];
+  /**
+   * where the API server reaches the kubelet API: one a family, the main one first; undefined: at the
+   * addresses of its host
+   */
+  readonly ips: readonly string[] | undefined;
   readonly port: number;
   readonly labels: Readonly<Record<string, string>>;
   /** labels of its hosts that pods may choose by: kept as the configuration has them */
@@ -127,17 +130,18 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
 }
 
 /**
- * InternalIP is where the kubelet API is; where its hosts are is ExternalIP, so that they are found there
+ * InternalIP is where the kubelet API is; where its hosts are, if that is elsewhere, is ExternalIP
  * (docs/adr/0026).
  */
 function nodeAddresses(
-  { name, ips }: NodeIdentity,
+  { name, ips = [] }: NodeIdentity,
   hostAddresses: readonly string[],
 ): NonNullable<NodeStatus['addresses']> {
-  const others = new Set(hostAddresses.filter((address) => !ips.includes(address)));
+  const others = [...new Set(hostAddresses.filter((address) => !ips.includes(address)))];
+  const elsewhere = ips.length === 0 ? 'InternalIP' : 'ExternalIP';
   return [
     ...ips.map((address) => ({ type: 'InternalIP', address })),
-    ...[...others].map((address) => ({ type: 'ExternalIP', address })),
+    ...others.map((address) => ({ type: elsewhere, address })),
     { type: 'Hostname', address: name },
   ];
 }

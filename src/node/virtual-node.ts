@@ -221,7 +221,7 @@ export class VirtualNode {
       await this.#registerAs(await this.#look(signal), { client, signal });
     };
     await this.#untilRegistered(attempt, signal);
-    log.info({ addresses: identity.ips, port: identity.port }, 'node registered');
+    log.info({ addresses: this.node()?.status?.addresses, port: identity.port }, 'node registered');
     this.#transitions.registered();
     this.#ready.resolve(undefined);
   }

@@ -306,6 +306,11 @@ export const table = {
     labels: ['queue'],
   },
   farlet_host_up: { kind: 'gauge', help: "Whether the host's runtime answers", labels: ['host'] },
+  farlet_kubelet_api_on_host: {
+    kind: 'gauge',
+    help: "With kubeletAPI: host, whether port 10250 of the host's addresses leads to farlet",
+    labels: ['host'],
+  },
   farlet_faults_total: {
     kind: 'counter',
     help: 'Exceptions that nobody expected, by the part that they cost something; the log has their stacks',

@@ -67,7 +67,7 @@ export async function startKubelet(options: TestServerOptions = {}): Promise<Tes
   writeFileSync(`${folder}/ca.crt`, certificates.ca);
   const tls = await ServingTls.open({
     files,
-    names: { node: 'edge-1', addresses: ['127.0.0.1'] },
+    names: { node: 'edge-1', addresses: () => ['127.0.0.1'] },
     clientCaFile: withCa ? `${folder}/ca.crt` : undefined,
     minVersion: 'VersionTLS12',
     cipherSuites: [],

@@ -32,6 +32,18 @@ const time = (ms: number): Buffer =>
 const extension = (id: string, critical: boolean, value: Buffer): Buffer =>
   sequence(oid(id), ...(critical ? [der(0x01, Buffer.from([0xff]))] : []), der(0x04, value));
 
+/** In the order of the wire; empty for what is no address. */
+function addressBytes(ip: string): Buffer {
+  if (isIPv4(ip)) return Buffer.from(ip.split('.').map(Number));
+  const text = URL.parse(`http://[${ip}]`)?.hostname.slice(1, -1);
+  if (text === undefined) return Buffer.alloc(0);
+  const [before = [], after = []] = text
+    .split('::')
+    .map((part) => part.split(':').flatMap((group) => (group === '' ? [] : [Number.parseInt(group, 16)])));
+  const between = Array.from({ length: 8 - before.length - after.length }, () => 0);
+  return Buffer.from([...before, ...between, ...after].flatMap((group) => [group >> 8, group & 0xff]));
+}
+
 const ecdsaWithSha256 = sequence(oid('2a8648ce3d040302'));
 const ids = {
   commonName: '550403',
@@ -54,7 +66,7 @@ export function selfSignedCertificate(
   const subject = sequence(der(0x31, sequence(oid(ids.commonName), der(0x0c, Buffer.from(name)))));
   const alternatives = [
     der(0x82, Buffer.from(name)),
-    ...addresses.filter(isIPv4).map((ip) => der(0x87, Buffer.from(ip.split('.').map(Number)))),
+    ...addresses.map(addressBytes).flatMap((bytes) => (bytes.length === 0 ? [] : [der(0x87, bytes)])),
   ];
   const serial = createHash('sha256').update(randomBytes(32)).digest().subarray(0, 16);
   serial[0] = (serial[0] ?? 0) & 0x7f || 1;

@@ -13,7 +13,7 @@ describe('a certificate of its own', () => {
     const clock = new FakeClock();
     const tls = await ServingTls.open({
       files: undefined,
-      names: { node: 'edge-1', addresses: ['127.0.0.1'] },
+      names: { node: 'edge-1', addresses: () => ['127.0.0.1'] },
       clientCaFile: undefined,
       minVersion: 'VersionTLS12',
       cipherSuites: [],

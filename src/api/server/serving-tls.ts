@@ -22,7 +22,7 @@ export interface Pair {
 export interface ServingTlsOptions {
   /** undefined: self-signed, for `names` */
   readonly files: Pair | undefined;
-  readonly names: { readonly node: string; readonly addresses: readonly string[] };
+  readonly names: { readonly node: string; readonly addresses: () => readonly string[] };
   readonly clientCaFile: string | undefined;
   readonly minVersion: TlsVersionName;
   readonly cipherSuites: readonly string[];
@@ -41,7 +41,7 @@ export class ServingTls {
   readonly #options: ServingTlsOptions;
   #material: Material;
   /** farlet's own, where no files are given */
-  #own: (Pair & { readonly expires: number }) | undefined;
+  #own: (Pair & { readonly expires: number; readonly addresses: string }) | undefined;
   /** what was last said of files that can't be used, so that it is said once */
   #said = '';
 
@@ -144,8 +144,10 @@ export class ServingTls {
   #selfSigned(): Pair {
     const { names, clock } = this.#options;
     const now = clock.now();
-    if (this.#own === undefined || now >= this.#own.expires - RENEW_BEFORE_MS)
-      this.#own = selfSignedCertificate(names.node, names.addresses, now);
+    const addresses = names.addresses();
+    const isFor = this.#own?.addresses === addresses.join();
+    if (this.#own === undefined || !isFor || now >= this.#own.expires - RENEW_BEFORE_MS)
+      this.#own = { ...selfSignedCertificate(names.node, addresses, now), addresses: addresses.join() };
     const { cert, key } = this.#own;
     return { cert, key };
   }

@@ -15,6 +15,7 @@ import { kindOf, messageOf, type ErrorKind } from '../../model/errors.ts';
 import { silentLog } from '../../model/log.ts';
 import { withDeadline } from '../../util/abort.ts';
 import { systemClock } from '../../util/clock.ts';
+import { addressVerdict, hostAddresses, portVerdict } from './check-addresses.ts';
 import { checkNeighbours } from './neighbours.ts';
 import type { Row } from './table.ts';
 import { trySandbox } from './trial-sandbox.ts';
@@ -29,6 +30,10 @@ import {
 
 export interface CheckedHost extends HostAddress {
   readonly node: string;
+  /** of the configuration */
+  readonly address: readonly string[] | undefined;
+  /** its port 10250 is to lead to farlet */
+  readonly leadsToFarlet: boolean;
   readonly rootDir: string;
   readonly podLogsDir: string;
   readonly cgroupDriver: CgroupDriver;
@@ -141,6 +146,7 @@ async function lookInside(reached: Reached): Promise<Row[]> {
             : [step('cgroups', ANSWER_MS, signal, (limit) => tryCgroups(reached, driver, limit))]),
           step('dial', ANSWER_MS, signal, (limit) => tryDial(link, limit)),
           lookAround(reached, driver),
+          lookAtAddresses(reached),
         ]);
   return [
     { what: 'latency', ...latencyVerdict(trips) },
@@ -161,6 +167,20 @@ async function lookAround({ cri, link, host, signal }: Reached, driver: CgroupDr
     return checkNeighbours({ cri, files: link.files, node, rootDir, cgroups }, { signal: limit });
   };
   return withDeadline(signal, ANSWER_MS, 'neighbours', look).catch(() => []);
+}
+
+async function lookAtAddresses({ link, host, signal }: Reached): Promise<Row[]> {
+  const fallback = 'the address that farlet reaches it by, or nodeIP,';
+  let addresses: readonly string[] = [];
+  const address = await step('address', ANSWER_MS, signal, async (limit) => {
+    addresses = await hostAddresses(link, host, { signal: limit });
+    return addressVerdict(addresses, { address: host.address, fallback });
+  });
+  if (!host.leadsToFarlet) return [address];
+  const port = await step('kubelet API', ANSWER_MS, signal, (limit) =>
+    portVerdict(link, addresses, { signal: limit }),
+  );
+  return [address, port];
 }
 
 function handlersOf(status: StatusResponse__Output, { sandboxedHandlers }: CheckedHost) {

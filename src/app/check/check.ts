@@ -105,6 +105,8 @@ async function checkHosts(config: Config): Promise<Row[]> {
     node.hosts.map((host): CheckedHost => ({
       ...host,
       node: node.name,
+      address: host.address,
+      leadsToFarlet: node.kubeletAPI === 'host',
       rootDir: node.rootDir,
       podLogsDir: config.podLogsDir,
       cgroupDriver: config.cgroupDriver,

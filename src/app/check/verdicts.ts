@@ -4,7 +4,7 @@ import type { RuntimeHandlerInfo } from '../../hosts/runtime-host.ts';
 import type { ErrorKind } from '../../model/errors.ts';
 import type { Row } from './table.ts';
 
-type Verdict = Omit<Row, 'what'>;
+export type Verdict = Omit<Row, 'what'>;
 
 const SLOW_MS = 250;
 const SKEW_FAIL_MS = 300_000;

@@ -49,6 +49,19 @@ describe('configuration', () => {
       expect: [/^clusterDns \(line 3\): unknown key; did you mean clusterDNS\?/],
     },
     {
+      name: 'an address that is none, and two of one family',
+      text: `${head}nodes:\n${node('a', 1, '  nodeIP: "192.0.2.1,192.0.2.2"\n')}${node('b', 2, '  nodeIP: fe80::1%eth0\n')}`,
+      expect: [
+        /^nodes\[0\]\.nodeIP.*"192\.0\.2\.1,192\.0\.2\.2" is no IP address, nor one of each family/,
+        /^nodes\[1\]\.nodeIP/,
+      ],
+    },
+    {
+      name: 'a kubelet API on several hosts, or on one over tcp',
+      text: `${head}nodes:\n- {name: a, kubeletAPI: host, hosts: [{name: h, endpoint: "unix:///a"}, {name: t, endpoint: "tcp://h:1", tls: {caFile: a, certFile: b, keyFile: c}}]}`,
+      expect: [/^nodes\[0\]\.kubeletAPI: the node has 2 hosts/, /^nodes\[0\]\.kubeletAPI: a tcp endpoint/],
+    },
+    {
       name: 'a wrong type',
       text: `${head}maxPods: many\nnodes:\n${node('a', 1)}`,
       expect: [/^maxPods \(line 3\): .*number.*found "many"/],

@@ -2,7 +2,17 @@
 import type { Config } from './schema.ts';
 
 export function poolProblems({ nodes }: Config): string[] {
-  return nodes.flatMap(({ hosts, staticPodPath }, n) => [
+  return nodes.flatMap(({ hosts, kubeletAPI, staticPodPath }, n) => [
+    ...(hosts.length > 1 && kubeletAPI === 'host'
+      ? [
+          `nodes[${n}].kubeletAPI: the node has ${hosts.length} hosts, and its InternalIP can be the address of one only; leave it at farlet, or give each host a node of its own`,
+        ]
+      : []),
+    ...(kubeletAPI === 'host' && hosts.some(({ endpoint }) => endpoint.startsWith('tcp:'))
+      ? [
+          `nodes[${n}].kubeletAPI: a tcp endpoint can't have its port led to farlet by this version; leave it at farlet, or use an ssh endpoint`,
+        ]
+      : []),
     ...(hosts.length > 1 && staticPodPath !== undefined
       ? [
           `nodes[${n}].staticPodPath: the node has ${hosts.length} hosts, and where a static pod is to run is not stored anywhere; give the host that is to have them a node of its own`,

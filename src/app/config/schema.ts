@@ -54,7 +54,7 @@ const host = z.strictObject({
   address: ipAddresses()
     .optional()
     .describe(
-      'where others reach the host: hostIP of its pods, podIP of those on its network; one, or one of each family with a comma; default: the source of its default route',
+      'where others reach the host: hostIP of its pods, podIP of those on its network; one, or one of each family with a comma; default: the source of its default route, of the families that nodeIP has',
     ),
   ssh: ssh.optional().describe('how to log in, for ssh endpoints'),
   labels: z
@@ -108,6 +108,12 @@ const node = z.strictObject({
     .optional()
     .describe(
       "the Node's spec.providerID, which can't be changed later; default: farlet://<cluster id>/<name>, by which clouds' controllers and autoscalers see that it is none of theirs",
+    ),
+  kubeletAPI: z
+    .enum(['farlet', 'host'])
+    .default('farlet')
+    .describe(
+      "where the API server and the agents on the host find the kubelet API: at nodeIP, or at the host's own address, whose port 10250 then leads to farlet",
     ),
   port: port(10_250).describe("port of this node's kubelet API, one per node"),
   staticPodPath: z

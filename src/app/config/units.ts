@@ -40,7 +40,8 @@ export function durationBetween(byDefault: string, { minMs, maxMs }: { minMs: nu
 export function ipAddresses() {
   return z.string().transform((text, context) => {
     const all = text.split(',').map((each) => each.trim());
-    const families = all.map(isIP);
+    // a zone means something on one machine only
+    const families = all.map((each) => (each.includes('%') ? 0 : isIP(each)));
     if (!families.includes(0) && all.length <= 2 && new Set(families).size === all.length) return all;
     context.addIssue({
       code: 'custom',

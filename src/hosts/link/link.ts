@@ -58,8 +58,25 @@ export interface HostLink {
    * on links that reach that server on their own. Without it the URL is dialed from the host.
    */
   dialStream?(url: URL, options: { signal: AbortSignal }): Promise<Duplex>;
+  /**
+   * Takes TCP connections at a port of the host, on as many of its addresses as the host lets it; on links to
+   * other machines. Rejects with HostError where that can't be.
+   */
+  listen?(port: number, options: ListenOptions): Promise<HostListener>;
   readonly files: HostFiles;
   close(): Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly signal: AbortSignal;
+  /** Whoever takes a connection ends it. */
+  readonly onConnection: (stream: Duplex) => void;
+}
+
+export interface HostListener {
+  /** resolves with why, once no more connections come */
+  readonly ended: Promise<string>;
+  close(): void;
 }
 
 /** One step on the host's file system. Paths are absolute; modes are set exactly, whatever the umask. */

@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
 import { HostError, messageOf } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
-import { reasonOf } from '../../util/abort.ts';
+import { reasonOf, withDeadline } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
 import { DialLanes, onTheWay } from '../link/dial-lanes.ts';
 import { checkedTarget, TargetError, type DialTarget } from '../link/dial-target.ts';
@@ -18,6 +18,7 @@ import { bridgeSocket } from '../link/socket-bridge.ts';
 import { SshConnection } from './ssh-connection.ts';
 import { parseSshEndpoint } from '../../model/ssh-endpoint.ts';
 import type { SshCredentials } from './ssh-handshake.ts';
+import { SshListeners } from './ssh-listener.ts';
 import { relayCommand } from './ssh-relay.ts';
 
 export interface SshLinkOptions {
@@ -55,6 +56,7 @@ export function sshLink(options: SshLinkOptions): HostLink {
   if ('problem' in parsed) throw new HostError('invalid', name, `${name}: ${endpoint}: ${parsed.problem}`);
   const connection = new SshConnection({ host: name, endpoint: parsed, credentials, clock, log });
   const lanes = new DialLanes(name, WIDTHS);
+  const listeners = new SshListeners();
   const channel = async (what: string, open: Open, signal: AbortSignal): Promise<ClientChannel> => {
     const client = await connection.client({ signal });
     return openChannel(client, open, { host: name, what, clock, signal, limitMs: OPEN_MS });
@@ -102,6 +104,12 @@ export function sshLink(options: SshLinkOptions): HostLink {
       return lanes.open(use, signal, () => dial(target, signal));
     },
     witness: () => connection.witness(),
+    listen: async (port, { signal, onConnection }) => {
+      const client = await connection.client({ signal });
+      return withDeadline(signal, OPEN_MS, `${name}: sshd, to listen`, (limit) =>
+        listeners.listen(client, { host: name, port, onConnection, signal: limit }),
+      );
+    },
     lanes: () => lanes.usage(),
     files,
     close: async () => {
