@@ -34,6 +34,7 @@ interface Placed extends PodJson {
 
 interface NodeJson {
   metadata: { labels: Record<string, string> };
+  spec: { providerID?: string; taints?: { key: string }[] };
   status: {
     addresses: { type: string; address: string }[];
     capacity: Record<string, string>;
@@ -43,6 +44,8 @@ interface NodeJson {
 }
 
 interface NodeConfig {
+  labels?: Record<string, string>;
+  registerWithTaints?: { key: string; effect: string }[];
   hosts: Record<string, unknown>[];
 }
 
@@ -189,6 +192,40 @@ describe('a node of several hosts', { concurrency: 1 }, () => {
     await pods.waitReady('early');
     assert.deepEqual((await pod('early')).status.containerStatuses, before);
     await assertNoneTwice([await pod('early')]);
+  });
+
+  it('has the labels and taints of its configuration for as long as they are there, and an identity', async () => {
+    const restart = async (change: (node: NodeConfig) => void): Promise<void> => {
+      await farlet.stop();
+      configure(change);
+      farlet.start();
+    };
+    const { spec } = await node();
+    const cluster = (await world.client.get<PodJson>('/api/v1/namespaces/kube-system')).metadata.uid;
+    assert.equal(spec.providerID, `farlet://${cluster}/${NODE}`);
+    await world.plane.kubectl(['label', 'node', NODE, 'theirs=x']);
+    await restart((config) => {
+      config.labels = { zone: 'a' };
+      config.registerWithTaints = [{ key: 'extra', effect: 'PreferNoSchedule' }];
+    });
+    const taints = (of: NodeJson): string[] => (of.spec.taints ?? []).map(({ key }) => key);
+    await pods.wait('the label and the taint', async () => {
+      const now = await node();
+      const [had, has] = ['virtual-kubelet.io/provider', 'extra'].map((key) => taints(now).includes(key));
+      return now.metadata.labels.zone === 'a' && has === true && had === false;
+    });
+    await restart((config) => {
+      delete config.labels;
+      delete config.registerWithTaints;
+    });
+    await pods.wait('them to be gone', async () => {
+      const now = await node();
+      return now.metadata.labels.zone === undefined && !taints(now).includes('extra');
+    });
+    const last = await node();
+    assert.ok(taints(last).includes('virtual-kubelet.io/provider'));
+    assert.equal(last.metadata.labels.theirs, 'x');
+    assert.equal(last.spec.providerID, spec.providerID);
   });
 
   it('has pods that are where their host is, and says where its hosts are', async () => {
