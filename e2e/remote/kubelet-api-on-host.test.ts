@@ -20,17 +20,18 @@ const world = useWorld({
   farlet: { node: () => ({ kubeletAPI: 'host' }) },
 });
 
+/** the answer's code to whoever asks on the host, without credentials */
+async function asked(host: string, where: string): Promise<string> {
+  const url = `https://${where}:10250/pods`;
+  const { stdout } = await world
+    .remote(host)
+    .inside(['curl', '-sk', '--noproxy', '*', '-m', '5', '-o', '/dev/null', '-w', '%{http_code}', url]);
+  return stdout;
+}
+
 describe('the kubelet API on its host', { concurrency: 1 }, () => {
-  const e2e = useNamespace(world, { name: 'on-host', node: NODE });
+  const e2e = useNamespace(world, { name: `on-${NODE}`, node: NODE });
   const far = farNode(world, e2e);
-  /** the answer's code to whoever asks on the host, without credentials */
-  const asked = async (host: string, where: string): Promise<string> => {
-    const url = `https://${where}:10250/pods`;
-    const { stdout } = await world
-      .remote(host)
-      .inside(['curl', '-sk', '--noproxy', '*', '-m', '5', '-o', '/dev/null', '-w', '%{http_code}', url]);
-    return stdout;
-  };
   const logs = (): Promise<string | undefined> => e2e.kubectl(['logs', 'talks']).catch(() => undefined);
 
   it('is where the Node says', async () => {
@@ -53,11 +54,11 @@ describe('the kubelet API on its host', { concurrency: 1 }, () => {
     assert.equal(await asked(NODE, world.remote(NODE).address), '401');
   });
 
-  it('is there again after a cut, although sshd takes the former session for alive', async () => {
+  it('is there again after a cut, although the host takes the former session for alive', async () => {
     const host = world.remote(NODE);
     await host.dropPackets();
     await far.waitReady('False', 60_000);
-    // farlet's end gives up, and nobody tells sshd
+    // farlet's end gives up, and nobody tells the host
     await new Promise((resolve) => setTimeout(resolve, 5_000));
     await host.mendLink();
     await far.waitReady('True', 60_000);
@@ -72,7 +73,17 @@ describe('the kubelet API on its host', { concurrency: 1 }, () => {
     await e2e.wait('logs', async () => (await logs()) === 'said\n', 60_000);
   });
 
-  it('says what sshd must allow where the host’s address does not lead to it', async () => {
+  it('is there again after farlet was killed', async () => {
+    await world.farlet.stop('SIGKILL');
+    world.farlet.start();
+    await e2e.wait('logs', async () => (await logs()) === 'said\n', 60_000);
+  });
+});
+
+describe('where the host’s address does not lead to farlet', { concurrency: 1 }, () => {
+  const e2e = useNamespace(world, { name: LOOPBACK_ONLY, node: LOOPBACK_ONLY });
+
+  it('the Node’s events say what sshd must allow', async () => {
     const events = ['get', 'events', '-n', 'default', '-o', 'json'];
     const ofNode = `--field-selector=involvedObject.name=${LOOPBACK_ONLY},reason=KubeletAPINotOnHost`;
     const told = await e2e.wait('the event', async () => {
@@ -85,11 +96,11 @@ describe('the kubelet API on its host', { concurrency: 1 }, () => {
       `farlet_kubelet_api_on_host{node="${node}",host="box"} ${value}\n`;
     await e2e.wait('the metric of both', async () => {
       const metrics = await (await fetch(world.farlet.metricsUrl)).text();
-      return metrics.includes(up(NODE, 1)) && metrics.includes(up(LOOPBACK_ONLY, 0));
+      return [up(NODE, 1), up(LOOPBACK_ONLY, 0)].every((line) => metrics.includes(line));
     });
   });
 
-  it('is looked at by farlet check', async () => {
+  it('farlet check tells', async () => {
     const check = async (): Promise<{ code: number | null; row: (node: string) => string | undefined }> => {
       const config = ['--config', world.farlet.configFile, '--kubeconfig', world.plane.kubeconfig];
       const { code, stdout } = await outcome([process.execPath, 'dist/main.js', 'check', ...config]);

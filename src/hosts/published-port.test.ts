@@ -22,7 +22,7 @@ class Host {
     this.onConnection = onConnection;
     const ended = Promise.withResolvers<string>();
     this.#end = ended.resolve;
-    return Promise.resolve({ ended: ended.promise, close: () => undefined });
+    return Promise.resolve({ ended: ended.promise, advice: 'set GatewayPorts', close: () => undefined });
   }
 
   dial(): Promise<Duplex> {

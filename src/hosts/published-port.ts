@@ -85,7 +85,7 @@ export class PublishedPort {
       for (;;) {
         // not before it is known where the host is
         const isKnown = addresses().length > 0;
-        if (isKnown) this.#tell(await this.#unreachable(signal));
+        if (isKnown) this.#tell(await this.#unreachable(listener.advice, signal));
         const due = clock.sleep(isKnown ? LOOK_MS : again.baseMs, { signal }).then(() => undefined);
         const ended = await orAbort(Promise.race([listener.ended, due]), signal);
         if (ended !== undefined) return ended;
@@ -96,7 +96,7 @@ export class PublishedPort {
   }
 
   /** Why an address of the host does not lead here, tried from the host. */
-  async #unreachable(signal: AbortSignal): Promise<PortProblem | undefined> {
+  async #unreachable(advice: string, signal: AbortSignal): Promise<PortProblem | undefined> {
     const { link, port, addresses } = this.#options;
     for (const host of addresses()) {
       this.#arrived = Promise.withResolvers();
@@ -114,7 +114,7 @@ export class PublishedPort {
       if (problem !== undefined)
         return {
           at: 'reaching',
-          text: `${link.name}: ${hostPort(host, port)} does not lead to farlet, though the host listens (${problem}): its sshd may take loopback only; set GatewayPorts to clientspecified or yes (sshd_config)`,
+          text: `${link.name}: ${hostPort(host, port)} does not lead to farlet, though the host listens (${problem}): ${advice}`,
         };
     }
     return undefined;

@@ -93,6 +93,7 @@ export const nodeEventTable = {
   KubeletAPIOnHost: {
     ...normal,
     meaning: "The host's address leads to farlet's kubelet API, after it did not.",
+    advice: 'Nothing.',
     source: 'farlet',
   },
   HostNotReady: {

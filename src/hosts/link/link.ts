@@ -76,6 +76,8 @@ export interface ListenOptions {
 export interface HostListener {
   /** resolves with why, once no more connections come */
   readonly ended: Promise<string>;
+  /** what may be wrong where the host's addresses do not lead to it */
+  readonly advice: string;
   close(): void;
 }
 

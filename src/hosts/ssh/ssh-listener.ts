@@ -75,7 +75,8 @@ async function listenThrough(client: Client, options: SshListenerOptions): Promi
     ended.resolve(`${host}: the ssh connection has ended`);
   };
   client.on('tcp connection', take).once('close', gone);
-  return { ended: ended.promise, close };
+  const advice = 'its sshd may take loopback only; set GatewayPorts to clientspecified or yes (sshd_config)';
+  return { ended: ended.promise, advice, close };
 }
 
 function refused(error: Error, { host, port }: SshListenerOptions): HostError {
