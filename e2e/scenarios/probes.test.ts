@@ -82,10 +82,11 @@ describe('probes', { concurrency: true }, () => {
           'Unhealthy',
           /^Readiness probe failed: error: health rpc probe failed: rpc error: code = NotFound desc = unknown service$/,
         );
+        const { podIP = '' } = seen.pod('grpc').status;
         await seen.untilEvent(
           'grpc',
           'Unhealthy',
-          `Liveness probe failed: timeout: failed to connect service "${nearAddress(world.host(node))}:1" within 1s: context deadline exceeded`,
+          `Liveness probe failed: timeout: failed to connect service "${podIP}:1" within 1s: context deadline exceeded`,
         );
         await seen.untilEvent('grpc', 'Killing', 'Container nobody failed liveness probe, will be restarted');
         health.services.set(service, 'SERVING');

@@ -40,25 +40,53 @@ const PING_MS = 15_000;
 const CONNECT_MS = 10_000;
 
 export function openDispatchers(config: KubeConfig, tls: object): Dispatchers {
+  const open = opener(config, tls);
+  const all = Object.fromEntries(
+    names.map((name) => {
+      const shared = { keepAliveTimeout: 60_000, h2Options: { pingInterval: PING_MS } };
+      return [name, () => open({ ...shared, ...lanes[name] })];
+    }),
+  ) as Record<LaneName, () => Dispatcher>;
+  return renewedWhenSilent(all);
+}
+
+/**
+ * A connection of a watch that answers no ping was cut without a word, and those that calls have kept were
+ * as well, most likely: the next calls would wait on them for as long as a call may take. They get new ones.
+ */
+function renewedWhenSilent(open: Readonly<Record<LaneName, () => Dispatcher>>): Dispatchers {
+  const current = Object.fromEntries(names.map((name) => [name, open[name]()])) as Record<
+    LaneName,
+    Dispatcher
+  >;
+  const renew = (): void => {
+    for (const name of names.filter((each) => !lanes[each].allowH2)) {
+      // what is under way may end
+      current[name].close().catch(() => undefined);
+      current[name] = open[name]();
+    }
+  };
+  for (const name of names.filter((each) => lanes[each].allowH2))
+    current[name].on('disconnect', (_origin, _targets, error) => {
+      // undici: client-h2 resetUnresponsiveHttp2Session
+      if (error.message.includes('unresponsive')) renew();
+    });
+  return current;
+}
+
+function opener(config: KubeConfig, tls: object): (options: Agent.Options) => Dispatcher {
   const wanted = config.createDispatcherOptions(config.getCurrentCluster(), tls);
-  const all = (open: (options: Agent.Options) => Dispatcher): Dispatchers =>
-    Object.fromEntries(
-      names.map((name) => {
-        const shared = { keepAliveTimeout: 60_000, h2Options: { pingInterval: PING_MS } };
-        return [name, open({ ...shared, ...lanes[name] })];
-      }),
-    ) as Record<LaneName, Dispatcher>;
   switch (wanted.type) {
     case 'agent': {
       // the client types its TLS options as Node's; undici's connector takes the same ones
       const connect = { ...wanted.connect, timeout: CONNECT_MS } as buildConnector.BuildOptions;
-      return all((options) => new Agent({ ...options, connect }));
+      return (options) => new Agent({ ...options, connect });
     }
     case 'none':
-      return all((options) => new Agent(options));
+      return (options) => new Agent(options);
     case 'proxy': {
       const requestTls = wanted.requestTls as buildConnector.BuildOptions;
-      return all((options) => new ProxyAgent({ ...options, uri: wanted.uri, requestTls }));
+      return (options) => new ProxyAgent({ ...options, uri: wanted.uri, requestTls });
     }
     case 'socks':
       throw new FarletError(
