@@ -1,6 +1,6 @@
 /** The kubelet API at the host's own address (`kubeletAPI: host`). Composition only. */
 import type { NodeConfig } from './config/schema.ts';
-import { PublishedPort } from '../hosts/published-port.ts';
+import { listeningLink, PublishedPort } from '../hosts/published-port.ts';
 import type { Log } from '../model/log.ts';
 import { nodeReference } from '../model/pod-ref.ts';
 import type { NodeApp } from './node.ts';
@@ -33,14 +33,14 @@ export interface OnHostOptions {
 
 /** Leads the host's port to farlet until the signal aborts, where the node is to be found there. */
 export function publishOnHost({ app, node, to, clock, log, signal }: OnHostOptions): void {
-  const link = app.hosts[0]?.host.link;
-  if (node.kubeletAPI === 'farlet' || link === undefined) return;
-  const listen = link.listen?.bind(link);
-  if (listen === undefined) return;
+  const [first] = app.hosts;
+  if (node.kubeletAPI === 'farlet' || first === undefined) return;
+  const link = listeningLink(first.host.link);
+  if (link === undefined) return;
   const { name } = link;
   let told = false;
   const port = new PublishedPort({
-    link: { name, dial: link.dial.bind(link), listen },
+    link,
     port: KUBELET_PORT,
     to,
     addresses: app.addresses.bind(app),
@@ -58,7 +58,6 @@ export function publishOnHost({ app, node, to, clock, log, signal }: OnHostOptio
       told = problem !== undefined;
     },
     clock,
-    log,
   });
   supervise('kubelet-api', (life) => port.run(life), { faults: app.faults, clock, signal }).catch(
     () => undefined,

@@ -183,7 +183,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     hosts: apps,
     faults,
     events,
-    addresses: () => nodeHosts.flatMap((host) => host.addresses()),
+    addresses: all.addresses.bind(all),
     hostOf: (namespace, pod) => {
       const found = apps.find(({ table }) => table.find(namespace, pod) !== undefined) ?? apps[0];
       if (found === undefined) throw new Error(`node ${node.name} has no host`);

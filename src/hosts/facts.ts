@@ -94,7 +94,7 @@ async function readFacts(
     files.stat('/sys/fs/selinux/enforce', { signal }),
     text('/sys/module/apparmor/parameters/enabled'),
     known?.thermalThrottleCpus ?? readThrottledCpus(files, { signal }),
-    readAddresses(files, { signal }),
+    readHostAddresses(files, { signal }),
   ]);
   const memory = parseMeminfo(meminfo);
   return {
@@ -200,7 +200,7 @@ async function readText(
 }
 
 /** A host that knows every route of the internet has tables too long to read, and does not tell. */
-async function readAddresses(files: HostFiles, { signal }: Look): Promise<string[]> {
+export async function readHostAddresses(files: HostFiles, { signal }: Look): Promise<string[]> {
   const table = async (name: string): Promise<string> => {
     try {
       return await readText(files, `/proc/net/${name}`, { signal, maxBytes: MAX_TABLE });

@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { Duplex, PassThrough } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
 import { HostError } from '../model/errors.ts';
-import { FakeClock, settle, quietLog } from '../testing/fixtures.ts';
+import { FakeClock, settle } from '../testing/fixtures.ts';
 import type { HostListener, ListenOptions } from './link/link.ts';
 import { PublishedPort, type PortProblem } from './published-port.ts';
 
@@ -50,7 +50,6 @@ function setUp(test: TestContext, { to = { host: '127.0.0.1', port: 1 } } = {}) 
     addresses: () => addresses,
     onChange: (problem) => told.push(problem),
     clock,
-    log: quietLog,
   });
   const start = async (): Promise<void> => {
     port.run(life.signal).catch(() => undefined);

@@ -5,12 +5,20 @@
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { messageOf } from '../model/errors.ts';
-import type { Log } from '../model/log.ts';
 import { orAbort, withDeadline } from '../util/abort.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
+import { joinStreams } from '../util/join-streams.ts';
 import { hostPort } from './link/net-errors.ts';
 import type { HostLink, HostListener } from './link/link.ts';
+
+export type ListeningLink = Pick<HostLink, 'name' | 'dial'> & Required<Pick<HostLink, 'listen'>>;
+
+/** Undefined where the host is farlet's own machine, on which farlet itself can listen. */
+export function listeningLink(link: HostLink): ListeningLink | undefined {
+  const listen = link.listen?.bind(link);
+  return listen === undefined ? undefined : { name: link.name, dial: link.dial.bind(link), listen };
+}
 
 export interface PortProblem {
   /** the host does not listen, or its addresses do not lead here although it does */
@@ -19,7 +27,7 @@ export interface PortProblem {
 }
 
 export interface PublishedPortOptions {
-  readonly link: Pick<HostLink, 'name' | 'dial'> & Required<Pick<HostLink, 'listen'>>;
+  readonly link: ListeningLink;
   /** of the host */
   readonly port: number;
   /** where connections go on to */
@@ -29,7 +37,6 @@ export interface PublishedPortOptions {
   /** Why it can't be reached; undefined: it can. Told whenever that changes. */
   readonly onChange: (problem: PortProblem | undefined) => void;
   readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** A host that is away is asked often enough for logs to be there when it is back. */
@@ -128,15 +135,10 @@ export class PublishedPort {
     }
     this.#open.add(stream);
     const near = connect({ ...this.#options.to, allowHalfOpen: true });
-    const end = (): void => {
+    near.once('close', () => {
       this.#open.delete(stream);
-      near.destroy();
-      stream.destroy();
-    };
-    near.on('error', end).once('close', end);
-    stream.on('error', end).once('close', end);
-    near.pipe(stream);
-    stream.pipe(near);
+    });
+    joinStreams(near, stream);
   }
 
   #tell(problem: PortProblem | undefined): void {

@@ -21,29 +21,28 @@ export function configuredText({ labels, taints }: Configured): string {
 
 /** A strategic merge patch that makes the Node as it is wanted; undefined: it is. */
 export function nodePatch(there: KubeNode, wanted: KubeNode): object | undefined {
-  const before = formerly(own(there.metadata.annotations, configuredKey));
-  const now = own(wanted.metadata.annotations, configuredKey);
+  const mark = own(there.metadata.annotations, configuredKey);
+  const wantedMark = own(wanted.metadata.annotations, configuredKey);
+  const before = formerly(mark);
+  const hasTaints = there.spec?.taints ?? [];
   const labels = labelsPatch(there.metadata.labels ?? {}, {
     wanted: wanted.metadata.labels ?? {},
     before: before.labels,
   });
-  const taints = taintsOf(there.spec?.taints ?? [], {
-    wanted: wanted.spec?.taints ?? [],
-    before: before.taints,
-  });
-  const isTainted = isDeepStrictEqual(taints, there.spec?.taints ?? []);
+  const taints = taintsOf(hasTaints, { wanted: wanted.spec?.taints ?? [], before: before.taints });
+  const taintsAreRight = isDeepStrictEqual(taints, hasTaints);
   const providerID = there.spec?.providerID === undefined ? wanted.spec?.providerID : undefined;
-  const isMarked = own(there.metadata.annotations, configuredKey) === now;
-  if (labels === undefined && isTainted && isMarked && providerID === undefined) return undefined;
+  if (labels === undefined && taintsAreRight && mark === wantedMark && providerID === undefined)
+    return undefined;
   return {
     metadata: {
       // the list is replaced whole: not the one that somebody else has written meanwhile
-      ...(isTainted ? {} : { resourceVersion: there.metadata.resourceVersion }),
+      ...(taintsAreRight ? {} : { resourceVersion: there.metadata.resourceVersion }),
       ...(labels === undefined ? {} : { labels }),
-      ...(isMarked ? {} : { annotations: { [configuredKey]: now ?? null } }),
+      ...(mark === wantedMark ? {} : { annotations: { [configuredKey]: wantedMark ?? null } }),
     },
     spec: {
-      ...(isTainted ? {} : { taints }),
+      ...(taintsAreRight ? {} : { taints }),
       ...(providerID === undefined ? {} : { providerID }),
     },
   };
@@ -68,9 +67,9 @@ function taintsOf(
   { wanted, before }: { wanted: readonly Taint[]; before: readonly string[] },
 ): Taint[] {
   const kept = there.flatMap((taint) => {
-    const own = wanted.find((each) => taintId(each) === taintId(taint));
-    if (own === undefined) return before.includes(taintId(taint)) ? [] : [taint];
-    return [(own.value ?? '') === (taint.value ?? '') ? taint : own];
+    const ours = wanted.find((each) => taintId(each) === taintId(taint));
+    if (ours === undefined) return before.includes(taintId(taint)) ? [] : [taint];
+    return [(ours.value ?? '') === (taint.value ?? '') ? taint : ours];
   });
   const missing = wanted.filter((taint) => !there.some((each) => taintId(each) === taintId(taint)));
   return [...kept, ...missing];

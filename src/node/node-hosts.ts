@@ -107,6 +107,11 @@ export class NodeHosts {
     }
   }
 
+  /** That its hosts are reached by; empty before they have been looked at. */
+  addresses(): readonly string[] {
+    return this.all.flatMap((host) => host.addresses());
+  }
+
   /**
    * Hands the Node's pod CIDRs to its host. Those of a pool can't be shared out among hosts: their networks
    * have ranges of their own.
@@ -142,7 +147,7 @@ export class NodeHosts {
       identity,
       facts,
       ...this.#sum(node),
-      hostAddresses: this.all.flatMap((host) => host.addresses()),
+      hostAddresses: this.addresses(),
       runtime: mergeRuntimes(this.all.map(({ host }) => host.runtime()).filter((each) => each !== undefined)),
       images: mergeImages(
         this.all.map((host) => host.images()),

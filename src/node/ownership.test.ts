@@ -123,6 +123,18 @@ function setUp() {
   return { server, clock, over, told, start, seconds };
 }
 
+/** A farlet that had the node, and its Node, and has stopped in order. */
+async function formerOwner({
+  start,
+  seconds,
+}: Pick<ReturnType<typeof setUp>, 'start' | 'seconds'>): Promise<void> {
+  const { own, end } = start('a');
+  await settle();
+  own.nodeIs('uid-1');
+  await seconds(1);
+  await end();
+}
+
 describe('one farlet', () => {
   it('has its node at once, and renews every quarter of the lease', async () => {
     const { server, start, seconds } = setUp();
@@ -156,11 +168,7 @@ describe('one farlet', () => {
 
   it('carries on the heartbeat of the one before while it looks for the Node, but not for ever', async () => {
     const { server, start, seconds } = setUp();
-    const first = start('a');
-    await settle();
-    first.own.nodeIs('uid-1');
-    await seconds(1);
-    await first.end();
+    await formerOwner({ start, seconds });
     const beat = (): unknown => server.lease?.spec?.renewTime;
     const last = beat();
     await seconds(5);
@@ -183,11 +191,7 @@ describe('one farlet', () => {
 
   it('does not carry it on for a Node that turns out to be gone', async () => {
     const { server, start, seconds } = setUp();
-    const first = start('a');
-    await settle();
-    first.own.nodeIs('uid-1');
-    await seconds(1);
-    await first.end();
+    await formerOwner({ start, seconds });
     const { own } = start('b');
     await settle();
     own.nodeIs(undefined);

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../util/clock.ts';
+import { joinStreams } from '../../util/join-streams.ts';
 import { subprotocols } from './subprotocols.ts';
 import { endWhenIdle } from './end-when-idle.ts';
 import { headerLines } from './refuse-upgrade.ts';
@@ -45,22 +46,8 @@ export async function proxyUpgrade(
   client.write(responseHead(answer));
   if (early.length > 0) client.write(early);
   if (head.length > 0) upstream.write(head);
-  join(client, upstream);
+  joinStreams(client, upstream);
   endWhenIdle(client, { idleMs, clock });
-}
-
-/** Bytes go both ways until either side is done. */
-export function join(client: Duplex, upstream: Duplex): void {
-  const end = (): void => {
-    upstream.destroy();
-    client.destroy();
-  };
-  for (const side of [upstream, client]) {
-    side.once('error', end);
-    side.once('close', end);
-  }
-  client.pipe(upstream);
-  upstream.pipe(client);
 }
 
 /** Of a request, names and values in turn; the token that a subprotocol may carry is not among them. */

@@ -7,7 +7,7 @@ import type { Clock } from '../../util/clock.ts';
 import type { Stream } from '../http/stream-request.ts';
 import { endWhenIdle } from '../http/end-when-idle.ts';
 import { dialUntil, switchToSpdy } from '../http/switch-protocols.ts';
-import { join } from '../http/upgrade-proxy.ts';
+import { joinStreams } from '../../util/join-streams.ts';
 import { acceptWebSocket, checkHandshake } from '../http/web-socket.ts';
 import { SPDY_PROTOCOL, untilGone } from './serve-port-forward.ts';
 import { SpdyForwarding } from './spdy-forwarding.ts';
@@ -54,5 +54,5 @@ export async function serveTunnel(
   );
   const tunnel = accept();
   if (early.length > 0) tunnel.write(early);
-  join(tunnel, upstream);
+  joinStreams(tunnel, upstream);
 }

@@ -1,9 +1,7 @@
 /** Where a host is, and whether its port leads to farlet, as `farlet check` tells. */
-import { readHostFacts } from '../../hosts/facts.ts';
 import type { HostLink } from '../../hosts/link/link.ts';
-import { PublishedPort, type PortProblem } from '../../hosts/published-port.ts';
+import { listeningLink, PublishedPort, type PortProblem } from '../../hosts/published-port.ts';
 import { messageOf } from '../../model/errors.ts';
-import { silentLog } from '../../model/log.ts';
 import { childController, orAbort } from '../../util/abort.ts';
 import { systemClock } from '../../util/clock.ts';
 import { KUBELET_PORT } from '../kubelet-api-on-host.ts';
@@ -13,21 +11,7 @@ interface Look {
   readonly signal: AbortSignal;
 }
 
-export interface Placed {
-  /** of the configuration; undefined: the host is asked */
-  readonly address: readonly string[] | undefined;
-  readonly rootDir: string;
-}
-
-export async function hostAddresses(
-  link: HostLink,
-  { address, rootDir }: Placed,
-  { signal }: Look,
-): Promise<readonly string[]> {
-  return address ?? (await readHostFacts(link.files, rootDir, { signal })).addresses;
-}
-
-/** `addresses`: as hostAddresses has them. */
+/** `address`: of the configuration; undefined: the host was asked. */
 export function addressVerdict(
   addresses: readonly string[],
   { address, fallback }: { readonly address: readonly string[] | undefined; readonly fallback: string },
@@ -48,20 +32,19 @@ export async function portVerdict(
   addresses: readonly string[],
   { signal }: Look,
 ): Promise<Verdict> {
-  const listen = link.listen?.bind(link);
+  const listening = listeningLink(link);
   if (addresses.length === 0) return { state: 'fail', found: 'it is not known where the host is' };
-  if (listen === undefined) return { state: 'ok', found: 'farlet itself listens on this machine' };
+  if (listening === undefined) return { state: 'ok', found: 'farlet itself listens on this machine' };
   const problem = Promise.withResolvers<PortProblem | undefined>();
   const life = childController(signal);
   const port = new PublishedPort({
-    link: { name: link.name, dial: link.dial.bind(link), listen },
+    link: listening,
     port: KUBELET_PORT,
     // nobody is let in
     to: { host: '127.0.0.1', port: 1 },
     addresses: () => addresses,
     onChange: problem.resolve,
     clock: systemClock,
-    log: silentLog,
   });
   const running = port.run(life.signal).catch(() => undefined);
   try {

@@ -7,6 +7,7 @@ import type { CriClient } from '../../hosts/cri/calls.ts';
 import { runtimeCgroupDriver, type CgroupDriver } from '../../hosts/cri/cgroup-driver.ts';
 import { connectCri } from '../../hosts/cri/connect.ts';
 import type { StatusResponse__Output } from '../../hosts/cri/generated/runtime/v1/StatusResponse.ts';
+import { readHostAddresses } from '../../hosts/facts.ts';
 import { readClockOffset } from '../../hosts/host-clock.ts';
 import type { HostLink } from '../../hosts/link/link.ts';
 import { openLink, type HostAddress } from '../../hosts/open-link.ts';
@@ -15,7 +16,7 @@ import { kindOf, messageOf, type ErrorKind } from '../../model/errors.ts';
 import { silentLog } from '../../model/log.ts';
 import { withDeadline } from '../../util/abort.ts';
 import { systemClock } from '../../util/clock.ts';
-import { addressVerdict, hostAddresses, portVerdict } from './check-addresses.ts';
+import { addressVerdict, portVerdict } from './check-addresses.ts';
 import { checkNeighbours } from './neighbours.ts';
 import type { Row } from './table.ts';
 import { trySandbox } from './trial-sandbox.ts';
@@ -173,7 +174,7 @@ async function lookAtAddresses({ link, host, signal }: Reached): Promise<Row[]> 
   const fallback = 'the address that farlet reaches it by, or nodeIP,';
   let addresses: readonly string[] = [];
   const address = await step('address', ANSWER_MS, signal, async (limit) => {
-    addresses = await hostAddresses(link, host, { signal: limit });
+    addresses = host.address ?? (await readHostAddresses(link.files, { signal: limit }));
     return addressVerdict(addresses, { address: host.address, fallback });
   });
   if (!host.leadsToFarlet) return [address];

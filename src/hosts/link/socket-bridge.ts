@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import type { Duplex } from 'node:stream';
+import { joinStreams } from '../../util/join-streams.ts';
 
 export interface SocketBridge {
   readonly path: string;
@@ -49,12 +50,5 @@ async function carry(
     socket.destroy();
     return;
   }
-  const end = (): void => {
-    socket.destroy();
-    far.destroy();
-  };
-  far.on('error', end).once('close', end);
-  socket.once('close', end);
-  socket.pipe(far);
-  far.pipe(socket);
+  joinStreams(socket, far);
 }
