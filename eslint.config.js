@@ -78,8 +78,11 @@ const rooms = {
 const below = Object.keys(rooms);
 Object.assign(rooms, {
   'app/config': ground,
-  app: [...below, 'app/config'],
-  'app/check': [...below, 'app', 'app/config'],
+  'app/cluster': [...below, 'app/config'],
+  'app/host': [...below, 'app/config', 'app/cluster'],
+  'app/node': [...below, 'app/config', 'app/cluster', 'app/host'],
+  app: [...below, 'app/config', 'app/cluster', 'app/node'],
+  'app/check': [...below, 'app', 'app/config', 'app/node'],
   main: [...ground, 'node', 'telemetry', 'app', 'app/check', 'app/config'],
 });
 

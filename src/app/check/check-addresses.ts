@@ -4,7 +4,7 @@ import { listeningLink, PublishedPort, type PortProblem } from '../../hosts/publ
 import { messageOf } from '../../model/errors.ts';
 import { childController, orAbort } from '../../util/abort.ts';
 import { systemClock } from '../../util/clock.ts';
-import { KUBELET_PORT } from '../kubelet-api-on-host.ts';
+import { KUBELET_PORT } from '../node/kubelet-api-on-host.ts';
 import type { Verdict } from './verdicts.ts';
 
 interface Look {

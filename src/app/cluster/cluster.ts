@@ -2,22 +2,22 @@
  * What a node knows of its cluster beside its pods, and how it tells their status: one for all its hosts.
  * Composition only.
  */
-import type { Collection } from '../kube/collection.ts';
-import type { KubeConnection } from '../kube/connect.ts';
-import { PodObjects } from '../kube/pod-objects.ts';
-import { StatusWriter } from '../kube/status-writer.ts';
-import { Tokens } from '../kube/tokens.ts';
-import { volumeObjects } from '../kube/volume-objects.ts';
-import type { RuntimeClass, Service } from '../model/kube.ts';
-import type { Log } from '../model/log.ts';
-import { illegalTransition } from '../pods/status/illegal-transition.ts';
-import { mergePodStatus } from '../pods/status/merge-status.ts';
-import { newlyTerminated } from '../pods/status/terminated-containers.ts';
-import type { PodStartup } from '../pods/pod-startup.ts';
+import type { Collection } from '../../kube/collection.ts';
+import type { KubeConnection } from '../../kube/connect.ts';
+import { PodObjects } from '../../kube/pod-objects.ts';
+import { StatusWriter } from '../../kube/status-writer.ts';
+import { Tokens } from '../../kube/tokens.ts';
+import { volumeObjects } from '../../kube/volume-objects.ts';
+import type { RuntimeClass, Service } from '../../model/kube.ts';
+import type { Log } from '../../model/log.ts';
+import { illegalTransition } from '../../pods/status/illegal-transition.ts';
+import { mergePodStatus } from '../../pods/status/merge-status.ts';
+import { newlyTerminated } from '../../pods/status/terminated-containers.ts';
+import type { PodStartup } from '../../pods/pod-startup.ts';
 import type { SharedCluster } from './shared-cluster.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import { orAbort } from '../util/abort.ts';
-import type { Clock } from '../util/clock.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import { orAbort } from '../../util/abort.ts';
+import type { Clock } from '../../util/clock.ts';
 
 export interface ClusterAccessOptions {
   readonly kube: KubeConnection;

@@ -1,22 +1,22 @@
 /** What pods hold of one host, put together: admission, cgroups, CPUs, resizes. Composition only. */
-import { reservations, type Reservations } from './config/reservations.ts';
+import { reservations, type Reservations } from '../config/reservations.ts';
 import type { HostContext } from './host-context.ts';
-import { runtimeCgroupDriver } from '../hosts/cri/cgroup-driver.ts';
-import type { Pod } from '../model/kube.ts';
-import { quantityValue } from '../model/quantity-text.ts';
-import { PodResizes } from '../pods/status/pod-resizes.ts';
-import { admitPod } from '../resources/admission/admission.ts';
-import { preempt } from '../resources/admission/preempt.ts';
-import { AllocationManager } from '../resources/allocation-manager.ts';
-import { nodeLimits } from '../resources/cgroups/node-limits.ts';
-import { PodCgroups } from '../resources/cgroups/pod-cgroups.ts';
-import { CpuManager } from '../resources/cpus/cpu-manager.ts';
-import { CpuPinning } from '../resources/cpus/cpu-pinning.ts';
-import { ResizeConditions } from '../resources/resize/resize-conditions.ts';
-import { ActuatedResources } from '../runtime/resize/actuated-resources.ts';
-import { PodResizer } from '../runtime/resize/pod-resizer.ts';
-import { keepsCpus } from '../sync/active-pods.ts';
-import { supervise } from '../util/supervise.ts';
+import { runtimeCgroupDriver } from '../../hosts/cri/cgroup-driver.ts';
+import type { Pod } from '../../model/kube.ts';
+import { quantityValue } from '../../model/quantity-text.ts';
+import { PodResizes } from '../../pods/status/pod-resizes.ts';
+import { admitPod } from '../../resources/admission/admission.ts';
+import { preempt } from '../../resources/admission/preempt.ts';
+import { AllocationManager } from '../../resources/allocation-manager.ts';
+import { nodeLimits } from '../../resources/cgroups/node-limits.ts';
+import { PodCgroups } from '../../resources/cgroups/pod-cgroups.ts';
+import { CpuManager } from '../../resources/cpus/cpu-manager.ts';
+import { CpuPinning } from '../../resources/cpus/cpu-pinning.ts';
+import { ResizeConditions } from '../../resources/resize/resize-conditions.ts';
+import { ActuatedResources } from '../../runtime/resize/actuated-resources.ts';
+import { PodResizer } from '../../runtime/resize/pod-resizer.ts';
+import { keepsCpus } from '../../sync/active-pods.ts';
+import { supervise } from '../../util/supervise.ts';
 
 export interface HostResources {
   readonly allocations: AllocationManager;

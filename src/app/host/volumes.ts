@@ -1,9 +1,9 @@
 /** The volumes of one host's pods, put together. Composition only. */
 import type { HostContext } from './host-context.ts';
 import { volumeObserver } from './observers.ts';
-import { quantityValue } from '../model/quantity-text.ts';
-import { PodVolumes } from '../pods/volumes/pod-volumes.ts';
-import { VolumeMounter } from '../pods/volumes/volume-mounter.ts';
+import { quantityValue } from '../../model/quantity-text.ts';
+import { PodVolumes } from '../../pods/volumes/pod-volumes.ts';
+import { VolumeMounter } from '../../pods/volumes/volume-mounter.ts';
 
 export function buildVolumes({
   host,

@@ -2,30 +2,30 @@
  * What keeps a node's host in order beside the pods' own workers: images, logs, dead things, evictions.
  * Composition only.
  */
-import type { Config } from './config/schema.ts';
+import type { Config } from '../config/schema.ts';
 import type { HostContext } from './host-context.ts';
-import type { PodCgroups } from '../resources/cgroups/pod-cgroups.ts';
-import { Evictor, type EvictorOptions } from '../resources/eviction/evictor.ts';
-import { refusedUnderPressure } from '../resources/eviction/admit-under-pressure.ts';
-import { UsageReader } from '../resources/eviction/usage-reader.ts';
-import { DiskLayoutReader } from '../hosts/disk-layout-reader.ts';
-import { HostMonitor, type HostWatcher } from '../hosts/host-monitor.ts';
-import { defaultEvictionHard, evictionThresholds } from '../model/eviction-thresholds.ts';
-import { isDefect } from '../model/faults.ts';
-import type { Pod } from '../model/kube.ts';
-import type { NodePressure } from '../model/node-info.ts';
-import type { PodLifecycleEvent } from '../model/pod-update.ts';
-import { DeadContainers } from '../runtime/gc/dead-containers.ts';
-import type { GarbageCollector } from '../runtime/gc/garbage-collector.ts';
-import { ImageCollector } from '../runtime/images/image-collector.ts';
-import { withDefaultTag } from '../runtime/images/image-reference.ts';
-import { LogLinks } from '../runtime/logs/log-links.ts';
-import { LogRotator } from '../runtime/logs/log-rotator.ts';
-import type { PullAccess } from '../runtime/images/pull-access.ts';
-import { quantityValue } from '../model/quantity-text.ts';
-import { OrphanedFolders } from '../sync/orphaned-folders.ts';
-import { supervise } from '../util/supervise.ts';
-import type { PodVolumes } from '../pods/volumes/pod-volumes.ts';
+import type { PodCgroups } from '../../resources/cgroups/pod-cgroups.ts';
+import { Evictor, type EvictorOptions } from '../../resources/eviction/evictor.ts';
+import { refusedUnderPressure } from '../../resources/eviction/admit-under-pressure.ts';
+import { UsageReader } from '../../resources/eviction/usage-reader.ts';
+import { DiskLayoutReader } from '../../hosts/disk-layout-reader.ts';
+import { HostMonitor, type HostWatcher } from '../../hosts/host-monitor.ts';
+import { defaultEvictionHard, evictionThresholds } from '../../model/eviction-thresholds.ts';
+import { isDefect } from '../../model/faults.ts';
+import type { Pod } from '../../model/kube.ts';
+import type { NodePressure } from '../../model/node-info.ts';
+import type { PodLifecycleEvent } from '../../model/pod-update.ts';
+import { DeadContainers } from '../../runtime/gc/dead-containers.ts';
+import type { GarbageCollector } from '../../runtime/gc/garbage-collector.ts';
+import { ImageCollector } from '../../runtime/images/image-collector.ts';
+import { withDefaultTag } from '../../runtime/images/image-reference.ts';
+import { LogLinks } from '../../runtime/logs/log-links.ts';
+import { LogRotator } from '../../runtime/logs/log-rotator.ts';
+import type { PullAccess } from '../../runtime/images/pull-access.ts';
+import { quantityValue } from '../../model/quantity-text.ts';
+import { OrphanedFolders } from '../../sync/orphaned-folders.ts';
+import { supervise } from '../../util/supervise.ts';
+import type { PodVolumes } from '../../pods/volumes/pod-volumes.ts';
 
 export interface ManagedParts {
   readonly collector: GarbageCollector;

@@ -1,7 +1,7 @@
 /** How the process ends: all parts side by side, and never later than the limit, whatever they wait for. */
 import type { Log } from '../model/log.ts';
 import { messageOf } from '../model/errors.ts';
-import type { Clock } from '../util/clock.ts';
+import type { Clock } from './clock.ts';
 
 export interface Stoppable {
   /** names the part where it did not stop in time */

@@ -2,25 +2,25 @@
  * How a node's pods get to their host, and what becomes of them when that is lost or drained. Composition
  * only.
  */
-import type { ClusterAccess } from './cluster.ts';
-import type { Config, NodeConfig } from './config/schema.ts';
-import type { HostApp } from './host.ts';
-import { rejectWith } from './rejection.ts';
-import type { KubeConnection } from '../kube/connect.ts';
-import { paths } from '../kube/paths.ts';
-import { FarletError } from '../model/errors.ts';
-import type { EventRecorder } from '../model/events.ts';
-import type { Pod } from '../model/kube.ts';
-import type { Log } from '../model/log.ts';
-import { podFields, podReference } from '../model/pod-ref.ts';
-import type { NodeHost } from '../node/node-host.ts';
-import type { VirtualNode } from '../node/virtual-node.ts';
-import { drainedHosts, hostKey } from '../model/host-labels.ts';
-import { HostKeeper } from '../sync/pool/host-keeper.ts';
-import type { HostCandidate } from '../sync/pool/placement.ts';
-import { PodRouter, type PoolHost } from '../sync/pool/pod-router.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import type { Clock } from '../util/clock.ts';
+import type { ClusterAccess } from '../cluster/cluster.ts';
+import type { Config, NodeConfig } from '../config/schema.ts';
+import type { HostApp } from '../host/host.ts';
+import { rejectWith } from '../host/rejection.ts';
+import type { KubeConnection } from '../../kube/connect.ts';
+import { paths } from '../../kube/paths.ts';
+import { FarletError } from '../../model/errors.ts';
+import type { EventRecorder } from '../../model/events.ts';
+import type { Pod } from '../../model/kube.ts';
+import type { Log } from '../../model/log.ts';
+import { podFields, podReference } from '../../model/pod-ref.ts';
+import type { NodeHost } from '../../node/node-host.ts';
+import type { VirtualNode } from '../../node/virtual-node.ts';
+import { drainedHosts, hostKey } from '../../model/host-labels.ts';
+import { HostKeeper } from '../../sync/pool/host-keeper.ts';
+import type { HostCandidate } from '../../sync/pool/placement.ts';
+import { PodRouter, type PoolHost } from '../../sync/pool/pod-router.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import type { Clock } from '../../util/clock.ts';
 
 export interface NodePoolOptions {
   readonly config: Config;

@@ -1,14 +1,14 @@
 /** How a node tells people: its events, and the faults of its parts. Composition only. */
-import type { KubeClient } from '../kube/client.ts';
-import { Events } from '../kube/events.ts';
-import type { EventRecorder } from '../model/events.ts';
-import type { Faults } from '../model/faults.ts';
-import type { Log } from '../model/log.ts';
-import { nodeReference } from '../model/pod-ref.ts';
-import { loggedEvents } from '../telemetry/logged-events.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import { reportedFaults } from '../telemetry/reported-faults.ts';
-import type { Clock } from '../util/clock.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { Events } from '../../kube/events.ts';
+import type { EventRecorder } from '../../model/events.ts';
+import type { Faults } from '../../model/faults.ts';
+import type { Log } from '../../model/log.ts';
+import { nodeReference } from '../../model/pod-ref.ts';
+import { loggedEvents } from '../../telemetry/logged-events.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import { reportedFaults } from '../../telemetry/reported-faults.ts';
+import type { Clock } from '../../util/clock.ts';
 
 export interface Reporting {
   readonly events: EventRecorder;

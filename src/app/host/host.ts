@@ -2,7 +2,7 @@
  * One host of a virtual node, put together: its runtime, its pods' loop and workers, what keeps it in order.
  * Composition only.
  */
-import type { ClusterAccess } from './cluster.ts';
+import type { ClusterAccess } from '../cluster/cluster.ts';
 import { hostContext, type HostAppOptions, type HostContext } from './host-context.ts';
 import { buildLoop } from './loop.ts';
 import { buildManagers } from './managers.ts';
@@ -12,28 +12,28 @@ import { buildResources } from './resources.ts';
 import { buildEnding, buildRuntime } from './runtime.ts';
 import { buildSteps } from './steps.ts';
 import { buildVolumes } from './volumes.ts';
-import type { Host } from '../hosts/host.ts';
-import { HostFolders } from '../hosts/host-folders.ts';
-import { HostMirrors } from '../kube/host-mirrors.ts';
-import type { Pod } from '../model/kube.ts';
-import type { NodePressure } from '../model/node-info.ts';
-import { podFullName } from '../model/pod-source.ts';
-import type { PodChange } from '../model/pod-update.ts';
-import type { PlegHealth } from '../node/conditions.ts';
-import { markLost } from '../pods/status/mark-lost.ts';
-import type { PodVolumes } from '../pods/volumes/pod-volumes.ts';
-import type { AdmissionVerdict } from '../resources/admission/verdict.ts';
-import { GarbageCollector } from '../runtime/gc/garbage-collector.ts';
-import { PullAccess } from '../runtime/images/pull-access.ts';
-import type { RuntimeCache } from '../runtime/observed/runtime-cache.ts';
-import type { PodTable } from '../sync/pod-table.ts';
-import { Pleg } from '../sync/sources/pleg.ts';
-import type { SyncLoop } from '../sync/sync-loop.ts';
-import type { SyncQueue } from '../sync/sync-queue.ts';
-import type { WorkingPod } from '../sync/workers/working-pods.ts';
-import { orAbort } from '../util/abort.ts';
-import { rfc3339 } from '../util/clock.ts';
-import { supervise } from '../util/supervise.ts';
+import type { Host } from '../../hosts/host.ts';
+import { HostFolders } from '../../hosts/host-folders.ts';
+import { HostMirrors } from '../../kube/host-mirrors.ts';
+import type { Pod } from '../../model/kube.ts';
+import type { NodePressure } from '../../model/node-info.ts';
+import { podFullName } from '../../model/pod-source.ts';
+import type { PodChange } from '../../model/pod-update.ts';
+import type { PlegHealth } from '../../node/conditions.ts';
+import { markLost } from '../../pods/status/mark-lost.ts';
+import type { PodVolumes } from '../../pods/volumes/pod-volumes.ts';
+import type { AdmissionVerdict } from '../../resources/admission/verdict.ts';
+import { GarbageCollector } from '../../runtime/gc/garbage-collector.ts';
+import { PullAccess } from '../../runtime/images/pull-access.ts';
+import type { RuntimeCache } from '../../runtime/observed/runtime-cache.ts';
+import type { PodTable } from '../../sync/pod-table.ts';
+import { Pleg } from '../../sync/sources/pleg.ts';
+import type { SyncLoop } from '../../sync/sync-loop.ts';
+import type { SyncQueue } from '../../sync/sync-queue.ts';
+import type { WorkingPod } from '../../sync/workers/working-pods.ts';
+import { orAbort } from '../../util/abort.ts';
+import { rfc3339 } from '../../util/clock.ts';
+import { supervise } from '../../util/supervise.ts';
 
 /** A host as its node, and the kubelet API, work with it. */
 export interface HostApp {

@@ -1,30 +1,30 @@
 /**
  * What everything of one host shares. Builders take it whole; the parts that they make take what they name.
  */
-import type { Config, NodeConfig } from './config/schema.ts';
-import type { ClusterAccess } from './cluster.ts';
-import type { Host } from '../hosts/host.ts';
-import type { KubeConnection } from '../kube/connect.ts';
-import type { EventRecorder } from '../model/events.ts';
-import type { Faults } from '../model/faults.ts';
-import { mayRun, runsNamesake } from '../model/holds.ts';
-import { labels } from '../model/labels.ts';
-import type { Pod } from '../model/kube.ts';
-import type { Log } from '../model/log.ts';
-import type { HostPaths } from '../model/paths.ts';
-import type { NodeView } from '../node/node-view.ts';
+import type { Config, NodeConfig } from '../config/schema.ts';
+import type { ClusterAccess } from '../cluster/cluster.ts';
+import type { Host } from '../../hosts/host.ts';
+import type { KubeConnection } from '../../kube/connect.ts';
+import type { EventRecorder } from '../../model/events.ts';
+import type { Faults } from '../../model/faults.ts';
+import { mayRun, runsNamesake } from '../../model/holds.ts';
+import { labels } from '../../model/labels.ts';
+import type { Pod } from '../../model/kube.ts';
+import type { Log } from '../../model/log.ts';
+import type { HostPaths } from '../../model/paths.ts';
+import type { NodeView } from '../../node/node-view.ts';
 import { workersObserver } from './observers.ts';
-import type { PodStartup } from '../pods/pod-startup.ts';
-import { RuntimeCache } from '../runtime/observed/runtime-cache.ts';
-import type { LinuxHost, RuntimeSettings } from '../runtime/spec/settings.ts';
-import type { NodeSources } from './node-sources.ts';
-import { activePods } from '../sync/active-pods.ts';
-import { PodTable } from '../sync/pod-table.ts';
-import { SyncQueue } from '../sync/sync-queue.ts';
-import { UnknownPods } from '../sync/unknown-pods.ts';
-import { PodWorkers } from '../sync/workers/pod-workers.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import type { Clock } from '../util/clock.ts';
+import type { PodStartup } from '../../pods/pod-startup.ts';
+import { RuntimeCache } from '../../runtime/observed/runtime-cache.ts';
+import type { LinuxHost, RuntimeSettings } from '../../runtime/spec/settings.ts';
+import type { NodeSources } from '../cluster/node-sources.ts';
+import { activePods } from '../../sync/active-pods.ts';
+import { PodTable } from '../../sync/pod-table.ts';
+import { SyncQueue } from '../../sync/sync-queue.ts';
+import { UnknownPods } from '../../sync/unknown-pods.ts';
+import { PodWorkers } from '../../sync/workers/pod-workers.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import type { Clock } from '../../util/clock.ts';
 
 /** What a host is put together from: the node's own things, and one of its hosts. */
 export interface HostAppOptions {

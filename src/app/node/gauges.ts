@@ -1,11 +1,11 @@
 /**
  * Brings a node's gauges up to date that tell of what is, not of what happens: only when they are asked for.
  */
-import type { HostApp } from './host.ts';
-import type { Pod } from '../model/kube.ts';
-import { isStaticPod } from '../model/pod-source.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import { workingPodCounts } from '../sync/workers/working-pods.ts';
+import type { HostApp } from '../host/host.ts';
+import type { Pod } from '../../model/kube.ts';
+import { isStaticPod } from '../../model/pod-source.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import { workingPodCounts } from '../../sync/workers/working-pods.ts';
 
 export function showState(metrics: Metrics, apps: readonly HostApp[]): void {
   const states = apps.flatMap(({ cache }) => cache.states());

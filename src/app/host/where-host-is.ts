@@ -1,7 +1,7 @@
 /** Which addresses a host has, as far as the configuration and farlet's own place tell. Pure. */
 import { isIP } from 'node:net';
-import type { HostConfig } from './config/schema.ts';
-import type { NodeHostOptions } from '../node/node-host.ts';
+import type { HostConfig } from '../config/schema.ts';
+import type { NodeHostOptions } from '../../node/node-host.ts';
 
 export interface OwnPlace {
   /** where the API server reaches farlet */

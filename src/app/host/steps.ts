@@ -2,15 +2,15 @@
 import type { HostContext } from './host-context.ts';
 import { observeSinceSeen } from './observers.ts';
 import type { HostResources } from './resources.ts';
-import type { HostMirrors } from '../kube/host-mirrors.ts';
-import { PodSteps } from '../pods/pod-steps.ts';
-import type { Prober } from '../pods/probes/prober.ts';
-import { TerminationMessages } from '../pods/status/termination-messages.ts';
-import type { PodVolumes } from '../pods/volumes/pod-volumes.ts';
-import type { GarbageCollector } from '../runtime/gc/garbage-collector.ts';
-import type { PodRuntime } from '../runtime/pod/pod-runtime.ts';
-import { StartErrors } from '../runtime/start/start-errors.ts';
-import type { Pleg } from '../sync/sources/pleg.ts';
+import type { HostMirrors } from '../../kube/host-mirrors.ts';
+import { PodSteps } from '../../pods/pod-steps.ts';
+import type { Prober } from '../../pods/probes/prober.ts';
+import { TerminationMessages } from '../../pods/status/termination-messages.ts';
+import type { PodVolumes } from '../../pods/volumes/pod-volumes.ts';
+import type { GarbageCollector } from '../../runtime/gc/garbage-collector.ts';
+import type { PodRuntime } from '../../runtime/pod/pod-runtime.ts';
+import { StartErrors } from '../../runtime/start/start-errors.ts';
+import type { Pleg } from '../../sync/sources/pleg.ts';
 
 export interface StepParts {
   readonly pleg: Pleg;

@@ -2,19 +2,19 @@
  * A node from when it is waited for until it is let go: nothing of it is there before it is this farlet's.
  * Composition only.
  */
-import type { Config, NodeConfig } from './config/schema.ts';
-import type { KubeConnection } from '../kube/connect.ts';
-import { Events } from '../kube/events.ts';
-import type { Log } from '../model/log.ts';
-import { nodeReference } from '../model/pod-ref.ts';
+import type { Config, NodeConfig } from '../config/schema.ts';
+import type { KubeConnection } from '../../kube/connect.ts';
+import { Events } from '../../kube/events.ts';
+import type { Log } from '../../model/log.ts';
+import { nodeReference } from '../../model/pod-ref.ts';
 import type { NodeApp } from './node.ts';
-import { LocalClaim } from '../node/local-claim.ts';
-import { isOver } from '../node/own-process.ts';
-import type { Owner } from '../node/owner-claim.ts';
-import type { NodeClaim } from '../node/node-claim.ts';
-import { Ownership } from '../node/ownership.ts';
-import { childController } from '../util/abort.ts';
-import type { Clock } from '../util/clock.ts';
+import { LocalClaim } from '../../node/local-claim.ts';
+import { isOver } from '../../node/own-process.ts';
+import type { Owner } from '../../node/owner-claim.ts';
+import type { NodeClaim } from '../../node/node-claim.ts';
+import { Ownership } from '../../node/ownership.ts';
+import { childController } from '../../util/abort.ts';
+import type { Clock } from '../../util/clock.ts';
 
 export interface OwnedNodeOptions {
   readonly config: Config;

@@ -1,9 +1,9 @@
 /** The probes of one host's pods, put together. Composition only. */
 import type { HostContext } from './host-context.ts';
 import { probeObserver } from './observers.ts';
-import { probedContainer } from '../pods/probes/probed-container.ts';
-import { Prober } from '../pods/probes/prober.ts';
-import { holdsResources } from '../sync/workers/worker-state.ts';
+import { probedContainer } from '../../pods/probes/probed-container.ts';
+import { Prober } from '../../pods/probes/prober.ts';
+import { holdsResources } from '../../sync/workers/worker-state.ts';
 
 export function buildProber(context: HostContext): Prober {
   const { host, view, cache, table, queue, workers, access, metrics } = context;

@@ -1,17 +1,17 @@
 /** What happens on a host, as a kubelet's metrics: an observer for each room. */
-import type { ConnectCriOptions } from '../hosts/cri/connect.ts';
-import type { Pod } from '../model/kube.ts';
-import { firstSeen, isStaticPod } from '../model/pod-source.ts';
-import type { PodStartupOptions } from '../pods/pod-startup.ts';
-import type { ProberOptions } from '../pods/probes/prober.ts';
-import type { PodVolumesOptions } from '../pods/volumes/pod-volumes.ts';
-import type { VolumeObservation } from '../pods/volumes/volume-observation.ts';
-import type { RuntimeMetrics } from '../runtime/spec/providers.ts';
-import type { PlegObserver } from '../sync/sources/pleg.ts';
-import type { SyncLoopOptions } from '../sync/sync-loop.ts';
-import type { PodWorkersOptions } from '../sync/workers/pod-workers.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import type { Clock } from '../util/clock.ts';
+import type { ConnectCriOptions } from '../../hosts/cri/connect.ts';
+import type { Pod } from '../../model/kube.ts';
+import { firstSeen, isStaticPod } from '../../model/pod-source.ts';
+import type { PodStartupOptions } from '../../pods/pod-startup.ts';
+import type { ProberOptions } from '../../pods/probes/prober.ts';
+import type { PodVolumesOptions } from '../../pods/volumes/pod-volumes.ts';
+import type { VolumeObservation } from '../../pods/volumes/volume-observation.ts';
+import type { RuntimeMetrics } from '../../runtime/spec/providers.ts';
+import type { PlegObserver } from '../../sync/sources/pleg.ts';
+import type { SyncLoopOptions } from '../../sync/sync-loop.ts';
+import type { PodWorkersOptions } from '../../sync/workers/pod-workers.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import type { Clock } from '../../util/clock.ts';
 
 export function plegObserver(metrics: Metrics): PlegObserver {
   return {

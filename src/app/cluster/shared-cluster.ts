@@ -2,18 +2,18 @@
  * What the nodes of a process have in common of their cluster: watched once, asked for once. Composition
  * only.
  */
-import type { Config } from './config/schema.ts';
-import { AccessReviews } from '../kube/access-reviews.ts';
-import { Collection } from '../kube/collection.ts';
-import type { KubeConnection } from '../kube/connect.ts';
-import { ObjectWatches } from '../kube/object-watches.ts';
-import { paths } from '../kube/paths.ts';
-import type { Faults } from '../model/faults.ts';
-import type { RuntimeClass, Service } from '../model/kube.ts';
-import type { Log } from '../model/log.ts';
-import type { ProcessMetrics } from '../telemetry/metrics.ts';
-import type { Clock } from '../util/clock.ts';
-import { supervise } from '../util/supervise.ts';
+import type { Config } from '../config/schema.ts';
+import { AccessReviews } from '../../kube/access-reviews.ts';
+import { Collection } from '../../kube/collection.ts';
+import type { KubeConnection } from '../../kube/connect.ts';
+import { ObjectWatches } from '../../kube/object-watches.ts';
+import { paths } from '../../kube/paths.ts';
+import type { Faults } from '../../model/faults.ts';
+import type { RuntimeClass, Service } from '../../model/kube.ts';
+import type { Log } from '../../model/log.ts';
+import type { ProcessMetrics } from '../../telemetry/metrics.ts';
+import type { Clock } from '../../util/clock.ts';
+import { supervise } from '../../util/supervise.ts';
 
 export interface SharedClusterOptions {
   readonly config: Config;

@@ -1,7 +1,7 @@
 /** How long farlet's own certificates are valid, told when it is asked for. Composition only. */
 import { X509Certificate } from 'node:crypto';
-import type { Metrics } from '../telemetry/metrics.ts';
-import type { Clock } from '../util/clock.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import type { Clock } from '../../util/clock.ts';
 
 /**
  * A kubelet's gauges (pkg/kubelet/certificate/kubelet.go): negative once it has expired, +Inf where there is

@@ -2,23 +2,23 @@
  * Where a node's pods come from, put together: manifests and the API server, and which of them may be acted
  * on when. Composition only.
  */
-import type { Config, NodeConfig } from './config/schema.ts';
-import { parseYaml } from './config/yaml.ts';
-import type { KubeConnection } from '../kube/connect.ts';
-import { paths } from '../kube/paths.ts';
-import { watchObjects } from '../kube/watch.ts';
-import type { Faults } from '../model/faults.ts';
-import type { Pod } from '../model/kube.ts';
-import { labels } from '../model/labels.ts';
-import type { Log } from '../model/log.ts';
-import type { PodChange } from '../model/pod-update.ts';
-import { HeldView } from '../sync/sources/held-view.ts';
-import { ManifestFolder } from '../sync/sources/manifest-folder.ts';
-import { PodChanges, type PodView } from '../sync/sources/pod-changes.ts';
-import { staticOwner } from '../sync/sources/static-owner.ts';
-import { orAbort } from '../util/abort.ts';
-import type { Clock } from '../util/clock.ts';
-import { supervise } from '../util/supervise.ts';
+import type { Config, NodeConfig } from '../config/schema.ts';
+import { parseYaml } from '../config/yaml.ts';
+import type { KubeConnection } from '../../kube/connect.ts';
+import { paths } from '../../kube/paths.ts';
+import { watchObjects } from '../../kube/watch.ts';
+import type { Faults } from '../../model/faults.ts';
+import type { Pod } from '../../model/kube.ts';
+import { labels } from '../../model/labels.ts';
+import type { Log } from '../../model/log.ts';
+import type { PodChange } from '../../model/pod-update.ts';
+import { HeldView } from '../../sync/sources/held-view.ts';
+import { ManifestFolder } from '../../sync/sources/manifest-folder.ts';
+import { PodChanges, type PodView } from '../../sync/sources/pod-changes.ts';
+import { staticOwner } from '../../sync/sources/static-owner.ts';
+import { orAbort } from '../../util/abort.ts';
+import type { Clock } from '../../util/clock.ts';
+import { supervise } from '../../util/supervise.ts';
 
 export interface NodeSourcesOptions {
   readonly config: Config;

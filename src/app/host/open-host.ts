@@ -1,17 +1,17 @@
 /** The way to a host and its runtime, through the fences of its node. Composition only. */
-import type { Config, HostConfig, NodeConfig } from './config/schema.ts';
-import { connectCri } from '../hosts/cri/connect.ts';
-import { Host } from '../hosts/host.ts';
-import { fencedLink } from '../hosts/link/fenced-link.ts';
-import { openLink } from '../hosts/open-link.ts';
-import type { Log } from '../model/log.ts';
-import type { NodeClaim } from '../node/node-claim.ts';
+import type { Config, HostConfig, NodeConfig } from '../config/schema.ts';
+import { connectCri } from '../../hosts/cri/connect.ts';
+import { Host } from '../../hosts/host.ts';
+import { fencedLink } from '../../hosts/link/fenced-link.ts';
+import { openLink } from '../../hosts/open-link.ts';
+import type { Log } from '../../model/log.ts';
+import type { NodeClaim } from '../../node/node-claim.ts';
 import { criObserver } from './observers.ts';
-import { staticOwner } from '../sync/sources/static-owner.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import { Beat } from '../util/beat.ts';
-import type { Clock } from '../util/clock.ts';
-import { fenced } from '../util/fence.ts';
+import { staticOwner } from '../../sync/sources/static-owner.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import { Beat } from '../../util/beat.ts';
+import type { Clock } from '../../util/clock.ts';
+import { fenced } from '../../util/fence.ts';
 
 export interface OpenHostOptions {
   readonly config: Config;

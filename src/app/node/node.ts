@@ -2,38 +2,38 @@
  * One virtual node, put together: its hosts, what it knows of the cluster, how its pods get to their host.
  * Composition only.
  */
-import { buildClusterAccess } from './cluster.ts';
-import { reservations } from './config/reservations.ts';
-import type { Config, NodeConfig } from './config/schema.ts';
-import { buildHost, type HostApp } from './host.ts';
-import type { KubeConnection } from '../kube/connect.ts';
-import type { EventRecorder } from '../model/events.ts';
-import type { Faults } from '../model/faults.ts';
-import type { Log } from '../model/log.ts';
-import { isTerminalPhase } from '../model/holds.ts';
-import { isStaticPod } from '../model/pod-source.ts';
-import type { NodeClaim } from '../node/node-claim.ts';
-import { kubeletVersion } from '../node/node-object.ts';
-import { NodeHost } from '../node/node-host.ts';
-import { NodeHosts } from '../node/node-hosts.ts';
-import { VirtualNode } from '../node/virtual-node.ts';
-import { effectiveEvictionHard } from './managers.ts';
-import { PodStartup } from '../pods/pod-startup.ts';
+import { buildClusterAccess } from '../cluster/cluster.ts';
+import { reservations } from '../config/reservations.ts';
+import type { Config, NodeConfig } from '../config/schema.ts';
+import { buildHost, type HostApp } from '../host/host.ts';
+import type { KubeConnection } from '../../kube/connect.ts';
+import type { EventRecorder } from '../../model/events.ts';
+import type { Faults } from '../../model/faults.ts';
+import type { Log } from '../../model/log.ts';
+import { isTerminalPhase } from '../../model/holds.ts';
+import { isStaticPod } from '../../model/pod-source.ts';
+import type { NodeClaim } from '../../node/node-claim.ts';
+import { kubeletVersion } from '../../node/node-object.ts';
+import { NodeHost } from '../../node/node-host.ts';
+import { NodeHosts } from '../../node/node-hosts.ts';
+import { VirtualNode } from '../../node/virtual-node.ts';
+import { effectiveEvictionHard } from '../host/managers.ts';
+import { PodStartup } from '../../pods/pod-startup.ts';
 import { showState } from './gauges.ts';
-import { startupObserver } from './observers.ts';
+import { startupObserver } from '../host/observers.ts';
 import { kubeletApiAt } from './kubelet-api-on-host.ts';
-import { openHost } from './open-host.ts';
-import { whereHostIs } from './where-host-is.ts';
+import { openHost } from '../host/open-host.ts';
+import { whereHostIs } from '../host/where-host-is.ts';
 import { buildReporting } from './reporting.ts';
 import { buildPool } from './pool.ts';
-import { NodeSources } from './node-sources.ts';
-import { hostLabels, poolLabels } from '../model/host-labels.ts';
-import type { SharedCluster } from './shared-cluster.ts';
-import { waitAtMost } from './stopping.ts';
-import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
-import type { Clock } from '../util/clock.ts';
-import { fenced } from '../util/fence.ts';
-import { supervise } from '../util/supervise.ts';
+import { NodeSources } from '../cluster/node-sources.ts';
+import { hostLabels, poolLabels } from '../../model/host-labels.ts';
+import type { SharedCluster } from '../cluster/shared-cluster.ts';
+import { waitAtMost } from '../../util/stopping.ts';
+import { createMetrics, type Metrics } from '../../telemetry/metrics.ts';
+import type { Clock } from '../../util/clock.ts';
+import { fenced } from '../../util/fence.ts';
+import { supervise } from '../../util/supervise.ts';
 
 export interface NodeAppOptions {
   readonly config: Config;

@@ -4,10 +4,10 @@ import { syncLoopObserver } from './observers.ts';
 import type { HostManagers } from './managers.ts';
 import { rejectWith } from './rejection.ts';
 import type { HostResources } from './resources.ts';
-import type { HostMirrors } from '../kube/host-mirrors.ts';
-import { isStaticPod } from '../model/pod-source.ts';
-import { Housekeeping } from '../sync/housekeeping.ts';
-import { SyncLoop } from '../sync/sync-loop.ts';
+import type { HostMirrors } from '../../kube/host-mirrors.ts';
+import { isStaticPod } from '../../model/pod-source.ts';
+import { Housekeeping } from '../../sync/housekeeping.ts';
+import { SyncLoop } from '../../sync/sync-loop.ts';
 
 export interface LoopParts {
   readonly resources: HostResources;

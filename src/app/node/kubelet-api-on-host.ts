@@ -1,11 +1,11 @@
 /** The kubelet API at the host's own address (`kubeletAPI: host`). Composition only. */
-import type { NodeConfig } from './config/schema.ts';
-import { listeningLink, PublishedPort } from '../hosts/published-port.ts';
-import type { Log } from '../model/log.ts';
-import { nodeReference } from '../model/pod-ref.ts';
+import type { NodeConfig } from '../config/schema.ts';
+import { listeningLink, PublishedPort } from '../../hosts/published-port.ts';
+import type { Log } from '../../model/log.ts';
+import { nodeReference } from '../../model/pod-ref.ts';
 import type { NodeApp } from './node.ts';
-import type { Clock } from '../util/clock.ts';
-import { supervise } from '../util/supervise.ts';
+import type { Clock } from '../../util/clock.ts';
+import { supervise } from '../../util/supervise.ts';
 
 /** A kubelet's, which agents on a host know by heart. */
 export const KUBELET_PORT = 10_250;

@@ -1,22 +1,22 @@
 /** What starts and stops the pods of one host, put together. Composition only. */
-import { readResolvConf } from '../hosts/facts.ts';
+import { readResolvConf } from '../../hosts/facts.ts';
 import type { HostContext } from './host-context.ts';
 import type { HostResources } from './resources.ts';
-import { searchFault } from '../runtime/spec/dns.ts';
-import { ContainerRemover } from '../runtime/gc/container-remover.ts';
-import { PodRuntime } from '../runtime/pod/pod-runtime.ts';
-import { HostResolver } from '../runtime/start/host-resolver.ts';
-import { ImagePuller } from '../runtime/images/image-puller.ts';
-import type { PullAccess } from '../runtime/images/pull-access.ts';
-import { PullRate } from '../runtime/images/pull-rate.ts';
-import { RestartBackoff } from '../runtime/decide/restart-backoff.ts';
-import { startWidth } from '../runtime/start/start-pace.ts';
-import { StartPermits } from '../runtime/start/start-permits.ts';
-import { HookRunner } from '../runtime/stop/hook-runner.ts';
-import { ContainerKiller } from '../runtime/stop/container-killer.ts';
+import { searchFault } from '../../runtime/spec/dns.ts';
+import { ContainerRemover } from '../../runtime/gc/container-remover.ts';
+import { PodRuntime } from '../../runtime/pod/pod-runtime.ts';
+import { HostResolver } from '../../runtime/start/host-resolver.ts';
+import { ImagePuller } from '../../runtime/images/image-puller.ts';
+import type { PullAccess } from '../../runtime/images/pull-access.ts';
+import { PullRate } from '../../runtime/images/pull-rate.ts';
+import { RestartBackoff } from '../../runtime/decide/restart-backoff.ts';
+import { startWidth } from '../../runtime/start/start-pace.ts';
+import { StartPermits } from '../../runtime/start/start-permits.ts';
+import { HookRunner } from '../../runtime/stop/hook-runner.ts';
+import { ContainerKiller } from '../../runtime/stop/container-killer.ts';
 import { runtimeMetrics } from './observers.ts';
-import { imageSizeLabel } from '../telemetry/image-size-label.ts';
-import { SubPaths } from '../pods/volumes/sub-paths.ts';
+import { imageSizeLabel } from '../../telemetry/image-size-label.ts';
+import { SubPaths } from '../../pods/volumes/sub-paths.ts';
 
 /** What ends containers of a host: for their pods, and for collections. */
 export interface ContainerEnding {
