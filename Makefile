@@ -1,8 +1,10 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 unexport KUBECONFIG
+# hundreds of processes start from the same sources: each is compiled once
+export NODE_COMPILE_CACHE := $(CURDIR)/node_modules/.cache/v8
 
-.PHONY: help setup build verify test test-remote demo down clean
+.PHONY: help setup build verify unit-tests lint types format generated dead-code test test-remote demo down clean
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
@@ -13,15 +15,28 @@ build: setup ## dist/main.js
 	@node scripts/build.ts
 
 verify: setup ## format, lint, types, generated files, dead code, unit tests
-	@echo '── format';          prettier --check --log-level warn .
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit-tests lint types format generated dead-code
+
+unit-tests:
+	@echo '── unit tests';      node --test --test-concurrency=2 --test-timeout=300000 'src/**/*.test.ts' 'e2e/parity/*.test.ts' 'bench/**/*.test.ts'
+
+lint:
 	@echo '── lint';            eslint .
+
+types:
 	@echo '── types';           tsc --noEmit
+
+format:
+	@echo '── format';          prettier --check --log-level warn .
+
+generated:
 	@echo '── generated files'; scripts/check-proto-types.sh && scripts/check-docs.sh
+
+dead-code:
 	@echo '── dead code';       knip
-	@echo '── unit tests';      node --test --test-timeout=300000 'src/**/*.test.ts' 'e2e/parity/*.test.ts' 'bench/**/*.test.ts'
 
 # files mostly wait, so some go beside each other; not with parity, whose statuses are compared as they come in time
-SCENARIOS := node --test --test-timeout=900000 --test-concurrency=3
+SCENARIOS := node --test --test-timeout=900000 --test-concurrency=4
 
 test: verify build ## everything, scenarios on real parts included
 	@echo '── parity with a kubelet'; $(SCENARIOS) --test-concurrency=1 e2e/scenarios/parity.test.ts
