@@ -8,11 +8,6 @@ export function poolProblems({ nodes }: Config): string[] {
           `nodes[${n}].kubeletAPI: the node has ${hosts.length} hosts, and its InternalIP can be the address of one only; leave it at farlet, or give each host a node of its own`,
         ]
       : []),
-    ...(kubeletAPI === 'host' && hosts.some(({ endpoint }) => endpoint.startsWith('tcp:'))
-      ? [
-          `nodes[${n}].kubeletAPI: a tcp endpoint can't have its port led to farlet by this version; leave it at farlet, or use an ssh endpoint`,
-        ]
-      : []),
     ...(hosts.length > 1 && staticPodPath !== undefined
       ? [
           `nodes[${n}].staticPodPath: the node has ${hosts.length} hosts, and where a static pod is to run is not stored anywhere; give the host that is to have them a node of its own`,

@@ -13,6 +13,15 @@ import { TargetError, type DialTarget } from '../link/dial-target.ts';
 import { onTheHost } from './helper-spec.ts';
 import { hostPort, spokenError } from '../link/net-errors.ts';
 
+/** Takes the frames on descriptor 3 apart. An end that was not told is that of the caller. */
+export const feedScript = `feed() {
+  while read -r n <&3; do
+    [ "$n" != 0 ] || return 0
+    dd bs="$n" count=1 iflag=fullblock 2>/dev/null <&3 || break
+  done
+  kill 0
+}`;
+
 /**
  * $1 is an address, or empty; $2 the port; $3 a name whose addresses the host itself looks up, which are
  * tried one after the other. nc gets nothing but an address, behind the end of its options.
@@ -30,13 +39,7 @@ if [ -z "$a" ]; then
   a=$(printf '%s\\n' "$a" | awk '$2 == "STREAM" && $1 ~ /^[0-9a-fA-F:.]+(%[0-9A-Za-z_.-]+)?$/ { print $1 }')
   [ -n "$a" ] || { echo "nc: no such host" >&2; exit 1; }
 fi
-feed() {
-  while read -r n <&3; do
-    [ "$n" != 0 ] || return 0
-    dd bs="$n" count=1 iflag=fullblock 2>/dev/null <&3 || break
-  done
-  kill 0
-}
+${feedScript}
 feed | {
   exec 4<&0 3<&- </dev/null
   lives() { [ -h /proc/$nc/fd/1 ]; }
@@ -148,7 +151,7 @@ function dialError(
 }
 
 /** The connection's two directions over the stream of the process. */
-function throughFeed(inner: Duplex): Duplex {
+export function throughFeed(inner: Duplex): Duplex {
   const outer = new Duplex({
     read: () => {
       inner.resume();

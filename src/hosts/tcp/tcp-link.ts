@@ -12,6 +12,7 @@ import { parseTcpEndpoint } from '../../model/tcp-endpoint.ts';
 import type { Clock } from '../../util/clock.ts';
 import { openExecStream, type ExecStream } from './exec-stream.ts';
 import { dialCommand, dialThrough } from './helper-dial.ts';
+import { listenInHelper } from './helper-listen.ts';
 import { HelperPod } from './helper-pod.ts';
 import { helperTrial, onTheHost, type HelperOwner } from './helper-spec.ts';
 import { DialLanes, onTheWay } from '../link/dial-lanes.ts';
@@ -24,7 +25,7 @@ import { streamTarget } from '../link/stream-target.ts';
 import { connectTls, tlsWhere } from './tls-connect.ts';
 import { tlsFault } from './tls-fault.ts';
 import type { TlsFiles } from './tls-files.ts';
-import { limitSignal } from '../../util/abort.ts';
+import { limitSignal, withDeadline } from '../../util/abort.ts';
 
 export interface TcpLinkOptions {
   readonly name: string;
@@ -50,6 +51,8 @@ const DIAL_MS = 150_000;
 const WITNESS_MS = 2_000;
 const TRY_MS = 30_000;
 const REMOVE_MS = 20_000;
+/** The helper may have to be started first. */
+const LISTEN_MS = 60_000;
 
 interface ExecOptions {
   readonly signal: AbortSignal;
@@ -131,6 +134,16 @@ export function tcpLink(options: TcpLinkOptions): HostLink {
       const heard = { first: false };
       void answers(DIAL_MS).then((first) => (heard.first = first));
       return async ({ signal }) => heard.first && answers(WITNESS_MS, signal);
+    },
+    listen: async (port, { signal, onConnection }) => {
+      const life = new AbortController();
+      const listener = await withDeadline(signal, LISTEN_MS, `${name}: the helper, to listen`, (limit) =>
+        listenInHelper({ host: name, port, run, onConnection, signal: limit, life: life.signal }),
+      );
+      void listener.ended.then(() => {
+        life.abort(new HostError('unavailable', name, `${name}: the helper listens no more`));
+      });
+      return listener;
     },
     lanes: () => lanes.usage(),
     dialStream: async (url, o) => {
