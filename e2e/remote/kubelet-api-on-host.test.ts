@@ -99,7 +99,8 @@ describe('where the host’s address does not lead to farlet', { concurrency: 1 
       `farlet_kubelet_api_on_host{node="${node}",host="box"} ${value}\n`;
     await e2e.wait('the metric of all', async () => {
       const metrics = await (await fetch(world.farlet.metricsUrl)).text();
-      return [up(SSH, 1), up(TCP, 1), up(LOOPBACK_ONLY, 0)].every((line) => metrics.includes(line));
+      const dials = `farlet_host_dials{node="${SSH}",host="box",use="runtime",state="open"} `;
+      return [up(SSH, 1), up(TCP, 1), up(LOOPBACK_ONLY, 0), dials].every((line) => metrics.includes(line));
     });
   });
 

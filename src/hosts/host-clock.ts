@@ -10,17 +10,17 @@ const MAX_BYTES = 4 * 1024 * 1024;
  * ms by which the host's clock is ahead, from its /proc/stat (when it booted, by its clock) and /proc/uptime.
  * A difference to what was known that is no more than the error of the measurement changes nothing. Pure.
  */
-export function clockOffsetMs(of: {
+export function clockOffsetMs(seen: {
   readonly stat: string;
   readonly uptime: string;
   readonly now: number;
   readonly known: number;
 }): number {
-  const booted = /^btime (\d+)$/m.exec(of.stat)?.[1];
-  const up = /^(\d+(?:\.\d+)?) /.exec(of.uptime)?.[1];
-  if (booted === undefined || up === undefined) return of.known;
-  const offset = Math.round((Number(booted) + Number(up)) * 1000 - of.now);
-  if (Math.abs(offset - of.known) <= SAME_MS) return of.known;
+  const booted = /^btime (\d+)$/m.exec(seen.stat)?.[1];
+  const up = /^(\d+(?:\.\d+)?) /.exec(seen.uptime)?.[1];
+  if (booted === undefined || up === undefined) return seen.known;
+  const offset = Math.round((Number(booted) + Number(up)) * 1000 - seen.now);
+  if (Math.abs(offset - seen.known) <= SAME_MS) return seen.known;
   return Math.abs(offset) <= SAME_MS ? 0 : offset;
 }
 

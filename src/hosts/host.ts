@@ -61,7 +61,8 @@ export class Host implements RuntimeHost {
   #runtime: RuntimeInfo | undefined;
   #version: { readonly at: number; readonly answer: VersionResponse__Output } | undefined;
   #settings:
-    { readonly at: number; readonly of: string; readonly handlers: HandlerSettings | undefined } | undefined;
+    | { readonly at: number; readonly version: string; readonly handlers: HandlerSettings | undefined }
+    | undefined;
   readonly #sandboxed: readonly string[];
   #lastGood: number;
   #failing = false;
@@ -157,10 +158,11 @@ export class Host implements RuntimeHost {
         this.cri.status({ verbose }, options),
         this.link.problem?.({ signal }),
       ]);
-      const of = `${version.runtime_name} ${version.runtime_version}`;
-      if (verbose) this.#settings = { at: now, of, handlers: handlerSettings(status.info.config) };
+      const asked = `${version.runtime_name} ${version.runtime_version}`;
+      if (verbose)
+        this.#settings = { at: now, version: asked, handlers: handlerSettings(status.info.config) };
       // another version has been started since: the next look asks for its settings
-      else if (this.#settings?.of !== of) this.#settings = undefined;
+      else if (this.#settings?.version !== asked) this.#settings = undefined;
       if (problem !== undefined) return { ok: false, error: problem };
       return observation(version, status, {
         settings: this.#settings?.handlers,

@@ -4,7 +4,7 @@
  */
 import { KubeError } from '../model/errors.ts';
 import { orAbort } from '../util/abort.ts';
-import { Lane } from '../util/lane.ts';
+import { Semaphore } from '../util/semaphore.ts';
 
 export interface AskedOnceOptions {
   /** for the refusal: "… are asked already" */
@@ -22,17 +22,17 @@ interface Asked<T> {
 
 export class AskedOnce<T> {
   readonly #options: AskedOnceOptions;
-  readonly #lane: Lane;
+  readonly #semaphore: Semaphore;
   readonly #asked = new Map<string, Asked<T>>();
 
   constructor(options: AskedOnceOptions) {
     this.#options = options;
-    this.#lane = new Lane(options.atOnce);
+    this.#semaphore = new Semaphore(options.atOnce);
   }
 
   /** how many wait for their turn */
   get waiting(): number {
-    return this.#lane.queued;
+    return this.#semaphore.queued;
   }
 
   /**
@@ -60,7 +60,7 @@ export class AskedOnce<T> {
 
   #begin(key: string, question: (signal: AbortSignal) => Promise<T>): Asked<T> {
     const { what, maxWaiting, onRefused } = this.#options;
-    if (this.#lane.queued >= maxWaiting) {
+    if (this.#semaphore.queued >= maxWaiting) {
       onRefused?.();
       throw new KubeError('resource-exhausted', `too many ${what} are asked already: try again later`, {
         status: 429,
@@ -69,7 +69,7 @@ export class AskedOnce<T> {
       });
     }
     const life = new AbortController();
-    const answer = this.#lane.run(life.signal, () => question(life.signal));
+    const answer = this.#semaphore.run(life.signal, () => question(life.signal));
     const asked: Asked<T> = { answer, life, askers: 0 };
     this.#asked.set(key, asked);
     const over = (): void => {

@@ -4,7 +4,7 @@ import { KubeError } from '../model/errors.ts';
 import { childController, withDeadline } from '../util/abort.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
 import type { KubeClient, PatchType, RequestOptions } from './client.ts';
-import { laneOf, watchLane } from './dispatchers.ts';
+import { connectionFor, watchConnection } from './dispatchers.ts';
 import { Transport, type TransportRequest } from './transport.ts';
 import { StoreEpoch } from './versions.ts';
 
@@ -123,7 +123,7 @@ class Connection implements KubeConnection {
     life.signal.addEventListener('abort', () => this.#watches.delete(watch), { once: true });
     try {
       const what = `watch of ${path} at ${this.server}`;
-      const request = { lane: watchLane(path), method: 'GET', path, query } as const;
+      const request = { kind: watchConnection(path), method: 'GET', path, query } as const;
       const answer = await withDeadline(life.signal, STREAM_ANSWER_MS, what, (limited) => {
         // the deadline is for the beginning only: the body goes on for as long as the watch may
         const giveUp = (): void => {
@@ -166,14 +166,14 @@ class Connection implements KubeConnection {
     content: Content | undefined,
     options: RequestOptions = {},
   ): Promise<T> {
-    const { lane, timeoutMs } = laneOf(method, path);
+    const { kind, timeoutMs } = connectionFor(method, path);
     const { signal, query } = options;
     const limitMs = options.timeoutMs ?? timeoutMs;
     const until = this.#clock.monotonic() + limitMs;
     return withDeadline(signal, limitMs, `${method} ${path} at ${this.server}`, async (limited) => {
       for (let tries = 1; ; tries += 1) {
         try {
-          return await this.#once<T>({ lane, method, path, query, content, signal: limited });
+          return await this.#once<T>({ kind, method, path, query, content, signal: limited });
         } catch (error) {
           const asked = error instanceof KubeError ? error.retryAfterMs : undefined;
           const waitMs = Math.max(asked ?? 0, MIN_RETRY_MS * tries);
@@ -186,7 +186,7 @@ class Connection implements KubeConnection {
   }
 
   async #once<T>(request: TransportRequest): Promise<T> {
-    const { lane, method, path } = request;
+    const { kind, method, path } = request;
     const started = this.#clock.monotonic();
     let code = '<error>';
     try {
@@ -194,7 +194,7 @@ class Connection implements KubeConnection {
       code = String(answer.statusCode);
       if (!accepted.has(answer.statusCode)) throw await this.#transport.refusal(answer);
       const decoded = (await this.#transport.decode(request, answer)) as T;
-      if (lane === 'leases') this.#told(path, decoded);
+      if (kind === 'leases') this.#told(path, decoded);
       return decoded;
     } finally {
       const seconds = (this.#clock.monotonic() - started) / 1000;

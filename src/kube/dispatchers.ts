@@ -9,7 +9,7 @@ import { answerForm } from './answer-form.ts';
  * connections: a call that is given up closes its connection, where Node's HTTP/2 never recovers from a
  * stream that is destroyed while its body is on the way.
  */
-const lanes = {
+const kinds = {
   /**
    * Heartbeats of nodes. Few connections are open while answers come at once. On a machine so busy that
    * answers wait to be read, a hundred nodes on few connections would queue for longer than a call may take,
@@ -27,10 +27,10 @@ const lanes = {
   watches: { connections: 64, allowH2: true },
 } as const;
 
-export type LaneName = keyof typeof lanes;
-export type Dispatchers = Readonly<Record<LaneName, Dispatcher>>;
+export type ConnectionKind = keyof typeof kinds;
+export type Dispatchers = Readonly<Record<ConnectionKind, Dispatcher>>;
 
-const names = Object.keys(lanes) as LaneName[];
+const names = Object.keys(kinds) as ConnectionKind[];
 /**
  * A connection that answers no ping until the next one is due is given up (undici: client-h2
  * onHttp2SendPing), so that a silent cut is detected after 15 to 30 s. client-go: a ping after 30 s of
@@ -44,9 +44,9 @@ export function openDispatchers(config: KubeConfig, tls: object): Dispatchers {
   const all = Object.fromEntries(
     names.map((name) => {
       const shared = { keepAliveTimeout: 60_000, h2Options: { pingInterval: PING_MS } };
-      return [name, () => open({ ...shared, ...lanes[name] })];
+      return [name, () => open({ ...shared, ...kinds[name] })];
     }),
-  ) as Record<LaneName, () => Dispatcher>;
+  ) as Record<ConnectionKind, () => Dispatcher>;
   return renewedWhenSilent(all);
 }
 
@@ -54,19 +54,19 @@ export function openDispatchers(config: KubeConfig, tls: object): Dispatchers {
  * A connection of a watch that answers no ping was cut without a word, and those that calls have kept were
  * as well, most likely: the next calls would wait on them for as long as a call may take. They get new ones.
  */
-function renewedWhenSilent(open: Readonly<Record<LaneName, () => Dispatcher>>): Dispatchers {
+function renewedWhenSilent(open: Readonly<Record<ConnectionKind, () => Dispatcher>>): Dispatchers {
   const current = Object.fromEntries(names.map((name) => [name, open[name]()])) as Record<
-    LaneName,
+    ConnectionKind,
     Dispatcher
   >;
   const renew = (): void => {
-    for (const name of names.filter((each) => !lanes[each].allowH2)) {
+    for (const name of names.filter((each) => !kinds[each].allowH2)) {
       // what is under way may end
       current[name].close().catch(() => undefined);
       current[name] = open[name]();
     }
   };
-  for (const name of names.filter((each) => lanes[each].allowH2))
+  for (const name of names.filter((each) => kinds[each].allowH2))
     current[name].on('disconnect', (_origin, _targets, error) => {
       // undici: client-h2 resetUnresponsiveHttp2Session
       if (error.message.includes('unresponsive')) renew();
@@ -105,17 +105,17 @@ export async function destroy(dispatchers: Dispatchers): Promise<void> {
   await Promise.all(names.map((name) => dispatchers[name].destroy()));
 }
 
-/** Which lane a call or a watch takes, and how long a call may take. Pure. */
-export function laneOf(method: string, path: string): { lane: LaneName; timeoutMs: number } {
+/** Which kind a call or a watch takes, and how long a call may take. Pure. */
+export function connectionFor(method: string, path: string): { kind: ConnectionKind; timeoutMs: number } {
   // as the kubelet's own client for leases (cmd/kubelet/app/server.go): one that hangs must not outlast the
   // lease
-  if (path.startsWith('/apis/coordination.k8s.io/')) return { lane: 'leases', timeoutMs: 10_000 };
+  if (path.startsWith('/apis/coordination.k8s.io/')) return { kind: 'leases', timeoutMs: 10_000 };
   if (/^\/apis\/(authentication|authorization)\.k8s\.io\//.test(path))
-    return { lane: 'reviews', timeoutMs: 10_000 };
+    return { kind: 'reviews', timeoutMs: 10_000 };
   const isWholeList = answerForm(method, path).is === 'list' && !path.includes('/namespaces/');
-  return { lane: isWholeList ? 'lists' : 'calls', timeoutMs: 30_000 };
+  return { kind: isWholeList ? 'lists' : 'calls', timeoutMs: 30_000 };
 }
 
-export function watchLane(path: string): LaneName {
+export function watchConnection(path: string): ConnectionKind {
   return path === '/api/v1/pods' || path === '/api/v1/nodes' ? 'nodeWatches' : 'watches';
 }

@@ -48,15 +48,15 @@ function change(key: string, before: unknown, after: unknown): [string, unknown]
 }
 
 function mergedList(before: readonly Json[], after: readonly Json[], key: string): Json[] {
-  const of = (item: Json): unknown => own(item, key);
+  const keyOf = (item: Json): unknown => own(item, key);
   const changed = after.flatMap((item) => {
-    const old = before.find((each) => of(each) === of(item));
+    const old = before.find((each) => keyOf(each) === keyOf(item));
     if (old === undefined) return [item];
     const changes = diff(old, item);
-    return Object.keys(changes).length === 0 ? [] : [{ ...changes, [key]: of(item) }];
+    return Object.keys(changes).length === 0 ? [] : [{ ...changes, [key]: keyOf(item) }];
   });
-  const gone = before.filter((item) => !after.some((each) => of(each) === of(item)));
-  return [...changed, ...gone.map((item) => ({ $patch: 'delete', [key]: of(item) }))];
+  const gone = before.filter((item) => !after.some((each) => keyOf(each) === keyOf(item)));
+  return [...changed, ...gone.map((item) => ({ $patch: 'delete', [key]: keyOf(item) }))];
 }
 
 function isObject(value: unknown): value is Json {

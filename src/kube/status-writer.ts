@@ -19,7 +19,7 @@ import type { Pod, PodStatus } from '../model/kube.ts';
 import { isMirrorPod, isStaticPod } from '../model/pod-source.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
-import { Lane } from '../util/lane.ts';
+import { Semaphore } from '../util/semaphore.ts';
 import type { KubeClient } from './client.ts';
 import { overwritten, truceMs } from './contest.ts';
 import { waitAfter } from './errors.ts';
@@ -48,7 +48,7 @@ export interface StatusWriterOptions {
 
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
-  readonly #lane = new Lane(WRITES_AT_ONCE);
+  readonly #semaphore = new Semaphore(WRITES_AT_ONCE);
   readonly #entries = new Map<string, Entry>();
   #listing = 0;
   /** the failure that was last logged as a warning */
@@ -258,7 +258,7 @@ export class StatusWriter {
       try {
         let patch: object | undefined;
         let sent: DesiredStatus | undefined;
-        const written = await this.#lane.run(signal, async () => {
+        const written = await this.#semaphore.run(signal, async () => {
           // what was wished for while this waited for its turn is part of it: a burst takes fewer writes
           patch = this.#patch(entry);
           sent = entry.desired;

@@ -7,11 +7,11 @@ import { decodeAnswer } from './answers.ts';
 import { beginningOf, wholeBody } from './body.ts';
 import type { RequestOptions } from './client.ts';
 import { Credentials } from './credentials.ts';
-import { destroy, type LaneName } from './dispatchers.ts';
+import { destroy, type ConnectionKind } from './dispatchers.ts';
 import { statusError, unreachable } from './errors.ts';
 
 export interface TransportRequest {
-  readonly lane: LaneName;
+  readonly kind: ConnectionKind;
   readonly method: Dispatcher.HttpMethod;
   readonly path: string;
   readonly query: RequestOptions['query'];
@@ -39,13 +39,13 @@ export class Transport {
 
   /** Whatever was answered. @throws KubeError `unavailable` if nothing was */
   async send(request: TransportRequest): Promise<Answer> {
-    const { lane, method, path, query = {}, content, signal } = request;
+    const { kind, method, path, query = {}, content, signal } = request;
     const url = new URL(this.server + path);
     for (const [key, value] of Object.entries(query))
       if (value !== undefined) url.searchParams.set(key, String(value));
     try {
       const access = await this.#credentials.get({ signal });
-      return await access.dispatchers[lane].request({
+      return await access.dispatchers[kind].request({
         origin: url.origin,
         path: url.pathname + url.search,
         method,

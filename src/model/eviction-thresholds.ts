@@ -49,7 +49,7 @@ export const defaultEvictionHard: Readonly<Record<string, string>> = {
 
 /** The thresholds of settings without problems, hard ones first. 0% and 100% mean none. */
 export function evictionThresholds(settings: EvictionSettings): EvictionThreshold[] {
-  const of = (statements: Readonly<Record<string, string>>, soft: boolean): EvictionThreshold[] =>
+  const thresholdsIn = (statements: Readonly<Record<string, string>>, soft: boolean): EvictionThreshold[] =>
     evictionSignals.flatMap((signal) => {
       const text = statements[signal];
       const value = text === undefined || isNone(text) ? undefined : thresholdValue(text);
@@ -64,7 +64,7 @@ export function evictionThresholds(settings: EvictionSettings): EvictionThreshol
         },
       ];
     });
-  return [...of(settings.evictionHard, false), ...of(settings.evictionSoft, true)];
+  return [...thresholdsIn(settings.evictionHard, false), ...thresholdsIn(settings.evictionSoft, true)];
 }
 
 /** What is wrong with the settings: `key.signal: …` sentences for people. */

@@ -31,9 +31,9 @@ export function volumeDeviceDir(paths: HostPaths, uid: string, plugin: string): 
 /** Where a part of a volume is bound for the container's mount at `index`. */
 export function subPathTarget(
   paths: HostPaths,
-  of: { uid: string; volume: string; container: string; index: number },
+  mount: { uid: string; volume: string; container: string; index: number },
 ): string {
-  return `${podDir(paths, of.uid)}/volume-subpaths/${of.volume}/${of.container}/${of.index}`;
+  return `${podDir(paths, mount.uid)}/volume-subpaths/${mount.volume}/${mount.container}/${mount.index}`;
 }
 
 export function containerDir(paths: HostPaths, uid: string, container: string): string {

@@ -51,8 +51,8 @@ export function decimalText(amount: number | bigint): string {
 }
 
 /** As the API server stores it: it takes a number without a suffix for a decimal one. */
-export function storedText(of: Quantity): string {
-  return canonicalText(quantityText(of));
+export function storedText(quantity: Quantity): string {
+  return canonicalText(quantityText(quantity));
 }
 
 /** A quantity somebody wrote, in the canonical form of its own kind: 1024Mi → 1Gi, 0.5Gi → 512Mi. */

@@ -118,9 +118,12 @@ function rescaled(value: bigint, power: number): bigint {
 }
 
 /** In units of 10^`scale`, rounded up, as an int64 that overflows as Go's does (ScaledValue). */
-export function scaledValue(of: Quantity, scale: number): bigint {
-  const power = of.scale - scale;
-  return BigInt.asIntN(64, of.isDecimal ? ofDecimal(of.unscaled, power) : ofSmall(of.unscaled, power));
+export function scaledValue(quantity: Quantity, scale: number): bigint {
+  const power = quantity.scale - scale;
+  return BigInt.asIntN(
+    64,
+    quantity.isDecimal ? ofDecimal(quantity.unscaled, power) : ofSmall(quantity.unscaled, power),
+  );
 }
 
 /** The steps between suffixes wrap around, the others give nothing (positiveScaleInt64). */
@@ -142,8 +145,8 @@ function isInt64(value: bigint): boolean {
   return value <= MAX_INT64 && value >= -MAX_INT64 - 1n;
 }
 
-export function quantityText(of: Quantity): string {
-  return of.written ?? formatAmount(of);
+export function quantityText(quantity: Quantity): string {
+  return quantity.written ?? formatAmount(quantity);
 }
 
 /** `scale` 0: whole units; -3: thousandths (NewQuantity, NewMilliQuantity). */

@@ -13,12 +13,12 @@ export interface ResourceAmounts {
   readonly memoryLimit: bigint;
 }
 
-export function requirementAmounts(of: ResourceRequirements | undefined): ResourceAmounts {
+export function requirementAmounts(requirements: ResourceRequirements | undefined): ResourceAmounts {
   return {
-    cpuRequest: quantityMilli(of?.requests?.cpu),
-    cpuLimit: quantityMilli(of?.limits?.cpu),
-    memoryRequest: quantityValue(of?.requests?.memory),
-    memoryLimit: quantityValue(of?.limits?.memory),
+    cpuRequest: quantityMilli(requirements?.requests?.cpu),
+    cpuLimit: quantityMilli(requirements?.limits?.cpu),
+    memoryRequest: quantityValue(requirements?.requests?.memory),
+    memoryLimit: quantityValue(requirements?.limits?.memory),
   };
 }
 

@@ -18,7 +18,7 @@ export function resourceList(texts: Readonly<Record<string, string>> | undefined
 }
 
 export function amountsOf(list: ResourceList): Amounts {
-  return new Map([...list].map(([name, of]) => [name, scaledValue(of, name === 'cpu' ? -3 : 0)]));
+  return new Map([...list].map(([name, quantity]) => [name, scaledValue(quantity, name === 'cpu' ? -3 : 0)]));
 }
 
 /** Where both have a quantity, the result has the form of the first. */
@@ -36,9 +36,9 @@ function merged(
   join: (x: Quantity, y: Quantity) => Quantity,
 ): ResourceList {
   const result = new Map(a);
-  for (const [name, of] of b) {
+  for (const [name, quantity] of b) {
     const own = a.get(name);
-    result.set(name, own === undefined ? of : join(own, of));
+    result.set(name, own === undefined ? quantity : join(own, quantity));
   }
   return result;
 }
@@ -48,16 +48,16 @@ function merged(
  * greediest moment of initialization needs; what the pod says of itself goes before (KEP-753, KEP-2837).
  */
 export function podList(pod: Pod, kind: 'requests' | 'limits'): ResourceList {
-  const of = (container: Container): ResourceList => resourceList(container.resources?.[kind]);
-  let total = pod.spec.containers.map(of).reduce(sumOf, new Map<string, Quantity>());
+  const listOf = (container: Container): ResourceList => resourceList(container.resources?.[kind]);
+  let total = pod.spec.containers.map(listOf).reduce(sumOf, new Map<string, Quantity>());
   let sidecars: ResourceList = new Map<string, Quantity>();
   let peak: ResourceList = new Map<string, Quantity>();
   for (const container of pod.spec.initContainers ?? []) {
     if (isSidecar(container)) {
-      total = sumOf(total, of(container));
-      sidecars = sumOf(sidecars, of(container));
+      total = sumOf(total, listOf(container));
+      sidecars = sumOf(sidecars, listOf(container));
       peak = greaterOf(peak, sidecars);
-    } else peak = greaterOf(peak, sumOf(of(container), sidecars));
+    } else peak = greaterOf(peak, sumOf(listOf(container), sidecars));
   }
   const ofPod = [...resourceList(pod.spec.resources?.[kind])].filter(([name]) => isPodLevel(name));
   return new Map([...greaterOf(total, peak), ...ofPod]);

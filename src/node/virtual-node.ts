@@ -99,7 +99,7 @@ export class VirtualNode {
       addresses: () => host.addresses(),
       taints: () => this.node()?.spec?.taints ?? [],
       reference: () => this.reference(),
-      refresh: (rest) => this.refresh(rest),
+      refresh: (options) => this.refresh(options),
       statusSoon: () => {
         this.statusSoon();
       },

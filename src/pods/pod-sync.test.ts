@@ -7,7 +7,7 @@ import type { PodSyncResult } from '../runtime/pod/pod-runtime.ts';
 import type { PodSyncInput } from '../runtime/start/sync-input.ts';
 import { FakeEvents } from '../testing/fake-host.ts';
 import { container, FakeClock, pod, quietLog, sandbox, settle } from '../testing/fixtures.ts';
-import { PodSteps, type PodStepsOptions } from './pod-steps.ts';
+import { PodSyncer, type PodSyncerOptions } from './pod-syncer.ts';
 
 const { signal } = new AbortController();
 const web = pod();
@@ -96,7 +96,7 @@ function setUp({
     runtimeClass: (name: string) => (name === handler ? { handler: name } : undefined),
     hostIPs: () => [],
   };
-  return { steps: new PodSteps(options as unknown as PodStepsOptions), events, calls };
+  return { steps: new PodSyncer(options as unknown as PodSyncerOptions), events, calls };
 }
 
 const status = ['look', 'messages', 'messages done', 'resizes'];

@@ -306,6 +306,11 @@ export const table = {
     labels: ['queue'],
   },
   farlet_host_up: { kind: 'gauge', help: "Whether the host's runtime answers", labels: ['host'] },
+  farlet_host_dials: {
+    kind: 'gauge',
+    help: 'Connections that start at the host, by what they are for: open, or waiting for a place',
+    labels: ['host', 'use', 'state'],
+  },
   farlet_kubelet_api_on_host: {
     kind: 'gauge',
     help: "With kubeletAPI: host, whether port 10250 of the host's addresses leads to farlet",

@@ -52,8 +52,8 @@ export function holding(
   records: Records,
   more: { older?: readonly ObservedContainer[]; sandboxes?: readonly ObservedSandbox[] } = {},
 ): PodRuntimeState {
-  const newest = Object.entries(records).flatMap(([of, change]) =>
-    change === undefined ? [] : [record(of, change)],
+  const newest = Object.entries(records).flatMap(([container, change]) =>
+    change === undefined ? [] : [record(container, change)],
   );
   return {
     uid,

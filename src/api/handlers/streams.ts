@@ -28,7 +28,7 @@ export async function openStream(
   try {
     const { url: text, options } = await runtimeStream(pods, request, signal);
     const url = new URL(text);
-    return { by: 'runtime', url, options, dial: (rest) => dialUrl(pods, url, rest) };
+    return { by: 'runtime', url, options, dial: (options) => dialUrl(pods, url, options) };
   } catch (error) {
     throw error instanceof HttpFault ? error : streamingFault(error);
   }

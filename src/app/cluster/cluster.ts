@@ -73,8 +73,8 @@ export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess
     tokens: new Tokens(shared),
     status,
     volumeObjects: volumeObjects(kube),
-    flushStatuses: async (rest) => {
-      await orAbort(status.flush(), rest.signal).catch(() => undefined);
+    flushStatuses: async (options) => {
+      await orAbort(status.flush(), options.signal).catch(() => undefined);
       writing.abort(new Error('the node has ended'));
     },
   };

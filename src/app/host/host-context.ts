@@ -56,7 +56,7 @@ export interface HostContext extends HostAppOptions {
   readonly table: PodTable;
   readonly cache: RuntimeCache;
   readonly queue: SyncQueue;
-  /** seen to by pods/pod-steps.ts, once that is attached */
+  /** seen to by pods/pod-syncer.ts, once that is attached */
   readonly workers: PodWorkers;
   readonly unknown: UnknownPods;
   /** pods that hold resources of the host */

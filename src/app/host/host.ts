@@ -10,7 +10,7 @@ import { plegObserver } from './observers.ts';
 import { buildProber } from './probes.ts';
 import { buildResources } from './resources.ts';
 import { buildEnding, buildRuntime } from './runtime.ts';
-import { buildSteps } from './steps.ts';
+import { buildPodSyncer } from './pod-syncer.ts';
 import { buildVolumes } from './volumes.ts';
 import type { Host } from '../../hosts/host.ts';
 import { HostFolders } from '../../hosts/host-folders.ts';
@@ -91,7 +91,7 @@ export function buildHost(options: HostAppOptions): HostApp {
   const runtime = buildRuntime(context, { resources, pullAccess, ending });
   const prober = buildProber(context);
   const collector = new GarbageCollector({ ...ending, clock, log: context.log });
-  workers.attach(buildSteps(context, { pleg, runtime, collector, volumes, resources, prober, mirrors }));
+  workers.attach(buildPodSyncer(context, { pleg, runtime, collector, volumes, resources, prober, mirrors }));
   const managers = buildManagers(context, { collector, volumes, pullAccess, cgroups: resources.cgroups });
 
   // from there on the cluster's pods are owned: none may be judged before they have been looked for

@@ -63,17 +63,17 @@ export function buildManagers(context: HostContext, parts: ManagedParts): HostMa
   const { cri, link } = host;
   const isUnknown = unknown.isUnknown.bind(unknown);
   const disks = new DiskLayoutReader({ cri, files: link.files, rootDir: context.paths.rootDir });
-  const collect = async (isForgettable: (uid: string) => boolean, rest: Cancellable): Promise<void> => {
+  const collect = async (isForgettable: (uid: string) => boolean, options: Cancellable): Promise<void> => {
     // what is not known of a pod may be what the known is needed for
     const states = cache.states().filter(({ fault }) => fault === undefined);
-    const gone = await collector.collect(states, isForgettable, rest);
+    const gone = await collector.collect(states, isForgettable, options);
     for (const { uid, id } of [...gone.containers, ...gone.sandboxes]) cache.removed(uid, id);
   };
   const images = buildImageCollector(context, { disks, pullAccess });
   const evictor = buildEvictor(context, {
     disks,
     reclaim: {
-      containers: (rest) => collect(unknown.isReclaimable.bind(unknown), rest),
+      containers: (options) => collect(unknown.isReclaimable.bind(unknown), options),
       images: images.deleteUnused.bind(images),
     },
   });
@@ -95,8 +95,8 @@ export function buildManagers(context: HostContext, parts: ManagedParts): HostMa
   const folders = new OrphanedFolders({
     volumes,
     isUnknown: (uid) => isUnknown(uid) && cache.get(uid) === undefined,
-    sandboxes: async (rest) => {
-      const { items } = await cri.listPodSandbox({}, rest);
+    sandboxes: async (options) => {
+      const { items } = await cri.listPodSandbox({}, options);
       return new Set(items.map(({ metadata }) => metadata?.uid ?? ''));
     },
   });
@@ -162,7 +162,7 @@ function buildImageCollector(
     log,
     events,
     node: view.reference(),
-    imageFs: async (rest) => link.files.usage((await disks.read(rest)).imageMount, rest),
+    imageFs: async (options) => link.files.usage((await disks.read(options)).imageMount, options),
     mountedImages: () => mountedImages(table.all().filter(({ metadata }) => !unknown.isOver(metadata.uid))),
     onRemoved: (reason) => {
       metrics.kubelet_image_garbage_collected_total.inc({ reason });
@@ -184,7 +184,7 @@ function buildEvictor(
   const at = (uid: string): string | undefined => workers.state(uid)?.at;
   return new Evictor({
     files,
-    layout: (rest) => disks.read(rest),
+    layout: (options) => disks.read(options),
     usage: new UsageReader({ cri: host.cri, files, paths, owner }),
     thresholds: evictionThresholds({ ...config, evictionHard: effectiveEvictionHard(config) }),
     transitionMs: config.evictionPressureTransitionPeriod,

@@ -32,7 +32,7 @@ export function buildEnding({ host, paths, metrics, events, clock, log }: HostCo
     clock,
     events,
     metrics: runtimeMetrics(metrics),
-    dial: (target, rest) => link.dial(target, { ...rest, use: 'hook' }),
+    dial: (target, options) => link.dial(target, { ...options, use: 'hook' }),
   });
   return {
     hooks,
@@ -55,7 +55,7 @@ export function buildRuntime(
   const { resolvConf: path, clusterDomain } = config;
   const resolver = new HostResolver({
     clock,
-    read: (rest) => readResolvConf(link.files, path, rest),
+    read: (options) => readResolvConf(link.files, path, options),
     onChange: (found) => {
       const fault = searchFault(found, { path, clusterDomain });
       if (fault !== undefined) events.event(view.reference(), 'CheckLimitsForResolvConf', fault);
@@ -101,7 +101,7 @@ export function buildRuntime(
           .all()
           .filter(({ metadata }) => metadata?.namespace === namespace || metadata?.namespace === 'default'),
     },
-    hostDns: (rest) => (path === '' ? Promise.resolve(undefined) : resolver.settings(rest)),
+    hostDns: (options) => (path === '' ? Promise.resolve(undefined) : resolver.settings(options)),
     subPaths: new SubPaths({ files: link.files, paths: settings.paths, log }),
     restarts: new RestartBackoff({
       maxMs: config.crashLoopBackOff.maxContainerRestartPeriod,

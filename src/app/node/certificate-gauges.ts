@@ -33,9 +33,9 @@ export function showCertificates(
 function end(certificate: () => string | Buffer | undefined): () => number {
   let known: { of: string | Buffer; ends: number } | undefined;
   return () => {
-    const of = certificate();
-    if (of === undefined) return Infinity;
-    if (known?.of !== of) known = { of, ends: expiry(of) };
+    const pem = certificate();
+    if (pem === undefined) return Infinity;
+    if (known?.of !== pem) known = { of: pem, ends: expiry(pem) };
     return known.ends;
   };
 }

@@ -40,6 +40,11 @@ export function showState(metrics: Metrics, apps: readonly HostApp[]): void {
       depths.reduce((sum, [other, depth]) => (other === name ? sum + depth : sum), 0),
     );
   showCgroupVersion(metrics, apps);
+  for (const { host } of apps)
+    for (const { use, open, waiting } of host.link.dials?.() ?? []) {
+      metrics.farlet_host_dials.set({ host: host.name, use, state: 'open' }, open);
+      metrics.farlet_host_dials.set({ host: host.name, use, state: 'waiting' }, waiting);
+    }
 }
 
 function showPods(

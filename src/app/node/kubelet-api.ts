@@ -134,7 +134,7 @@ function backend(options: KubeletApiOptions): Backend {
     run: (target, command, { signal }) => runCommand(hostOf(target), target, { command, signal }),
     checkpoint: (target, query, { signal }) =>
       checkpointContainer(hostOf(target), target, { query, rootDir: node.rootDir, now: clock.now(), signal }),
-    hostLog: (path, rest) => readHostLog(onlyHost(app).link.files, path, { ...rest, clock }),
+    hostLog: (path, options) => readHostLog(onlyHost(app).link.files, path, { ...options, clock }),
     stream: (request, { signal }) => openStream(hostOf(request.target), request, signal),
   };
 }
@@ -154,15 +154,15 @@ function access({
 }: KubeletApiOptions): Pick<Backend, 'identify' | 'isAllowed'> {
   const { authentication, authorization } = config;
   return {
-    identify: (token, rest) =>
-      authentication.webhook.enabled ? reviews.identify(token, rest) : Promise.resolve(undefined),
-    isAllowed: (who, verb, subresource, rest) =>
+    identify: (token, options) =>
+      authentication.webhook.enabled ? reviews.identify(token, options) : Promise.resolve(undefined),
+    isAllowed: (who, verb, subresource, options) =>
       authorization.mode === 'AlwaysAllow'
         ? Promise.resolve(true)
         : reviews.isAllowed(
             who,
             { verb, version: 'v1', resource: 'nodes', subresource, name: node.name },
-            rest,
+            options,
           ),
   };
 }

@@ -201,10 +201,10 @@ export function buildNode(options: NodeAppOptions): NodeApp {
         ...apps.map((app) => app.run()),
       ]);
     },
-    stop: async (rest) => {
+    stop: async (options) => {
       // what still works then is left to itself: what is to be told of the pods must not wait for it
       await waitAtMost(Promise.all(apps.map((app) => app.idle())), { ms: IDLE_MS, clock });
-      await Promise.all([reporting.flush(rest), access.flushStatuses(rest)]);
+      await Promise.all([reporting.flush(options), access.flushStatuses(options)]);
       await Promise.all(apps.map((app) => app.close()));
     },
   };

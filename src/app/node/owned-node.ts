@@ -64,11 +64,11 @@ export function ownNode(options: OwnedNodeOptions): OwnedNode {
       app = await start(claim, life.signal);
       await Promise.race([kept, app.run()]);
     },
-    stop: async (rest) => {
+    stop: async (options) => {
       try {
-        await app?.stop(rest);
+        await app?.stop(options);
       } finally {
-        await claim.release(rest);
+        await claim.release(options);
       }
     },
   };

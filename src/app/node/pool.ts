@@ -73,20 +73,20 @@ export function buildPool(options: NodePoolOptions): NodePool {
   });
   const router = new PodRouter({
     handlerOf,
-    store: async ({ metadata: { namespace, name, uid, resourceVersion } }, host, rest) => {
+    store: async ({ metadata: { namespace, name, uid, resourceVersion } }, host, options) => {
       await kube.patch(
         paths.pod(namespace, name),
         'merge',
         { metadata: { uid, resourceVersion, annotations: { [hostKey]: host } } },
-        rest,
+        options,
       );
     },
-    read: async ({ metadata: { namespace, name, uid } }, rest) => {
-      const pod = await kube.get<Pod>(paths.pod(namespace, name), rest);
+    read: async ({ metadata: { namespace, name, uid } }, options) => {
+      const pod = await kube.get<Pod>(paths.pod(namespace, name), options);
       if (pod.metadata.uid !== uid) throw new FarletError('not-found', `pod ${namespace}/${name} is another`);
       return pod;
     },
-    refreshNode: (rest) => virtualNode.refresh(rest),
+    refreshNode: (options) => virtualNode.refresh(options),
     onRefused: rejectWith(options),
     onWaiting: (pod, why) => {
       events.event(podReference(pod), 'HostNotReady', `the pod can not be placed yet: ${why}`);
@@ -113,11 +113,11 @@ export function buildPool(options: NodePoolOptions): NodePool {
     })),
     status,
     events,
-    remove: async (pod, rest) => {
+    remove: async (pod, options) => {
       const { namespace, name, uid } = pod.metadata;
-      await kube.delete(paths.pod(namespace, name), { preconditions: { uid } }, rest);
+      await kube.delete(paths.pod(namespace, name), { preconditions: { uid } }, options);
     },
-    evict: async (pod, rest) => {
+    evict: async (pod, options) => {
       const { namespace, name, uid } = pod.metadata;
       const deleteOptions = { preconditions: { uid } };
       const eviction = {
@@ -126,7 +126,7 @@ export function buildPool(options: NodePoolOptions): NodePool {
         metadata: { namespace, name },
         deleteOptions,
       };
-      await kube.create(paths.podEviction(namespace, name), eviction, rest);
+      await kube.create(paths.podEviction(namespace, name), eviction, options);
     },
     clock,
     log,

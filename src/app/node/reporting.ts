@@ -64,6 +64,6 @@ export function buildReporting({
     faults: reported(),
     faultsOf: reported,
     run: async (signal) => recorder?.run(signal),
-    flush: async (rest) => recorder?.flush(rest),
+    flush: async (options) => recorder?.flush(options),
   };
 }

@@ -106,13 +106,13 @@ function answersOf({ look, paths }: Group, next: () => Buffer | undefined): [str
       return text === undefined ? [] : [[path, { usage: parseUsage(text) }]];
     }
     case 'stat':
-      return [...named(next(), paths, ' ')].map(([of, text]) => [of, { stat: parseStat(text) }]);
+      return [...named(next(), paths, ' ')].map(([path, text]) => [path, { stat: parseStat(text) }]);
     case 'tree': {
       const sizes = named(next(), paths, '\t');
       const inodes = named(next(), paths, '\t');
-      return [...sizes].map(([of, kib]) => [
-        of,
-        { tree: { bytes: Number(kib) * 1024, inodes: Number(inodes.get(of) ?? 0) } },
+      return [...sizes].map(([path, kib]) => [
+        path,
+        { tree: { bytes: Number(kib) * 1024, inodes: Number(inodes.get(path) ?? 0) } },
       ]);
     }
   }

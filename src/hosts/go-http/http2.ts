@@ -88,9 +88,9 @@ function headOf(headers: IncomingHttpHeaders): Omit<Answer, 'body'> {
 
 async function bodyOf(
   source: ByteSource,
-  of: { stream: ClientHttp2Stream; seen: Frames; signal: AbortSignal; limit: number },
+  options: { stream: ClientHttp2Stream; seen: Frames; signal: AbortSignal; limit: number },
 ): Promise<Buffer> {
-  const { stream, seen, signal, limit } = of;
+  const { stream, seen, signal, limit } = options;
   try {
     const body = await readBody(source, { kind: 'open' }, limit);
     if (body.length < limit && (stream.rstCode !== 0 || seen.isBroken)) throw seen.fault(stream);

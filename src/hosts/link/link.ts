@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { DialUse, LaneUsage } from './dial-lanes.ts';
+import type { DialUse, DialUsage } from './dial-limits.ts';
 import type { DialTarget } from './dial-target.ts';
 
 /** How the CRI client reaches a host's runtime through its link. */
@@ -52,7 +52,7 @@ export interface HostLink {
    */
   witness?(): (options: { signal: AbortSignal }) => Promise<boolean>;
   /** How many connections are open or wait for a place, on links that count them. */
-  lanes?(): readonly LaneUsage[];
+  dials?(): readonly DialUsage[];
   /**
    * Opens a connection to the runtime's streaming server, secured and verified, for a URL that it gave out;
    * on links that reach that server on their own. Without it the URL is dialed from the host.

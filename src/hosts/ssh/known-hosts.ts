@@ -40,20 +40,21 @@ export function parseKnownHosts(text: string): KnownHost[] {
 /** Whether a host may have this key: strictly, as with StrictHostKeyChecking=yes. */
 export function checkHostKey(entries: readonly KnownHost[], name: HostName, key: Buffer): HostKeyVerdict {
   const mine = entries.filter((entry) => matches(entry.hosts, name));
-  const of = (marker: KnownHost['marker']): KnownHost[] => mine.filter((entry) => entry.marker === marker);
+  const marked = (marker: KnownHost['marker']): KnownHost[] =>
+    mine.filter((entry) => entry.marker === marker);
   const refuse = (why: Extract<HostKeyVerdict, { ok: false }>['why'], by: KnownHost[]): HostKeyVerdict => ({
     ok: false,
     why,
     lines: by.map(({ line }) => line),
   });
-  const revoked = of('revoked').filter((entry) => entry.key.equals(key));
+  const revoked = marked('revoked').filter((entry) => entry.key.equals(key));
   if (revoked.length > 0) return refuse('revoked', revoked);
-  const plain = of('none');
+  const plain = marked('none');
   if (plain.some((entry) => entry.key.equals(key))) return { ok: true };
   const sameType = plain.filter(({ type }) => type === keyType(key));
   if (sameType.length > 0) return refuse('changed', sameType);
   if (plain.length > 0) return refuse('unknown', plain);
-  const authorities = of('cert-authority');
+  const authorities = marked('cert-authority');
   return authorities.length > 0 ? refuse('certificates-only', authorities) : refuse('unknown', []);
 }
 

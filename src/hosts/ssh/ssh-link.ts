@@ -8,7 +8,7 @@ import { HostError, messageOf } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
 import { reasonOf, withDeadline } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
-import { DialLanes, onTheWay } from '../link/dial-lanes.ts';
+import { DialLimits, onTheWay } from '../link/dial-limits.ts';
 import { checkedTarget, TargetError, type DialTarget } from '../link/dial-target.ts';
 import type { HostLink } from '../link/link.ts';
 import type { ShellChannel } from '../far/remote-agent.ts';
@@ -55,14 +55,14 @@ export function sshLink(options: SshLinkOptions): HostLink {
   const parsed = parseSshEndpoint(endpoint);
   if ('problem' in parsed) throw new HostError('invalid', name, `${name}: ${endpoint}: ${parsed.problem}`);
   const connection = new SshConnection({ host: name, endpoint: parsed, credentials, clock, log });
-  const lanes = new DialLanes(name, WIDTHS);
+  const dialLimits = new DialLimits(name, WIDTHS);
   const listeners = new SshListeners();
   const channel = async (what: string, open: Open, signal: AbortSignal): Promise<ClientChannel> => {
     const client = await connection.client({ signal });
     return openChannel(client, open, { host: name, what, clock, signal, limitMs: OPEN_MS });
   };
   const forward = (what: string, open: Open, signal: AbortSignal): Promise<ClientChannel> =>
-    lanes.open('runtime', signal, () => channel(what, open, signal));
+    dialLimits.open('runtime', signal, () => channel(what, open, signal));
   const dial = async (target: DialTarget, signal: AbortSignal): Promise<ClientChannel> => {
     const way = { host: name, what: 'the ssh connection', signal };
     const client = await onTheWay(way, () => connection.client({ signal }));
@@ -101,7 +101,7 @@ export function sshLink(options: SshLinkOptions): HostLink {
     connections: () => connection.made,
     dial: async (to, { signal, use = 'user' }) => {
       const target = checkedTarget(name, to);
-      return lanes.open(use, signal, () => dial(target, signal));
+      return dialLimits.open(use, signal, () => dial(target, signal));
     },
     witness: () => connection.witness(),
     listen: async (port, { signal, onConnection }) => {
@@ -110,7 +110,7 @@ export function sshLink(options: SshLinkOptions): HostLink {
         listeners.listen(client, { host: name, port, onConnection, signal: limit }),
       );
     },
-    lanes: () => lanes.usage(),
+    dials: () => dialLimits.usage(),
     files,
     close: async () => {
       files.close();
@@ -200,9 +200,9 @@ function commandLine(words: readonly string[]): string {
 function openChannel(
   client: Client,
   open: Open,
-  of: { host: string; what: string; clock: Clock; signal: AbortSignal; limitMs: number },
+  options: { host: string; what: string; clock: Clock; signal: AbortSignal; limitMs: number },
 ): Promise<ClientChannel> {
-  const { host, what, clock, signal, limitMs } = of;
+  const { host, what, clock, signal, limitMs } = options;
   return new Promise((resolve, reject) => {
     let over = false;
     const end = (): boolean => {

@@ -33,13 +33,13 @@ export function helperSelector({ node, cluster }: HelperOwner): Record<string, s
   return { [helperLabels.node]: node, [helperLabels.cluster]: cluster };
 }
 
-export function helperSandbox(of: {
+export function helperSandbox(options: {
   owner: HelperOwner;
   image: string;
   attempt: number;
   driver: CgroupDriver;
 }): PodSandboxConfig {
-  const { owner, image, attempt, driver } = of;
+  const { owner, image, attempt, driver } = options;
   return {
     metadata: {
       name: `farlet-helper-${owner.node}`,
@@ -55,8 +55,12 @@ export function helperSandbox(of: {
   };
 }
 
-export function helperContainer(of: { owner: HelperOwner; image: string; imageId: string }): ContainerConfig {
-  const { owner, image, imageId } = of;
+export function helperContainer(options: {
+  owner: HelperOwner;
+  image: string;
+  imageId: string;
+}): ContainerConfig {
+  const { owner, image, imageId } = options;
   return {
     metadata: { name: 'helper', attempt: 0 },
     image: { image: imageId, user_specified_image: image },

@@ -15,7 +15,7 @@ import { dialCommand, dialThrough } from './helper-dial.ts';
 import { listenInHelper } from './helper-listen.ts';
 import { HelperPod } from './helper-pod.ts';
 import { helperTrial, onTheHost, type HelperOwner } from './helper-spec.ts';
-import { DialLanes, onTheWay } from '../link/dial-lanes.ts';
+import { DialLimits, onTheWay } from '../link/dial-limits.ts';
 import { checkedTarget, type DialTarget } from '../link/dial-target.ts';
 import type { HostLink } from '../link/link.ts';
 import { RemoteFiles } from '../far/remote-files.ts';
@@ -111,7 +111,7 @@ export function tcpLink(options: TcpLinkOptions): HostLink {
     clock,
     open: (command, { signal }) => run(onTheHost(command), { signal, watched: true }),
   });
-  const lanes = new DialLanes(name, WIDTHS);
+  const dialLimits = new DialLimits(name, WIDTHS);
   return {
     name,
     endpoint,
@@ -121,7 +121,7 @@ export function tcpLink(options: TcpLinkOptions): HostLink {
     problem: (o) => helper.problem(o),
     dial: async (to, { signal, use = 'user' }) => {
       const target = checkedTarget(name, to);
-      return lanes.open(use, signal, () => dialOne({ name, run }, target, limitSignal(DIAL_MS, signal)));
+      return dialLimits.open(use, signal, () => dialOne({ name, run }, target, limitSignal(DIAL_MS, signal)));
     },
     witness: () => {
       const { made } = connections;
@@ -145,7 +145,7 @@ export function tcpLink(options: TcpLinkOptions): HostLink {
       });
       return listener;
     },
-    lanes: () => lanes.usage(),
+    dials: () => dialLimits.usage(),
     dialStream: async (url, o) => {
       const stream = await connections.toStream(url, o);
       endWhenCut(stream, { host: name, target: connections.streamsAt(url), clock });

@@ -56,9 +56,12 @@ const meanings: readonly Meaning[] = [
 ];
 
 /** `where` names host and address. */
-export function tlsFault(error: unknown, of: { host: string; where: string; files: TlsFiles }): HostError {
+export function tlsFault(
+  error: unknown,
+  options: { host: string; where: string; files: TlsFiles },
+): HostError {
   if (error instanceof HostError) return error;
-  const { host, where, files } = of;
+  const { host, where, files } = options;
   const code = codeOf(error);
   const meaning = meanings.find(({ codes }) => codes.test(code));
   const text = meaning === undefined ? messageOf(error) : `${meaning.text(files)} (${brief(error)})`;

@@ -11,13 +11,13 @@ interface Kind {
   isBlockDevice(): boolean;
 }
 
-export function fileType(of: Kind): FileType {
-  if (of.isFile()) return 'file';
-  if (of.isDirectory()) return 'directory';
-  if (of.isSymbolicLink()) return 'symlink';
-  if (of.isSocket()) return 'socket';
-  if (of.isCharacterDevice()) return 'char-device';
-  return of.isBlockDevice() ? 'block-device' : 'fifo';
+export function fileType(kind: Kind): FileType {
+  if (kind.isFile()) return 'file';
+  if (kind.isDirectory()) return 'directory';
+  if (kind.isSymbolicLink()) return 'symlink';
+  if (kind.isSocket()) return 'socket';
+  if (kind.isCharacterDevice()) return 'char-device';
+  return kind.isBlockDevice() ? 'block-device' : 'fifo';
 }
 
 export function fileInfo(stats: Stats): FileInfo {

@@ -2,7 +2,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { HostError } from '../../model/errors.ts';
 import { withDeadline } from '../../util/abort.ts';
-import { Lane } from '../../util/lane.ts';
+import { Semaphore } from '../../util/semaphore.ts';
 import { openWithin } from './local-open.ts';
 
 const FIRST_READ = 4_096;
@@ -11,7 +11,7 @@ const BLOCK = 65_536;
  * Of the process: a thread of its pool each, for as long as a silent server likes; the others stay for
  * everybody else.
  */
-const stuckable = new Lane(8);
+const stuckable = new Semaphore(8);
 const POD_FILE_MS = 20_000;
 
 /** /proc's files have no size: it is read until the end. More than maxBytes is an error of kind `invalid`. */

@@ -47,10 +47,10 @@ export function podStatus(input: StatusInput): PodStatus {
     container,
     oneStatus(input, container),
   ]);
-  const of = (type: PodContainer['type']): ContainerStatus[] =>
+  const statusesOf = (type: PodContainer['type']): ContainerStatus[] =>
     statuses.filter(([container]) => container.type === type).map(([, status]) => status);
-  const init = of('init_container');
-  const regular = of('container');
+  const init = statusesOf('init_container');
+  const regular = statusesOf('container');
   const phase = settledPhase(
     input,
     podPhase({
@@ -87,9 +87,13 @@ export function podStatus(input: StatusInput): PodStatus {
     startTime: previous.startTime ?? rfc3339(now),
     ...(init.length === 0 ? {} : { initContainerStatuses: limited(init) }),
     containerStatuses: limited(sortByName(regular)),
-    ...(of('ephemeral_container').length === 0
+    ...(statusesOf('ephemeral_container').length === 0
       ? {}
-      : { ephemeralContainerStatuses: limited(sortByName(of('ephemeral_container'))).map(withoutStarted) }),
+      : {
+          ephemeralContainerStatuses: limited(sortByName(statusesOf('ephemeral_container'))).map(
+            withoutStarted,
+          ),
+        }),
     qosClass: podQosClass(pod),
     ...podResources(pod),
   };

@@ -68,12 +68,12 @@ export function isMountedInPods(
   mounts: readonly MountEntry[],
   { realSource, podsDir, but }: { realSource: string; podsDir: string; but: string },
 ): boolean {
-  const of = contentOf(mounts, realSource);
+  const content = contentOf(mounts, realSource);
   return (
-    of !== undefined &&
+    content !== undefined &&
     mounts.some(
       ({ path, device, root }) =>
-        path.startsWith(`${podsDir}/`) && path !== but && device === of.device && root === of.root,
+        path.startsWith(`${podsDir}/`) && path !== but && device === content.device && root === content.root,
     )
   );
 }

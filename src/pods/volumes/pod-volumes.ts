@@ -21,7 +21,7 @@ import type { VolumeSources } from './sources.ts';
 import { outermost } from './teardown.ts';
 import type { VolumeMounter } from './volume-mounter.ts';
 import type { VolumeObservation } from './volume-observation.ts';
-import { VolumeOperation, type AttemptOutcome, type Wish } from './volume-operation.ts';
+import { VolumeOperation, type AttemptOutcome, type VolumeToMount } from './volume-operation.ts';
 import { planVolume, usedVolumes, type PlannedVolume, type UsedVolume } from './volume-plan.ts';
 
 export interface PodVolumesOptions {
@@ -64,13 +64,13 @@ export class PodVolumes {
     const state = this.#state(pod.metadata.uid);
     const used = usedVolumes(pod);
     const failed = new Map<string, string>();
-    const wishes = new Map<VolumeOperation, number>();
+    const wanted = new Map<VolumeOperation, number>();
     await Promise.all(
       used.map(async (each) => {
         try {
           const volume = await this.#planned(pod, each, { state, signal });
           const operation = this.#operation(state, { pod, volume });
-          wishes.set(operation, operation.want({ pod, volume }));
+          wanted.set(operation, operation.want({ pod, volume }));
         } catch (error) {
           signal.throwIfAborted();
           failed.set(each.volume.name, messageOf(error));
@@ -80,7 +80,7 @@ export class PodVolumes {
     if (failed.size > 0) await this.#refuse(pod, { state, failed, signal });
     try {
       await withDeadline(signal, WAIT_MS, 'volumes', (limited) =>
-        Promise.all([...wishes].map(([operation, wish]) => operation.settled(wish, { signal: limited }))),
+        Promise.all([...wanted].map(([operation, number]) => operation.settled(number, { signal: limited }))),
       );
     } catch (error) {
       signal.throwIfAborted();
@@ -120,10 +120,10 @@ export class PodVolumes {
     const totals = new Map<string, { wanted: number; ready: number }>();
     for (const { operations } of this.#pods.values())
       for (const { volume, ready } of operations.values()) {
-        const of = totals.get(volume.plugin) ?? { wanted: 0, ready: 0 };
-        of.wanted += 1;
-        if (ready !== undefined) of.ready += 1;
-        totals.set(volume.plugin, of);
+        const total = totals.get(volume.plugin) ?? { wanted: 0, ready: 0 };
+        total.wanted += 1;
+        if (ready !== undefined) total.ready += 1;
+        totals.set(volume.plugin, total);
       }
     return [...totals].map(([plugin, counts]) => ({ plugin, ...counts }));
   }
@@ -185,21 +185,21 @@ export class PodVolumes {
     return planVolume(pod, volume, { paths, bound });
   }
 
-  #operation(state: PodState, wish: Wish): VolumeOperation {
-    const known = state.operations.get(wish.volume.name);
+  #operation(state: PodState, wanted: VolumeToMount): VolumeOperation {
+    const known = state.operations.get(wanted.volume.name);
     if (known !== undefined) return known;
     const { clock, mounter } = this.#options;
-    const operation = new VolumeOperation(wish, {
+    const operation = new VolumeOperation(wanted, {
       clock,
       signal: state.stop.signal,
       setUp: mounter.setUp.bind(mounter),
       onAttempt: this.#attempted.bind(this),
     });
-    state.operations.set(wish.volume.name, operation);
+    state.operations.set(wanted.volume.name, operation);
     return operation;
   }
 
-  #attempted({ pod, volume }: Wish, { error, seconds, firstReadyAfter }: AttemptOutcome): void {
+  #attempted({ pod, volume }: VolumeToMount, { error, seconds, firstReadyAfter }: AttemptOutcome): void {
     const { events, observe, onReady } = this.#options;
     const { plugin, specName, work } = volume;
     const isMap = work.kind === 'local-block' || (work.kind === 'csi' && work.block);

@@ -67,8 +67,8 @@ export class SubPaths {
           'invalid',
           `cannot find volume ${goQuote(volume)} to mount into container ${goQuote(container.name)}`,
         );
-      const of = { uid: pod.metadata.uid, volume: specName, container: container.name, index };
-      const target = subPathTarget(paths, of);
+      const mount = { uid: pod.metadata.uid, volume: specName, container: container.name, index };
+      const target = subPathTarget(paths, mount);
       return { index, volume, root: hostPath, path: cleanPath(subPath), target, mayHang };
     });
     await Promise.all(parts.map((part) => this.#bind(part, request, signal)));

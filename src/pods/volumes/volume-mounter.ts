@@ -18,7 +18,7 @@ import { nfsOps } from './nfs.ts';
 import type { MountedVolume, ReadyVolume } from './ready-volume.ts';
 import type { VolumeSources } from './sources.ts';
 import type { VolumeObservation } from './volume-observation.ts';
-import type { Wish } from './volume-operation.ts';
+import type { VolumeToMount } from './volume-operation.ts';
 import type { PlannedVolume, VolumeWork } from './volume-plan.ts';
 import { WrittenVolumes } from './written-volumes.ts';
 
@@ -62,7 +62,7 @@ export class VolumeMounter {
    * failed.
    */
   async setUp(
-    { pod, volume }: Wish,
+    { pod, volume }: VolumeToMount,
     before: ReadyVolume | undefined,
     { signal }: { signal: AbortSignal },
   ): Promise<ReadyVolume> {

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FakeClock, pod, settle } from '../../testing/fixtures.ts';
 import type { ReadyVolume } from './ready-volume.ts';
-import { VolumeOperation, type Wish } from './volume-operation.ts';
+import { VolumeOperation, type VolumeToMount } from './volume-operation.ts';
 
 const ready: ReadyVolume = {
   mounted: { hostPath: '/v', readOnly: false, managed: true, specName: 'v', isDevice: false, gid: undefined },
   written: undefined,
   renewAt: undefined,
 };
-const wish = (generation: number): Wish => ({
+const wish = (generation: number): VolumeToMount => ({
   pod: pod({ metadata: { generation } }),
   volume: { name: 'v', specName: 'v', plugin: 'p', work: { kind: 'image' }, bound: undefined },
 });

@@ -3,7 +3,7 @@
  * may wait goes on, and one that failed is made again after a backoff
  * (pkg/volume/util/nestedpendingoperations).
  *
- * I1. One attempt at a time; the next one is for the newest wish.
+ * I1. One attempt at a time; the next one is for what is wanted by then.
  * I2. What was ready stays ready while a refresh fails.
  * I3. After the signal aborts nothing starts any more, and `idle` resolves once nothing runs.
  */
@@ -14,7 +14,7 @@ import type { Clock } from '../../util/clock.ts';
 import type { ReadyVolume } from './ready-volume.ts';
 import type { PlannedVolume } from './volume-plan.ts';
 
-export interface Wish {
+export interface VolumeToMount {
   readonly pod: Pod;
   readonly volume: PlannedVolume;
 }
@@ -23,12 +23,12 @@ export interface VolumeOperationOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly setUp: (
-    wish: Wish,
+    wanted: VolumeToMount,
     before: ReadyVolume | undefined,
     options: { signal: AbortSignal },
   ) => Promise<ReadyVolume>;
   /** after every attempt; seconds it took, and whether it was the first that went well */
-  readonly onAttempt: (wish: Wish, outcome: AttemptOutcome) => void;
+  readonly onAttempt: (wanted: VolumeToMount, outcome: AttemptOutcome) => void;
 }
 
 export interface AttemptOutcome {
@@ -44,9 +44,9 @@ const retry = { baseMs: 500, maxMs: 122_000, factor: 2 };
 export class VolumeOperation {
   readonly #options: VolumeOperationOptions;
   readonly #wantedAt: number;
-  #wish: Wish;
+  #wanted: VolumeToMount;
   #wishes = 0;
-  /** number of the wish that the last finished attempt was for */
+  /** number of the wanted that the last finished attempt was for */
   #tried = 0;
   #failures = 0;
   #ready: ReadyVolume | undefined;
@@ -54,9 +54,9 @@ export class VolumeOperation {
   #attempted = Promise.withResolvers<undefined>();
   #wake: (() => void) | undefined;
 
-  constructor(wish: Wish, options: VolumeOperationOptions) {
+  constructor(wanted: VolumeToMount, options: VolumeOperationOptions) {
     this.#options = options;
-    this.#wish = wish;
+    this.#wanted = wanted;
     this.#wantedAt = options.clock.monotonic();
   }
 
@@ -65,12 +65,12 @@ export class VolumeOperation {
   }
 
   get volume(): PlannedVolume {
-    return this.#wish.volume;
+    return this.#wanted.volume;
   }
 
-  /** Starts towards the wish, or is told of it for the next attempt; returns its number for `settled`. */
-  want(wish: Wish): number {
-    this.#wish = wish;
+  /** Starts towards the wanted, or is told of it for the next attempt; returns its number for `settled`. */
+  want(wanted: VolumeToMount): number {
+    this.#wanted = wanted;
     this.#wishes += 1;
     this.#loop ??= this.#run().finally(() => {
       this.#loop = undefined;
@@ -84,12 +84,12 @@ export class VolumeOperation {
   }
 
   /**
-   * Resolves when the volume is ready as wished, or as it was if the wish failed or has to wait for a
+   * Resolves when the volume is ready as wished, or as it was if the wanted failed or has to wait for a
    * backoff. Rejects with the reason of either signal.
    */
-  async settled(wish: number, { signal }: { signal: AbortSignal }): Promise<void> {
+  async settled(wanted: number, { signal }: { signal: AbortSignal }): Promise<void> {
     const isSettled = (): boolean =>
-      this.#ready !== undefined && (this.#tried >= wish || this.#wake !== undefined);
+      this.#ready !== undefined && (this.#tried >= wanted || this.#wake !== undefined);
     while (!isSettled())
       await orAbort(this.#attempted.promise, AbortSignal.any([signal, this.#options.signal]));
   }
@@ -107,11 +107,11 @@ export class VolumeOperation {
   async #run(): Promise<void> {
     const { clock, signal, setUp, onAttempt } = this.#options;
     while (this.#tried < this.#wishes && !signal.aborted) {
-      const [wish, number, started] = [this.#wish, this.#wishes, clock.monotonic()];
+      const [wanted, number, started] = [this.#wanted, this.#wishes, clock.monotonic()];
       let error: unknown;
       let firstReadyAfter: number | undefined;
       try {
-        const ready = await setUp(wish, this.#ready, { signal });
+        const ready = await setUp(wanted, this.#ready, { signal });
         if (this.#ready === undefined) firstReadyAfter = (clock.monotonic() - this.#wantedAt) / 1000;
         this.#ready = ready;
         this.#failures = 0;
@@ -120,7 +120,7 @@ export class VolumeOperation {
         error = thrown;
         this.#failures += 1;
       }
-      onAttempt(wish, { error, seconds: (clock.monotonic() - started) / 1000, firstReadyAfter });
+      onAttempt(wanted, { error, seconds: (clock.monotonic() - started) / 1000, firstReadyAfter });
       this.#tried = number;
       this.#attempted.resolve(undefined);
       this.#attempted = Promise.withResolvers<undefined>();

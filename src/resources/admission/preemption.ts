@@ -23,11 +23,11 @@ export function podsToPreempt(
     resource,
     amount: requested - (capacity - used),
   }));
-  const of = (qos: string): Pod[] =>
+  const ofClass = (qos: string): Pod[] =>
     active.filter((other) => isPreemptable(pod, other) && podQosClass(other) === qos);
-  const bestEffort = of('BestEffort');
-  const burstable = of('Burstable');
-  const guaranteed = of('Guaranteed');
+  const bestEffort = ofClass('BestEffort');
+  const burstable = ofClass('Burstable');
+  const guaranteed = ofClass('Guaranteed');
   const missing = rest(needs, [...bestEffort, ...burstable, ...guaranteed]);
   if (missing.length > 0) return { short: needText(missing) };
   const fromGuaranteed = nearest(guaranteed, rest(needs, [...bestEffort, ...burstable]));

@@ -16,14 +16,14 @@ export interface EvictionMessage {
 export function evictionMessage(
   pod: Pod,
   use: PodUse | undefined,
-  of: {
+  shortage: {
     readonly resource: StarvedResource;
     readonly thresholds: readonly EvictionThreshold[];
     readonly observations: Observations;
   },
 ): EvictionMessage {
-  const { resource } = of;
-  const node = `The node was low on resource: ${resource}. ${thresholdText(of)}`;
+  const { resource } = shortage;
+  const node = `The node was low on resource: ${resource}. ${thresholdText(shortage)}`;
   if (use === undefined) return { message: node, annotations: {} };
   const offendingPod = podOffence(pod, use, resource);
   const containers = containerOffences(pod, use, resource);

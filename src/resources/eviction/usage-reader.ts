@@ -59,11 +59,14 @@ export class UsageReader {
       known.map((pod) => {
         const { uid } = pod.metadata;
         const own = measured.filter((tree) => tree.uid === uid);
-        const of = (kind: Tree['kind']): [string, FsUse][] =>
+        const usesOf = (kind: Tree['kind']): [string, FsUse][] =>
           own.flatMap((tree) =>
             tree.kind === kind && tree.use !== undefined ? [[tree.name, tree.use]] : [],
           );
-        return [uid, podUse(pod, runtime, { logs: new Map(of('logs')), volumes: new Map(of('volume')) })];
+        return [
+          uid,
+          podUse(pod, runtime, { logs: new Map(usesOf('logs')), volumes: new Map(usesOf('volume')) }),
+        ];
       }),
     );
   }
@@ -116,12 +119,12 @@ function podUse(
   const { uid } = pod.metadata;
   const stats = containers.get(uid) ?? [];
   const sandbox = sandboxes.get(uid)?.linux;
-  const each = stats.map((of): ContainerUse => {
-    const name = of.attributes?.metadata?.name ?? '';
+  const each = stats.map((container): ContainerUse => {
+    const name = container.attributes?.metadata?.name ?? '';
     return {
       name,
-      memoryBytes: of.memory?.working_set_bytes?.value,
-      rootfs: layerUse(of),
+      memoryBytes: container.memory?.working_set_bytes?.value,
+      rootfs: layerUse(container),
       logs: disk.logs.get(name),
     };
   });

@@ -30,14 +30,14 @@ export class ResizeConditions {
 
   /** Takes over what the pod's status told before farlet's start. */
   adopt(pod: Pod): void {
-    const of = (type: ResizeConditionType): Told | undefined => {
+    const toldOf = (type: ResizeConditionType): Told | undefined => {
       const found = pod.status?.conditions?.find((condition) => condition.type === type);
       if (found?.status !== 'True') return undefined;
       const { reason = '', message = '', observedGeneration: generation = 0, lastTransitionTime } = found;
       const probed = found.lastProbeTime ?? this.#now();
       return { reason, message, generation, since: lastTransitionTime ?? probed, probed };
     };
-    const told = { pending: of('PodResizePending'), inProgress: of('PodResizeInProgress') };
+    const told = { pending: toldOf('PodResizePending'), inProgress: toldOf('PodResizeInProgress') };
     if (told.pending !== undefined || told.inProgress !== undefined) this.#pods.set(pod.metadata.uid, told);
   }
 

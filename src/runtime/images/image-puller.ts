@@ -1,6 +1,6 @@
 /**
  * Makes sure that a container's image is on the host: pkg/kubelet/images/{image_manager,puller}.go and
- * kuberuntime_image.go. Pulls wait in a lane of their own per host, so that what they hold up is only their
+ * kuberuntime_image.go. Pulls wait for each other per host, so that what they hold up is only their
  * own pod. Whether a pod may use what is there already is up to what it was pulled with (pull-access.ts).
  */
 import type { CriClient } from '../../hosts/cri/calls.ts';
@@ -14,7 +14,7 @@ import { goQuote } from '../../model/go-quote.ts';
 import type { ObjectReference, Pod, Secret } from '../../model/kube.ts';
 import { ContainerStartError, type WaitingReason } from '../../model/reasons.ts';
 import type { Clock } from '../../util/clock.ts';
-import { Lane } from '../../util/lane.ts';
+import { Semaphore } from '../../util/semaphore.ts';
 import { goDuration } from '../../model/go-time.ts';
 import { parseImageName, withDefaultTag } from './image-reference.ts';
 import { credentialsFor, type TrackedCredentials } from './keyring.ts';
@@ -75,12 +75,12 @@ interface Pulled {
 /** The images of one host. */
 export class ImagePuller {
   readonly #options: ImagePullerOptions;
-  readonly #lane: Lane;
+  readonly #semaphore: Semaphore;
   readonly #backoff = new PullBackoff();
 
   constructor(options: ImagePullerOptions) {
     this.#options = options;
-    this.#lane = new Lane(options.width);
+    this.#semaphore = new Semaphore(options.width);
   }
 
   /** Asks for images beforehand, so that ensureImage need not wait. Never throws: ensureImage tells. */
@@ -185,7 +185,7 @@ export class ImagePuller {
     this.#event(request, 'Pulling', `Pulling image ${goQuote(request.image)}`);
     const began = clock.monotonic();
     try {
-      const pulled = await this.#lane.run(signal, () => this.#pullNow(request, spec, signal));
+      const pulled = await this.#semaphore.run(signal, () => this.#pullNow(request, spec, signal));
       await access.pulled(request.image, pulled, { signal });
       const wholeMs = clock.monotonic() - began;
       const sizeBytes = pulled.image.size;

@@ -13,7 +13,7 @@ import type { ImagePuller, KnownImages } from './image-puller.ts';
  * By volume name. What fails is kept for the container that mounts it; rejects only with the signal's reason.
  */
 export async function pullImageVolumes(
-  of: {
+  options: {
     readonly pod: Pod;
     readonly pullSecrets: readonly Secret[];
     readonly sandboxConfig: PodSandboxConfig;
@@ -22,15 +22,15 @@ export async function pullImageVolumes(
   { images, signal }: { images: Pick<ImagePuller, 'ensureImage'>; signal: AbortSignal },
 ): Promise<Map<string, Fetched<ImageSpec>>> {
   const pulled = new Map<string, Fetched<ImageSpec>>();
-  for (const volume of of.pod.spec.volumes ?? []) {
+  for (const volume of options.pod.spec.volumes ?? []) {
     if (volume.image === undefined) continue;
     const { reference: image = '', pullPolicy } = volume.image;
     try {
       const { imageRef } = await images.ensureImage(
-        { ...of, image, pullPolicy, about: podReference(of.pod) },
+        { ...options, image, pullPolicy, about: podReference(options.pod) },
         { signal },
       );
-      const annotations = { ...of.pod.metadata.annotations };
+      const annotations = { ...options.pod.metadata.annotations };
       pulled.set(volume.name, { value: { image: imageRef, user_specified_image: image, annotations } });
     } catch (error) {
       signal.throwIfAborted();

@@ -10,7 +10,7 @@ import type { HostAnswer, HostFiles, HostQuery } from '../../hosts/link/link.ts'
 import type { Log } from '../../model/log.ts';
 import type { PodRuntimeState } from '../../model/runtime-state.ts';
 import type { Clock } from '../../util/clock.ts';
-import { Lane } from '../../util/lane.ts';
+import { Semaphore } from '../../util/semaphore.ts';
 import { planRotation } from './log-rotation.ts';
 
 export interface LogRotatorOptions {
@@ -36,11 +36,11 @@ export class LogRotator implements HostWatcher {
   readonly name = 'log rotation';
   readonly everyMs: number;
   readonly #options: LogRotatorOptions;
-  readonly #lane: Lane;
+  readonly #semaphore: Semaphore;
 
   constructor(options: LogRotatorOptions) {
     this.#options = options;
-    this.#lane = new Lane(options.workers);
+    this.#semaphore = new Semaphore(options.workers);
     this.everyMs = options.everyMs;
   }
 
@@ -65,7 +65,7 @@ export class LogRotator implements HostWatcher {
     });
     await Promise.all(
       due.map(({ id, path, size }) =>
-        this.#lane
+        this.#semaphore
           .run(signal, () =>
             size === undefined ? this.#beginAnew({ id, path }, signal) : this.#rotate({ id, path }, signal),
           )

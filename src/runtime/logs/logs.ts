@@ -148,10 +148,10 @@ class Reading {
   }
 }
 
-async function openLog(files: HostFiles, path: string, rest: Rest): Promise<HostFile> {
+async function openLog(files: HostFiles, path: string, options: Rest): Promise<HostFile> {
   try {
-    return await files.open(path, rest);
+    return await files.open(path, options);
   } catch (error) {
-    throw await logFault(error, path, { files, ...rest });
+    throw await logFault(error, path, { files, ...options });
   }
 }

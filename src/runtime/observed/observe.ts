@@ -24,10 +24,10 @@ export function containerState(state: ContainerStatus__Output['state']): Observe
 }
 
 /** The pod that a sandbox or container says it belongs to, or undefined if no kubelet made it. */
-export function podOfLabels(of: Readonly<Record<string, string>>): PodRef | undefined {
-  const uid = of[labels.podUid];
-  const name = of[labels.podName];
-  const namespace = of[labels.podNamespace];
+export function podOfLabels(objectLabels: Readonly<Record<string, string>>): PodRef | undefined {
+  const uid = objectLabels[labels.podUid];
+  const name = objectLabels[labels.podName];
+  const namespace = objectLabels[labels.podNamespace];
   return uid === undefined || name === undefined || namespace === undefined
     ? undefined
     : { uid, name, namespace };

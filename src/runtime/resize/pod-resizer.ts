@@ -78,8 +78,8 @@ export class PodResizer {
       return await this.#options.cgroups.read(pod, { signal });
     } catch (error) {
       signal.throwIfAborted();
-      const of = `"${formatPod(podRef(pod))}"`;
-      throw new FarletError(kindOf(error), `unable to get pod cgroup memory config for pod ${of}`, {
+      const quoted = `"${formatPod(podRef(pod))}"`;
+      throw new FarletError(kindOf(error), `unable to get pod cgroup memory config for pod ${quoted}`, {
         cause: error,
       });
     }

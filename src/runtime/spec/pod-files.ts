@@ -71,8 +71,13 @@ export function attemptFromLogs(entries: readonly DirEntry[] | undefined): numbe
  */
 export function containerLogLink(
   paths: HostPaths,
-  of: { readonly pod: string; readonly namespace: string; readonly container: string; readonly id: string },
+  logOf: {
+    readonly pod: string;
+    readonly namespace: string;
+    readonly container: string;
+    readonly id: string;
+  },
 ): string {
-  const name = `${of.pod}_${of.namespace}_${of.container}-${of.id}`;
+  const name = `${logOf.pod}_${logOf.namespace}_${logOf.container}-${logOf.id}`;
   return `${paths.containerLogsDir}/${name.slice(0, 255 - '.log'.length)}.log`;
 }

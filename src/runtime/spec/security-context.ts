@@ -48,15 +48,15 @@ export function sandboxSecurityContext(
     // the sandbox's own process needs no more, whatever the containers are given
     seccomp: { profile_type: 'RuntimeDefault' },
   };
-  const of = pod.spec.securityContext;
-  if (of === undefined) return own;
+  const podContext = pod.spec.securityContext;
+  if (podContext === undefined) return own;
   return {
     ...own,
     namespace_options: namespaceOptions(pod, { userNamespace }),
-    ...(of.runAsUser === undefined ? {} : { run_as_user: { value: of.runAsUser } }),
-    ...(of.runAsGroup === undefined ? {} : { run_as_group: { value: of.runAsGroup } }),
+    ...(podContext.runAsUser === undefined ? {} : { run_as_user: { value: podContext.runAsUser } }),
+    ...(podContext.runAsGroup === undefined ? {} : { run_as_group: { value: podContext.runAsGroup } }),
     ...supplementalGroups(pod, volumeGroups),
-    ...(of.seLinuxOptions === undefined ? {} : { selinux_options: of.seLinuxOptions }),
+    ...(podContext.seLinuxOptions === undefined ? {} : { selinux_options: podContext.seLinuxOptions }),
   };
 }
 
@@ -135,12 +135,12 @@ export function namespaceOptions(
 }
 
 function effectiveSecurityContext(pod: Pod, container: Container): SecurityContext {
-  const of = pod.spec.securityContext;
+  const podContext = pod.spec.securityContext;
   return {
-    ...(of?.runAsUser === undefined ? {} : { runAsUser: of.runAsUser }),
-    ...(of?.runAsGroup === undefined ? {} : { runAsGroup: of.runAsGroup }),
-    ...(of?.runAsNonRoot === undefined ? {} : { runAsNonRoot: of.runAsNonRoot }),
-    ...(of?.seLinuxOptions === undefined ? {} : { seLinuxOptions: of.seLinuxOptions }),
+    ...(podContext?.runAsUser === undefined ? {} : { runAsUser: podContext.runAsUser }),
+    ...(podContext?.runAsGroup === undefined ? {} : { runAsGroup: podContext.runAsGroup }),
+    ...(podContext?.runAsNonRoot === undefined ? {} : { runAsNonRoot: podContext.runAsNonRoot }),
+    ...(podContext?.seLinuxOptions === undefined ? {} : { seLinuxOptions: podContext.seLinuxOptions }),
     ...container.securityContext,
   };
 }
@@ -157,17 +157,17 @@ function supplementalGroups(
   pod: Pod,
   ofVolumes: readonly number[],
 ): Pick<LinuxContainerSecurityContext, 'supplemental_groups' | 'supplemental_groups_policy'> {
-  const of = pod.spec.securityContext;
+  const podContext = pod.spec.securityContext;
   const groups = [
-    ...(of?.fsGroup === undefined ? [] : [of.fsGroup]),
-    ...(of?.supplementalGroups ?? []),
+    ...(podContext?.fsGroup === undefined ? [] : [podContext.fsGroup]),
+    ...(podContext?.supplementalGroups ?? []),
     ...ofVolumes,
   ];
   return {
     supplemental_groups: groups,
-    ...(of?.supplementalGroupsPolicy === undefined
+    ...(podContext?.supplementalGroupsPolicy === undefined
       ? {}
-      : { supplemental_groups_policy: groupsPolicy(of.supplementalGroupsPolicy) }),
+      : { supplemental_groups_policy: groupsPolicy(podContext.supplementalGroupsPolicy) }),
   };
 }
 

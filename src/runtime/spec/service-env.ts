@@ -74,11 +74,11 @@ function setLinkVariables(
   const port = String(link.port.port);
   const url = `${lower}://${isIPv6(link.ip) ? `[${link.ip}]` : link.ip}:${port}`;
   if (link.port === link.first) env.set(`${prefix}_PORT`, url);
-  const of = `${prefix}_PORT_${port}_${protocol.toUpperCase()}`;
-  env.set(of, url);
-  env.set(`${of}_PROTO`, lower);
-  env.set(`${of}_PORT`, port);
-  env.set(`${of}_ADDR`, link.ip);
+  const name = `${prefix}_PORT_${port}_${protocol.toUpperCase()}`;
+  env.set(name, url);
+  env.set(`${name}_PROTO`, lower);
+  env.set(`${name}_PORT`, port);
+  env.set(`${name}_ADDR`, link.ip);
 }
 
 function variableName(name: string): string {

@@ -13,7 +13,7 @@ import { FarletError } from '../../model/errors.ts';
 import { goQuote } from '../../model/go-quote.ts';
 import type { Pod } from '../../model/kube.ts';
 import { podDir, podsDir, type HostPaths } from '../../model/paths.ts';
-import { Lane } from '../../util/lane.ts';
+import { Semaphore } from '../../util/semaphore.ts';
 
 /** The default of userNamespaces.idsPerPod (kubeletconfig DefaultKubeletUserNamespacesIDsPerPod). */
 const IDS_PER_POD = 65_536;
@@ -30,7 +30,7 @@ export interface UserNamespacesOptions {
 export class UserNamespaces {
   readonly #options: UserNamespacesOptions;
   /** two pods must not find the same range free */
-  readonly #lane = new Lane(1);
+  readonly #semaphore = new Semaphore(1);
 
   constructor(options: UserNamespacesOptions) {
     this.#options = options;
@@ -47,7 +47,8 @@ export class UserNamespaces {
     if (refusal !== undefined) throw new FarletError('unimplemented', refusal);
     const { uid } = pod.metadata;
     const first =
-      (await this.#read([uid], signal))[0] ?? (await this.#lane.run(signal, () => this.#take(uid, signal)));
+      (await this.#read([uid], signal))[0] ??
+      (await this.#semaphore.run(signal, () => this.#take(uid, signal)));
     const ids = [{ host_id: first, container_id: 0, length: IDS_PER_POD }];
     return { mode: 'POD', uids: ids, gids: ids };
   }

@@ -92,8 +92,8 @@ export class HostKeeper {
 
   #replace(pod: Pod, host: KeptHost, lostMs: number): void {
     const { events, remove } = this.#options;
-    this.#ask(pod, host, async (rest) => {
-      await remove(pod, rest);
+    this.#ask(pod, host, async (options) => {
+      await remove(pod, options);
       const why = `deleted so that it is replaced: host ${host.name} has not answered for ${Math.round(lostMs / 1000)}s`;
       events.event(podReference(pod), 'HostLostEviction', why);
     });
@@ -101,8 +101,8 @@ export class HostKeeper {
 
   #drain(pod: Pod, host: KeptHost): void {
     const { events, evict } = this.#options;
-    this.#ask(pod, host, async (rest) => {
-      await evict(pod, rest);
+    this.#ask(pod, host, async (options) => {
+      await evict(pod, options);
       events.event(podReference(pod), 'HostDraining', `evicted: host ${host.name} is being drained`);
     });
   }

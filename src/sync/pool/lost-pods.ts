@@ -9,8 +9,8 @@ import { isTerminalPhase } from '../../model/holds.ts';
 const unreachable = 'node.kubernetes.io/unreachable';
 
 /** The status that says nobody knows how the pod is: all as it was, but not ready. */
-export function lostStatus(status: PodStatus, of: { message: string; now: string }): PodStatus {
-  return notReadyStatus(status, { reason: 'HostLost', ...of });
+export function lostStatus(status: PodStatus, options: { message: string; now: string }): PodStatus {
+  return notReadyStatus(status, { reason: 'HostLost', ...options });
 }
 
 /** Whether a pod of a lost host is to be marked: one that is over stays so. */

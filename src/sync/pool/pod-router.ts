@@ -18,7 +18,7 @@ import type { Refusal } from '../../resources/admission/refusal.ts';
 import { backoffMs } from '../../util/backoff.ts';
 import type { Clock } from '../../util/clock.ts';
 import { isWorthTelling } from '../../util/retry.ts';
-import { Lane } from '../../util/lane.ts';
+import { Semaphore } from '../../util/semaphore.ts';
 import { hostKey } from '../../model/host-labels.ts';
 import { isLeaving, isPlaced, refreshed, withHost } from './placed-pod.ts';
 import { placePod, type HostCandidate, type Placement } from './placement.ts';
@@ -78,7 +78,7 @@ export class PodRouter {
   readonly #options: PodRouterOptions;
   #hosts: readonly PoolHost[] = [];
   readonly #entries = new Map<string, Entry>();
-  readonly #lane = new Lane(STORES_AT_ONCE);
+  readonly #semaphore = new Semaphore(STORES_AT_ONCE);
 
   constructor(options: PodRouterOptions) {
     this.#options = options;
@@ -244,7 +244,7 @@ export class PodRouter {
         return;
       }
       try {
-        await this.#lane.run(signal, () => store(entry.pod, host.name, { signal }));
+        await this.#semaphore.run(signal, () => store(entry.pod, host.name, { signal }));
         if (this.#entries.get(uid) !== entry) return;
         log.info({ ...podFields(entry.pod.metadata), host: host.name }, 'pod placed');
         entry.pod = withHost(entry.pod, host.name);

@@ -25,7 +25,7 @@ interface Fields {
 const strings: Shape = { list: 'string' };
 const stringMap: Shape = { map: 'string' };
 const quantities: Shape = { map: 'quantity' };
-const fields = (of: Fields['fields']): Fields => ({ fields: of });
+const fields = (shapes: Fields['fields']): Fields => ({ fields: shapes });
 const allOf = <Key extends string>(shape: Shape, ...keys: Key[]): Record<Key, Shape> =>
   Object.fromEntries(keys.map((key) => [key, shape])) as Record<Key, Shape>;
 
@@ -171,8 +171,8 @@ function problems(value: unknown, shape: Shape, path: string): string[] {
   const entries = Object.entries(value);
   if ('map' in shape) return entries.flatMap(([key, each]) => problems(each, shape.map, `${path}.${key}`));
   return entries.flatMap(([key, each]) => {
-    const of = own(shape.fields, key);
-    return of === undefined ? [] : problems(each, of, path === '' ? key : `${path}.${key}`);
+    const field = own(shape.fields, key);
+    return field === undefined ? [] : problems(each, field, path === '' ? key : `${path}.${key}`);
   });
 }
 

@@ -212,13 +212,13 @@ export class Pleg {
   async #apply(listed: Listed, pods: readonly PodRef[], signal: AbortSignal): Promise<boolean> {
     const { cache } = this.#options;
     const faults = new Map<string, { pod: PodRef; fault: string }>();
-    const unlessFaulty = async <T>(of: Labelled, look: () => Promise<T>): Promise<T | undefined> => {
+    const unlessFaulty = async <T>(labelled: Labelled, look: () => Promise<T>): Promise<T | undefined> => {
       try {
         return await look();
       } catch (error) {
         signal.throwIfAborted();
         if (isOfHost(error)) throw error;
-        const pod = podOfLabels(of.labels);
+        const pod = podOfLabels(labelled.labels);
         if (pod !== undefined) faults.set(pod.uid, { pod, fault: messageOf(error) });
         return undefined;
       }
@@ -324,8 +324,8 @@ export class Pleg {
     this.#emit(cache.merge({ pod, sandboxes: [observedSandbox(status)], containers }));
   }
 
-  #owns(of: Readonly<Record<string, string>>): boolean {
-    return this.#options.owns?.(of) ?? true;
+  #owns(labels: Readonly<Record<string, string>>): boolean {
+    return this.#options.owns?.(labels) ?? true;
   }
 
   #emit(changes: readonly PodLifecycleEvent[]): void {
@@ -338,8 +338,11 @@ function isOfHost(error: unknown): boolean {
   return ['unavailable', 'cancelled', 'unauthenticated'].includes(kindOf(error));
 }
 
-function carries(of: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {
-  return Object.entries(wanted).every(([key, value]) => own(of, key) === value);
+function carries(
+  labels: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>>,
+): boolean {
+  return Object.entries(wanted).every(([key, value]) => own(labels, key) === value);
 }
 
 function isPresent<T>(value: T | undefined): value is T {

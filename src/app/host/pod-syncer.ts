@@ -3,7 +3,7 @@ import type { HostContext } from './host-context.ts';
 import { observeSinceSeen } from './observers.ts';
 import type { HostResources } from './resources.ts';
 import type { HostMirrors } from '../../kube/host-mirrors.ts';
-import { PodSteps } from '../../pods/pod-steps.ts';
+import { PodSyncer } from '../../pods/pod-syncer.ts';
 import type { Prober } from '../../pods/probes/prober.ts';
 import { TerminationMessages } from '../../pods/status/termination-messages.ts';
 import type { PodVolumes } from '../../pods/volumes/pod-volumes.ts';
@@ -22,11 +22,11 @@ export interface StepParts {
   readonly mirrors: HostMirrors;
 }
 
-export function buildSteps(context: HostContext, parts: StepParts): PodSteps {
+export function buildPodSyncer(context: HostContext, parts: StepParts): PodSyncer {
   const { host, view, cache, paths, access, metrics, startup, events, clock, log } = context;
   const { pleg, runtime, collector, volumes, resources, prober, mirrors } = parts;
   const { objects, runtimeClasses, tokens, status } = access;
-  return new PodSteps({
+  return new PodSyncer({
     clock,
     log,
     events,

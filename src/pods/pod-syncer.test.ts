@@ -7,7 +7,7 @@ import { emptyRuntimeState, type PodRuntimeState } from '../model/runtime-state.
 import type { SyncStep } from '../runtime/spec/steps.ts';
 import { FakeEvents } from '../testing/fake-host.ts';
 import { container, FakeClock, pod, quietLog, sandbox } from '../testing/fixtures.ts';
-import { PodSteps, type PodStepsOptions } from './pod-steps.ts';
+import { PodSyncer, type PodSyncerOptions } from './pod-syncer.ts';
 
 const { signal } = new AbortController();
 const web = pod();
@@ -56,7 +56,7 @@ function setUp({
     runtimeClass: none,
     hostIPs: () => [],
   };
-  return { steps: new PodSteps(options as unknown as PodStepsOptions), events, runs };
+  return { steps: new PodSyncer(options as unknown as PodSyncerOptions), events, runs };
 }
 
 const stopping = { graceSeconds: 1, status: undefined, signal };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
 import { HostError, kindOf } from '../../model/errors.ts';
-import { DialLanes, onTheWay } from './dial-lanes.ts';
+import { DialLimits, onTheWay } from './dial-limits.ts';
 
 const stream = (): Duplex =>
   new Duplex({
@@ -14,14 +14,14 @@ const stream = (): Duplex =>
 const { signal } = new AbortController();
 
 describe('connections over a link', () => {
-  const lanes = (): DialLanes =>
-    new DialLanes('box', [
+  const limits = (): DialLimits =>
+    new DialLimits('box', [
       ['probe', 1],
       ['user', 2],
     ]);
 
   it('have places by what they are for: users can not take those of probes', async () => {
-    const all = lanes();
+    const all = limits();
     for (let n = 0; n < 2; n += 1) await all.open('user', signal, () => Promise.resolve(stream()));
     const waiting = all.open('user', signal, () => Promise.resolve(stream()));
     const probe = await all.open('probe', signal, () => Promise.resolve(stream()));
@@ -34,7 +34,7 @@ describe('connections over a link', () => {
   });
 
   it('come free when a connection is closed, and when one can not be made', async () => {
-    const all = lanes();
+    const all = limits();
     const first = await all.open('probe', signal, () => Promise.resolve(stream()));
     const second = all.open('probe', signal, () => Promise.reject(new Error('refused')));
     first.destroy();
@@ -43,7 +43,7 @@ describe('connections over a link', () => {
   });
 
   it('that wait in vain tell of the place, never of the target', async () => {
-    const all = lanes();
+    const all = limits();
     await all.open('probe', signal, () => Promise.resolve(stream()));
     const time = new AbortController();
     const waiting = all.open('probe', time.signal, () => Promise.resolve(stream()));
@@ -57,7 +57,7 @@ describe('connections over a link', () => {
   });
 
   it('wait only so many at a time', async () => {
-    const all = lanes();
+    const all = limits();
     await all.open('probe', signal, () => Promise.resolve(stream()));
     for (let n = 0; n < 1_000; n += 1)
       all.open('probe', signal, () => Promise.resolve(stream())).catch(() => undefined);

@@ -20,7 +20,7 @@ import { overriddenStatus } from './status/overridden-status.ts';
 import { PodView } from './pod-view.ts';
 import { PodSync, type PodSyncOptions } from './pod-sync.ts';
 
-export interface PodStepsOptions extends PodSyncOptions {
+export interface PodSyncerOptions extends PodSyncOptions {
   readonly runtime: PodSyncOptions['runtime'] & Pick<PodRuntime, 'killPod'>;
   readonly collector: {
     removePod(state: PodRuntimeState, options: { signal: AbortSignal }): Promise<string[]>;
@@ -41,12 +41,12 @@ export interface PodStepsOptions extends PodSyncOptions {
   readonly forgetPod: (uid: string) => void;
 }
 
-export class PodSteps {
-  readonly #options: PodStepsOptions;
+export class PodSyncer {
+  readonly #options: PodSyncerOptions;
   readonly #view: PodView;
   readonly #sync: PodSync;
 
-  constructor(options: PodStepsOptions) {
+  constructor(options: PodSyncerOptions) {
     this.#options = options;
     this.#view = new PodView(options);
     this.#sync = new PodSync(options, this.#view);

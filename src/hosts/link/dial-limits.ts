@@ -5,7 +5,7 @@
 import type { Duplex } from 'node:stream';
 import { HostError } from '../../model/errors.ts';
 import { limitSignal } from '../../util/abort.ts';
-import { Lane } from '../../util/lane.ts';
+import { Semaphore } from '../../util/semaphore.ts';
 
 /**
  * What a connection is for: `user` is whatever a caller of the kubelet API asked for, `runtime` the link's
@@ -13,7 +13,7 @@ import { Lane } from '../../util/lane.ts';
  */
 export type DialUse = 'probe' | 'hook' | 'user' | 'runtime';
 
-export interface LaneUsage {
+export interface DialUsage {
   readonly use: DialUse;
   readonly open: number;
   readonly waiting: number;
@@ -30,16 +30,16 @@ const plural: Record<DialUse, string> = {
   runtime: 'the runtime',
 };
 
-export class DialLanes {
+export class DialLimits {
   readonly #host: string;
   readonly #widths: ReadonlyMap<DialUse, number>;
-  readonly #lanes: ReadonlyMap<DialUse, Lane>;
+  readonly #limits: ReadonlyMap<DialUse, Semaphore>;
 
   /** `widths`: how many may be open at a time */
   constructor(host: string, widths: readonly (readonly [DialUse, number])[]) {
     this.#host = host;
     this.#widths = new Map(widths);
-    this.#lanes = new Map(widths.map(([use, width]) => [use, new Lane(width)]));
+    this.#limits = new Map(widths.map(([use, width]) => [use, new Semaphore(width)]));
   }
 
   /**
@@ -52,11 +52,11 @@ export class DialLanes {
     signal: AbortSignal,
     open: () => Promise<Stream>,
   ): Promise<Stream> {
-    const lane = this.#lanes.get(use);
-    if (lane === undefined || lane.queued >= MAX_WAITING) return Promise.reject(this.#full(use));
+    const limit = this.#limits.get(use);
+    if (limit === undefined || limit.queued >= MAX_WAITING) return Promise.reject(this.#full(use));
     const opened = Promise.withResolvers<Stream>();
     let hasPlace = false;
-    lane
+    limit
       .run(limitSignal(WAIT_MS, signal), async () => {
         hasPlace = true;
         const stream = await open();
@@ -71,8 +71,8 @@ export class DialLanes {
     return opened.promise;
   }
 
-  usage(): LaneUsage[] {
-    return [...this.#lanes].map(([use, lane]) => ({ use, open: lane.running, waiting: lane.queued }));
+  usage(): DialUsage[] {
+    return [...this.#limits].map(([use, limit]) => ({ use, open: limit.running, waiting: limit.queued }));
   }
 
   #full(use: DialUse, cause?: unknown): HostError {

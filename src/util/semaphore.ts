@@ -1,10 +1,10 @@
 import { reasonOf } from './abort.ts';
 
 /**
- * A lane lets at most `width` pieces of work run at a time; the rest wait in order of arrival. A waiter whose
+ * Lets at most `width` pieces of work run at a time; the rest wait in order of arrival. A waiter whose
  * signal aborts leaves the queue at once.
  */
-export class Lane {
+export class Semaphore {
   readonly #width: number;
   #running = 0;
   readonly #waiting: (() => void)[] = [];
