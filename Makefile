@@ -2,7 +2,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 unexport KUBECONFIG
 
-.PHONY: help setup build verify test test-remote demo down clean
+.PHONY: help setup build image verify test test-remote demo down clean
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
@@ -11,6 +11,9 @@ setup: ## packages, control plane, containerd, images; kept in ~/.cache/farlet
 
 build: setup ## dist/main.js
 	@node scripts/build.ts
+
+image: setup ## the image, of bases made of this machine's files, in farlet.tar (OCI)
+	@e2e/image/with-store.sh e2e/image/build.sh farlet.tar
 
 verify: setup ## format, lint, types, generated files, dead code, unit tests
 	@echo '── format';          prettier --check --log-level warn .

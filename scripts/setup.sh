@@ -11,7 +11,7 @@ step() { printf '── %s\n' "$*"; }
 
 missing=()
 for package in etcd-server containerd runc containernetworking-plugins busybox-static iptables iproute2 openssl \
-  docker-registry openssh-server sudo; do
+  docker-registry openssh-server sudo buildah; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then
