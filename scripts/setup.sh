@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a fresh Debian machine ready for the tests and the demo: packages, npm modules, the control plane, containerd
-# 2.x, images. What is built is kept in $FARLET_CACHE (default ~/.cache/farlet). Starts no service.
+# 2.x, Helm, images. What is built is kept in $FARLET_CACHE (default ~/.cache/farlet). Starts no service.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${FARLET_CACHE:-$HOME/.cache/farlet}
@@ -58,4 +58,13 @@ if ! [ -f "$built/images.tar" ]; then
   rm -rf "$cache"/images-*
   mkdir -p "$built"
   node_modules/.bin/node e2e/hosts/make-images.ts /bin/busybox "$built/images.tar"
+fi
+
+built=$cache/helm-$(key e2e/helm/go.mod e2e/helm/go.sum)
+if ! [ -x "$built/helm" ]; then
+  step 'building helm: about four minutes the first time'
+  rm -rf "$cache"/helm-*
+  mkdir -p "$built.tmp"
+  CGO_ENABLED=0 go_build e2e/helm -- -ldflags '-s -w' -o "$built.tmp/" -- helm.sh/helm/v4/cmd/helm
+  mv "$built.tmp" "$built"
 fi

@@ -22,6 +22,11 @@ export function containerd2(): string {
   return builtFolder('containerd-');
 }
 
+/** Helm, as a command. */
+export function helm(): string {
+  return `${builtFolder('helm-')}/helm`;
+}
+
 /** The folder with gVisor's runsc and its shim (scripts/setup-remote.sh builds them). */
 export function gvisor(): string {
   return builtFolder('gvisor-', 'scripts/setup-remote.sh');
