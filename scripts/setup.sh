@@ -60,11 +60,13 @@ if ! [ -f "$built/images.tar" ]; then
   node_modules/.bin/node e2e/hosts/make-images.ts /bin/busybox "$built/images.tar"
 fi
 
-built=$cache/helm-$(key e2e/helm/go.mod e2e/helm/go.sum)
-if ! [ -x "$built/helm" ]; then
-  step 'building helm: about four minutes the first time'
-  rm -rf "$cache"/helm-*
+for major in 4 3; do
+  module=e2e/helm/v$major
+  built=$cache/helm-v$major-$(key $module/go.mod $module/go.sum)
+  [ -x "$built/helm" ] && continue
+  step "building helm $major: about four minutes the first time"
+  rm -rf "$cache"/helm-v$major-*
   mkdir -p "$built.tmp"
-  CGO_ENABLED=0 go_build e2e/helm -- -ldflags '-s -w' -o "$built.tmp/" -- helm.sh/helm/v4/cmd/helm
+  CGO_ENABLED=0 go_build $module -- -ldflags '-s -w' -o "$built.tmp/" -- helm.sh/helm/v$major/cmd/helm
   mv "$built.tmp" "$built"
-fi
+done

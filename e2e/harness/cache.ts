@@ -22,9 +22,9 @@ export function containerd2(): string {
   return builtFolder('containerd-');
 }
 
-/** Helm, as a command. */
-export function helm(): string {
-  return `${builtFolder('helm-')}/helm`;
+/** Helm of either major version. */
+export function helm(major: 3 | 4 = 4): string {
+  return `${builtFolder(`helm-v${String(major)}-`)}/helm`;
 }
 
 /** The folder with gVisor's runsc and its shim (scripts/setup-remote.sh builds them). */
