@@ -70,3 +70,13 @@ for major in 4 3; do
   CGO_ENABLED=0 go_build $module -- -ldflags '-s -w' -o "$built.tmp/" -- helm.sh/helm/v$major/cmd/helm
   mv "$built.tmp" "$built"
 done
+
+built=$cache/image-$(cat Dockerfile .dockerignore package.json package-lock.json e2e/image/*.sh scripts/*.ts \
+  $(find src proto -type f ! -name '*.test.ts' | sort) | sha256sum | cut -c1-16)
+if ! [ -f "$built/farlet.tar" ]; then
+  step "farlet's image: about two minutes"
+  rm -rf "$cache"/image-*
+  mkdir -p "$built.tmp"
+  e2e/image/with-store.sh e2e/image/build.sh "$built.tmp/farlet.tar"
+  mv "$built.tmp" "$built"
+fi
