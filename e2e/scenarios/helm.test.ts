@@ -126,17 +126,24 @@ describe('farlet installed by Helm', { concurrency: 1 }, () => {
   };
   const labelOfNode = (key: string): Promise<string> =>
     world.plane.kubectl(['get', 'node', NODE, '-o', `jsonpath={.metadata.labels.${key}}`]);
+  /** The kubelet API of farlet's pod, by way of the API server. */
   const answers = async (): Promise<void> => {
-    await e2e.wait(
-      'logs and exec',
-      async () => {
-        const [name = ''] = await namesOf();
-        const { stdout: said } = await e2e.tryKubectl(['logs', name, '--tail=1']);
-        const { stdout: ran } = await e2e.tryKubectl(['exec', name, '--', 'hostname']);
-        return said === 'serving\n' && ran === `${name}\n`;
-      },
-      60_000,
-    );
+    let last = '';
+    try {
+      await e2e.wait(
+        'logs and exec',
+        async () => {
+          const [name = ''] = await namesOf();
+          const said = await e2e.tryKubectl(['logs', name, '--tail=1']);
+          const ran = await e2e.tryKubectl(['exec', name, '--', 'hostname']);
+          last = `${said.stdout}${said.stderr}${ran.stdout}${ran.stderr}`;
+          return last === `serving\n${name}\n`;
+        },
+        60_000,
+      );
+    } catch (error) {
+      assert.fail(`${last}\n${await ofFarlet()}\n${String(error)}`);
+    }
   };
 
   it('helm install: a pod of the cluster registers the node', async (t) => {
