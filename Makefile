@@ -4,7 +4,7 @@ unexport KUBECONFIG
 # hundreds of processes start from the same sources: each is compiled once
 export NODE_COMPILE_CACHE := $(CURDIR)/node_modules/.cache/v8
 
-.PHONY: help setup build verify unit-tests lint types format generated dead-code test test-remote demo down clean
+.PHONY: help setup build image verify unit-tests lint types format generated dead-code test test-remote demo down clean
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
@@ -13,6 +13,9 @@ setup: ## packages, control plane, containerd, images; kept in ~/.cache/farlet
 
 build: setup ## dist/main.js
 	@node scripts/build.ts
+
+image: setup ## the image, of bases made of this machine's files, in farlet.tar (OCI)
+	@e2e/image/with-store.sh e2e/image/build.sh farlet.tar
 
 verify: setup ## format, lint, types, generated files, dead code, unit tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit-tests lint types format generated dead-code

@@ -1,4 +1,5 @@
 /** Bundles src/main.ts into dist/: one tree-shaken file, and a launcher that an older Node may start. */
+import { execFileSync } from 'node:child_process';
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { build, type Plugin } from 'esbuild';
 import { forFewHosts } from '../src/app/node-flags.ts';
@@ -20,6 +21,20 @@ const unusedModels: Plugin = {
   },
 };
 
+/** What is built: $FARLET_COMMIT where there is no repository, as in an image's build. */
+function commit(): string {
+  const given = process.env.FARLET_COMMIT;
+  if (given !== undefined && given !== '') return given;
+  const git = (...args: string[]): string =>
+    execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  try {
+    const isChanged = git('status', '--porcelain', '--', 'src', 'scripts', 'package-lock.json') !== '';
+    return `${git('rev-parse', 'HEAD')}${isChanged ? ' with changes' : ''}`;
+  } catch {
+    return 'unknown';
+  }
+}
+
 rmSync('dist', { recursive: true, force: true });
 await build({
   entryPoints: ['src/main.ts'],
@@ -37,7 +52,7 @@ await build({
   charset: 'ascii',
   lineLimit: 160,
   // undici's word for a bundle: it leaves its second, experimental HTTP/1 parser out
-  define: { esbuildDetection: "'1'" },
+  define: { esbuildDetection: "'1'", farletCommit: JSON.stringify(commit()) },
   plugins: [slimDependencies, unusedModels],
   // ssh2 does without its native parts
   external: ['cpu-features', '*.node'],

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fails if a generated page of docs/ is not what its source makes. With --write, writes them.
+# Fails if a generated file of docs/ or the chart is not what its source makes. With --write, writes them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mode=${1:-}
@@ -7,11 +7,13 @@ page() {
   local page=$1
   shift
   if [ "$mode" = --write ]; then
-    node_modules/.bin/node "$@" > "docs/$page"
+    node_modules/.bin/node "$@" > "$page"
   else
-    node_modules/.bin/node "$@" | diff "docs/$page" - ||
-      { echo "docs/$page is stale: run npm run gen" >&2; exit 1; }
+    node_modules/.bin/node "$@" | diff "$page" - ||
+      { echo "$page is stale: run npm run gen" >&2; exit 1; }
   fi
 }
-page configuration.md src/main.ts config
-page events.md scripts/events-page.ts
+page docs/configuration.md src/main.ts config
+page docs/events.md scripts/events-page.ts
+page charts/farlet/values.schema.json scripts/chart/main.ts schema
+page charts/farlet/README.md scripts/chart/main.ts readme

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a fresh Debian machine ready for the tests and the demo: packages, npm modules, the control plane, containerd
-# 2.x, images. What is built is kept in $FARLET_CACHE (default ~/.cache/farlet). Starts no service.
+# 2.x, Helm, images. What is built is kept in $FARLET_CACHE (default ~/.cache/farlet). Starts no service.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${FARLET_CACHE:-$HOME/.cache/farlet}
@@ -11,7 +11,7 @@ step() { printf '── %s\n' "$*"; }
 
 missing=()
 for package in etcd-server containerd runc containernetworking-plugins busybox-static iptables iproute2 openssl \
-  docker-registry openssh-server sudo; do
+  docker-registry openssh-server sudo buildah; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then
@@ -58,4 +58,25 @@ if ! [ -f "$built/images.tar" ]; then
   rm -rf "$cache"/images-*
   mkdir -p "$built"
   node_modules/.bin/node e2e/hosts/make-images.ts /bin/busybox "$built/images.tar"
+fi
+
+for major in 4 3; do
+  module=e2e/helm/v$major
+  built=$cache/helm-v$major-$(key $module/go.mod $module/go.sum)
+  [ -x "$built/helm" ] && continue
+  step "building helm $major: about four minutes the first time"
+  rm -rf "$cache"/helm-v$major-*
+  mkdir -p "$built.tmp"
+  CGO_ENABLED=0 go_build $module -- -ldflags '-s -w' -o "$built.tmp/" -- helm.sh/helm/v$major/cmd/helm
+  mv "$built.tmp" "$built"
+done
+
+built=$cache/image-$(cat Dockerfile .dockerignore package.json package-lock.json e2e/image/*.sh scripts/*.ts \
+  $(find src proto -type f ! -name '*.test.ts' | sort) | sha256sum | cut -c1-16)
+if ! [ -f "$built/farlet.tar" ]; then
+  step "farlet's image: about two minutes"
+  rm -rf "$cache"/image-*
+  mkdir -p "$built.tmp"
+  e2e/image/with-store.sh e2e/image/build.sh "$built.tmp/farlet.tar"
+  mv "$built.tmp" "$built"
 fi

@@ -12,6 +12,9 @@ import { kubeletVersion } from './node/node-object.ts';
 import { LostOwnership } from './node/node-claim.ts';
 import { createLog, logLevels } from './telemetry/log.ts';
 
+/** Set by the build (scripts/build.ts); from source there is none. */
+declare const farletCommit: string | undefined;
+
 const usage = `farlet: a kubelet for hosts that have a container runtime but no kubelet
 
   farlet run --config FILE [--kubeconfig FILE]    run the virtual nodes of FILE
@@ -30,13 +33,17 @@ function version(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
+function commit(): string {
+  return typeof farletCommit === 'undefined' ? 'unknown: run from source' : farletCommit;
+}
+
 async function main(): Promise<number> {
   const read = readArguments(process.argv.slice(2));
   if ('problem' in read) return fail(`${read.problem}\n\n${usage}`);
   const { values, command } = read;
   if (values.help || command === 'help') return print(usage);
   if (values.version || command === 'version')
-    return print(`farlet ${version()} (kubelet ${kubeletVersion})\n`);
+    return print(`farlet ${version()} (kubelet ${kubeletVersion}, commit ${commit()})\n`);
   if (command === 'config') return print(configReference());
   if (command !== 'run' && command !== 'check')
     return fail(`${command === undefined ? 'no command given' : `unknown command ${command}`}\n\n${usage}`);

@@ -22,6 +22,16 @@ export function containerd2(): string {
   return builtFolder('containerd-');
 }
 
+/** Helm of either major version. */
+export function helm(major: 3 | 4 = 4): string {
+  return `${builtFolder(`helm-v${String(major)}-`)}/helm`;
+}
+
+/** The OCI archive with farlet's own image, localhost/farlet of the package's version. */
+export function farletImage(): string {
+  return `${builtFolder('image-')}/farlet.tar`;
+}
+
 /** The folder with gVisor's runsc and its shim (scripts/setup-remote.sh builds them). */
 export function gvisor(): string {
   return builtFolder('gvisor-', 'scripts/setup-remote.sh');

@@ -2,7 +2,7 @@
  * A real control plane on loopback: etcd, kube-apiserver, scheduler, controller manager, with ports and a
  * folder of its own.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { kubernetes } from './cache.ts';
 import { Authority, type KeyPair } from './pki.ts';
 import { etcdCommand, keepData, putBackData } from './etcd.ts';
@@ -18,6 +18,8 @@ export interface ControlPlane {
   readonly kubeletClient: KeyPair;
   kubectl(args: readonly string[], input?: string): Promise<string>;
   tryKubectl(args: readonly string[], input?: string): Promise<Outcome>;
+  /** what `audited` has asked so far */
+  audit(): readonly Audited[];
   stopApiServer(): Promise<void>;
   startApiServer(): Promise<void>;
   /** A backup of its store as it is at this moment; all goes on meanwhile. */
@@ -30,6 +32,20 @@ export interface ControlPlane {
   stop(): Promise<void>;
 }
 
+/** As an API server's audit log has it (audit.k8s.io/v1 Event). */
+export interface Audited {
+  readonly verb: string;
+  readonly requestURI: string;
+  readonly objectRef?: {
+    readonly resource: string;
+    readonly subresource?: string;
+    readonly apiGroup?: string;
+    readonly namespace?: string;
+    readonly name?: string;
+  };
+  readonly responseStatus?: { readonly code: number };
+}
+
 /** A folder with etcd's data. */
 export type Backup = string;
 
@@ -38,6 +54,8 @@ export interface ControlPlaneOptions {
   readonly onProgress?: (step: string) => void;
   /** the processes go on when this one ends (the demo) */
   readonly detached?: boolean;
+  /** a user whose requests the API server is to write down */
+  readonly audited?: string;
 }
 
 const SERVICE_CIDR = '10.96.0.0/16';
@@ -105,6 +123,7 @@ async function launchControlPlane(
     '--endpoint-reconciler-type=none',
     '--profiling=false',
     '--v=1',
+    ...(options.audited === undefined ? [] : auditFlags(folder, options.audited)),
   ];
   const ready = async (): Promise<void> => {
     await eventually(
@@ -170,6 +189,12 @@ async function launchControlPlane(
         throw new Error(`kubectl ${args.join(' ')} exited with ${String(result.code)}: ${result.stderr}`);
       return result.stdout;
     },
+    audit: () =>
+      readFileSync(`${folder}/audit.log`, 'utf8')
+        .split('\n')
+        // the last line may be half written
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as Audited),
     stopApiServer: async () => {
       await running.get('kube-apiserver')?.stop('SIGKILL');
     },
@@ -194,6 +219,13 @@ async function launchControlPlane(
     { timeoutMs: 60_000 },
   );
   return plane;
+}
+
+function auditFlags(folder: string, user: string): string[] {
+  const rules = [{ level: 'Metadata', users: [user], omitStages: ['RequestReceived'] }, { level: 'None' }];
+  const policy = { apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules };
+  writeFileSync(`${folder}/audit.yaml`, JSON.stringify(policy));
+  return [`--audit-policy-file=${folder}/audit.yaml`, `--audit-log-path=${folder}/audit.log`];
 }
 
 interface Credentials {

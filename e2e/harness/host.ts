@@ -132,9 +132,14 @@ export function mountDisks(
   });
 }
 
+/** 1 to 199, from where this process begins: runs beside each other seldom want the same ones. */
+export function numbers(): readonly number[] {
+  return Array.from({ length: 199 }, (_, index) => ((process.pid + index) % 199) + 1);
+}
+
 /** Making the bridge is what claims its number: the kernel lets only one succeed. */
 async function claimNumber(): Promise<number> {
-  for (let number = 1; number < 200; number += 1)
+  for (const number of numbers())
     if ((await outcome(['ip', 'link', 'add', `farlet${number}`, 'type', 'bridge'])).code === 0) return number;
   throw new Error('every bridge from farlet1 to farlet199 exists: delete those of hosts that are gone');
 }
@@ -188,8 +193,8 @@ export async function killShims(folder: string): Promise<void> {
 export async function sweep(folder: string, bridge: string): Promise<void> {
   const unmount = `for round in 1 2 3; do awk '{print $5}' /proc/self/mountinfo | grep '^${folder}/' | sort -r | xargs -r umount -l; done`;
   await outcome(['sh', '-c', unmount]);
-  await outcome(['ip', 'link', 'delete', bridge]);
   await removeCgroups(bridge);
+  await outcome(['ip', 'link', 'delete', bridge]);
   rmSync(folder, { recursive: true, force: true });
 }
 

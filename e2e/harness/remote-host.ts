@@ -6,7 +6,7 @@
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { containerd2, gvisor, imageArchive } from './cache.ts';
 import { gvisorConfig, gvisorShimConfig, mapUsers } from './gvisor.ts';
-import { cniConfig, mountDisks, removeCgroups, type HostDisks, type TestHost } from './host.ts';
+import { cniConfig, mountDisks, numbers, removeCgroups, type HostDisks, type TestHost } from './host.ts';
 import { Authority } from './pki.ts';
 import { eventually, outcome, run, start, tail, type Outcome, type Running } from './processes.ts';
 
@@ -216,9 +216,10 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     stop: async () => {
       await powerOff(init);
       await Promise.all([...running.values()].map((each) => each.stop('SIGKILL')));
-      await holder.stop('SIGKILL');
       await removeCgroups(`farletv${number}`);
+      // while it is there the number is nobody else's: with its holder it would go too, and another host's be deleted
       await outcome(['ip', 'link', 'delete', `farletv${number}`]);
+      await holder.stop('SIGKILL');
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -234,7 +235,7 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
 
 /** Making the link is what claims its number: the kernel lets only one succeed. */
 async function claimNumber(): Promise<number> {
-  for (let number = 1; number < 200; number += 1) {
+  for (const number of numbers()) {
     const add = ['ip', 'link', 'add', `farletv${number}`, 'type', 'veth', 'peer', 'name', `farletp${number}`];
     if ((await outcome(add)).code === 0) return number;
   }

@@ -49,6 +49,8 @@ export interface WorldOptions {
   readonly hosts?: readonly WorldHost[];
   /** the farlet over these hosts; false: none, the scenario starts its own */
   readonly farlet?: false | Omit<FarletOptions, 'folder' | 'plane' | 'hosts'>;
+  /** a user whose requests the API server is to write down */
+  readonly audited?: string;
   /** What else is to be there before the first test; hooks beside this one don't wait for the world. */
   readonly onUp?: (world: World) => Promise<void>;
 }
@@ -122,7 +124,10 @@ export function useWorld(options: WorldOptions = {}): World {
     process.once('SIGINT', () => void tearDown().finally(() => process.exit(1)));
     try {
       await settled([
-        startControlPlane({ folder: `${folder}/plane` }).then((up) => {
+        startControlPlane({
+          folder: `${folder}/plane`,
+          ...(options.audited === undefined ? {} : { audited: options.audited }),
+        }).then((up) => {
           plane = up;
           ends.push(() => up.stop());
           const connection = connectKube({ userAgent: 'farlet-e2e', kubeconfig: up.kubeconfig });

@@ -33,7 +33,10 @@ describe('farlet version', () => {
   it('tells its own and the kubelet’s', async () => {
     const { code, stdout } = await farlet('version');
     assert.equal(code, 0);
-    assert.match(stdout, /^farlet \d+\.\d+\.\d+ \(kubelet v1\.\d+\.\d+.*\)\n$/);
+    assert.match(
+      stdout,
+      /^farlet \d+\.\d+\.\d+ \(kubelet v1\.\d+\.\d+, commit [0-9a-f]{40}( with changes)?\)\n$/,
+    );
   });
 });
 

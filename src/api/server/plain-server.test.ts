@@ -89,4 +89,14 @@ describe('plain servers', () => {
     await server.close();
     await Promise.all(gone);
   });
+
+  it('who is not healthy is alive', async () => {
+    const { port } = await plain({ healthProblems: () => ['node a: waits: b runs it'] });
+    const ask = async (path: string): Promise<string> => {
+      const answer = await fetch(`http://127.0.0.1:${String(port)}${path}`);
+      return `${String(answer.status)} ${await answer.text()}`;
+    };
+    assert.equal(await ask('/healthz'), '500 node a: waits: b runs it\n');
+    assert.equal(await ask('/livez'), '200 ok');
+  });
 });

@@ -41,6 +41,8 @@ export async function listenPlain(
   });
   connections.follow(server.server);
   if (healthProblems !== undefined) {
+    // that it turns is all that a restart could mend: who waits for its lease or the API server does so again
+    server.get('/livez', (_request, reply) => reply.type(TEXT).send('ok'));
     server.get('/healthz', (_request, reply) => {
       const problems = healthProblems();
       return reply

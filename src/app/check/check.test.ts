@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
-import { permissions, poolPermissions } from './check.ts';
+import { configSchema } from '../config/schema.ts';
+import { rightsFor } from './rights.ts';
 
 interface Role {
   readonly kind: string;
@@ -14,18 +15,26 @@ interface Role {
   }[];
 }
 
+const tls = { caFile: 'ca.crt', certFile: 'farlet.crt', keyFile: 'farlet.key' };
+/** A configuration that needs every right. */
+const everything = configSchema.parse({
+  apiVersion: 'farlet.dev/v1alpha1',
+  kind: 'FarletConfiguration',
+  nodes: [
+    { name: 'edge-1', staticPodPath: '/manifests', hosts: [{ name: 'a', endpoint: 'unix:///run/a.sock' }] },
+    {
+      name: 'edge-2',
+      port: 10_251,
+      hosts: ['b', 'c'].map((name) => ({ name, endpoint: `tcp://${name}:10010`, tls })),
+    },
+  ],
+});
+
 it('examples/rbac.yaml grants what farlet needs', () => {
   const roles = parseAllDocuments(readFileSync('examples/rbac.yaml', 'utf8')).map(
     (document) => document.toJS() as Role,
   );
-  interface Right {
-    readonly verb: string;
-    readonly resource: string;
-    readonly group?: string;
-    readonly subresource?: string;
-    readonly namespace?: string;
-  }
-  const wanted: readonly Right[] = [...permissions, ...poolPermissions];
+  const wanted = rightsFor(everything);
   const lacking = wanted.filter(({ verb, resource, group = '', subresource = '', namespace = '' }) => {
     const full = subresource === '' ? resource : `${resource}/${subresource}`;
     return !roles.some(

@@ -4,6 +4,7 @@
  */
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { checkHost, type CheckedHost } from './check-host.ts';
+import { rightsFor, type Right } from './rights.ts';
 import { table, type Row } from './table.ts';
 import { apiVerdict, clientCaVerdict, keyModeVerdict, kubeletApiVerdict } from './verdicts.ts';
 import type { Config } from '../config/schema.ts';
@@ -74,11 +75,16 @@ function keyFiles({ nodes }: Config): Row[] {
       [ssh?.privateKeyFile, tls?.keyFile]
         .filter((file) => file !== undefined)
         .flatMap((file): Row[] => {
-          const verdict = keyModeVerdict(file, statSync(file).mode);
+          const verdict = keyModeVerdict(file, { ...modeOf(file), ownGroup: process.getgid?.() });
           return verdict === undefined ? [] : [{ what: `${node}/${name} key`, ...verdict }];
         }),
     ),
   );
+}
+
+function modeOf(file: string): { mode: number; group: number | undefined } {
+  const { mode, uid, gid } = statSync(file);
+  return { mode, group: uid === 0 ? gid : undefined };
 }
 
 function standalone(config: Config): Row {
@@ -124,53 +130,7 @@ async function checkHosts(config: Config): Promise<Row[]> {
   return rows.flat();
 }
 
-interface Permission {
-  readonly resource: string;
-  readonly group?: string;
-  readonly subresource?: string;
-}
-
-/** What farlet's account needs; examples/rbac.yaml grants it. */
-export const permissions = [
-  { verb: 'get', resource: 'namespaces' },
-  { verb: 'create', resource: 'nodes' },
-  { verb: 'get', resource: 'nodes' },
-  // labels, where they are not the configuration's
-  { verb: 'patch', resource: 'nodes' },
-  // changes of it by others, and that it is deleted
-  { verb: 'watch', resource: 'nodes' },
-  { verb: 'patch', resource: 'nodes', subresource: 'status' },
-  { verb: 'watch', resource: 'pods' },
-  // after a write was refused: whether it is the pod that it was
-  { verb: 'get', resource: 'pods' },
-  // mirrors of static pods
-  { verb: 'create', resource: 'pods' },
-  { verb: 'patch', resource: 'pods', subresource: 'status' },
-  { verb: 'delete', resource: 'pods' },
-  { verb: 'watch', resource: 'services' },
-  { verb: 'watch', resource: 'configmaps' },
-  { verb: 'watch', resource: 'secrets' },
-  { verb: 'get', resource: 'persistentvolumeclaims' },
-  { verb: 'get', resource: 'persistentvolumes' },
-  { verb: 'create', resource: 'events' },
-  { verb: 'create', resource: 'serviceaccounts', subresource: 'token' },
-  // the heartbeat, which tells as well whose the node is
-  { verb: 'get', resource: 'leases', group: 'coordination.k8s.io', namespace: 'kube-node-lease' },
-  { verb: 'create', resource: 'leases', group: 'coordination.k8s.io', namespace: 'kube-node-lease' },
-  { verb: 'update', resource: 'leases', group: 'coordination.k8s.io', namespace: 'kube-node-lease' },
-  { verb: 'watch', resource: 'runtimeclasses', group: 'node.k8s.io' },
-  { verb: 'create', resource: 'tokenreviews', group: 'authentication.k8s.io' },
-  { verb: 'create', resource: 'subjectaccessreviews', group: 'authorization.k8s.io' },
-];
-
-/** What nodes of several hosts need beside: to store where a pod is, to drain hosts. */
-export const poolPermissions = [
-  { verb: 'patch', resource: 'pods' },
-  { verb: 'create', resource: 'pods', subresource: 'eviction' },
-];
-
 async function checkCluster(kube: KubeConnection, config: Config): Promise<Row[]> {
-  const hasPool = config.nodes.some(({ hosts }) => hosts.length > 1);
   const signal = limitSignal(4 * ANSWER_MS);
   const asked = await attempt('API server', async () => {
     // every account that is one may ask this, so that what it may not do is told row by row
@@ -183,25 +143,40 @@ async function checkCluster(kube: KubeConnection, config: Config): Promise<Row[]
   const reached = asked.state === 'fail' ? { ...asked, ...apiVerdict(asked.found) } : asked;
   if (reached.state === 'fail') return [reached];
   const rows = await Promise.all(
-    [...permissions, ...(hasPool ? poolPermissions : [])].map(({ verb, resource, ...rest }) =>
-      attempt(`may ${verb} ${named({ resource, ...rest })}`, async () => {
-        // what is watched is listed first
-        const verbs = verb === 'watch' ? ['list', verb] : [verb];
-        const allowed = await Promise.all(
-          verbs.map((each) => mayI(kube, { verb: each, resource, ...rest }, { signal })),
-        );
-        if (allowed.includes(false)) throw new Error('not allowed: grant it in the ClusterRole of farlet');
-        return 'yes';
+    rightsFor(config).map((right) =>
+      attempt(`may ${right.verb} ${named(right)}`, async () => {
+        const lacking = await withoutRight(kube, right, { signal });
+        if (lacking === undefined) return 'yes';
+        throw new Error(`not allowed${lacking}: grant it in the ClusterRole of farlet`);
       }),
     ),
   );
   const first = rows.findIndex(({ state }) => state === 'fail');
-  const advice = 'examples/rbac.yaml grants all that farlet needs';
+  const advice = 'examples/rbac.yaml grants all that farlet needs, docs/rbac.md says what for';
   return [reached, ...rows.map((row, index) => (index === first ? { ...row, advice } : row))];
 }
 
+/** For which objects it is not held; undefined: for none. A grant may be of any name, or of each. */
+async function withoutRight(
+  kube: KubeConnection,
+  { verb, names, ...rest }: Right,
+  { signal }: { signal: AbortSignal },
+): Promise<string | undefined> {
+  // what is watched is listed first
+  const verbs = verb === 'watch' ? ['list', verb] : [verb];
+  const all = (more: { name?: string }): Promise<boolean> =>
+    Promise.all(verbs.map((each) => mayI(kube, { ...rest, ...more, verb: each }, { signal }))).then(
+      (answers) => !answers.includes(false),
+    );
+  if (await all({})) return undefined;
+  if (names === undefined) return '';
+  const held = await Promise.all(names.map((name) => all({ name })));
+  const lacking = names.filter((_, index) => held[index] === false);
+  return lacking.length === 0 ? undefined : ` for ${lacking.join(', ')}`;
+}
+
 /** As kubectl auth can-i takes it: resource.group/subresource. */
-function named({ resource, group, subresource }: Permission): string {
+function named({ resource, group, subresource }: Right): string {
   return `${resource}${group === undefined ? '' : `.${group}`}${subresource === undefined ? '' : `/${subresource}`}`;
 }
 

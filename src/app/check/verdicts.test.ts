@@ -69,8 +69,12 @@ describe('how farlet is reached, and reaches the API server', () => {
   });
 
   it('a key that others may read', () => {
-    assert.equal(keyModeVerdict('/key', 0o100600), undefined);
-    assertVerdict(keyModeVerdict('/key', 0o100644) ?? { state: 'ok', found: '' }, [
+    assert.equal(keyModeVerdict('/key', { mode: 0o100600 }), undefined);
+    const secret = { mode: 0o100440, group: 65_532 };
+    assert.equal(keyModeVerdict('/key', { ...secret, ownGroup: 65_532 }), undefined);
+    assert.equal(keyModeVerdict('/key', { ...secret, ownGroup: 1000 })?.state, 'warn');
+    assert.equal(keyModeVerdict('/key', { mode: 0o100440, ownGroup: 65_532 })?.state, 'warn');
+    assertVerdict(keyModeVerdict('/key', { mode: 0o100644 }) ?? { state: 'ok', found: '' }, [
       'warn',
       /mode 644/,
       /chmod 600 \/key/,

@@ -314,8 +314,23 @@ export function clientCaVerdict(
 }
 
 /** A key file that others may read: ssh itself would refuse it. */
-export function keyModeVerdict(file: string, mode: number): Verdict | undefined {
-  if ((mode & 0o077) === 0) return undefined;
+export function keyModeVerdict(
+  file: string,
+  {
+    mode,
+    group,
+    ownGroup,
+  }: {
+    readonly mode: number;
+    /** of a file of root's */
+    readonly group?: number | undefined;
+    /** of this process */
+    readonly ownGroup?: number | undefined;
+  },
+): Verdict | undefined {
+  // so a Secret is handed to a pod that is not root, by fsGroup
+  const ours = group !== undefined && group !== 0 && group === ownGroup ? 0o040 : 0;
+  if ((mode & 0o077 & ~ours) === 0) return undefined;
   return {
     state: 'warn',
     found: `${file} has mode ${(mode & 0o777).toString(8)}: others than its owner may read farlet's key`,

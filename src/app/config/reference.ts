@@ -4,7 +4,8 @@
 import { z } from 'zod';
 import { configSchema } from './schema.ts';
 
-interface Shape {
+/** A JSON schema, as zod makes it. */
+export interface Shape {
   readonly type?: string;
   readonly const?: string | number | boolean;
   readonly enum?: readonly unknown[];
@@ -17,7 +18,8 @@ interface Shape {
   readonly anyOf?: readonly Shape[];
 }
 
-interface Row {
+/** A line of a table of keys. */
+export interface Row {
   readonly key: string;
   readonly value: string;
   readonly byDefault: string;
@@ -34,18 +36,22 @@ KubeletConfiguration has keeps its name, form and default here.
 /** Markdown: one table of every key, nested keys with their path. */
 export function configReference(): string {
   const shape = z.toJSONSchema(configSchema, { io: 'input' }) as Shape;
-  const rows = rowsOf(shape, '');
-  const table = [
+  return `${intro}\n${tableOf(rowsOf(shape, ''))}\n`;
+}
+
+/** Markdown, without a line's end after the last row. */
+export function tableOf(rows: readonly Row[]): string {
+  return [
     '| key | value | default | meaning |',
     '| --- | --- | --- | --- |',
     ...rows.map(({ key, value, byDefault, meaning }) =>
       ['', ...[`\`${key}\``, value, byDefault, meaning].map(cell), ''].join('|'),
     ),
-  ];
-  return `${intro}\n${table.join('\n')}\n`;
+  ].join('\n');
 }
 
-function rowsOf(shape: Shape, prefix: string): Row[] {
+/** Every key of an object, those below it with their path. */
+export function rowsOf(shape: Shape, prefix: string): Row[] {
   return Object.entries(shape.properties ?? {}).flatMap(([name, each]) => {
     const key = `${prefix}${name}`;
     const required = shape.required?.includes(name) === true && each.default === undefined;

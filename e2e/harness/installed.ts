@@ -1,0 +1,107 @@
+/**
+ * farlet as people install it: its image on a node of the cluster, its chart, and a host that it reaches over
+ * ssh. The node is one of a farlet that was started by hand, as the cluster has no other.
+ */
+import { readFileSync } from 'node:fs';
+import { stringify } from 'yaml';
+import { farletImage, helm } from './cache.ts';
+import type { TestHost } from './host.ts';
+import { outcome, type Outcome } from './processes.ts';
+import { startRelay } from './relay.ts';
+import type { RemoteHost } from './remote-host.ts';
+import type { World } from './world.ts';
+
+export const NAMESPACE = 'farlet';
+export const RELEASE = 'farlet';
+/** who the chart's rights are given to */
+export const ACCOUNT = `system:serviceaccount:${NAMESPACE}:${RELEASE}`;
+
+/** A node of the cluster for farlet's pod: it has the image, and its pods a way to the API server. */
+export async function startClusterNode(world: World, host: TestHost): Promise<{ readonly apiPort: number }> {
+  const relay = await startRelay({ at: host.address, url: world.plane.server });
+  world.onEnd(() => {
+    relay.stop();
+  });
+  await host.ctr(['images', 'import', farletImage()]);
+  await world.startFarlet('by-hand', {
+    hosts: [host],
+    config: { kubernetesServiceAddress: `https://kubernetes.default.svc:${String(relay.port)}` },
+  });
+  return { apiPort: relay.port };
+}
+
+/** The namespace, restricted, and the Secret by which farlet logs in to hosts. */
+export async function prepareNamespace(world: World, far: RemoteHost): Promise<void> {
+  const { plane } = world;
+  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, labels } };
+  await plane.kubectl(['create', '-f', '-'], JSON.stringify(namespace));
+  await plane.kubectl([
+    '-n',
+    NAMESPACE,
+    'create',
+    'secret',
+    'generic',
+    'farlet-ssh',
+    `--from-file=ssh-privatekey=${far.ssh.privateKeyFile}`,
+    `--from-file=known_hosts=${far.ssh.knownHostsFile}`,
+  ]);
+}
+
+/** values.yaml for one node `name` on a far host, with farlet's pod on `near`. */
+export function valuesFor(
+  name: string,
+  { near, far, labels = {} }: { near: TestHost; far: RemoteHost; labels?: Readonly<Record<string, string>> },
+): object {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+  const onNear = [{ key: 'kubernetes.io/hostname', operator: 'In', values: [near.name] }];
+  return {
+    image: { repository: 'localhost/farlet', tag: version, pullPolicy: 'Never' },
+    ssh: { existingSecret: 'farlet-ssh' },
+    config: {
+      clusterDNS: ['10.96.0.10'],
+      nodes: [
+        {
+          name,
+          labels,
+          rootDir: `${far.folder}/farlet`,
+          cgroupRoot: far.cgroupRoot,
+          hosts: [{ name: 'box', endpoint: far.endpoint }],
+        },
+      ],
+    },
+    // its node is a virtual one here, which the chart avoids otherwise
+    tolerations: [{ key: 'virtual-kubelet.io/provider', operator: 'Exists' }],
+    affinity: {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: onNear }] },
+      },
+    },
+    hostAliases: [{ ip: near.address, hostnames: ['kubernetes.default.svc'] }],
+  };
+}
+
+/** Helm with the administrator's kubeconfig, and nothing of this user's. */
+export function runHelm(
+  world: World,
+  args: readonly string[],
+  { major = 4, values }: { major?: 3 | 4; values?: object } = {},
+): Promise<Outcome> {
+  const home = `${world.folder}/helm`;
+  return outcome(
+    [
+      helm(major),
+      ...args,
+      '--namespace',
+      NAMESPACE,
+      '--kubeconfig',
+      world.plane.kubeconfig,
+      ...(values === undefined ? [] : ['--values', '-']),
+    ],
+    {
+      timeoutMs: 180_000,
+      env: { HELM_CACHE_HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home },
+      ...(values === undefined ? {} : { input: stringify(values) }),
+    },
+  );
+}

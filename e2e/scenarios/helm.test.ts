@@ -1,0 +1,307 @@
+/**
+ * farlet installed by its chart: from its image, as a pod of the cluster, with the chart's rights and no
+ * others, over ssh to a host elsewhere; its day two does nothing to pods.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { describe, it, type TestContext } from 'node:test';
+import { kubernetes } from '../harness/cache.ts';
+import {
+  ACCOUNT,
+  NAMESPACE,
+  prepareNamespace,
+  RELEASE,
+  runHelm,
+  startClusterNode,
+  valuesFor,
+} from '../harness/installed.ts';
+import { useNamespace } from '../harness/namespace.ts';
+import { deployment, shell } from '../harness/pods.ts';
+import { useWorld } from '../harness/world.ts';
+
+const NEAR = 'cluster-node';
+const FAR = 'far';
+/** registered by farlet's pod */
+const NODE = 'edge-1';
+const CHART = 'charts/farlet';
+
+const world = useWorld({
+  hosts: [
+    { name: NEAR, version: '2' },
+    { name: FAR, version: '2', link: 'ssh', user: 'operator' },
+  ],
+  farlet: false,
+  audited: ACCOUNT,
+  onUp: async (up) => {
+    await startClusterNode(up, up.host(NEAR));
+    await prepareNamespace(up, up.remote(FAR));
+  },
+});
+
+const values = (labels?: Readonly<Record<string, string>>, more: object = {}): object => ({
+  ...valuesFor(NODE, {
+    near: world.host(NEAR),
+    far: world.remote(FAR),
+    ...(labels === undefined ? {} : { labels }),
+  }),
+  ...more,
+});
+
+/** What Helm printed; its own failure shows what became of farlet's pod. */
+async function helm(
+  t: TestContext,
+  args: readonly string[],
+  options: { major?: 3 | 4; values?: object } = {},
+): Promise<string> {
+  const started = performance.now();
+  const { code, stdout, stderr } = await runHelm(world, args, options);
+  t.diagnostic(`helm ${args.join(' ')}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  if (code !== 0) assert.fail(`helm ${args.join(' ')}: ${stderr}${stdout}\n${await ofFarlet()}`);
+  return stdout;
+}
+
+async function ofFarlet(): Promise<string> {
+  const show = async (...args: string[]): Promise<string> => {
+    const { stdout, stderr } = await world.plane.tryKubectl(['-n', NAMESPACE, ...args]);
+    return stdout + stderr;
+  };
+  const label = 'app.kubernetes.io/name=farlet';
+  return (
+    await Promise.all([
+      show('get', 'pods', '-o', 'wide'),
+      show('describe', 'pods', '-l', label),
+      show('logs', '-l', label, '--tail=60', '--prefix'),
+    ])
+  ).join('\n');
+}
+
+interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly lastTransitionTime: string;
+}
+
+describe('farlet installed by Helm', { concurrency: 1 }, () => {
+  const e2e = useNamespace(world, { name: 'shop', node: NODE, awaitNode: false });
+  const podsOfFarlet = async (): Promise<string[]> =>
+    (
+      await world.plane.kubectl([
+        '-n',
+        NAMESPACE,
+        'get',
+        'pods',
+        '-l',
+        'app.kubernetes.io/component=farlet',
+        '-o',
+        'name',
+      ])
+    )
+      .split('\n')
+      .filter((name) => name !== '');
+  const namesOf = async (): Promise<string[]> =>
+    (await e2e.kubectl(['get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[*].metadata.name}']))
+      .split(' ')
+      .sort();
+  /** What nobody may see change: pods, their containers, and since when pods and node are Ready. */
+  const unchanged = async (): Promise<string> => {
+    const times = (conditions: readonly Condition[] = []): string[] =>
+      conditions
+        .filter(({ type }) => type === 'Ready')
+        .map(({ status, lastTransitionTime }) => `${status} since ${lastTransitionTime}`);
+    const pods = await Promise.all(
+      (await namesOf()).map(async (name) => {
+        const { metadata, status } = await e2e.pod(name);
+        const containers = (status.containerStatuses ?? []).map((each) => [
+          each.containerID,
+          each.restartCount,
+        ]);
+        return [metadata.uid, status.podIP, containers, times(status.conditions as Condition[] | undefined)];
+      }),
+    );
+    const node = JSON.parse(await world.plane.kubectl(['get', 'node', NODE, '-o', 'json'])) as {
+      metadata: { uid: string };
+      status: { conditions: Condition[] };
+    };
+    return JSON.stringify([pods, node.metadata.uid, times(node.status.conditions)], undefined, 1);
+  };
+  const labelOfNode = (key: string): Promise<string> =>
+    world.plane.kubectl(['get', 'node', NODE, '-o', `jsonpath={.metadata.labels.${key}}`]);
+  /** The kubelet API of farlet's pod, by way of the API server. */
+  const answers = async (): Promise<void> => {
+    let last = '';
+    try {
+      await e2e.wait(
+        'logs and exec',
+        async () => {
+          const [name = ''] = await namesOf();
+          const said = await e2e.tryKubectl(['logs', name, '--tail=1']);
+          const ran = await e2e.tryKubectl(['exec', name, '--', 'hostname']);
+          last = `${said.stdout}${said.stderr}${ran.stdout}${ran.stderr}`;
+          return last === `serving\n${name}\n`;
+        },
+        60_000,
+      );
+    } catch (error) {
+      assert.fail(`${last}\n${await ofFarlet()}\n${String(error)}`);
+    }
+  };
+
+  it('helm install: a pod of the cluster registers the node', async (t) => {
+    const notes = await helm(t, ['install', RELEASE, CHART, '--wait', '--timeout', '2m'], {
+      values: values(),
+    });
+    assert.match(notes, /kubectl get nodes edge-1/);
+    assert.doesNotMatch(notes, /WARNING/);
+    await e2e.wait('the node to be Ready', async () =>
+      (await world.plane.tryKubectl(['get', 'node', NODE])).stdout.includes(' Ready '),
+    );
+    const [pod = ''] = await podsOfFarlet();
+    const logs = await world.plane.kubectl(['-n', NAMESPACE, 'logs', pod]);
+    assert.match(logs, /^\{"level"/);
+  });
+
+  it('a Deployment runs there: logs, exec, port-forward', async () => {
+    await e2e.create(
+      deployment('web', {
+        node: NODE,
+        replicas: 2,
+        spec: {
+          containers: [
+            shell('echo serving; mkdir /www; hostname > /www/index.html; exec httpd -f -p 8080 -h /www'),
+          ],
+        },
+      }),
+    );
+    await e2e.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+    await answers();
+    const [name = ''] = await namesOf();
+    const forward = spawn(
+      kubernetes('kubectl')[0] ?? '',
+      [
+        ...kubernetes('kubectl').slice(1),
+        `--kubeconfig=${world.plane.kubeconfig}`,
+        '-n',
+        e2e.name,
+        'port-forward',
+        `pod/${name}`,
+        ':8080',
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    try {
+      let said = '';
+      forward.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+      const port = await e2e.wait('the forward', () => Promise.resolve(/127\.0\.0\.1:(\d+)/.exec(said)?.[1]));
+      assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), `${name}\n`);
+    } finally {
+      forward.kill();
+    }
+  });
+
+  it('helm test tries what the nodes need', async (t) => {
+    const { code, stdout, stderr } = await runHelm(world, ['test', RELEASE, '--logs', '--timeout', '2m']);
+    t.diagnostic(stdout);
+    assert.equal(code, 0, stderr + stdout);
+    assert.match(stdout, /^ok {4}edge-1\/box runtime/m);
+    assert.match(stdout, /^ok {4}may get leases\.coordination\.k8s\.io +yes$/m);
+    assert.doesNotMatch(stdout, /^(FAIL|WARN)/m);
+  });
+
+  it('helm upgrade and rollback: the Node follows, pods stay as they are', async (t) => {
+    const before = await unchanged();
+    await helm(t, ['upgrade', RELEASE, CHART, '--wait', '--timeout', '2m'], {
+      values: values({ rack: 'b7' }, { logLevel: 'debug' }),
+    });
+    assert.equal(await labelOfNode('rack'), 'b7');
+    assert.equal(await unchanged(), before);
+    await answers();
+    await helm(t, ['rollback', RELEASE, '1', '--wait', '--timeout', '2m']);
+    assert.equal(await labelOfNode('rack'), '');
+    assert.equal(await unchanged(), before);
+    await answers();
+  });
+
+  it('values that are wrong change nothing', async () => {
+    const before = [await unchanged(), await podsOfFarlet()];
+    const { code, stderr } = await runHelm(world, ['upgrade', RELEASE, CHART], {
+      values: values({}, { config: { nodes: [{}] } }),
+    });
+    assert.equal(code, 1);
+    assert.match(stderr, /config.nodes.0/);
+    assert.deepEqual([await unchanged(), await podsOfFarlet()], before);
+  });
+
+  for (const [how, flags] of [
+    ['deleted', []],
+    ['killed', ['--grace-period=0', '--force']],
+  ] as const)
+    it(`farlet's pod is ${how}: another takes over, pods stay as they are`, async () => {
+      const before = await unchanged();
+      const former = await podsOfFarlet();
+      await world.plane.kubectl(['-n', NAMESPACE, 'delete', '--wait=false', ...flags, ...former]);
+      await e2e.wait(
+        'another pod',
+        async () => {
+          const now = await podsOfFarlet();
+          return now.length === 1 && now[0] !== former[0];
+        },
+        90_000,
+      );
+      await world.plane.kubectl([
+        '-n',
+        NAMESPACE,
+        'rollout',
+        'status',
+        `deployment/${RELEASE}`,
+        '--timeout=90s',
+      ]);
+      assert.equal(await unchanged(), before);
+      await answers();
+    });
+
+  it('is asked for its metrics by the ports that monitors name', async () => {
+    const slice = [
+      '-n',
+      NAMESPACE,
+      'get',
+      'endpointslices',
+      '-l',
+      'app.kubernetes.io/name=farlet',
+      '-o',
+      'jsonpath={.items[0]}',
+    ];
+    const { endpoints, ports } = JSON.parse(await world.plane.kubectl(slice)) as {
+      endpoints: { addresses: string[] }[];
+      ports: { name: string; port: number }[];
+    };
+    const port = ports.find(({ name }) => name === 'metrics')?.port ?? 0;
+    const answer = await fetch(`http://${endpoints[0]?.addresses[0] ?? ''}:${String(port)}/metrics`);
+    assert.match(await answer.text(), /^farlet_host_up\{[^}]*\} 1$/m);
+  });
+
+  it('helm uninstall: pods run on, and Helm 3 installs it to them again', async (t) => {
+    const before = await unchanged();
+    await helm(t, ['uninstall', RELEASE, '--wait', '--timeout', '2m']);
+    assert.deepEqual(await podsOfFarlet(), []);
+    await helm(t, ['install', RELEASE, CHART, '--wait', '--timeout', '2m'], { major: 3, values: values() });
+    assert.equal(await unchanged(), before);
+    await answers();
+  });
+
+  it('was refused nothing, by rights that name its node alone', (t) => {
+    const requests = world.plane.audit();
+    const refused = requests.filter(({ responseStatus }) => responseStatus?.code === 403);
+    assert.deepEqual(
+      refused.map(({ verb, requestURI }) => `${verb} ${requestURI}`),
+      [],
+    );
+    const used = requests.map(({ verb, objectRef }) => {
+      const { resource = '', subresource, apiGroup = '', name } = objectRef ?? {};
+      return `${verb} ${resource}${subresource === undefined ? '' : `/${subresource}`}.${apiGroup} ${resource === 'nodes' || resource === 'leases' ? (name ?? '') : ''}`;
+    });
+    const counts = new Map<string, number>();
+    for (const each of used) counts.set(each, (counts.get(each) ?? 0) + 1);
+    for (const [each, count] of [...counts].sort()) t.diagnostic(`${String(count)} × ${each}`);
+    assert.ok(counts.has(`update leases.coordination.k8s.io ${NODE}`), 'the audit log has its requests');
+  });
+});

@@ -1,0 +1,57 @@
+/** The chart's README: how it is used, and every value. Pure. */
+import { rowsOf, tableOf, type Shape } from '../../src/app/config/reference.ts';
+
+const intro = `# farlet
+
+Installs farlet into a cluster: one Deployment that registers virtual Nodes and drives the container runtimes of hosts
+over ssh, or over tcp with mutual TLS. How a host is prepared: [docs/hosts.md](../../docs/hosts.md).
+
+\`\`\`sh
+kubectl create namespace farlet
+kubectl -n farlet create secret generic farlet-ssh \\
+  --from-file=ssh-privatekey=id_ed25519 --from-file=known_hosts=known_hosts
+helm install farlet charts/farlet --namespace farlet --values values.yaml
+helm test farlet --namespace farlet --logs
+\`\`\`
+
+\`\`\`yaml
+# values.yaml
+image: {repository: registry.example.com/farlet}
+ssh: {existingSecret: farlet-ssh}
+config:
+  nodes:
+  - name: edge-1
+    hosts:
+    - {name: box-1, endpoint: ssh://farlet@198.51.100.9/run/containerd/containerd.sock}
+\`\`\`
+
+## What to know
+- **\`config\` is farlet's configuration file**, key by key ([docs/configuration.md](../../docs/configuration.md)), and Helm
+  checks it before anything is installed. The chart adds what only it knows: ports of the nodes (10250 and upwards), files of
+  Secrets, the client CA, and the address that probes need.
+- **A change is a restart of farlet**, not of pods: those on the hosts run on. The strategy is Recreate, as a node has
+  one farlet at a time ([ADR 15](../../docs/adr/0015-one-owner.md)). More \`replicas\` stand by and are not ready until
+  they take over, so \`helm --wait\` does not end with more than one.
+- **helm uninstall keeps Nodes and pods**: the Nodes become NotReady, the hosts go on. Drain first, and delete
+  the Nodes afterwards, to be rid of them.
+- **Rights** are those of [docs/rbac.md](../../docs/rbac.md), held to the names of the nodes where RBAC can.
+- **Pod Security**: the pods are \`restricted\`. Hosts over a unix socket are refused: farlet's image has no shell; reach
+  the machine by ssh, also the one that farlet's pod is on.
+- **Secrets that exist** are read again by farlet itself for tcp; a new ssh key needs \`kubectl rollout restart\`.
+- **Where Helm can't ask the cluster** (\`helm template\`, some GitOps tools) set \`clientCA.pem\` and
+  \`config.clusterDNS\`: else both are looked up at installation.
+- **The API server must reach farlet's pod** on the ports of the nodes, for logs, exec and port-forward.
+
+## Values
+`;
+
+/** `schema` is the JSON schema of the values. */
+export function readme(schema: unknown): string {
+  const rows = rowsOf(schema as Shape, '').filter(({ key }) => !isOfConfiguration(key));
+  return `${intro}\n${tableOf(rows)}\n`;
+}
+
+/** They are in docs/configuration.md, but for what only the chart has. */
+function isOfConfiguration(key: string): boolean {
+  return key.startsWith('config.') && !/\.(ssh|tls)(\.|$)|\.port$/.test(key);
+}
