@@ -6,6 +6,7 @@
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { containerd2, gvisor, imageArchive } from './cache.ts';
 import { gvisorConfig, gvisorShimConfig, mapUsers } from './gvisor.ts';
+import { API_NETWORK } from './control-plane.ts';
 import { cniConfig, mountDisks, removeCgroups, type HostDisks, type TestHost } from './host.ts';
 import { Authority } from './pki.ts';
 import { eventually, outcome, run, start, tail, type Outcome, type Running } from './processes.ts';
@@ -19,7 +20,12 @@ export interface RemoteHost extends TestHost {
   cutLink(): Promise<void>;
   /** what comes from either end is dropped, and nobody is told: connections are half open */
   dropPackets(): Promise<void>;
-  /** ends either */
+  /**
+   * What comes from or goes to the machine of farlet and the API server is dropped, and nobody is told; other hosts
+   * are reached as before.
+   */
+  cutOff(): Promise<void>;
+  /** ends any of these */
   mendLink(): Promise<void>;
   /** containerd accepts connections and answers nothing, until it is thawed */
   freeze(): Promise<void>;
@@ -53,6 +59,13 @@ export interface RemoteHostOptions {
   /** lines at its end, as Match blocks */
   readonly sshdEnd?: readonly string[];
   readonly disks?: HostDisks;
+  /**
+   * who brings the network of pods: it is there (default), or an agent will bring it. For one there are CNI plugins in
+   * /opt/cni/bin, no configuration.
+   */
+  readonly network?: 'bridge' | 'agent';
+  /** OCI archives with more images for it */
+  readonly images?: readonly string[];
 }
 
 const DISKS = { farlet: '/var/lib/farlet', containerd: '/var/lib/containerd' };
@@ -63,11 +76,20 @@ const DROP = [
   ['INPUT', '-i', 'eth0', '-j', 'DROP'],
   ['OUTPUT', '-o', 'eth0', '-j', 'DROP'],
 ] as const;
+function cutOff(number: number): readonly (readonly string[])[] {
+  // of other hosts' addresses, and of those of other hosts' machines, there is nothing here
+  const machine = `10.214.${number}.1,${API_NETWORK}`;
+  return [
+    ['INPUT', '-s', machine, '-j', 'DROP'],
+    ['OUTPUT', '-d', machine, '-j', 'DROP'],
+    ['FORWARD', '-d', machine, '-j', 'DROP'],
+  ];
+}
 /** of containerd on hosts on tcp */
 const PORTS = { grpc: 10010, stream: 10011 };
 
 export async function startRemoteHost(options: RemoteHostOptions): Promise<RemoteHost> {
-  const { name, version, folder, user = 'root', link = 'ssh' } = options;
+  const { name, version, folder, user = 'root', link = 'ssh', network = 'bridge' } = options;
   const disk = `${folder}/disk`;
   mkdirSync(disk, { recursive: true, mode: 0o700 });
   const number = await claimNumber();
@@ -79,7 +101,12 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   const searchPath = (): string => [bin, ...(withGvisor ? [gvisor()] : []), process.env.PATH ?? ''].join(':');
   const keys = await makeKeys(folder, address);
   const { sshd = [], sshdEnd = [] } = options;
-  await makeEtc(disk, { keys, version, subnet: `10.215.${number}.0/24`, sshd, sshdEnd });
+  await makeEtc(disk, { keys, version, network, subnet: `10.215.${number}.0/24`, sshd, sshdEnd });
+  if (network === 'agent') {
+    await makeOpt(disk);
+    // nobody answers there: what asks for names outside the cluster is not to go further than to this machine
+    writeFileSync(`${disk}/etc/resolv.conf`, `nameserver 10.214.${number}.1\n`);
+  }
   if (withGvisor) {
     appendFileSync(`${disk}/etc/containerd/config.toml`, gvisorConfig);
     writeFileSync(`${disk}/etc/containerd/runsc.toml`, gvisorShimConfig);
@@ -177,8 +204,12 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     dropPackets: async () => {
       for (const rule of DROP) await run(netns(['iptables', '-w', '-I', ...rule]));
     },
+    cutOff: async () => {
+      for (const rule of cutOff(number)) await run(netns(['iptables', '-w', '-I', ...rule]));
+    },
     mendLink: async () => {
-      for (const rule of DROP) await outcome(netns(['iptables', '-w', '-D', ...rule]));
+      for (const rule of [...DROP, ...cutOff(number)])
+        await outcome(netns(['iptables', '-w', '-D', ...rule]));
       await within(['link', 'set', 'eth0', 'up']);
       await within(['route', 'replace', 'default', 'via', `10.214.${number}.1`]);
     },
@@ -190,7 +221,7 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     },
     upgrade: async () => {
       await halt('containerd');
-      writeFileSync(`${disk}/etc/containerd/config.toml`, containerdConfig('2'));
+      writeFileSync(`${disk}/etc/containerd/config.toml`, containerdConfig('2', network));
       if (link === 'tcp') addTcp(disk, { address, streams: '0.0.0.0' });
       bin = binOf('2');
       await startContainerd();
@@ -224,7 +255,8 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   };
   try {
     await boot();
-    await ctr(['images', 'import', imageArchive()]);
+    for (const archive of [imageArchive(), ...(options.images ?? [])])
+      await ctr(['images', 'import', archive]);
   } catch (error) {
     await host.stop();
     throw error;
@@ -277,13 +309,20 @@ async function startInit(
   const disk = `${folder}/disk`;
   const script = `set -e
 mount --make-rprivate /
-for d in etc var/lib var/log; do mkdir -p ${disk}/$d; mount --bind ${disk}/$d /$d; done
+# as systemd has it: what the host mounts later is seen by containers that ask for it
+mount --make-rshared /
+for d in etc opt var/lib var/log; do mkdir -p ${disk}/$d; mount --bind ${disk}/$d /$d; done
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 mkdir -p /run/sshd /run/lock /run/user
 cat /proc/sys/kernel/random/uuid > /run/boot_id
 mount --bind /run/boot_id /proc/sys/kernel/random/boot_id
-for bridge in $(ip -o link show type bridge | cut -d: -f2); do ip link delete $bridge; done
+for kind in bridge vxlan veth; do
+  for link in $(ip -o link show type $kind | cut -d: -f2 | cut -d@ -f1); do [ $link = eth0 ] || ip link delete $link || :; done
+done
+for command in iptables ip6tables; do
+  for table in filter nat mangle; do $command -w -t $table -F; $command -w -t $table -X; done
+done
 sysctl -qw net.ipv4.ip_forward=1
 touch /run/booted-${of.boot}
 # whose parent has gone is waited for here, as by any first process
@@ -359,12 +398,13 @@ async function makeEtc(
   of: {
     keys: HostKeys;
     version: '1.6' | '2';
+    network: 'bridge' | 'agent';
     subnet: string;
     sshd: readonly string[];
     sshdEnd: readonly string[];
   },
 ): Promise<void> {
-  const { keys, version, subnet, sshd, sshdEnd } = of;
+  const { keys, version, network, subnet, sshd, sshdEnd } = of;
   const etc = `${disk}/etc`;
   await run(['cp', '-a', '/etc', etc]);
   // homes of their own: start-up files of this machine's shells are none of the host's
@@ -401,15 +441,24 @@ async function makeEtc(
   );
   mkdirSync(`${etc}/containerd`, { recursive: true });
   mkdirSync(`${etc}/cni/net.d`, { recursive: true });
-  writeFileSync(`${etc}/containerd/config.toml`, containerdConfig(version));
-  writeFileSync(
-    `${etc}/cni/net.d/10-farlet.conflist`,
-    JSON.stringify(cniConfig('/var/lib/cni', { bridge: 'cni0', subnet })),
-  );
+  writeFileSync(`${etc}/containerd/config.toml`, containerdConfig(version, network));
+  if (network === 'bridge')
+    writeFileSync(
+      `${etc}/cni/net.d/10-farlet.conflist`,
+      JSON.stringify(cniConfig('/var/lib/cni', { bridge: 'cni0', subnet })),
+    );
 }
 
+async function makeOpt(disk: string): Promise<void> {
+  mkdirSync(`${disk}/opt/cni`, { recursive: true });
+  await run(['cp', '-a', PLUGINS.bridge, `${disk}${PLUGINS.agent}`]);
+}
+
+/** Where CNI plugins are: Debian's own folder, or the one that agents bring theirs to. */
+const PLUGINS = { bridge: '/usr/lib/cni', agent: '/opt/cni/bin' };
+
 /** Everything is where containerd has it by default. */
-function containerdConfig(version: '1.6' | '2'): string {
+function containerdConfig(version: '1.6' | '2', network: 'bridge' | 'agent'): string {
   if (version === '2')
     return `version = 3
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
@@ -419,7 +468,7 @@ function containerdConfig(version: '1.6' | '2'): string {
 [plugins.'io.containerd.cri.v1.runtime']
   restrict_oom_score_adj = true
   [plugins.'io.containerd.cri.v1.runtime'.cni]
-    bin_dirs = ["/usr/lib/cni"]
+    bin_dirs = ["${PLUGINS[network]}"]
     conf_dir = "/etc/cni/net.d"
 `;
   return `version = 2
@@ -428,7 +477,7 @@ function containerdConfig(version: '1.6' | '2'): string {
   restrict_oom_score_adj = true
   stream_server_port = "0"
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = "${PLUGINS[network]}"
     conf_dir = "/etc/cni/net.d"
   [plugins."io.containerd.grpc.v1.cri".registry]
     config_path = "/etc/containerd/certs.d"
