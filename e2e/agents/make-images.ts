@@ -20,6 +20,7 @@ import { run } from '../harness/processes.ts';
 
 const [programs = 'bin', archive = 'agents.tar'] = process.argv.slice(2);
 const BUSYBOX = '/bin/busybox';
+const CURL = '/usr/bin/curl';
 const XTABLES = '/usr/sbin/xtables-nft-multi';
 const work = mkdtempSync(`${tmpdir()}/farlet-agents-`);
 
@@ -71,6 +72,7 @@ async function librariesOf(programs: readonly string[]): Promise<Set<string>> {
 
 try {
   const base = await tools();
+  const curl = (await librariesOf([CURL])).add(CURL);
   const image = async (
     name: string,
     version: string,
@@ -80,7 +82,7 @@ try {
     name: `localhost/${name}:${version}`,
     layers: [base, await layer(name, files)],
     config: {
-      Env: ['PATH=/bin:/usr/sbin:/usr/local/bin'],
+      Env: ['PATH=/bin:/usr/bin:/usr/sbin:/usr/local/bin'],
       ...(entrypoint === undefined ? { Cmd: ['sh'] } : { Entrypoint: [entrypoint] }),
     },
   });
@@ -103,6 +105,8 @@ try {
       { '/bin/node_exporter': `${programs}/node_exporter` },
       '/bin/node_exporter',
     ),
+    // a static busybox can't resolve names
+    await image('curl', '1', Object.fromEntries([...curl].map((file) => [file, file]))),
   ]);
 } finally {
   rmSync(work, { recursive: true, force: true });

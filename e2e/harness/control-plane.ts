@@ -15,6 +15,8 @@ export interface ControlPlane {
   readonly server: string;
   /** where the API server is for hosts and pods elsewhere; of one on loopback alone: loopback */
   readonly address: string;
+  /** the interface with that address, if it is its own */
+  readonly link: string | undefined;
   readonly clientCa: string;
   /** the client certificate with which the API server calls kubelets */
   readonly kubeletClient: KeyPair;
@@ -200,6 +202,7 @@ async function launchControlPlane(
     kubeconfig: files.kubeconfig,
     server,
     address,
+    link: network?.link,
     clientCa: files.ca.cert,
     kubeletClient: files.kubeletClient,
     tryKubectl,

@@ -3,7 +3,15 @@
  * /var, /run, its containerd, and its sshd or containerd's TCP listener. Nothing of it can be reached but
  * over its address.
  */
-import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { containerd2, gvisor, imageArchive } from './cache.ts';
 import { gvisorConfig, gvisorShimConfig, mapUsers } from './gvisor.ts';
 import { API_NETWORK } from './control-plane.ts';
@@ -66,6 +74,8 @@ export interface RemoteHostOptions {
   readonly network?: 'bridge' | 'agent';
   /** OCI archives with more images for it */
   readonly images?: readonly string[];
+  /** it goes on when this process ends (the demo) */
+  readonly detached?: boolean;
 }
 
 const DISKS = { farlet: '/var/lib/farlet', containerd: '/var/lib/containerd' };
@@ -88,14 +98,51 @@ function cutOff(number: number): readonly (readonly string[])[] {
 /** of containerd on hosts on tcp */
 const PORTS = { grpc: 10010, stream: 10011 };
 
+/** What is left of a host of another process, for `removeRemoteHost`. */
+export interface HostRemains {
+  /** as the kernel names it: `net:[number]` */
+  readonly netns: string;
+  /** of its veth pair, and of the root of its pods' cgroups */
+  readonly link: string;
+}
+
+export function remainsOf(host: RemoteHost): HostRemains {
+  return { netns: readlinkSync(`/proc/${host.initPid()}/ns/net`), link: host.cgroupRoot.slice(1) };
+}
+
+/** Ends what runs in a host's network, its first process among them, and with it all else of the host. */
+export async function removeRemoteHost({ netns, link }: HostRemains): Promise<void> {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  for (const pid of pids.filter((each) => networkOf(each) === netns)) await outcome(['kill', '-9', pid]);
+  await eventually('processes of the host to end', () => pids.every((pid) => networkOf(pid) !== netns));
+  await outcome(['ip', 'link', 'delete', link]);
+  await removeCgroups(link);
+}
+
+function networkOf(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return undefined;
+  }
+}
+
 export async function startRemoteHost(options: RemoteHostOptions): Promise<RemoteHost> {
-  const { name, version, folder, user = 'root', link = 'ssh', network = 'bridge' } = options;
+  const {
+    name,
+    version,
+    folder,
+    user = 'root',
+    link = 'ssh',
+    network = 'bridge',
+    detached = false,
+  } = options;
   const disk = `${folder}/disk`;
   mkdirSync(disk, { recursive: true, mode: 0o700 });
   const number = await claimNumber();
   const address = `10.214.${number}.2`;
   const withGvisor = options.gvisor === true;
-  const holder = await startHolder(folder, { number, inUserNamespace: withGvisor });
+  const holder = await startHolder(folder, { number, inUserNamespace: withGvisor, detached });
   const binOf = (of: '1.6' | '2'): string => (of === '2' ? containerd2() : '/usr/bin');
   let bin = binOf(version);
   const searchPath = (): string => [bin, ...(withGvisor ? [gvisor()] : []), process.env.PATH ?? ''].join(':');
@@ -134,7 +181,10 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   // the pod by which farlet works on a host on tcp is no pod of the node, which has the host's name
   const notTheHelper = `labels."farlet.dev/helper"!=${name}`;
   const launch = (what: string, command: readonly string[]): void => {
-    running.set(what, start(`${what}-${name}`, enter(command), { logFile: `${folder}/${what}.log` }));
+    running.set(
+      what,
+      start(`${what}-${name}`, enter(command), { logFile: `${folder}/${what}.log`, detached }),
+    );
   };
   const halt = async (what: string): Promise<void> => {
     const pattern = what === 'sshd' ? '^sshd|sbin/sshd' : CONTAINERD;
@@ -165,7 +215,12 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   };
   const boot = async (): Promise<void> => {
     boots += 1;
-    init = await startInit(folder, { holder: holder.pid, boot: boots, inUserNamespace: withGvisor });
+    init = await startInit(folder, {
+      holder: holder.pid,
+      boot: boots,
+      inUserNamespace: withGvisor,
+      detached,
+    });
     for (const mount of mountDisks(options.disks, DISKS)) await run(enter(mount));
     await startContainerd();
     if (link === 'ssh') await startSshd();
@@ -276,11 +331,12 @@ async function claimNumber(): Promise<number> {
 /** Holds the host's network over its reboots. */
 async function startHolder(
   folder: string,
-  { number, inUserNamespace }: { number: number; inUserNamespace: boolean },
+  { number, inUserNamespace, detached }: { number: number; inUserNamespace: boolean; detached: boolean },
 ): Promise<Running> {
   const apartFrom = inUserNamespace ? ['-U', '-n'] : ['-n'];
   const holder = start('holder', ['unshare', ...apartFrom, 'sleep', 'infinity'], {
     logFile: `${folder}/holder.log`,
+    detached,
   });
   const apart = async (): Promise<boolean> =>
     (await outcome(['readlink', `/proc/${holder.pid}/ns/net`])).stdout !==
@@ -303,9 +359,9 @@ async function startHolder(
 /** The host's first process. Its mounts are private, so they go when it goes. */
 async function startInit(
   folder: string,
-  of: { holder: number; boot: number; inUserNamespace: boolean },
+  of: { holder: number; boot: number; inUserNamespace: boolean; detached: boolean },
 ): Promise<Running> {
-  const { inUserNamespace } = of;
+  const { inUserNamespace, detached } = of;
   const disk = `${folder}/disk`;
   const script = `set -e
 mount --make-rprivate /
@@ -344,7 +400,7 @@ while :; do sleep 1000 & wait $!; done
     '-c',
     script,
   ];
-  const init = start('init', command, { logFile: `${folder}/init.log` });
+  const init = start('init', command, { logFile: `${folder}/init.log`, detached });
   await eventually(
     'the host to boot',
     async () => {

@@ -39,3 +39,16 @@ export async function createAgents(plane: ControlPlane, { hosts }: { hosts: numb
   ];
   await plane.kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
 }
+
+const rollouts = [
+  ['kube-system', 'daemonset/kube-proxy'],
+  ['kube-flannel', 'daemonset/kube-flannel-ds'],
+  ['monitoring', 'daemonset/node-exporter'],
+  ['kube-system', 'deployment/coredns'],
+] as const;
+
+/** Resolves when all of them are ready on all nodes. */
+export async function waitForAgents(plane: ControlPlane): Promise<void> {
+  for (const [namespace, name] of rollouts)
+    await plane.kubectl(['-n', namespace, 'rollout', 'status', name, '--timeout=110s']);
+}
