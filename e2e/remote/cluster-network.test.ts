@@ -208,7 +208,8 @@ describe('the network of a cluster of far hosts', { concurrency: 1 }, () => {
     await world.remote(A).mendLink();
     await farA.waitReady('True', 60_000);
     assert.deepEqual(await Promise.all(['client', 'asks'].map(farA.identity)), before);
-    const lines = (await e2e.kubectl(['logs', 'asks', '--timestamps'])).trim().split('\n');
+    const logs = await e2e.wait('logs', () => e2e.kubectl(['logs', 'asks', '--timestamps']), 60_000);
+    const lines = logs.trim().split('\n');
     assert.deepEqual(
       lines.filter((line) => line.includes('failed')),
       [],

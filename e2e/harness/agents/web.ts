@@ -6,7 +6,7 @@ export const WEB_PORT = 8080;
 /** Says which pod answers, and from which address it was asked. */
 const PROGRAM = [
   'mkdir -p /tmp/www/cgi-bin',
-  'printf \'#!/bin/sh\\necho; echo "$(hostname) $REMOTE_ADDR"\\n\' >/tmp/www/cgi-bin/who',
+  `printf '#!/bin/sh\\npeer=\${REMOTE_ADDR##*:}; echo; echo "$(hostname) \${peer%%%%]}"\\n' >/tmp/www/cgi-bin/who`,
   'chmod +x /tmp/www/cgi-bin/who',
   `httpd -p ${WEB_PORT} -h /tmp/www`,
   SLEEP,

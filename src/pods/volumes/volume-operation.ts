@@ -4,7 +4,7 @@
  * (pkg/volume/util/nestedpendingoperations).
  *
  * I1. One attempt at a time; the next one is for the newest wish.
- * I2. What was ready stays ready while a refresh fails.
+ * I2. What was ready stays ready while a refresh fails, until it is forgotten.
  * I3. After the signal aborts nothing starts any more, and `idle` resolves once nothing runs.
  */
 import type { Pod } from '../../model/kube.ts';
@@ -50,6 +50,8 @@ export class VolumeOperation {
   #tried = 0;
   #failures = 0;
   #ready: ReadyVolume | undefined;
+  #wasReady = false;
+  #forgotten = 0;
   #loop: Promise<void> | undefined;
   #attempted = Promise.withResolvers<undefined>();
   #wake: (() => void) | undefined;
@@ -64,6 +66,11 @@ export class VolumeOperation {
     return this.#ready;
   }
 
+  /** Whether it ever was, forgotten since or not. */
+  get wasReady(): boolean {
+    return this.#wasReady;
+  }
+
   get volume(): PlannedVolume {
     return this.#wish.volume;
   }
@@ -76,6 +83,12 @@ export class VolumeOperation {
       this.#loop = undefined;
     });
     return this.#wishes;
+  }
+
+  /** What was made may be gone: the next wish is not fulfilled before it has been made anew. */
+  forget(): void {
+    this.#ready = undefined;
+    this.#forgotten += 1;
   }
 
   /** An attempt is made at once, whatever the backoff: what it failed for may have come. */
@@ -108,12 +121,16 @@ export class VolumeOperation {
     const { clock, signal, setUp, onAttempt } = this.#options;
     while (this.#tried < this.#wishes && !signal.aborted) {
       const [wish, number, started] = [this.#wish, this.#wishes, clock.monotonic()];
+      const forgotten = this.#forgotten;
       let error: unknown;
       let firstReadyAfter: number | undefined;
       try {
         const ready = await setUp(wish, this.#ready, { signal });
-        if (this.#ready === undefined) firstReadyAfter = (clock.monotonic() - this.#wantedAt) / 1000;
+        // forgotten meanwhile: it was made by what was known before
+        if (this.#forgotten !== forgotten) continue;
+        if (!this.#wasReady) firstReadyAfter = (clock.monotonic() - this.#wantedAt) / 1000;
         this.#ready = ready;
+        this.#wasReady = true;
         this.#failures = 0;
       } catch (thrown) {
         if (isOver(signal)) return;
