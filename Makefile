@@ -4,9 +4,9 @@ unexport KUBECONFIG
 # hundreds of processes start from the same sources: each is compiled once
 export NODE_COMPILE_CACHE := $(CURDIR)/node_modules/.cache/v8
 
-.PHONY: help setup build image verify unit-tests lint types format generated dead-code test test-remote demo down clean
+.PHONY: help setup build image verify unit-tests lint types format generated dead-code test test-remote demo demo-network down clean
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 setup: ## packages, control plane, containerd, images; kept in ~/.cache/farlet
 	@scripts/setup.sh
@@ -49,7 +49,7 @@ test: verify build ## everything, scenarios on real parts included
 LINKED := main-job store-restored hostile-files lifecycle containers probes volumes resources managers admission kubelet-api slow-readers
 
 test-remote: build ## scenarios on hosts over ssh and tcp: links, their faults, sandboxed runtimes, most of 'make test' again
-	@scripts/setup-remote.sh
+	@scripts/setup-remote.sh && scripts/setup-agents.sh
 	@$(SCENARIOS) 'e2e/remote/*.test.ts'
 	@echo '── faults and pools over tcp'; FARLET_E2E_LINK=tcp $(SCENARIOS) e2e/remote/link-faults.test.ts e2e/scenarios/pool.test.ts
 	@for link in ssh tcp; do echo "── over $$link"; export FARLET_E2E_LINK=$$link; \
@@ -58,8 +58,13 @@ test-remote: build ## scenarios on hosts over ssh and tcp: links, their faults, 
 demo: build ## a cluster, a host, farlet and a Deployment; KUBECONFIG=file uses that cluster
 	@node e2e/demo.ts up $(if $(filter command line,$(origin KUBECONFIG)),$(KUBECONFIG))
 
-down: ## stops the demo and leaves nothing behind
+demo-network: build ## two far hosts whose network kube-proxy, flannel and CoreDNS bring
+	@scripts/setup-agents.sh
+	@node e2e/demo-network.ts up
+
+down: ## stops the demos and leaves nothing behind
 	@node e2e/demo.ts down
+	@node e2e/demo-network.ts down
 
 clean: ## removes what was built here
 	rm -rf dist

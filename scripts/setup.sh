@@ -10,7 +10,7 @@ step() { printf '── %s\n' "$*"; }
 . scripts/go-build.sh
 
 missing=()
-for package in etcd-server containerd runc containernetworking-plugins busybox-static iptables iproute2 openssl \
+for package in etcd-server containerd runc containernetworking-plugins busybox-static iptables iproute2 openssl curl \
   docker-registry openssh-server sudo buildah; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 done

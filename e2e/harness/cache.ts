@@ -37,6 +37,11 @@ export function gvisor(): string {
   return builtFolder('gvisor-', 'scripts/setup-remote.sh');
 }
 
+/** The OCI archive with the images of agents that nodes run (scripts/setup-agents.sh makes them). */
+export function agentArchive(): string {
+  return `${builtFolder('agents-', 'scripts/setup-agents.sh')}/agents.tar`;
+}
+
 /** The OCI archive with the images that scenarios use. */
 export function imageArchive(): string {
   return `${builtFolder('images-')}/images.tar`;

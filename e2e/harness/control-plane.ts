@@ -13,6 +13,10 @@ export interface ControlPlane {
   /** admin's */
   readonly kubeconfig: string;
   readonly server: string;
+  /** where the API server is for hosts and pods elsewhere; of one on loopback alone: loopback */
+  readonly address: string;
+  /** the interface with that address, if it is its own */
+  readonly link: string | undefined;
   readonly clientCa: string;
   /** the client certificate with which the API server calls kubelets */
   readonly kubeletClient: KeyPair;
@@ -56,19 +60,52 @@ export interface ControlPlaneOptions {
   readonly detached?: boolean;
   /** a user whose requests the API server is to write down */
   readonly audited?: string;
+  /**
+   * It is there for hosts and pods too: the API server has an address of its own, at which the Service `kubernetes`
+   * leads to it, and Nodes get ranges for their pods out of this one.
+   */
+  readonly clusterCIDR?: string;
 }
 
+/** where API servers are that hosts reach */
+export const API_NETWORK = '10.216.0.0/16';
 const SERVICE_CIDR = '10.96.0.0/16';
 
 /** Resolves when pods can be created; when it cannot be started, nothing of it stays. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const running = new Map<string, Running>();
-  try {
-    return await launchControlPlane(options, running);
-  } catch (error) {
+  const network = options.clusterCIDR === undefined ? undefined : await claimAddress(options.clusterCIDR);
+  const end = async (): Promise<void> => {
     await stopAll(running);
+    if (network !== undefined) await outcome(['ip', 'link', 'delete', network.link]);
+  };
+  try {
+    return { ...(await launchControlPlane(options, running, network)), stop: end };
+  } catch (error) {
+    await end();
     throw error;
   }
+}
+
+interface Network {
+  readonly clusterCIDR: string;
+  readonly link: string;
+  readonly address: string;
+}
+
+/** Making the link is what claims its number: the kernel lets only one succeed. */
+async function claimAddress(clusterCIDR: string): Promise<Network> {
+  for (let number = 1; number < 200; number += 1) {
+    const link = `farletapi${number}`;
+    if ((await outcome(['ip', 'link', 'add', link, 'type', 'bridge'])).code !== 0) continue;
+    const address = `10.216.${number}.1`;
+    await run(['ip', 'address', 'add', `${address}/32`, 'dev', link]);
+    await run(['ip', 'link', 'set', link, 'up']);
+    return { clusterCIDR, link, address };
+  }
+  throw new Error(
+    'every link from farletapi1 to farletapi199 exists: delete those of clusters that are gone',
+  );
 }
 
 async function stopAll(running: ReadonlyMap<string, Running>): Promise<void> {
@@ -79,7 +116,8 @@ async function stopAll(running: ReadonlyMap<string, Running>): Promise<void> {
 async function launchControlPlane(
   options: ControlPlaneOptions,
   running: Map<string, Running>,
-): Promise<ControlPlane> {
+  network: Network | undefined,
+): Promise<Omit<ControlPlane, 'stop'>> {
   const { folder, onProgress = () => undefined, detached = false } = options;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const [etcdPort, peerPort, apiPort, schedulerPort, controllerPort] = (await freePorts(5)) as [
@@ -91,7 +129,8 @@ async function launchControlPlane(
   ];
   const server = `https://127.0.0.1:${apiPort}`;
   onProgress('certificates');
-  const files = await makeCredentials(folder, server);
+  const address = network?.address ?? '127.0.0.1';
+  const files = await makeCredentials(folder, { server, address });
   const launch = (name: string, command: readonly string[]): void => {
     running.set(name, start(name, command, { logFile: `${folder}/logs/${name}.log`, detached }));
   };
@@ -103,9 +142,9 @@ async function launchControlPlane(
 
   const apiServer = [
     ...kubernetes('kube-apiserver'),
-    '--bind-address=127.0.0.1',
+    `--bind-address=${network === undefined ? address : '0.0.0.0'}`,
     `--secure-port=${apiPort}`,
-    '--advertise-address=127.0.0.1',
+    `--advertise-address=${address}`,
     `--etcd-servers=http://127.0.0.1:${etcdPort}`,
     `--service-cluster-ip-range=${SERVICE_CIDR}`,
     `--client-ca-file=${files.ca.cert}`,
@@ -120,7 +159,7 @@ async function launchControlPlane(
     '--service-account-issuer=https://kubernetes.default.svc',
     `--service-account-key-file=${folder}/pki/sa.pub`,
     `--service-account-signing-key-file=${folder}/pki/sa.key`,
-    '--endpoint-reconciler-type=none',
+    `--endpoint-reconciler-type=${network === undefined ? 'none' : 'lease'}`,
     '--profiling=false',
     '--v=1',
     ...(options.audited === undefined ? [] : auditFlags(folder, options.audited)),
@@ -169,6 +208,7 @@ async function launchControlPlane(
     `--root-ca-file=${files.ca.cert}`,
     `--cluster-signing-cert-file=${files.ca.cert}`,
     `--cluster-signing-key-file=${folder}/pki/ca.key`,
+    ...(network === undefined ? [] : ['--allocate-node-cidrs', `--cluster-cidr=${network.clusterCIDR}`]),
     '--v=1',
   ];
   const launchControllers = (): void => {
@@ -176,10 +216,12 @@ async function launchControlPlane(
     launch('kube-controller-manager', controllers);
   };
   launchControllers();
-  const plane: ControlPlane = {
+  const plane: Omit<ControlPlane, 'stop'> = {
     folder,
     kubeconfig: files.kubeconfig,
     server,
+    address,
+    link: network?.link,
     clientCa: files.ca.cert,
     kubeletClient: files.kubeletClient,
     tryKubectl,
@@ -211,7 +253,6 @@ async function launchControlPlane(
       await ready();
       launchControllers();
     },
-    stop: () => stopAll(running),
   };
   await eventually(
     'the default service account',
@@ -235,7 +276,10 @@ interface Credentials {
   readonly kubeconfig: string;
 }
 
-async function makeCredentials(folder: string, server: string): Promise<Credentials> {
+async function makeCredentials(
+  folder: string,
+  { server, address }: { server: string; address: string },
+): Promise<Credentials> {
   const pki = `${folder}/pki`;
   const ca = await Authority.create(pki, 'ca');
   const [serving, kubeletClient, admin] = await Promise.all([
@@ -245,6 +289,7 @@ async function makeCredentials(folder: string, server: string): Promise<Credenti
       sans: [
         'IP:127.0.0.1',
         'IP:10.96.0.1',
+        `IP:${address}`,
         'DNS:localhost',
         'DNS:kubernetes',
         'DNS:kubernetes.default',

@@ -3,9 +3,18 @@
  * /var, /run, its containerd, and its sshd or containerd's TCP listener. Nothing of it can be reached but
  * over its address.
  */
-import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { containerd2, gvisor, imageArchive } from './cache.ts';
 import { gvisorConfig, gvisorShimConfig, mapUsers } from './gvisor.ts';
+import { API_NETWORK } from './control-plane.ts';
 import { cniConfig, mountDisks, numbers, removeCgroups, type HostDisks, type TestHost } from './host.ts';
 import { Authority } from './pki.ts';
 import { eventually, outcome, run, start, tail, type Outcome, type Running } from './processes.ts';
@@ -19,7 +28,12 @@ export interface RemoteHost extends TestHost {
   cutLink(): Promise<void>;
   /** what comes from either end is dropped, and nobody is told: connections are half open */
   dropPackets(): Promise<void>;
-  /** ends either */
+  /**
+   * What comes from or goes to the machine of farlet and the API server is dropped, and nobody is told; other hosts
+   * are reached as before.
+   */
+  cutOff(): Promise<void>;
+  /** ends any of these */
   mendLink(): Promise<void>;
   /** containerd accepts connections and answers nothing, until it is thawed */
   freeze(): Promise<void>;
@@ -53,6 +67,15 @@ export interface RemoteHostOptions {
   /** lines at its end, as Match blocks */
   readonly sshdEnd?: readonly string[];
   readonly disks?: HostDisks;
+  /**
+   * who brings the network of pods: it is there (default), or an agent will bring it. For one there are CNI plugins in
+   * /opt/cni/bin, no configuration.
+   */
+  readonly network?: 'bridge' | 'agent';
+  /** OCI archives with more images for it */
+  readonly images?: readonly string[];
+  /** it goes on when this process ends (the demo) */
+  readonly detached?: boolean;
 }
 
 const DISKS = { farlet: '/var/lib/farlet', containerd: '/var/lib/containerd' };
@@ -63,23 +86,74 @@ const DROP = [
   ['INPUT', '-i', 'eth0', '-j', 'DROP'],
   ['OUTPUT', '-o', 'eth0', '-j', 'DROP'],
 ] as const;
+function cutOff(number: number): readonly (readonly string[])[] {
+  // of other hosts' addresses, and of those of other hosts' machines, there is nothing here
+  const machine = `10.214.${number}.1,${API_NETWORK}`;
+  return [
+    ['INPUT', '-s', machine, '-j', 'DROP'],
+    ['OUTPUT', '-d', machine, '-j', 'DROP'],
+    ['FORWARD', '-d', machine, '-j', 'DROP'],
+  ];
+}
 /** of containerd on hosts on tcp */
 const PORTS = { grpc: 10010, stream: 10011 };
 
+/** What is left of a host of another process, for `removeRemoteHost`. */
+export interface HostRemains {
+  /** as the kernel names it: `net:[number]` */
+  readonly netns: string;
+  /** of its veth pair, and of the root of its pods' cgroups */
+  readonly link: string;
+}
+
+export function remainsOf(host: RemoteHost): HostRemains {
+  return { netns: readlinkSync(`/proc/${host.initPid()}/ns/net`), link: host.cgroupRoot.slice(1) };
+}
+
+/** Ends what runs in a host's network, its first process among them, and with it all else of the host. */
+export async function removeRemoteHost({ netns, link }: HostRemains): Promise<void> {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  for (const pid of pids.filter((each) => networkOf(each) === netns)) await outcome(['kill', '-9', pid]);
+  await eventually('processes of the host to end', () => pids.every((pid) => networkOf(pid) !== netns));
+  await outcome(['ip', 'link', 'delete', link]);
+  await removeCgroups(link);
+}
+
+function networkOf(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return undefined;
+  }
+}
+
 export async function startRemoteHost(options: RemoteHostOptions): Promise<RemoteHost> {
-  const { name, version, folder, user = 'root', link = 'ssh' } = options;
+  const {
+    name,
+    version,
+    folder,
+    user = 'root',
+    link = 'ssh',
+    network = 'bridge',
+    detached = false,
+  } = options;
   const disk = `${folder}/disk`;
   mkdirSync(disk, { recursive: true, mode: 0o700 });
   const number = await claimNumber();
   const address = `10.214.${number}.2`;
   const withGvisor = options.gvisor === true;
-  const holder = await startHolder(folder, { number, inUserNamespace: withGvisor });
+  const holder = await startHolder(folder, { number, inUserNamespace: withGvisor, detached });
   const binOf = (of: '1.6' | '2'): string => (of === '2' ? containerd2() : '/usr/bin');
   let bin = binOf(version);
   const searchPath = (): string => [bin, ...(withGvisor ? [gvisor()] : []), process.env.PATH ?? ''].join(':');
   const keys = await makeKeys(folder, address);
   const { sshd = [], sshdEnd = [] } = options;
-  await makeEtc(disk, { keys, version, subnet: `10.215.${number}.0/24`, sshd, sshdEnd });
+  await makeEtc(disk, { keys, version, network, subnet: `10.215.${number}.0/24`, sshd, sshdEnd });
+  if (network === 'agent') {
+    await makeOpt(disk);
+    // nobody answers there: what asks for names outside the cluster is not to go further than to this machine
+    writeFileSync(`${disk}/etc/resolv.conf`, `nameserver 10.214.${number}.1\n`);
+  }
   if (withGvisor) {
     appendFileSync(`${disk}/etc/containerd/config.toml`, gvisorConfig);
     writeFileSync(`${disk}/etc/containerd/runsc.toml`, gvisorShimConfig);
@@ -107,7 +181,10 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   // the pod by which farlet works on a host on tcp is no pod of the node, which has the host's name
   const notTheHelper = `labels."farlet.dev/helper"!=${name}`;
   const launch = (what: string, command: readonly string[]): void => {
-    running.set(what, start(`${what}-${name}`, enter(command), { logFile: `${folder}/${what}.log` }));
+    running.set(
+      what,
+      start(`${what}-${name}`, enter(command), { logFile: `${folder}/${what}.log`, detached }),
+    );
   };
   const halt = async (what: string): Promise<void> => {
     const pattern = what === 'sshd' ? '^sshd|sbin/sshd' : CONTAINERD;
@@ -138,7 +215,12 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   };
   const boot = async (): Promise<void> => {
     boots += 1;
-    init = await startInit(folder, { holder: holder.pid, boot: boots, inUserNamespace: withGvisor });
+    init = await startInit(folder, {
+      holder: holder.pid,
+      boot: boots,
+      inUserNamespace: withGvisor,
+      detached,
+    });
     for (const mount of mountDisks(options.disks, DISKS)) await run(enter(mount));
     await startContainerd();
     if (link === 'ssh') await startSshd();
@@ -177,8 +259,12 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     dropPackets: async () => {
       for (const rule of DROP) await run(netns(['iptables', '-w', '-I', ...rule]));
     },
+    cutOff: async () => {
+      for (const rule of cutOff(number)) await run(netns(['iptables', '-w', '-I', ...rule]));
+    },
     mendLink: async () => {
-      for (const rule of DROP) await outcome(netns(['iptables', '-w', '-D', ...rule]));
+      for (const rule of [...DROP, ...cutOff(number)])
+        await outcome(netns(['iptables', '-w', '-D', ...rule]));
       await within(['link', 'set', 'eth0', 'up']);
       await within(['route', 'replace', 'default', 'via', `10.214.${number}.1`]);
     },
@@ -190,7 +276,7 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     },
     upgrade: async () => {
       await halt('containerd');
-      writeFileSync(`${disk}/etc/containerd/config.toml`, containerdConfig('2'));
+      writeFileSync(`${disk}/etc/containerd/config.toml`, containerdConfig('2', network));
       if (link === 'tcp') addTcp(disk, { address, streams: '0.0.0.0' });
       bin = binOf('2');
       await startContainerd();
@@ -225,7 +311,8 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   };
   try {
     await boot();
-    await ctr(['images', 'import', imageArchive()]);
+    for (const archive of [imageArchive(), ...(options.images ?? [])])
+      await ctr(['images', 'import', archive]);
   } catch (error) {
     await host.stop();
     throw error;
@@ -245,11 +332,12 @@ async function claimNumber(): Promise<number> {
 /** Holds the host's network over its reboots. */
 async function startHolder(
   folder: string,
-  { number, inUserNamespace }: { number: number; inUserNamespace: boolean },
+  { number, inUserNamespace, detached }: { number: number; inUserNamespace: boolean; detached: boolean },
 ): Promise<Running> {
   const apartFrom = inUserNamespace ? ['-U', '-n'] : ['-n'];
   const holder = start('holder', ['unshare', ...apartFrom, 'sleep', 'infinity'], {
     logFile: `${folder}/holder.log`,
+    detached,
   });
   const apart = async (): Promise<boolean> =>
     (await outcome(['readlink', `/proc/${holder.pid}/ns/net`])).stdout !==
@@ -272,19 +360,26 @@ async function startHolder(
 /** The host's first process. Its mounts are private, so they go when it goes. */
 async function startInit(
   folder: string,
-  of: { holder: number; boot: number; inUserNamespace: boolean },
+  of: { holder: number; boot: number; inUserNamespace: boolean; detached: boolean },
 ): Promise<Running> {
-  const { inUserNamespace } = of;
+  const { inUserNamespace, detached } = of;
   const disk = `${folder}/disk`;
   const script = `set -e
 mount --make-rprivate /
-for d in etc var/lib var/log; do mkdir -p ${disk}/$d; mount --bind ${disk}/$d /$d; done
+# as systemd has it: what the host mounts later is seen by containers that ask for it
+mount --make-rshared /
+for d in etc opt var/lib var/log; do mkdir -p ${disk}/$d; mount --bind ${disk}/$d /$d; done
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 mkdir -p /run/sshd /run/lock /run/user
 cat /proc/sys/kernel/random/uuid > /run/boot_id
 mount --bind /run/boot_id /proc/sys/kernel/random/boot_id
-for bridge in $(ip -o link show type bridge | cut -d: -f2); do ip link delete $bridge; done
+for kind in bridge vxlan veth; do
+  for link in $(ip -o link show type $kind | cut -d: -f2 | cut -d@ -f1); do [ $link = eth0 ] || ip link delete $link || :; done
+done
+for command in iptables ip6tables; do
+  for table in filter nat mangle; do $command -w -t $table -F; $command -w -t $table -X; done
+done
 sysctl -qw net.ipv4.ip_forward=1
 touch /run/booted-${of.boot}
 # whose parent has gone is waited for here, as by any first process
@@ -306,7 +401,7 @@ while :; do sleep 1000 & wait $!; done
     '-c',
     script,
   ];
-  const init = start('init', command, { logFile: `${folder}/init.log` });
+  const init = start('init', command, { logFile: `${folder}/init.log`, detached });
   await eventually(
     'the host to boot',
     async () => {
@@ -360,12 +455,13 @@ async function makeEtc(
   of: {
     keys: HostKeys;
     version: '1.6' | '2';
+    network: 'bridge' | 'agent';
     subnet: string;
     sshd: readonly string[];
     sshdEnd: readonly string[];
   },
 ): Promise<void> {
-  const { keys, version, subnet, sshd, sshdEnd } = of;
+  const { keys, version, network, subnet, sshd, sshdEnd } = of;
   const etc = `${disk}/etc`;
   await run(['cp', '-a', '/etc', etc]);
   // homes of their own: start-up files of this machine's shells are none of the host's
@@ -402,15 +498,24 @@ async function makeEtc(
   );
   mkdirSync(`${etc}/containerd`, { recursive: true });
   mkdirSync(`${etc}/cni/net.d`, { recursive: true });
-  writeFileSync(`${etc}/containerd/config.toml`, containerdConfig(version));
-  writeFileSync(
-    `${etc}/cni/net.d/10-farlet.conflist`,
-    JSON.stringify(cniConfig('/var/lib/cni', { bridge: 'cni0', subnet })),
-  );
+  writeFileSync(`${etc}/containerd/config.toml`, containerdConfig(version, network));
+  if (network === 'bridge')
+    writeFileSync(
+      `${etc}/cni/net.d/10-farlet.conflist`,
+      JSON.stringify(cniConfig('/var/lib/cni', { bridge: 'cni0', subnet })),
+    );
 }
 
+async function makeOpt(disk: string): Promise<void> {
+  mkdirSync(`${disk}/opt/cni`, { recursive: true });
+  await run(['cp', '-a', PLUGINS.bridge, `${disk}${PLUGINS.agent}`]);
+}
+
+/** Where CNI plugins are: Debian's own folder, or the one that agents bring theirs to. */
+const PLUGINS = { bridge: '/usr/lib/cni', agent: '/opt/cni/bin' };
+
 /** Everything is where containerd has it by default. */
-function containerdConfig(version: '1.6' | '2'): string {
+function containerdConfig(version: '1.6' | '2', network: 'bridge' | 'agent'): string {
   if (version === '2')
     return `version = 3
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
@@ -420,7 +525,7 @@ function containerdConfig(version: '1.6' | '2'): string {
 [plugins.'io.containerd.cri.v1.runtime']
   restrict_oom_score_adj = true
   [plugins.'io.containerd.cri.v1.runtime'.cni]
-    bin_dirs = ["/usr/lib/cni"]
+    bin_dirs = ["${PLUGINS[network]}"]
     conf_dir = "/etc/cni/net.d"
 `;
   return `version = 2
@@ -429,7 +534,7 @@ function containerdConfig(version: '1.6' | '2'): string {
   restrict_oom_score_adj = true
   stream_server_port = "0"
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = "${PLUGINS[network]}"
     conf_dir = "/etc/cni/net.d"
   [plugins."io.containerd.grpc.v1.cri".registry]
     config_path = "/etc/containerd/certs.d"

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { after, before } from 'node:test';
 import { connectKube, type KubeConnection } from '../../src/kube/connect.ts';
-import { startControlPlane, type ControlPlane } from './control-plane.ts';
+import { startControlPlane, type ControlPlane, type ControlPlaneOptions } from './control-plane.ts';
 import { startFarlet, type Farlet, type FarletOptions } from './farlet.ts';
 import { startHost, type HostOptions, type TestHost } from './host.ts';
 import { startRemoteHost, type RemoteHost, type RemoteHostOptions } from './remote-host.ts';
@@ -47,6 +47,7 @@ export interface World {
 export interface WorldOptions {
   /** default: node-1-6 on containerd 1.6 and node-2 on containerd 2 */
   readonly hosts?: readonly WorldHost[];
+  readonly plane?: Pick<ControlPlaneOptions, 'clusterCIDR'>;
   /** the farlet over these hosts; false: none, the scenario starts its own */
   readonly farlet?: false | Omit<FarletOptions, 'folder' | 'plane' | 'hosts'>;
   /** a user whose requests the API server is to write down */
@@ -125,6 +126,7 @@ export function useWorld(options: WorldOptions = {}): World {
     try {
       await settled([
         startControlPlane({
+          ...options.plane,
           folder: `${folder}/plane`,
           ...(options.audited === undefined ? {} : { audited: options.audited }),
         }).then((up) => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { HostState } from '../hosts/runtime-host.ts';
-import { readyProblems } from './conditions.ts';
-import { requiredLabels } from './node-object.ts';
+import { nodeConditions, readyProblems } from './conditions.ts';
+import { requiredLabels, withOthers } from './node-object.ts';
 
 const fine = { status: true, reason: '', message: '' };
 const runtime = { name: 'containerd', version: '2.1.9', handlers: [], supplementalGroupsPolicy: true };
@@ -44,6 +44,40 @@ describe('why a node is not ready', () => {
     it(name, () => {
       assert.deepEqual(readyProblems(host, pleg), expect);
     });
+});
+
+describe('the status of a node that others write to as well', () => {
+  const now = '2026-01-02T03:04:05Z';
+  const network = { type: 'NetworkUnavailable', status: 'False', reason: 'FlannelIsUp', message: 'it is up' };
+  const hosts = { type: 'farlet.dev/HostsReady', status: 'True', reason: 'HostsReady', message: '' };
+  const notReady = { type: 'Ready', status: 'False', reason: 'KubeletNotReady', message: 'was not' };
+  const types = (previous: readonly (typeof network)[]): string[] =>
+    nodeConditions({ problems: [], pressures: [], previous, now }).map(({ type }) => type);
+
+  it('keeps conditions of others as and where they are', () => {
+    const conditions = nodeConditions({ problems: [], pressures: [], previous: [network, notReady], now });
+    assert.deepEqual(conditions[0], network);
+    assert.deepEqual([conditions[1]?.type, conditions[1]?.status], ['Ready', 'True']);
+    assert.deepEqual(types([network, notReady]), [
+      'NetworkUnavailable',
+      'Ready',
+      'MemoryPressure',
+      'DiskPressure',
+      'PIDPressure',
+    ]);
+  });
+
+  it('drops a condition of its own that is no more', () => {
+    assert.deepEqual(types([hosts]), ['MemoryPressure', 'DiskPressure', 'PIDPressure', 'Ready']);
+  });
+
+  it('keeps fields of others, and none of its own that is no more', () => {
+    const attached = [{ name: 'disk', devicePath: '' }];
+    assert.deepEqual(
+      withOthers({ images: [] }, { volumesAttached: attached, runtimeHandlers: [], images: [] }),
+      { volumesAttached: attached, images: [] },
+    );
+  });
 });
 
 describe('labels that a node must have', () => {

@@ -2,7 +2,7 @@
  * The node's conditions with the kubelet's reasons and messages (pkg/kubelet/nodestatus/setters.go). Pure.
  */
 import type { HostState } from '../hosts/runtime-host.ts';
-import type { NodeConditionReason } from '../model/condition-reasons.ts';
+import { nodeConditionTable, type NodeConditionReason } from '../model/condition-reasons.ts';
 import { goDuration } from '../model/go-time.ts';
 import type { NodeCondition } from '../model/kube.ts';
 import type { NodePressure } from '../model/node-info.ts';
@@ -53,8 +53,17 @@ export interface ConditionsInput {
 
 type FarletCondition = NodeCondition & { readonly reason: NodeConditionReason };
 
+/** Those of others, as network agents and problem detectors, stay as and where they are. */
 export function nodeConditions(input: ConditionsInput): NodeCondition[] {
-  return verdicts(input).map((condition) => dated(condition, input));
+  const own = new Map(verdicts(input).map((condition) => [condition.type, dated(condition, input)]));
+  const before = input.previous.filter(
+    ({ type }) => own.has(type) || !Object.hasOwn(nodeConditionTable, type),
+  );
+  const known = new Set(before.map(({ type }) => type));
+  return [
+    ...before.map((condition) => own.get(condition.type) ?? condition),
+    ...[...own.values()].filter(({ type }) => !known.has(type)),
+  ];
 }
 
 function verdicts(input: ConditionsInput): FarletCondition[] {

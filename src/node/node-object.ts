@@ -94,6 +94,18 @@ export interface StatusParts {
   readonly conditions: readonly NodeCondition[];
 }
 
+/** What farlet says of a Node; the rest of its status, as what is attached to it, is for others to say. */
+const ownFields: ReadonlySet<string> = new Set([
+  ...['addresses', 'capacity', 'allocatable', 'conditions', 'daemonEndpoints', 'declaredFeatures', 'images'],
+  ...['nodeInfo', 'runtimeHandlers', 'features'],
+]);
+
+/** A status of farlet's with what others said in the one before. */
+export function withOthers(status: NodeStatus, before: NodeStatus): NodeStatus {
+  const others = Object.entries(before).filter(([field]) => !ownFields.has(field));
+  return { ...Object.fromEntries(others), ...status };
+}
+
 export function nodeStatus(parts: StatusParts): NodeStatus {
   const { identity, facts, hostAddresses, runtime, images, conditions, capacity, allocatable } = parts;
   return {

@@ -7,7 +7,7 @@ import type { Log } from '../model/log.ts';
 import { jittered } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import type { NodeHosts } from './node-hosts.ts';
-import { requiredLabels } from './node-object.ts';
+import { requiredLabels, withOthers } from './node-object.ts';
 import type { NodeTransitions } from './node-transitions.ts';
 import type { RegisteredNode } from './registered-node.ts';
 
@@ -41,7 +41,8 @@ export class StatusReporter {
     const facts = await hosts.factsInTime(hurry);
     signal.throwIfAborted();
     const old = before.status ?? {};
-    const status = hosts.status(facts, { node: before, conditions: old.conditions ?? [] });
+    const own = hosts.status(facts, { node: before, conditions: old.conditions ?? [] });
+    const status = withOthers(own, old);
     transitions.schedulable(before.spec?.unschedulable === true);
     const labels = requiredLabels(before.metadata.labels, facts.architecture);
     const changed = labels !== undefined || isNews(old, status);

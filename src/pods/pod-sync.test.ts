@@ -76,7 +76,10 @@ function setUp({
       },
       tellFailure: none,
     },
-    volumes: { mount: () => asked('mount', new Map()), renewAt: () => renewAt },
+    volumes: {
+      mount: (_: Pod, { afresh }: { afresh: boolean }) => asked(afresh ? 'mount afresh' : 'mount', new Map()),
+      renewAt: () => renewAt,
+    },
     cgroups: { prepare: () => asked('cgroup', undefined) },
     objects: {
       register: called('register'),
@@ -124,7 +127,7 @@ describe('the sync of a pod', () => {
       ...status,
       'status Pending in 30',
       ...['register', 'probes', 'plan'],
-      ...['mount', 'cgroup', 'lookAhead', 'mount done', 'cgroup done', 'lookAhead done'],
+      ...['mount afresh', 'cgroup', 'lookAhead', 'mount afresh done', 'cgroup done', 'lookAhead done'],
       ...['secret key', 'secret key done', 'runtime 1'],
       'status Pending in 500',
       ...['startErrors', 'observe', 'observe done'],

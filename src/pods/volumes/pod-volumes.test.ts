@@ -136,6 +136,21 @@ describe('the volumes of a pod', () => {
     ]);
   });
 
+  it('are made anew when what was made may be gone, as after a reboot of the host', async () => {
+    const world = new World();
+    world.configMaps.set('cm', { k: '1' });
+    const of = using({ name: 'e', emptyDir: {} }, { name: 'm', configMap: { name: 'cm' } });
+    await world.mount(of);
+    const made = world.batches.length;
+    world.batches.length = 0;
+    const mounted = await world.volumes.mount(of, { signal: world.stop.signal, afresh: true });
+    assert.equal(world.batches.length, made);
+    assert.deepEqual([...mounted.keys()], ['e', 'm']);
+    world.batches.length = 0;
+    await world.mount(of);
+    assert.deepEqual(world.batches, []);
+  });
+
   it('are told of when they fail, tried again, and hold up no later sync', async () => {
     const world = new World();
     const of = using({ name: 'm', configMap: { name: 'cm' } });

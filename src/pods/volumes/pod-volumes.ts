@@ -3,7 +3,7 @@
  *
  * I1. Each volume has one operation, which goes on beyond the sync that wanted it, until the pod is
  *     unmounted.
- * I2. What was ready once holds up no later sync of its pod.
+ * I2. What was ready once holds up no later sync of its pod, unless it is to be made afresh.
  * I3. A pod is unmounted only after its operations have ended, and what is mounted is never deleted.
  */
 import type { FileOp, HostFiles } from '../../hosts/link/link.ts';
@@ -58,10 +58,15 @@ export class PodVolumes {
   /**
    * Makes every volume that a container uses ready and current, all at once. Rejects, told in an event, for a
    * volume that can't be processed at all, and after 2 min 3 s with what is missing; an attempt that fails
-   * before that is told in an event of its own.
+   * before that is told in an event of its own. `afresh`: nothing of the pod runs, and what was mounted for it may be
+   * gone, as after a reboot of the host; all of it is looked after again.
    */
-  async mount(pod: Pod, { signal }: { signal: AbortSignal }): Promise<ReadonlyMap<string, MountedVolume>> {
+  async mount(
+    pod: Pod,
+    { signal, afresh = false }: { signal: AbortSignal; afresh?: boolean },
+  ): Promise<ReadonlyMap<string, MountedVolume>> {
     const state = this.#state(pod.metadata.uid);
+    if (afresh) for (const operation of state.operations.values()) operation.forget();
     const used = usedVolumes(pod);
     const failed = new Map<string, string>();
     const wanted = new Map<VolumeOperation, number>();
@@ -109,8 +114,8 @@ export class PodVolumes {
       ([uid, { operations }]) =>
         uid !== podUid &&
         [...operations.values()].some(
-          ({ ready, volume }) =>
-            ready !== undefined && volume.bound !== undefined && volume.specName === persistentVolume,
+          ({ wasReady, volume }) =>
+            wasReady && volume.bound !== undefined && volume.specName === persistentVolume,
         ),
     );
   }

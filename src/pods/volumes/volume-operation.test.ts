@@ -92,6 +92,21 @@ describe('an operation on a volume', () => {
     assert.deepEqual(told, ['ready 0', 'ready undefined']);
   });
 
+  it('is made anew once it is forgotten, also while an attempt is under way', async () => {
+    const { operation, attempts, letGo, told } = operate([undefined, 'hang']);
+    await operation.settled(operation.want(wish(1)), { signal });
+    operation.want(wish(2));
+    await settle();
+    operation.forget();
+    const third = operation.settled(operation.want(wish(3)), { signal });
+    assert.equal(operation.ready, undefined);
+    assert.equal(operation.wasReady, true);
+    letGo();
+    await third;
+    assert.deepEqual(attempts, [1, 2, 3]);
+    assert.deepEqual(told, ['ready 0', 'ready undefined']);
+  });
+
   it('holds nothing up once it was ready', async () => {
     const { operation, clock, attempts } = operate([undefined, new Error('gone'), undefined]);
     await operation.settled(operation.want(wish(1)), { signal });

@@ -4,7 +4,7 @@
  * (pkg/volume/util/nestedpendingoperations).
  *
  * I1. One attempt at a time; the next one is for what is wanted by then.
- * I2. What was ready stays ready while a refresh fails.
+ * I2. What was ready stays ready while a refresh fails, until it is forgotten.
  * I3. After the signal aborts nothing starts any more, and `idle` resolves once nothing runs.
  */
 import type { Pod } from '../../model/kube.ts';
@@ -45,11 +45,13 @@ export class VolumeOperation {
   readonly #options: VolumeOperationOptions;
   readonly #wantedAt: number;
   #wanted: VolumeToMount;
-  #wishes = 0;
+  #number = 0;
   /** number of the wanted that the last finished attempt was for */
   #tried = 0;
   #failures = 0;
   #ready: ReadyVolume | undefined;
+  #wasReady = false;
+  #forgotten = 0;
   #loop: Promise<void> | undefined;
   #attempted = Promise.withResolvers<undefined>();
   #wake: (() => void) | undefined;
@@ -64,18 +66,29 @@ export class VolumeOperation {
     return this.#ready;
   }
 
+  /** Whether it ever was, forgotten since or not. */
+  get wasReady(): boolean {
+    return this.#wasReady;
+  }
+
   get volume(): PlannedVolume {
     return this.#wanted.volume;
   }
 
-  /** Starts towards the wanted, or is told of it for the next attempt; returns its number for `settled`. */
+  /** Starts to make it so, or is told of it for the next attempt; returns its number for `settled`. */
   want(wanted: VolumeToMount): number {
     this.#wanted = wanted;
-    this.#wishes += 1;
+    this.#number += 1;
     this.#loop ??= this.#run().finally(() => {
       this.#loop = undefined;
     });
-    return this.#wishes;
+    return this.#number;
+  }
+
+  /** What was made may be gone: what is wanted next is not ready before it has been made anew. */
+  forget(): void {
+    this.#ready = undefined;
+    this.#forgotten += 1;
   }
 
   /** An attempt is made at once, whatever the backoff: what it failed for may have come. */
@@ -84,7 +97,7 @@ export class VolumeOperation {
   }
 
   /**
-   * Resolves when the volume is ready as wished, or as it was if the wanted failed or has to wait for a
+   * Resolves when the volume is ready as wanted, or as it was if that failed or has to wait for a
    * backoff. Rejects with the reason of either signal.
    */
   async settled(wanted: number, { signal }: { signal: AbortSignal }): Promise<void> {
@@ -106,14 +119,18 @@ export class VolumeOperation {
   /** Never rejects. */
   async #run(): Promise<void> {
     const { clock, signal, setUp, onAttempt } = this.#options;
-    while (this.#tried < this.#wishes && !signal.aborted) {
-      const [wanted, number, started] = [this.#wanted, this.#wishes, clock.monotonic()];
+    while (this.#tried < this.#number && !signal.aborted) {
+      const [wanted, number, started] = [this.#wanted, this.#number, clock.monotonic()];
+      const forgotten = this.#forgotten;
       let error: unknown;
       let firstReadyAfter: number | undefined;
       try {
         const ready = await setUp(wanted, this.#ready, { signal });
-        if (this.#ready === undefined) firstReadyAfter = (clock.monotonic() - this.#wantedAt) / 1000;
+        // forgotten meanwhile: it was made by what was known before
+        if (this.#forgotten !== forgotten) continue;
+        if (!this.#wasReady) firstReadyAfter = (clock.monotonic() - this.#wantedAt) / 1000;
         this.#ready = ready;
+        this.#wasReady = true;
         this.#failures = 0;
       } catch (thrown) {
         if (isOver(signal)) return;
@@ -127,7 +144,7 @@ export class VolumeOperation {
       if (error === undefined) continue;
       await this.#pause(backoffMs(retry, this.#failures));
       // what failed is wanted still
-      this.#wishes += 1;
+      this.#number += 1;
     }
   }
 
