@@ -107,6 +107,16 @@ describe('an operation on a volume', () => {
     assert.deepEqual(told, ['ready 0', 'ready undefined']);
   });
 
+  it('is not begun again by who forgets it before it was ever ready', async () => {
+    const { operation, attempts, letGo } = operate(['hang']);
+    const first = operation.settled(operation.want(wish(1)), { signal });
+    await settle();
+    operation.forget();
+    letGo();
+    await first;
+    assert.deepEqual(attempts, [1]);
+  });
+
   it('holds nothing up once it was ready', async () => {
     const { operation, clock, attempts } = operate([undefined, new Error('gone'), undefined]);
     await operation.settled(operation.want(wish(1)), { signal });

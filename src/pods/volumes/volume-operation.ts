@@ -85,8 +85,12 @@ export class VolumeOperation {
     return this.#number;
   }
 
-  /** What was made may be gone: what is wanted next is not ready before it has been made anew. */
+  /**
+   * What was made may be gone: what is wanted next is not ready before it has been made anew. One that has
+   * never been made is left to the attempt under way, however long that takes.
+   */
   forget(): void {
+    if (this.#ready === undefined) return;
     this.#ready = undefined;
     this.#forgotten += 1;
   }
