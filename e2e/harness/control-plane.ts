@@ -60,6 +60,8 @@ export interface ControlPlaneOptions {
   readonly detached?: boolean;
   /** a user whose requests the API server is to write down */
   readonly audited?: string;
+  /** of Services: one range, or one of each family, the cluster's own first */
+  readonly serviceCIDR?: string;
   /**
    * It is there for hosts and pods too: the API server has an address of its own, at which the Service `kubernetes`
    * leads to it, and Nodes get ranges for their pods out of this one.
@@ -146,7 +148,7 @@ async function launchControlPlane(
     `--secure-port=${apiPort}`,
     `--advertise-address=${address}`,
     `--etcd-servers=http://127.0.0.1:${etcdPort}`,
-    `--service-cluster-ip-range=${SERVICE_CIDR}`,
+    `--service-cluster-ip-range=${options.serviceCIDR ?? SERVICE_CIDR}`,
     `--client-ca-file=${files.ca.cert}`,
     `--tls-cert-file=${files.serving.cert}`,
     `--tls-private-key-file=${files.serving.key}`,

@@ -47,7 +47,7 @@ export interface World {
 export interface WorldOptions {
   /** default: node-1-6 on containerd 1.6 and node-2 on containerd 2 */
   readonly hosts?: readonly WorldHost[];
-  readonly plane?: Pick<ControlPlaneOptions, 'clusterCIDR'>;
+  readonly plane?: Pick<ControlPlaneOptions, 'clusterCIDR' | 'serviceCIDR'>;
   /** the farlet over these hosts; false: none, the scenario starts its own */
   readonly farlet?: false | Omit<FarletOptions, 'folder' | 'plane' | 'hosts'>;
   /** a user whose requests the API server is to write down */
