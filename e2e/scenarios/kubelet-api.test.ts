@@ -242,6 +242,7 @@ for (const node of world.nodes) {
           ['GET', '/stats/summary', 'get', 'stats'],
           ['POST', `/checkpoint/${api.name}/api-probe/c`, 'create', 'checkpoint'],
           ['POST', `/exec/${api.name}/api-probe/c?command=id&output=1`, 'create', 'proxy'],
+          ['GET', `/exec/${api.name}/api-probe/c?command=id&output=1`, 'create', 'proxy'],
           ['DELETE', '/pods', 'delete', 'pods proxy'],
         ];
         for (const [method, path, verb, subresources] of rows) {

@@ -15,7 +15,7 @@ import { limitSignal } from '../../util/abort.ts';
 const AUTH_MS = 15_000;
 
 export interface AdmitOptions {
-  readonly backend: Pick<Backend, 'identify' | 'isAllowed'>;
+  readonly backend: Pick<Backend, 'identify' | 'isAllowed' | 'enterVerb'>;
   readonly refusals: Refusals;
   readonly log: Log;
   readonly clock: Pick<Clock, 'now'>;
@@ -29,7 +29,11 @@ export async function admit(options: AdmitOptions, request: IncomingMessage): Pr
   const { backend, log } = options;
   const signal = limitSignal(AUTH_MS);
   const who = await identity(request, { ...options, signal });
-  const { verb, subresources } = requestAttributes(request.method ?? '', pathOf(request.url ?? '/'));
+  const { verb, subresources } = requestAttributes(
+    request.method ?? '',
+    pathOf(request.url ?? '/'),
+    backend.enterVerb,
+  );
   for (const subresource of subresources) {
     try {
       if (await backend.isAllowed(who, verb, subresource, { signal })) return who;

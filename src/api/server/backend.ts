@@ -1,3 +1,4 @@
+import type { EnterVerb } from './attributes.ts';
 import type { HealthCheck } from './health-checks.ts';
 import type { Life, Stream, StreamRequest, Target } from '../http/stream-request.ts';
 
@@ -21,6 +22,7 @@ export type HostLog =
 export interface Backend {
   /** The owner of a bearer token, undefined if nobody knows it. */
   identify(token: string, options: Life): Promise<Identity | undefined>;
+  readonly enterVerb: EnterVerb;
   isAllowed(who: Identity, verb: string, subresource: string, options: Life): Promise<boolean>;
   podList(): object;
   runningPods(): object;

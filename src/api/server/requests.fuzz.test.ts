@@ -27,7 +27,11 @@ fuzz('request targets: what is routed is what is authorized', target, (url) => {
   assert.ok(found.path.startsWith('/'));
   const again = requestTarget(routable(found)) ?? { path: '', query: '' };
   assert.deepEqual(again, found);
-  assert.deepEqual(requestAttributes('GET', again.path), requestAttributes('GET', found.path));
+  for (const enterVerb of ['create', 'method'] as const)
+    assert.deepEqual(
+      requestAttributes('GET', again.path, enterVerb),
+      requestAttributes('GET', found.path, enterVerb),
+    );
   streamTarget(found.path);
 });
 

@@ -351,6 +351,12 @@ export const configSchema = z.strictObject({
         .enum(['Webhook', 'AlwaysAllow'])
         .default('Webhook')
         .describe('what callers of the kubelet API may do: by SubjectAccessReview, or everything'),
+      enterVerb: z
+        .enum(['create', 'method'])
+        .default('create')
+        .describe(
+          'the verb on nodes/proxy that exec, attach, portForward and run ask for: create, or what the method of the request stands for, as a kubelet does it (GET, with which a WebSocket begins: get)',
+        ),
       webhook: z
         .strictObject({
           cacheAuthorizedTTL: duration('5m').describe('how long a yes is kept'),

@@ -151,9 +151,10 @@ function access({
   config,
   common: { reviews },
   node,
-}: KubeletApiOptions): Pick<Backend, 'identify' | 'isAllowed'> {
+}: KubeletApiOptions): Pick<Backend, 'identify' | 'isAllowed' | 'enterVerb'> {
   const { authentication, authorization } = config;
   return {
+    enterVerb: authorization.enterVerb,
     identify: (token, options) =>
       authentication.webhook.enabled ? reviews.identify(token, options) : Promise.resolve(undefined),
     isAllowed: (who, verb, subresource, options) =>
