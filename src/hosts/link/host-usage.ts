@@ -46,13 +46,13 @@ export interface DiskIo {
 export interface InterfaceUse {
   readonly name: string;
   readonly rxBytes: number;
-  readonly rxPackets: number;
+  readonly rxPackets?: number;
   readonly rxErrors: number;
-  readonly rxDropped: number;
+  readonly rxDropped?: number;
   readonly txBytes: number;
-  readonly txPackets: number;
+  readonly txPackets?: number;
   readonly txErrors: number;
-  readonly txDropped: number;
+  readonly txDropped?: number;
 }
 
 /** What a group is held to; a limit that is undefined is none, or not known. */
