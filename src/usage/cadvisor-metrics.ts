@@ -3,7 +3,7 @@
  * cAdvisor's. What asks for a look at every process is left out: open files, sockets, states of tasks,
  * ulimits. Pure.
  */
-import type { DiskIo, InterfaceUse, Pressure } from '../hosts/link/host-usage.ts';
+import type { DeviceIo, DiskIo, InterfaceUse, Pressure } from '../hosts/link/host-usage.ts';
 import { cadvisorRows, type CadvisorRow } from './cadvisor-rows.ts';
 import { labelled, sample, type Family } from './exposition.ts';
 import { machineFamilies, scrapeErrors } from './machine-metrics.ts';
@@ -210,7 +210,39 @@ const specFamilies: readonly (readonly [name: string, help: string, of: Of<Use>]
   ],
 ];
 
-const diskFamilies: readonly (readonly [name: string, help: string, of: Of<DiskIo>])[] = [
+/** Known of the machine's devices only. */
+const device =
+  (of: (io: DeviceIo) => number): Of<DiskIo | DeviceIo> =>
+  (io) =>
+    'busyMs' in io ? of(io) : undefined;
+const deviceSeconds = (of: (io: DeviceIo) => number): Of<DiskIo | DeviceIo> => device((io) => of(io) / 1000);
+
+type DiskFamily = readonly [name: string, help: string, of: Of<DiskIo | DeviceIo>, type?: Family['type']];
+
+const diskFamilies: readonly DiskFamily[] = [
+  ['container_fs_io_current', 'Number of I/Os currently in progress', device((io) => io.inProgress), 'gauge'],
+  [
+    'container_fs_io_time_seconds_total',
+    'Cumulative count of seconds spent doing I/Os',
+    deviceSeconds((io) => io.busyMs),
+  ],
+  [
+    'container_fs_io_time_weighted_seconds_total',
+    'Cumulative weighted I/O time in seconds',
+    deviceSeconds((io) => io.weightedMs),
+  ],
+  [
+    'container_fs_read_seconds_total',
+    'Cumulative count of seconds spent reading',
+    deviceSeconds((io) => io.readMs),
+  ],
+  ['container_fs_reads_merged_total', 'Cumulative count of reads merged', device((io) => io.readsMerged)],
+  [
+    'container_fs_write_seconds_total',
+    'Cumulative count of seconds spent writing',
+    deviceSeconds((io) => io.writeMs),
+  ],
+  ['container_fs_writes_merged_total', 'Cumulative count of writes merged', device((io) => io.writesMerged)],
   ['container_fs_reads_bytes_total', 'Cumulative count of bytes read', (io) => io.readBytes],
   ['container_fs_reads_total', 'Cumulative count of reads completed', (io) => io.reads],
   [
@@ -292,16 +324,13 @@ function ofUse({ name, type, help, of, more }: UseFamily, rows: readonly Cadviso
   return { name, type, help, samples: () => eachOf(name, rows, ({ use }) => one(of(use), more)) };
 }
 
-function ofDisks(
-  [name, help, of]: readonly [string, string, Of<DiskIo>],
-  rows: readonly CadvisorRow[],
-): Family {
+function ofDisks([name, help, of, type = 'counter']: DiskFamily, rows: readonly CadvisorRow[]): Family {
   const told = ({ use, devices }: CadvisorRow): Told[] =>
     (use.disks ?? []).flatMap((io) => {
       const device = devices.get(io.device);
       return one(of(io), labelled({ device: device === undefined ? io.device : `/dev/${device}` }));
     });
-  return { name, type: 'counter', help, samples: () => eachOf(name, rows, told) };
+  return { name, type, help, samples: () => eachOf(name, rows, told) };
 }
 
 function ofNetwork(

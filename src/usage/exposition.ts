@@ -27,7 +27,7 @@ function escaped(character: string): string {
 }
 
 /** Lines that are made between two turns of the event loop: a millisecond or two. */
-const LINES = 1_000;
+const LINES = 400;
 
 /** The whole text; nothing else in the process waits for all of it. A family without samples is left out. */
 export async function expositionText(families: Iterable<Family>): Promise<string> {

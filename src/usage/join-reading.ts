@@ -20,7 +20,7 @@ export interface ReadParts {
 
 const NANOS_PER_MS = 1_000_000;
 
-/** Of pods with a container that runs; of each its newest sandbox (pkg/kubelet/stats/cri_stats_provider.go). */
+/** Of each pod its newest sandbox and what runs (pkg/kubelet/stats/cri_stats_provider.go). */
 export function podsOf(
   pods: readonly { readonly pod: Pod; readonly state: PodRuntimeState }[],
   parts: ReadParts,
@@ -191,6 +191,7 @@ export function rootUse(
     systemNanos: group.systemNanos ?? machine.systemNanos,
     swapBytes: swap,
     swapLimitBytes: machine.swapTotalBytes,
+    disks: machine.disks.length === 0 ? group.disks : machine.disks,
     memoryLimitBytes: memoryTotalBytes,
     cpuPressure: machine.cpuPressure ?? group.cpuPressure,
     memoryPressure: machine.memoryPressure ?? group.memoryPressure,

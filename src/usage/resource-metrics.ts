@@ -1,6 +1,6 @@
 /**
- * The families of /metrics/resource (pkg/kubelet/metrics/collectors/resource_metrics.go), which metrics-server
- * reads: names, labels, types and time stamps are a kubelet's. Pure.
+ * The families of /metrics/resource (pkg/kubelet/metrics/collectors/resource_metrics.go), which
+ * metrics-server reads: names, labels, types and time stamps are a kubelet's. Pure.
  */
 import { labelled, sample, type Family } from './exposition.ts';
 import { podsOnHosts, type NodeReading, type PodOnHost } from './node-reading.ts';

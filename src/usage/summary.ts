@@ -11,7 +11,7 @@ import type { ContainerReading, FsFigures, Use } from './reading.ts';
 /** The interface whose figures a node's or pod's network has beside the list of all. */
 const DEFAULT_INTERFACE = 'eth0';
 
-/** The parts of the answer: the node, and each pod by itself, so that nobody has to make all of it at once. */
+/** The answer's parts: the node, and each pod by itself, so that they need not be made all at once. */
 export interface SummaryParts {
   readonly node: object;
   readonly pods: readonly (() => object)[];

@@ -1,6 +1,6 @@
 /**
- * /stats/summary, /metrics/resource, /metrics/cadvisor: what a node, its pods and their containers use, of all
- * of its hosts (pkg/kubelet/server/stats, pkg/kubelet/server/server.go).
+ * /stats/summary, /metrics/resource, /metrics/cadvisor: what a node, its pods and their containers use on all
+ * of its hosts (pkg/kubelet/server/stats, server.go).
  */
 import { messageOf } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
@@ -56,7 +56,7 @@ export async function cadvisorMetrics(
   return expositionText(cadvisorFamilies(reading, options.now));
 }
 
-/** What can be read: a host that can't be is missing, and said to be. Rejects with the signal's reason only. */
+/** A host that can't be read is missing, and said to be. Rejects with the signal's reason only. */
 async function readNode(
   { name, hosts, log }: UsageNode,
   detail: Detail,

@@ -3,6 +3,7 @@
  * kernel files of a far host is not believed. Pure.
  */
 import type {
+  DeviceIo,
   DiskIo,
   GroupUse,
   HostUsage,
@@ -174,6 +175,7 @@ function machine(files: ReadonlyMap<string, string>): MachineUse {
     memoryPressure: pressure(files.get('/proc/pressure/memory'), LINE),
     ioPressure: pressure(files.get('/proc/pressure/io'), LINE),
     devices: devices(lines('/proc/diskstats')),
+    disks: machineDisks(lines('/proc/diskstats')),
   };
 }
 
@@ -296,4 +298,36 @@ function devices(lines: readonly string[]): Map<string, string> {
         : [[`${major}:${minor}`, name]];
     }),
   );
+}
+
+/** The kernel's, whatever the device's own. */
+const SECTOR = 512;
+const DISKSTATS_FIELDS = 11;
+
+function machineDisks(lines: readonly string[]): DeviceIo[] {
+  return lines.flatMap((line) => {
+    const [major, minor, name = '', ...rest] = line.trim().split(' ');
+    const fields = rest.slice(0, DISKSTATS_FIELDS).flatMap((each) => count(each) ?? []);
+    if (fields.length < DISKSTATS_FIELDS || /^(loop|ram|zram)\d/.test(name)) return [];
+    const [reads = 0, readsMerged = 0, sectorsRead = 0, readMs = 0, writes = 0, ...more] = fields;
+    const [writesMerged = 0, sectorsWritten = 0, writeMs = 0, inProgress = 0, busyMs = 0, weightedMs = 0] =
+      more;
+    if (reads + writes === 0) return [];
+    return [
+      {
+        device: `${major}:${minor}`,
+        readBytes: sectorsRead * SECTOR,
+        writeBytes: sectorsWritten * SECTOR,
+        reads,
+        writes,
+        readsMerged,
+        writesMerged,
+        readMs,
+        writeMs,
+        inProgress,
+        busyMs,
+        weightedMs,
+      },
+    ];
+  });
 }

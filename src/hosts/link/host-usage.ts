@@ -43,6 +43,17 @@ export interface DiskIo {
   readonly writes: number;
 }
 
+/** A device of the machine's (Documentation/admin-guide/iostats.rst). */
+export interface DeviceIo extends DiskIo {
+  readonly readsMerged: number;
+  readonly writesMerged: number;
+  readonly readMs: number;
+  readonly writeMs: number;
+  readonly inProgress: number;
+  readonly busyMs: number;
+  readonly weightedMs: number;
+}
+
 export interface InterfaceUse {
   readonly name: string;
   readonly rxBytes: number;
@@ -95,7 +106,7 @@ export interface GroupUse extends GroupLimits {
   readonly cpuPressure?: Pressure | undefined;
   readonly memoryPressure?: Pressure | undefined;
   readonly ioPressure?: Pressure | undefined;
-  readonly disks?: readonly DiskIo[] | undefined;
+  readonly disks?: readonly (DiskIo | DeviceIo)[] | undefined;
 }
 
 export interface HostUsage {
@@ -139,4 +150,6 @@ export interface MachineUse {
   readonly ioPressure?: Pressure | undefined;
   /** names of devices by major:minor, as sda1 */
   readonly devices: ReadonlyMap<string, string>;
+  /** of those that were ever used, but for loops and the like */
+  readonly disks: readonly DeviceIo[];
 }
