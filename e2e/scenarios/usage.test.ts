@@ -135,11 +135,14 @@ for (const node of world.nodes) {
 
     it('is half a processor for a container that may have no more', async () => {
       await summary();
+      const began = { at: Date.now(), nanos: cpuNanos() };
       const cores = await inTime(
         'a rate',
         async () => podOf(await summary()).containers[0]?.cpu?.usageNanoCores,
       );
-      assert.ok(cores > 0.3e9 && cores < 0.6e9, `${cores} nanocores`);
+      // a busy machine gives it less
+      const counted = ((cpuNanos() - began.nanos) * 1000) / (Date.now() - began.at);
+      assert.ok(cores > counted / 2 && cores < counted * 2 && cores < 0.6e9, `${cores} of ${counted}`);
       const pod = podOf(await summary());
       assert.ok((pod.cpu?.usageNanoCores ?? 0) >= cores * 0.5);
       assert.ok((pod.cpu?.usageCoreNanoSeconds ?? 0) >= (pod.containers[0]?.cpu?.usageCoreNanoSeconds ?? 0));
@@ -166,7 +169,7 @@ for (const node of world.nodes) {
       const before = podOf(await summary()).network;
       assert.equal(before?.name, 'eth0');
       const { podIP } = (await pods.pod('burner')).status;
-      const got = await host().inside(['sh', '-c', `busybox nc -w 5 ${podIP} 8080 </dev/null | wc -c`]);
+      const got = await host().inside(['sh', '-c', `sleep 3 | busybox nc ${podIP} 8080 | wc -c`]);
       assert.equal(got.stdout.trim(), String(MIB), got.stderr);
       const sent = await inTime('it to be told', async () => {
         const bytes = (podOf(await summary()).network?.txBytes ?? 0) - before.txBytes;

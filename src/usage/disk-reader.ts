@@ -1,7 +1,7 @@
 /**
  * What pods take of a host's disks: writable layers and images from the runtime, logs and volumes measured.
- * Both cost the host far more than a look at its control groups, so they are asked for at most once a minute
- * and for a twentieth of the time, and nobody waits for them longer than a moment.
+ * Both cost the host far more than a look at its control groups, so they are asked for once a minute, sooner
+ * if a container is new, at most for a twentieth of the time, and nobody waits for them longer than a moment.
  */
 import type { CriClient } from '../hosts/cri/calls.ts';
 import type { FilesystemUsage__Output } from '../hosts/cri/generated/runtime/v1/FilesystemUsage.ts';
@@ -46,6 +46,8 @@ const nothing: DiskFigures = {
 };
 
 const AGE_MS = 60_000;
+/** As often as containerd itself looks at its layers. */
+const NEW_MS = 10_000;
 /** Measuring may take so many times less than what lies between. */
 const SHARE = 20;
 const WAIT_MS = 3_000;
@@ -55,16 +57,22 @@ export class DiskReader {
   readonly #options: DiskReaderOptions;
   #known: DiskFigures = nothing;
   #dueAt = -Infinity;
+  #soonestAt = -Infinity;
   #running: Promise<void> | undefined;
 
   constructor(options: DiskReaderOptions) {
     this.#options = options;
   }
 
-  /** What is known of these pods, after a moment's wait for what is being measured. Never rejects. */
-  async read(pods: readonly Pod[]): Promise<DiskFigures> {
+  /**
+   * What is known of these pods, after a moment's wait for what is being measured. `containers`: ids of those
+   * that run. Never rejects.
+   */
+  async read(pods: readonly Pod[], containers: readonly string[]): Promise<DiskFigures> {
     const { clock } = this.#options;
-    if (this.#running === undefined && clock.monotonic() >= this.#dueAt)
+    const now = clock.monotonic();
+    const isNew = containers.some((id) => !this.#known.layers.has(id));
+    if (this.#running === undefined && now >= (isNew ? this.#soonestAt : this.#dueAt))
       this.#running = this.#measure(pods).finally(() => {
         this.#running = undefined;
       });
@@ -89,8 +97,10 @@ export class DiskReader {
       if (!this.#options.signal.aborted)
         log.warn({ err: error }, 'what pods take of the disk could not be measured: told without');
     }
-    const took = clock.monotonic() - began;
-    this.#dueAt = clock.monotonic() + Math.max(AGE_MS, took * SHARE);
+    const now = clock.monotonic();
+    const share = (now - began) * SHARE;
+    this.#dueAt = now + Math.max(AGE_MS, share);
+    this.#soonestAt = now + Math.max(NEW_MS, share);
   }
 
   async #look(pods: readonly Pod[], signal: AbortSignal): Promise<DiskFigures> {

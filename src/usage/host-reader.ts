@@ -109,7 +109,12 @@ export class HostUsageReader {
     const places = await cgroups({ signal });
     const [{ usage, at }, disk, sandboxed] = await Promise.all([
       this.#usage(pods, { detail, places, signal }),
-      detail === 'full' ? disks.read(pods.map(({ pod }) => pod)) : undefined,
+      detail === 'full'
+        ? disks.read(
+            pods.map(({ pod }) => pod),
+            pods.flatMap(({ state }) => runningIds(state)),
+          )
+        : undefined,
       this.#sandboxed(pods, signal),
     ]);
     const byId = groupsById(usage.groups.keys());
@@ -190,6 +195,9 @@ function sandboxIds(state: PodRuntimeState): string[] {
 }
 
 function idsOf(state: PodRuntimeState): string[] {
-  const running = state.containers.filter((container) => container.state === 'running');
-  return [...running.map(({ id }) => id), ...sandboxIds(state)];
+  return [...runningIds(state), ...sandboxIds(state)];
+}
+
+function runningIds(state: PodRuntimeState): string[] {
+  return state.containers.filter((container) => container.state === 'running').map(({ id }) => id);
 }

@@ -53,11 +53,10 @@ const stateOf = (more: Partial<PodRuntimeState> = {}): PodRuntimeState => ({
   observedAt: 0,
   ...more,
 });
-const podOf = (more: object = {}): Pod =>
-  ({
-    metadata: { name: 'p"1', namespace: 'n', uid: '1' },
-    spec: { containers: [{ name: 'c', image: 'busybox:1' }], ...more },
-  });
+const podOf = (more: object = {}): Pod => ({
+  metadata: { name: 'p"1', namespace: 'n', uid: '1' },
+  spec: { containers: [{ name: 'c', image: 'busybox:1' }], ...more },
+});
 
 const usageOf = (more: Partial<HostUsage> = {}): HostUsage => ({
   uptime: 1000,
