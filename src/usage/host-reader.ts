@@ -161,7 +161,12 @@ export class HostUsageReader {
       {
         detail,
         limits,
-        parents: parents.filter((path) => path !== undefined).filter(isPlainPath),
+        parents: pods.flatMap(({ state }, index) => {
+          const path = parents[index];
+          return path !== undefined && isPlainPath(path)
+            ? [{ path, ids: idsOf(state).filter(isPlainId) }]
+            : [];
+        }),
         groups: [
           ...places.above.filter(isPlainPath),
           ...pods.flatMap(({ state }, index) =>

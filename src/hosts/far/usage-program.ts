@@ -1,7 +1,8 @@
 /**
  * Reads what a host and its control groups use: one process on the host, however many groups there are. Fixed
- * text; what is asked comes in as words.
+ * text; what is asked comes in as lines.
  *
+ *   request  L levels | T path | N beginning of a sandbox's id | G path | P path, I id in it…
  *   answer   lines with tabs between their parts: T path contents | G path column… | N path contents, X
  *            where it was too much; then E
  */
@@ -123,20 +124,25 @@ const fullFiles = [
 const letters: Readonly<Record<Level, string>> = { brief: 'b', processes: 'p', full: 'f', limits: 'l' };
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 const MAX_GROUPS = 10_000;
+/** Characters of an id that tell sandboxes from others. */
+const TOLD_BY = 12;
 
 export function usageStep(query: UsageQuery): RemoteStep {
   const isFull = query.detail === 'full';
   return {
     verb: 'use',
-    args: [
-      query.cgroupMount ?? '/sys/fs/cgroup',
-      `L${letters.brief}${isFull ? letters.processes + letters.full : ''}${query.limits ? letters.limits : ''}`,
-      ...[...briefFiles, ...(isFull ? fullFiles : [])].map((file) => `T${file}`),
-      ...query.sandboxes.map((id) => `N${id}`),
-      'G',
-      ...query.groups.map((path) => `G${path}`),
-      ...query.parents.map((path) => `P${path}`),
-    ],
+    args: [query.cgroupMount ?? '/sys/fs/cgroup'],
+    // as words the shell would take its time with so many
+    data: Buffer.from(
+      [
+        `L${letters.brief}${isFull ? letters.processes + letters.full : ''}${query.limits ? letters.limits : ''}`,
+        ...[...briefFiles, ...(isFull ? fullFiles : [])].map((file) => `T${file}`),
+        ...query.sandboxes.map((id) => `N${id.slice(0, TOLD_BY)}`),
+        'G',
+        ...query.groups.map((path) => `G${path}`),
+        ...query.parents.flatMap(({ path, ids }) => [`P${path}`, ...ids.map((id) => `I${id}`)]),
+      ].join('\n'),
+    ),
   };
 }
 
@@ -183,7 +189,7 @@ cut { next }
 /^G/ {
   if (++groups > ${String(MAX_GROUPS)}) { cut = 1; print "X"; next }
   g = substr($0, 2); o = "G\\t" g; pid = ""
-  b = g; sub(/.*\\//, "", b); sub(/[.]scope$/, "", b); sub(/.*[_-]/, "", b)
+  b = g; sub(/.*\\//, "", b); sub(/[.]scope$/, "", b); sub(/.*[_-]/, "", b); b = substr(b, 1, ${String(TOLD_BY)})
   lv = b in NET ? (index(LV, "p") ? "bp" : "b") : LV
   for (i = 1; i <= n; i++) {
     r = "-"
@@ -207,15 +213,15 @@ export const usageVerb: Readonly<Record<string, string>> = {
   use: `R=$1; shift
 if [ -f "$R/cgroup.controllers" ]; then v=2; d=$R; elif [ -d "$R/memory" ]; then v=1; d=$R/memory; else v=1; d=$R/cpuacct; fi
 echo "V$v"
-set +f
-for a; do case $a in
+l=$(take "$N"); N=0
+IFS=$LF
+for a in $l; do case $a in
 G?*) [ -d "$d\${a#G}" ] && printf "%s\\n" "$a" ;;
-P*) n=0; for g in "$d\${a#P}" "$d\${a#P}"/*/; do
-  [ -d "$g" ] || continue
-  n=$((n + 1)); [ $n -le 1000 ] || { echo X; break; }
-  g=\${g%/}; printf "G%s\\n" "\${g#"$d"}"
+P*) p=\${a#P}; [ -d "$d$p" ] && printf "G%s\\n" "$p" || p=- ;;
+I*) i=\${a#I}; [ "$p" = - ] || for g in "$i" "cri-containerd-$i.scope" "crio-$i.scope" "kata_$i" "docker-$i.scope"; do
+  [ ! -d "$d$p/$g" ] || { printf "G%s\\n" "$p/$g"; break; }
 done ;;
 *) printf "%s\\n" "$a" ;;
 esac; done | awk -v V=$v -v ROOT="$R" -v SPEC1="${spec(1)}" -v SPEC2="${spec(2)}" '${awk}'
-set -f`,
+IFS=" "`,
 };

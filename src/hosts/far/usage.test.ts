@@ -94,7 +94,10 @@ for (const [name, files] of hosts.all) {
       const read = await files.readUsage(
         query({
           cgroupMount: `${top}/2`,
-          parents: ['/kubepods/burstable/pod1', '/kubepods/burstable/gone'],
+          parents: [
+            { path: '/kubepods/burstable/pod1', ids: [id, 'ef'.repeat(32), sandbox] },
+            { path: '/kubepods/burstable/gone', ids: [id] },
+          ],
           sandboxes: [sandbox],
           fileSystems: [top, '/nowhere'],
         }),
@@ -214,7 +217,7 @@ for (const [name, files] of hosts.all) {
           detail: 'brief',
           limits: false,
           cgroupMount: `${top}/2`,
-          parents: ['/kubepods/burstable/pod1'],
+          parents: [{ path: '/kubepods/burstable/pod1', ids: [id, sandbox] }],
           sandboxes: [sandbox],
         }),
         { signal },

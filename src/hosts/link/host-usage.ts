@@ -8,8 +8,8 @@ export interface UsageQuery {
   readonly detail: 'brief' | 'full';
   /** what groups are held to as well, which changes seldom */
   readonly limits: boolean;
-  /** paths from the hierarchy's root, each for the group itself and those directly in it */
-  readonly parents: readonly string[];
+  /** groups, and those directly in them whose names end in these ids; paths from the hierarchy's root */
+  readonly parents: readonly { readonly path: string; readonly ids: readonly string[] }[];
   /** paths of single groups, read if they are there */
   readonly groups: readonly string[];
   /**
