@@ -27,6 +27,11 @@ export function gvisor(): string {
   return builtFolder('gvisor-', 'scripts/setup-remote.sh');
 }
 
+/** metrics-server, as a program of its own (scripts/setup.sh builds it). */
+export function metricsServer(): string {
+  return `${builtFolder('clients-')}/metrics-server`;
+}
+
 /** The OCI archive with the images that scenarios use. */
 export function imageArchive(): string {
   return `${builtFolder('images-')}/images.tar`;
