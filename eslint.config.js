@@ -27,6 +27,8 @@ const rooms = {
 
   node: [...ground, 'kube', 'hosts'],
 
+  usage: [...cri, 'hosts'],
+
   'resources/admission': ground,
   'resources/resize': ground,
   'resources/cgroups': cri,
@@ -73,7 +75,7 @@ const rooms = {
   'api/port-forward': [...ground, 'api/http', 'api/spdy'],
   'api/remote-command': [...ground, 'api/http', 'api/spdy'],
   'api/server': [...ground, 'api/http', 'api/port-forward', 'api/remote-command'],
-  'api/handlers': [...links, 'hosts', 'runtime/logs', 'api/http', 'api/server'],
+  'api/handlers': [...links, 'hosts', 'runtime/logs', 'usage', 'api/http', 'api/server'],
 };
 const below = Object.keys(rooms);
 Object.assign(rooms, {

@@ -52,6 +52,15 @@ if ! [ -x "$built/containerd" ]; then
   mv "$built.tmp" "$built"
 fi
 
+built=$cache/clients-$(key e2e/clients/go.mod e2e/clients/go.sum)
+if ! [ -x "$built/metrics-server" ]; then
+  step 'building metrics-server: about two minutes the first time'
+  rm -rf "$cache"/clients-*
+  mkdir -p "$built.tmp"
+  CGO_ENABLED=0 go_build e2e/clients -- -ldflags '-s -w' -o "$built.tmp/" -- sigs.k8s.io/metrics-server/cmd/metrics-server
+  mv "$built.tmp" "$built"
+fi
+
 built=$cache/images-$(key e2e/hosts/make-images.ts)
 if ! [ -f "$built/images.tar" ]; then
   step 'test images'

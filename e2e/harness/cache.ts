@@ -42,6 +42,11 @@ export function agentArchive(): string {
   return `${builtFolder('agents-', 'scripts/setup-agents.sh')}/agents.tar`;
 }
 
+/** metrics-server, as a program of its own (scripts/setup.sh builds it). */
+export function metricsServer(): string {
+  return `${builtFolder('clients-')}/metrics-server`;
+}
+
 /** The OCI archive with the images that scenarios use. */
 export function imageArchive(): string {
   return `${builtFolder('images-')}/images.tar`;

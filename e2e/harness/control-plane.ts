@@ -155,6 +155,14 @@ async function launchControlPlane(
     `--kubelet-client-certificate=${files.kubeletClient.cert}`,
     `--kubelet-client-key=${files.kubeletClient.key}`,
     '--kubelet-preferred-address-types=InternalIP,Hostname',
+    // the identity under which API servers of others are called
+    `--requestheader-client-ca-file=${files.frontProxy.ca}`,
+    '--requestheader-allowed-names=front-proxy-client',
+    '--requestheader-username-headers=X-Remote-User',
+    '--requestheader-group-headers=X-Remote-Group',
+    '--requestheader-extra-headers-prefix=X-Remote-Extra-',
+    `--proxy-client-cert-file=${files.frontProxy.client.cert}`,
+    `--proxy-client-key-file=${files.frontProxy.client.key}`,
     '--authorization-mode=Node,RBAC',
     '--enable-admission-plugins=NodeRestriction',
     '--allow-privileged=true',
@@ -275,6 +283,7 @@ interface Credentials {
   readonly ca: Authority;
   readonly serving: KeyPair;
   readonly kubeletClient: KeyPair;
+  readonly frontProxy: { readonly ca: string; readonly client: KeyPair };
   readonly kubeconfig: string;
 }
 
@@ -284,7 +293,8 @@ async function makeCredentials(
 ): Promise<Credentials> {
   const pki = `${folder}/pki`;
   const ca = await Authority.create(pki, 'ca');
-  const [serving, kubeletClient, admin] = await Promise.all([
+  const proxies = await Authority.create(pki, 'front-proxy-ca');
+  const [serving, kubeletClient, admin, client] = await Promise.all([
     ca.issue('apiserver', {
       cn: 'kube-apiserver',
       usage: 'serverAuth',
@@ -304,13 +314,14 @@ async function makeCredentials(
       usage: 'clientAuth',
     }),
     ca.issue('admin', { cn: 'admin', o: 'system:masters', usage: 'clientAuth' }),
+    proxies.issue('front-proxy-client', { cn: 'front-proxy-client', usage: 'clientAuth' }),
     run(['openssl', 'genrsa', '-out', `${pki}/sa.key`, '2048']).then(() =>
       run(['openssl', 'rsa', '-in', `${pki}/sa.key`, '-pubout', '-out', `${pki}/sa.pub`]),
     ),
   ]);
   const kubeconfig = `${folder}/admin.kubeconfig`;
   writeKubeconfig(kubeconfig, { server, ca: ca.cert, user: admin });
-  return { ca, serving, kubeletClient, kubeconfig };
+  return { ca, serving, kubeletClient, frontProxy: { ca: proxies.cert, client }, kubeconfig };
 }
 
 /** A kubeconfig with a client certificate, or with a bearer token. */

@@ -32,16 +32,12 @@ const forms: Record<string, RegExp> = {
     /^(attempt\n|unable to retrieve container logs for containerd:\/\/[0-9a-f]{64})$/,
   // the runtime's own words, passed on
   'GET /exec/default/api-probe/c?command=id&output=1': /^unable to upgrade: .*X-Stream-Protocol-Version/,
+  'POST /stats/summary':
+    /^\{\n "node": \{\n  "nodeName": "[^"]+",\n  "systemContainers": \[\n   \{\n    "name": "pods",/,
   'GET /pods/': /^\{"kind":"PodList","apiVersion":"v1","metadata":\{\},"items":\[\{"metadata":\{/,
   'GET /logs/':
     /^<!doctype html>\n<meta name="viewport" content="width=device-width">\n<pre>\n(<a href="[^"]+">[^<]+<\/a>\n)+<\/pre>\n$/,
   'POST /checkpoint/default/api-probe/c': /^checkpointing of \S+\/api-probe\/c failed \(rpc error: code = /,
-};
-
-/** Rows that farlet answers otherwise, and why. */
-const differences: Record<string, { code: number; type: string; body: RegExp }> = {
-  // resource statistics are not offered by this version, which it says
-  'POST /stats/summary': { code: 501, type: 'text/plain; charset=utf-8', body: /^not offered/ },
 };
 
 for (const node of world.nodes) {
@@ -72,7 +68,7 @@ for (const node of world.nodes) {
     describe('answers as a kubelet does', () => {
       for (const row of recordedRoutes()) {
         const key = `${row.method} ${row.path}`;
-        it(`${key} → ${differences[key]?.code ?? row.code}`, async () => {
+        it(`${key} → ${row.code}`, async () => {
           const here = (text: string): string => text.replaceAll('default/', `${api.name}/`);
           const upgrade = row.body.startsWith('unable to upgrade')
             ? { connection: 'Upgrade', upgrade: 'SPDY/3.1' }
@@ -267,13 +263,21 @@ for (const node of world.nodes) {
           `/containerLogs/${api.name}/api-probe/c?tailLines=1`,
         ])
           assert.equal((await asToken(proxy, path)).code, 200, path);
-        for (const path of ['/metrics', '/logs/', '/stats/summary'])
-          assert.equal((await asToken(proxy, path)).code, 403, path);
+        const apart = ['/metrics', '/metrics/cadvisor', '/metrics/resource', '/logs/', '/stats/summary'];
+        for (const path of apart) assert.equal((await asToken(proxy, path)).code, 403, path);
       });
 
       it('fine-grained permissions open just their own', async () => {
         const fine = await account('fine', ['pods', 'healthz', 'metrics', 'log']);
-        for (const path of ['/pods', '/runningpods/', '/healthz', '/healthz/syncloop', '/metrics', '/logs/'])
+        const ofMetrics = ['', '/cadvisor', '/resource', '/probes', '/slis'].map((page) => `/metrics${page}`);
+        for (const path of [
+          '/pods',
+          '/runningpods/',
+          '/healthz',
+          '/healthz/syncloop',
+          ...ofMetrics,
+          '/logs/',
+        ])
           assert.equal((await asToken(fine, path)).code, 200, path);
         for (const path of [
           '/configz',
@@ -288,7 +292,7 @@ for (const node of world.nodes) {
 }
 
 function compare(answer: KubeletAnswer, row: RouteRow, key: string): void {
-  const { code, type, body } = { ...row, body: forms[key], ...differences[key] };
+  const { code, type, body } = { ...row, body: forms[key] };
   assert.equal(answer.code, code, answer.body);
   // where the kubelet names no type, text says no more
   assert.ok(answer.type === type || (type === '' && answer.type.startsWith('text/plain')), answer.type);

@@ -275,6 +275,16 @@ export const table = {
     help: 'Cumulative number of a probe for a container by result',
     labels: ['probe_type', 'result', 'container', 'pod', 'namespace', 'pod_uid'],
   },
+  kubernetes_healthcheck: {
+    kind: 'gauge',
+    help: 'This metric records the result of a single healthcheck.',
+    labels: ['name', 'type'],
+  },
+  kubernetes_healthchecks_total: {
+    kind: 'counter',
+    help: 'This metric records the results of all healthcheck.',
+    labels: ['name', 'type', 'status'],
+  },
   kubernetes_build_info: {
     kind: 'gauge',
     help: 'Always 1; its labels name the kubelet whose behaviour farlet has, and what farlet runs on',

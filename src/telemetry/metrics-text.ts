@@ -11,6 +11,15 @@ export interface Exposed {
   readonly metrics: Exposition;
 }
 
+/** Families that a kubelet tells by themselves, at paths of their own. */
+export function familiesOf(metrics: Exposition, has: (name: string) => boolean): Exposition {
+  return {
+    refresh: metrics.refresh.bind(metrics),
+    names: metrics.names.filter(has),
+    family: metrics.family.bind(metrics),
+  };
+}
+
 /** Characters of a piece: a millisecond or two of work. */
 const PIECE = 64 * 1024;
 /** A family costs as much as so many characters, however few lines it has. */

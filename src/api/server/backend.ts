@@ -28,7 +28,15 @@ export interface Backend {
   runningPods(): object;
   configz(): object;
   metrics(): Promise<{ text: string; contentType: string }>;
+  /** The texts of /stats/summary and of what is below /metrics. */
+  summary(query: URLSearchParams, options: Life): Promise<string>;
+  resourceMetrics(options: Life): Promise<string>;
+  cadvisorMetrics(options: Life): Promise<string>;
+  proberMetrics(): Promise<string>;
+  sliMetrics(): Promise<string>;
   healthChecks(): readonly HealthCheck[];
+  /** Somebody was told of these. */
+  observeHealth(checks: readonly HealthCheck[]): void;
   /** Throws for pods and containers that have none; what goes wrong later is the iterable's. */
   logs(target: Target, query: URLSearchParams, options: Life): AsyncIterable<Buffer>;
   /** Combined output of the command, whose words are as in StreamRequest. */

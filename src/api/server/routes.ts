@@ -5,6 +5,7 @@ import type { Target } from '../http/stream-request.ts';
 import { rootHealth, singleHealth, type HealthAnswer } from './health-checks.ts';
 import { sendHostLog } from './host-logs.ts';
 import { HttpFault } from '../http/http-fault.ts';
+import type { Life } from '../http/stream-request.ts';
 import { lifeOf } from './life.ts';
 import type { Asked } from './kubelet-router.ts';
 import { isFollowed } from './log-query.ts';
@@ -12,11 +13,8 @@ import { pathOf, queryOf, queryTexts, streamTarget } from '../http/request-targe
 import { restService, TEXT } from './rest-service.ts';
 import { sendPieces, toldErrors } from './send-pieces.ts';
 
-/**
- * What a kubelet serves and this version does not: refused aloud instead of a 404 that looks like a wrong
- * path.
- */
-const MISSING = ['/metrics/cadvisor', '/metrics/resource', '/metrics/probes', '/metrics/slis'];
+/** Prometheus' text format. */
+const METRICS = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** Whom a request is for and from; it has been admitted. */
 type AskedBy = (request: FastifyRequest) => Asked;
@@ -39,8 +37,34 @@ export function addRoutes(server: FastifyInstance, askedBy: AskedBy): void {
     const { text, contentType } = await backendOf(request).metrics();
     return reply.type(contentType).send(text);
   });
-  for (const path of MISSING) server.all(path, notOffered);
-  restService(server, '/stats', [{ path: '/summary', methods: ['GET', 'POST'], handle: notOffered }]);
+  const text =
+    (answer: (backend: Backend, options: Life) => Promise<string>): Handle =>
+    async (request, reply) => {
+      const body = await answer(backendOf(request), { signal: lifeOf(reply.raw) });
+      return reply.type(METRICS).send(body);
+    };
+  server.all(
+    '/metrics/resource',
+    text((backend, rest) => backend.resourceMetrics(rest)),
+  );
+  server.all(
+    '/metrics/cadvisor',
+    text((backend, rest) => backend.cadvisorMetrics(rest)),
+  );
+  server.all(
+    '/metrics/probes',
+    text((backend) => backend.proberMetrics()),
+  );
+  server.all(
+    '/metrics/slis',
+    text((backend) => backend.sliMetrics()),
+  );
+  const summary: Handle = async (request, reply) =>
+    sendJson(
+      reply,
+      await backendOf(request).summary(queryOf(request.raw.url ?? ''), { signal: lifeOf(reply.raw) }),
+    );
+  restService(server, '/stats', [{ path: '/summary', methods: ['GET', 'POST'], handle: summary }]);
   restService(server, '/containerLogs', [
     { path: '/:namespace/:pod/:container', methods: get, handle: containerLogs(askedBy) },
   ]);
@@ -66,9 +90,14 @@ export function addRoutes(server: FastifyInstance, askedBy: AskedBy): void {
 function addHealth(server: FastifyInstance, backendOf: BackendOf): void {
   const answer = (reply: FastifyReply, { code, body }: HealthAnswer): FastifyReply =>
     reply.code(code).type(TEXT).send(body);
-  server.all('/healthz', (request, reply) =>
-    answer(reply, rootHealth(backendOf(request).healthChecks(), queryOf(request.raw.url ?? ''))),
-  );
+  server.all('/healthz', (request, reply) => {
+    const query = queryOf(request.raw.url ?? '');
+    const backend = backendOf(request);
+    const checks = backend.healthChecks();
+    const excluded = query.getAll('exclude');
+    backend.observeHealth(checks.filter(({ name }) => !excluded.includes(name)));
+    return answer(reply, rootHealth(checks, query));
+  });
   server.all<{ Params: { name: string } }>('/healthz/:name', (request, reply) => {
     const { name } = request.params;
     const check = backendOf(request)
@@ -149,10 +178,6 @@ const refusedStream =
     );
     throw new HttpFault(500, 'Upgrade request required\n');
   };
-
-const notOffered: Handle = () => {
-  throw new HttpFault(501, 'not offered by this version of farlet\n');
-};
 
 /** As a buffer, so that the content type stays as the kubelet's, without a charset. */
 function sendJson(reply: FastifyReply, text: string | Buffer): FastifyReply {

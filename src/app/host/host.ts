@@ -11,6 +11,7 @@ import { buildProber } from './probes.ts';
 import { buildResources } from './resources.ts';
 import { buildEnding, buildRuntime } from './runtime.ts';
 import { buildPodSyncer } from './pod-syncer.ts';
+import { buildUsage } from './usage.ts';
 import { buildVolumes } from './volumes.ts';
 import type { Host } from '../../hosts/host.ts';
 import { HostFolders } from '../../hosts/host-folders.ts';
@@ -34,6 +35,7 @@ import type { WorkingPod } from '../../sync/workers/working-pods.ts';
 import { orAbort } from '../../util/abort.ts';
 import { rfc3339 } from '../../util/clock.ts';
 import { supervise } from '../../util/supervise.ts';
+import type { HostUsageReader } from '../../usage/host-reader.ts';
 
 /** A host as its node, and the kubelet API, work with it. */
 export interface HostApp {
@@ -61,6 +63,7 @@ export interface HostApp {
   activePods(): Pod[];
   workingPods(): WorkingPod[];
   cgroupVersion(): number | undefined;
+  readonly usage: HostUsageReader;
   volumeTotals(): ReturnType<PodVolumes['totals']>;
   mirrorPods(): number;
   /** the mirror of a static pod on the API server */
@@ -152,6 +155,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     activePods: context.activePods,
     workingPods: () => workers.working(),
     cgroupVersion: () => view.facts()?.cgroupVersion,
+    usage: buildUsage(context, { cgroups: resources.cgroups }),
     volumeTotals: () => volumes.totals(),
     mirrorPods: () => mirrors.size,
     mirrorOf: (pod) => mirrors.get(podFullName(pod)),

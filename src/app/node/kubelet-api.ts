@@ -11,6 +11,7 @@ import { readHostLog } from '../../api/handlers/host-log.ts';
 import { podList, runningPods } from '../../api/handlers/pod-lists.ts';
 import { runCommand } from '../../api/handlers/run-command.ts';
 import { openStream } from '../../api/handlers/streams.ts';
+import { cadvisorMetrics, resourceMetrics, statsSummary } from '../../api/handlers/usage.ts';
 import type { Log } from '../../model/log.ts';
 import { own } from '../../model/own.ts';
 import { publishOnHost } from './kubelet-api-on-host.ts';
@@ -25,7 +26,7 @@ import { ServingTls } from '../../api/server/serving-tls.ts';
 import type { SharedCluster } from '../cluster/shared-cluster.ts';
 import { syncLoopsProblem } from '../../sync/sync-loop-health.ts';
 import { contentType, type Metrics, type ProcessMetrics } from '../../telemetry/metrics.ts';
-import { wholeText } from '../../telemetry/metrics-text.ts';
+import { familiesOf, wholeText } from '../../telemetry/metrics-text.ts';
 import type { Clock } from '../../util/clock.ts';
 import { inOne } from '../../util/in-one.ts';
 
@@ -111,6 +112,12 @@ function observer(metrics: Metrics): RequestObserver & StreamObserver {
 
 function backend(options: KubeletApiOptions): Backend {
   const { app, node, config, clock } = options;
+  const families = (ofNode: (name: string) => boolean, ofProcess: (name: string) => boolean) =>
+    wholeText([
+      { node: undefined, metrics: familiesOf(app.metrics, ofNode) },
+      { node: undefined, metrics: familiesOf(options.processMetrics, ofProcess) },
+    ]);
+  const ofUsage = { name: node.name, hosts: app.hosts, log: options.log };
   const hostOf = ({ namespace, pod }: Target): HostApp => app.hostOf(namespace, pod);
   return {
     ...access(options),
@@ -118,12 +125,25 @@ function backend(options: KubeletApiOptions): Backend {
     runningPods: () => runningPods(app.hosts),
     configz: () => configz(config, node),
     metrics: inOne(async () => ({
-      text: await wholeText([
-        { node: undefined, metrics: app.metrics },
-        { node: undefined, metrics: options.processMetrics },
-      ]),
+      text: await families(
+        (name) => !isProbers(name) && !isHealth(name),
+        () => true,
+      ),
       contentType,
     })),
+    proberMetrics: inOne(() => families(isProbers, isStartTime)),
+    sliMetrics: inOne(() => families(isHealth, isStartTime)),
+    observeHealth: (checks) => {
+      for (const { name, problem } of checks) {
+        const type = 'healthz';
+        const status = problem === undefined ? 'success' : 'error';
+        app.metrics.kubernetes_healthcheck.set({ name, type }, problem === undefined ? 1 : 0);
+        app.metrics.kubernetes_healthchecks_total.inc({ name, type, status });
+      }
+    },
+    summary: (query, rest) => statsSummary(ofUsage, query, rest),
+    resourceMetrics: (rest) => resourceMetrics(ofUsage, rest),
+    cadvisorMetrics: (rest) => cadvisorMetrics(ofUsage, { ...rest, now: clock.now() }),
     healthChecks: () => [
       { name: 'ping', problem: undefined },
       { name: 'log', problem: undefined },
@@ -138,6 +158,10 @@ function backend(options: KubeletApiOptions): Backend {
     stream: (request, { signal }) => openStream(hostOf(request.target), request, signal),
   };
 }
+
+const isProbers = (name: string): boolean => name.startsWith('prober_');
+const isHealth = (name: string): boolean => name.startsWith('kubernetes_healthcheck');
+const isStartTime = (name: string): boolean => name === 'process_start_time_seconds';
 
 /** Whose logs a path means can't be told where there are several. */
 function onlyHost({ name, hosts }: NodeApp): Host {

@@ -17,6 +17,7 @@ import type {
   MountEntry,
 } from '../link/link.ts';
 import { mountsAtOrBelow, parseMountinfo } from './mountinfo.ts';
+import type { HostUsage, UsageQuery } from '../link/host-usage.ts';
 import { pathOf } from '../link/op-path.ts';
 import { RemoteAgents, type OpenShell } from './remote-agents.ts';
 import { MOUNT_FAILED, mountinfoPath, type RemoteAnswer, type RemoteStep } from './remote-encoding.ts';
@@ -24,6 +25,8 @@ import { opSteps } from './remote-ops.ts';
 import { planLooks } from './remote-looks.ts';
 import { parseList, parseStat, parseUsage } from './remote-queries.ts';
 import { RemoteFile } from './remote-file.ts';
+import { parseUsageAnswer } from './parse-usage.ts';
+import { usageStep } from './usage-program.ts';
 import { RemoteWatch } from './remote-watch.ts';
 
 export interface RemoteFilesOptions {
@@ -163,6 +166,16 @@ export class RemoteFiles implements HostFiles {
     });
     if (answer.ok) return parse(answer.payload);
     throw this.#error(answer, { verb: 'look at', path: pathAt(answer.step) });
+  }
+
+  async readUsage(query: UsageQuery, { signal }: { signal: AbortSignal }): Promise<HostUsage> {
+    const bad = query.fileSystems.find((path) => !isUsable(path));
+    if (bad !== undefined) throw this.#unusable('usage', bad);
+    const looks = planLooks(query.fileSystems.map((path) => ({ look: 'usage', path })));
+    const answer = await this.#agents.ask([usageStep(query), ...looks.steps], { signal, pace: 'quick' });
+    if (!answer.ok) throw this.#error(answer, { verb: 'read usage of', path: '/sys/fs/cgroup' });
+    const { usage, rest } = parseUsageAnswer(answer.payload);
+    return { ...usage, fileSystems: looks.parse(rest).map((each) => each.usage) };
   }
 
   changes(

@@ -16,7 +16,7 @@ const MAX_TOGETHER = 200;
  */
 export const remoteLooks: Readonly<Record<string, string>> = {
   look_text: `t=$([ -f "$1" ] && head -c ${String(MAX_TEXT)} "$1" 2>/dev/null && echo x) || { echo -; return 0; }; put "\${t%x}"`,
-  look_usage: `t=$(stat -f -c "${USAGE_FORMAT}" "$1" 2>/dev/null) || { echo -; return 0; }; put "$t"`,
+  look_usages: `t=$(stat -f -c "${USAGE_FORMAT} %n" "$@" 2>/dev/null; echo x); put "\${t%x}"`,
   look_stats: `t=$(stat -L -c "$STAT %n" "$@" 2>/dev/null; echo x); put "\${t%x}"`,
   look_trees: `t=$(du -sxk "$@" 2>/dev/null; echo x); put "\${t%x}"
 t=$(if [ -n "$INODES" ]; then du -sx --inodes "$@" 2>/dev/null
@@ -58,7 +58,7 @@ export function planLooks(queries: readonly HostQuery[]): Looks {
 
 const verbs = {
   text: 'look_text',
-  usage: 'look_usage',
+  usage: 'look_usages',
   stat: 'look_stats',
   tree: 'look_trees',
 } as const;
@@ -70,7 +70,7 @@ function groupsOf(queries: readonly HostQuery[]): Group[] {
     for (const [index, query] of queries.entries())
       if (query.look === look) at.set(query.path, [...(at.get(query.path) ?? []), index]);
     const paths = [...at.keys()];
-    const size = look === 'stat' || look === 'tree' ? MAX_TOGETHER : 1;
+    const size = look === 'text' ? 1 : MAX_TOGETHER;
     for (let from = 0; from < paths.length; from += size)
       groups.push({ look, paths: paths.slice(from, from + size), at });
   }
@@ -101,10 +101,8 @@ function answersOf({ look, paths }: Group, next: () => Buffer | undefined): [str
       const text = next()?.toString();
       return text === undefined ? [] : [[path, { text }]];
     }
-    case 'usage': {
-      const text = next()?.toString();
-      return text === undefined ? [] : [[path, { usage: parseUsage(text) }]];
-    }
+    case 'usage':
+      return [...named(next(), paths, ' ')].map(([of, text]) => [of, { usage: parseUsage(text) }]);
     case 'stat':
       return [...named(next(), paths, ' ')].map(([path, text]) => [path, { stat: parseStat(text) }]);
     case 'tree': {

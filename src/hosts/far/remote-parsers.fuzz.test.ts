@@ -13,6 +13,8 @@ import { RemoteAgent } from './remote-agent.ts';
 import { encodeArgument, parseAnswer } from './remote-encoding.ts';
 import { planLooks } from './remote-looks.ts';
 import { remoteProgram } from './remote-program.ts';
+import { parseUsageAnswer } from './parse-usage.ts';
+import { usageColumns } from './usage-program.ts';
 import { parseList, parseStat, parseUsage, parseWatched } from './remote-queries.ts';
 
 /** May throw, but only errors that say what is wrong, never one of the language. */
@@ -31,7 +33,12 @@ const queries: HostQuery[] = [
   { look: 'stat', path: '/b' },
   { look: 'tree', path: '/c' },
 ];
-const looked = Buffer.from('3\nabc13\n4096 9 8 7 6\n26\n81a4 3 0 0 17 5 2049 /a\n/b\n6\n40\t/c\n5\n3\t/c\n');
+const looked = Buffer.from(
+  '3\nabc18\n4096 9 8 7 6 5 /u\n26\n81a4 3 0 0 17 5 2049 /a\n/b\n6\n40\t/c\n5\n3\t/c\n',
+);
+const used = Buffer.from(
+  `V2\nT\t/proc/uptime\t12.5 3\nT\t/proc/net/dev\tlo: 1 2 3 4 5 6 7 8 9 10 11 12\nG\t/a${usageColumns[2].map(({ how }) => (how === 'lines' ? '\tsome avg10=0.00 avg60=0.00 avg300=0.00 total=3;8:0 rbytes=1 wbytes=2 rios=3 wios=4' : '\t1 2')).join('')}\nN\t/a\teth0: 1 2 3 4 5 6 7 8 9 10 11 12\nE\n`,
+);
 const line =
   'host,[10.0.0.1]:2222 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFh\n';
 const mounts = '36 35 98:0 /mnt1 /mnt\\0402 rw,noatime master:1 - ext3 /dev/root rw,errors=continue\n';
@@ -39,6 +46,14 @@ const mounts = '36 35 98:0 /mnt1 /mnt\\0402 rw,noatime master:1 - ext3 /dev/root
 describe('the words of hosts', () => {
   fuzz('answers to looks', fc.oneof(hostileBytes(), damaged(looked)), (bytes) => {
     contained(() => planLooks(queries).parse(bytes));
+  });
+  fuzz('what a host uses', fc.oneof(hostileBytes(), damaged(used)), (bytes) => {
+    contained(() => {
+      const { usage } = parseUsageAnswer(bytes);
+      for (const group of usage.groups.values())
+        for (const value of Object.values(group))
+          assert.ok(typeof value !== 'number' || (Number.isFinite(value) && value >= 0));
+    });
   });
   fuzz('statuses of answers', hostileBytes(512), (bytes) => parseAnswer(bytes.toString(), bytes));
   fuzz(

@@ -16,10 +16,12 @@ import { MOUNT_FAILED } from './remote-encoding.ts';
 import { remoteLooks } from './remote-looks.ts';
 import { remoteOps } from './remote-ops.ts';
 import { remoteQueries, STAT_FORMAT } from './remote-queries.ts';
+import { usageVerb } from './usage-program.ts';
 
 const functions = {
   ...remoteQueries,
   ...remoteLooks,
+  ...usageVerb,
   ...Object.fromEntries(Object.values(remoteOps).flatMap(({ shell }) => Object.entries(shell))),
 };
 

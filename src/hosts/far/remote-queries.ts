@@ -5,8 +5,8 @@ import { own } from '../../model/own.ts';
 import { readWithin } from './host-scripts.ts';
 import type { DirEntry, FileInfo, FileType, FsUsage } from '../link/link.ts';
 
-/** stat -f: block size, blocks, blocks available, inodes, inodes free. */
-export const USAGE_FORMAT = '%S %b %a %c %d';
+/** stat -f: block size, blocks, blocks available, inodes, inodes free, blocks free. */
+export const USAGE_FORMAT = '%S %b %a %c %d %f';
 
 /** Shell functions by verb; fd 3 is the answer's payload. */
 export const remoteQueries: Readonly<Record<string, string>> = {
@@ -108,13 +108,19 @@ export function parseList(payload: Buffer): DirEntry[] {
 }
 
 export function parseUsage(text: string): FsUsage {
-  const [block = 0, blocks = 0, available = 0, inodes = 0, inodesFree = 0] = text
+  const [block = 0, blocks = 0, available = 0, inodes = 0, inodesFree = 0, free = 0] = text
     .trim()
     .split(' ')
     .map(Number);
-  if ([block, blocks, available, inodes, inodesFree].some(Number.isNaN))
+  if ([block, blocks, available, inodes, inodesFree, free].some(Number.isNaN))
     throw new Error(`stat -f answered ${JSON.stringify(text)}`);
-  return { capacityBytes: block * blocks, availableBytes: block * available, inodes, inodesFree };
+  return {
+    capacityBytes: block * blocks,
+    availableBytes: block * available,
+    freeBytes: block * free,
+    inodes,
+    inodesFree,
+  };
 }
 
 /** What a file has gained, and what its name leads to: `inode device`, or `gone`. */

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { DialUse, DialUsage } from './dial-limits.ts';
 import type { DialTarget } from './dial-target.ts';
+import type { HostUsage, UsageQuery } from './host-usage.ts';
 
 /** How the CRI client reaches a host's runtime through its link. */
 export interface CriEndpoint {
@@ -230,6 +231,8 @@ export interface FsUsage {
   readonly availableBytes: number;
   readonly inodes: number;
   readonly inodesFree: number;
+  /** what only root may still take as well */
+  readonly freeBytes?: number;
 }
 
 /** What a tree takes up: hard links once, nothing of what is mounted in it (`du -x`). */
@@ -332,6 +335,8 @@ export interface HostFiles {
    * meanwhile, is an empty answer; any other failure rejects the whole.
    */
   look(queries: readonly HostQuery[], options: { signal: AbortSignal }): Promise<HostAnswer[]>;
+  /** What the host and its control groups use, in one round trip and by as few processes for many. */
+  readUsage(query: UsageQuery, options: { signal: AbortSignal }): Promise<HostUsage>;
   /**
    * Yields when something in the folder may have changed, at the latest every second; ends with the signal.
    * `file`: the one that is read on as it grows; a far host sends what it has gained along with the change.

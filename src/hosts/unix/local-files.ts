@@ -26,6 +26,7 @@ import { NotRegular, openRegular } from './local-open.ts';
 import { LocalOps } from './local-ops.ts';
 import { openLocalShell } from './local-shell.ts';
 import { readEnd, readPodFile, readStart, readWhole } from './local-reads.ts';
+import type { HostUsage, UsageQuery } from '../link/host-usage.ts';
 import { pathOf } from '../link/op-path.ts';
 import { treeUsage } from './tree-usage.ts';
 
@@ -140,6 +141,7 @@ export class LocalFiles implements HostFiles {
       return {
         capacityBytes: fs.blocks * fs.bsize,
         availableBytes: fs.bavail * fs.bsize,
+        freeBytes: fs.bfree * fs.bsize,
         inodes: fs.files,
         inodesFree: fs.ffree,
       };
@@ -153,6 +155,10 @@ export class LocalFiles implements HostFiles {
           (await this.#unlessMissing(query.look, query.path, () => this.#answer(query, signal))) ?? {},
       ),
     );
+  }
+
+  readUsage(query: UsageQuery, options: { signal: AbortSignal }): Promise<HostUsage> {
+    return this.#shell.readUsage(query, options);
   }
 
   async *changes(folder: string, { signal }: { signal: AbortSignal }): AsyncIterable<void> {

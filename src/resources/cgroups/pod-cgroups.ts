@@ -59,6 +59,12 @@ export interface PodCgroupsOptions {
   readonly log: Log;
 }
 
+/** Paths from the hierarchy's root. */
+export interface PodGroupPlaces {
+  readonly of: (pod: Pod) => string | undefined;
+  readonly above: readonly string[];
+}
+
 const RETRY_MS = 60_000;
 const UNBOUNDED = 2 ** 62;
 const classes: readonly QosClass[] = ['Guaranteed', 'Burstable', 'BestEffort'];
@@ -105,6 +111,16 @@ export class PodCgroups {
   parent(pod: Pod): string | undefined {
     if (!this.#options.enabled || this.#place === undefined) return undefined;
     return cgroupPath(podCgroup(this.#root, pod), this.#place.driver);
+  }
+
+  /** Where the groups of pods are, and those above them, that of all pods first. */
+  async places({ signal }: { signal: AbortSignal }): Promise<PodGroupPlaces> {
+    if (!this.#options.enabled) return { of: () => undefined, above: [] };
+    const { driver } = await this.#where(signal);
+    return {
+      of: this.parent.bind(this),
+      above: classes.map((qos) => cgroupPath(qosCgroup(this.#root, qos), driver)),
+    };
   }
 
   /** Before containers are made; `create` where the pod is to have a new sandbox. */
