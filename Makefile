@@ -2,7 +2,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 unexport KUBECONFIG
 
-.PHONY: help setup build image verify test test-remote demo down clean
+.PHONY: help setup build image verify test test-remote demo demo-helm down clean
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
@@ -42,6 +42,9 @@ test-remote: build ## scenarios on hosts over ssh and tcp: links, their faults, 
 
 demo: build ## a cluster, a host, farlet and a Deployment; KUBECONFIG=file uses that cluster
 	@node e2e/demo.ts up $(if $(filter command line,$(origin KUBECONFIG)),$(KUBECONFIG))
+
+demo-helm: build ## farlet installed by its chart into a cluster, with a host behind ssh; gone when it ends
+	@node e2e/demo-helm.ts
 
 down: ## stops the demo and leaves nothing behind
 	@node e2e/demo.ts down

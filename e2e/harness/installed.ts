@@ -11,13 +11,16 @@ import { startRelay } from './relay.ts';
 import type { RemoteHost } from './remote-host.ts';
 import type { World } from './world.ts';
 
+/** What of a world this needs. */
+export type Place = Pick<World, 'plane' | 'folder' | 'onEnd' | 'startFarlet'>;
+
 export const NAMESPACE = 'farlet';
 export const RELEASE = 'farlet';
 /** who the chart's rights are given to */
 export const ACCOUNT = `system:serviceaccount:${NAMESPACE}:${RELEASE}`;
 
 /** A node of the cluster for farlet's pod: it has the image, and its pods a way to the API server. */
-export async function startClusterNode(world: World, host: TestHost): Promise<{ readonly apiPort: number }> {
+export async function startClusterNode(world: Place, host: TestHost): Promise<{ readonly apiPort: number }> {
   const relay = await startRelay({ at: host.address, url: world.plane.server });
   world.onEnd(() => {
     relay.stop();
@@ -31,7 +34,7 @@ export async function startClusterNode(world: World, host: TestHost): Promise<{ 
 }
 
 /** The namespace, restricted, and the Secret by which farlet logs in to hosts. */
-export async function prepareNamespace(world: World, far: RemoteHost): Promise<void> {
+export async function prepareNamespace(world: Place, far: RemoteHost): Promise<void> {
   const { plane } = world;
   const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, labels } };
@@ -83,7 +86,7 @@ export function valuesFor(
 
 /** Helm with the administrator's kubeconfig, and nothing of this user's. */
 export function runHelm(
-  world: World,
+  world: Place,
   args: readonly string[],
   { major = 4, values }: { major?: 3 | 4; values?: object } = {},
 ): Promise<Outcome> {
