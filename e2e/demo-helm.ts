@@ -10,7 +10,7 @@ import { startFarlet } from './harness/farlet.ts';
 import { startHost } from './harness/host.ts';
 import {
   NAMESPACE,
-  prepareNamespace,
+  preparations,
   RELEASE,
   runHelm,
   startClusterNode,
@@ -66,7 +66,6 @@ async function up(): Promise<void> {
     },
   };
   await startClusterNode(place, near);
-  await prepareNamespace(place, far);
   const kubectl = (command: string, input?: string): Promise<Outcome> =>
     shown(`kubectl ${command}`, plane.tryKubectl(command.split(' '), input));
   const helm = (command: string, values?: object): Promise<Outcome> =>
@@ -75,6 +74,7 @@ async function up(): Promise<void> {
       runHelm(place, command.split(' '), values === undefined ? {} : { values }),
     );
 
+  for (const each of preparations(far)) await kubectl(each);
   const values = valuesFor(NODE, { near, far });
   say(`\n── values.yaml\n${stringify(values)}`);
   await helm(`install ${RELEASE} charts/farlet --wait`, values);

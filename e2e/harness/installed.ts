@@ -33,22 +33,13 @@ export async function startClusterNode(world: Place, host: TestHost): Promise<{ 
   return { apiPort: relay.port };
 }
 
-/** The namespace, restricted, and the Secret by which farlet logs in to hosts. */
-export async function prepareNamespace(world: Place, far: RemoteHost): Promise<void> {
-  const { plane } = world;
-  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
-  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, labels } };
-  await plane.kubectl(['create', '-f', '-'], JSON.stringify(namespace));
-  await plane.kubectl([
-    '-n',
-    NAMESPACE,
-    'create',
-    'secret',
-    'generic',
-    'farlet-ssh',
-    `--from-file=ssh-privatekey=${far.ssh.privateKeyFile}`,
-    `--from-file=known_hosts=${far.ssh.knownHostsFile}`,
-  ]);
+/** kubectl's arguments that make the namespace, restricted, and the Secret by which farlet logs in. */
+export function preparations({ ssh }: Pick<RemoteHost, 'ssh'>): readonly string[] {
+  return [
+    `create namespace ${NAMESPACE}`,
+    `label namespace ${NAMESPACE} pod-security.kubernetes.io/enforce=restricted`,
+    `-n ${NAMESPACE} create secret generic farlet-ssh --from-file=ssh-privatekey=${ssh.privateKeyFile} --from-file=known_hosts=${ssh.knownHostsFile}`,
+  ];
 }
 
 /** values.yaml for one node `name` on a far host, with farlet's pod on `near`. */

@@ -9,7 +9,7 @@ import { kubernetes } from '../harness/cache.ts';
 import {
   ACCOUNT,
   NAMESPACE,
-  prepareNamespace,
+  preparations,
   RELEASE,
   runHelm,
   startClusterNode,
@@ -34,7 +34,7 @@ const world = useWorld({
   audited: ACCOUNT,
   onUp: async (up) => {
     await startClusterNode(up, up.host(NEAR));
-    await prepareNamespace(up, up.remote(FAR));
+    for (const each of preparations(up.remote(FAR))) await up.plane.kubectl(each.split(' '));
   },
 });
 
@@ -169,6 +169,12 @@ describe('farlet installed by Helm', { concurrency: 1 }, () => {
     );
     await e2e.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
     await answers();
+    // as the notes say
+    const overrides = JSON.stringify({ spec: { nodeName: NODE } });
+    const hello = ['run', 'hello', '--image=localhost/busybox:1', `--overrides=${overrides}`];
+    await e2e.kubectl([...hello, '--', 'sleep', '1d']);
+    await e2e.waitReady('hello');
+    assert.match(await e2e.kubectl(['exec', 'hello', '--', 'uname', '-a']), /^Linux hello /);
     const [name = ''] = await namesOf();
     const forward = spawn(
       kubernetes('kubectl')[0] ?? '',
