@@ -4,7 +4,8 @@ unexport KUBECONFIG
 # hundreds of processes start from the same sources: each is compiled once
 export NODE_COMPILE_CACHE := $(CURDIR)/node_modules/.cache/v8
 
-.PHONY: help setup build image verify unit-tests lint types format generated dead-code test test-remote demo demo-network down clean
+.PHONY: help setup build image verify unit-tests lint types format generated dead-code test test-remote
+.PHONY: demo demo-network demo-helm down clean
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
@@ -15,6 +16,7 @@ build: setup ## dist/main.js
 	@node scripts/build.ts
 
 image: setup ## the image, of bases made of this machine's files, in farlet.tar (OCI)
+	@scripts/setup-image.sh packages
 	@e2e/image/with-store.sh e2e/image/build.sh farlet.tar
 
 verify: setup ## format, lint, types, generated files, dead code, unit tests
@@ -49,7 +51,7 @@ test: verify build ## everything, scenarios on real parts included
 LINKED := main-job store-restored hostile-files lifecycle containers probes volumes resources managers admission kubelet-api slow-readers usage autoscaling
 
 test-remote: build ## scenarios on hosts over ssh and tcp: links, their faults, sandboxed runtimes, most of 'make test' again
-	@scripts/setup-remote.sh && scripts/setup-agents.sh
+	@scripts/setup-remote.sh && scripts/setup-agents.sh && scripts/setup-image.sh
 	@$(SCENARIOS) 'e2e/remote/*.test.ts'
 	@echo '── faults and pools over tcp'; FARLET_E2E_LINK=tcp $(SCENARIOS) e2e/remote/link-faults.test.ts e2e/scenarios/pool.test.ts
 	@for link in ssh tcp; do echo "── over $$link"; export FARLET_E2E_LINK=$$link; \
@@ -61,6 +63,10 @@ demo: build ## a cluster, a host, farlet and a Deployment; KUBECONFIG=file uses 
 demo-network: build ## two far hosts whose network kube-proxy, flannel and CoreDNS bring
 	@scripts/setup-agents.sh
 	@node e2e/demo-network.ts up
+
+demo-helm: build ## farlet installed by its chart into a cluster, with a host behind ssh; gone when it ends
+	@scripts/setup-image.sh
+	@node e2e/demo-helm.ts
 
 down: ## stops the demos and leaves nothing behind
 	@node e2e/demo.ts down

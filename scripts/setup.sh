@@ -8,20 +8,10 @@ mkdir -p "$cache"
 step() { printf '── %s\n' "$*"; }
 
 . scripts/go-build.sh
+. scripts/packages.sh
 
-missing=()
-for package in etcd-server containerd runc containernetworking-plugins busybox-static iptables iproute2 openssl curl \
-  docker-registry openssh-server sudo buildah; do
-  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
-done
-if [ ${#missing[@]} -gt 0 ]; then
-  step "Debian packages: ${missing[*]}"
-  # nothing that a package brings may start by itself: the machine may run a containerd or an etcd of its own
-  policy=/usr/sbin/policy-rc.d
-  [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' > $policy; chmod +x $policy; trap 'rm -f /usr/sbin/policy-rc.d' EXIT; }
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-fi
+packages etcd-server containerd runc containernetworking-plugins busybox-static iptables iproute2 openssl curl \
+  docker-registry openssh-server sudo
 
 if ! [ node_modules/.package-lock.json -nt package-lock.json ]; then
   step 'npm packages'
@@ -79,13 +69,3 @@ for major in 4 3; do
   CGO_ENABLED=0 go_build $module -- -ldflags '-s -w' -o "$built.tmp/" -- helm.sh/helm/v$major/cmd/helm
   mv "$built.tmp" "$built"
 done
-
-built=$cache/image-$(cat Dockerfile .dockerignore package.json package-lock.json e2e/image/*.sh scripts/*.ts \
-  $(find src proto -type f ! -name '*.test.ts' | sort) | sha256sum | cut -c1-16)
-if ! [ -f "$built/farlet.tar" ]; then
-  step "farlet's image: about two minutes"
-  rm -rf "$cache"/image-*
-  mkdir -p "$built.tmp"
-  e2e/image/with-store.sh e2e/image/build.sh "$built.tmp/farlet.tar"
-  mv "$built.tmp" "$built"
-fi

@@ -29,7 +29,7 @@ export function helm(major: 3 | 4 = 4): string {
 
 /** The OCI archive with farlet's own image, localhost/farlet of the package's version. */
 export function farletImage(): string {
-  return `${builtFolder('image-')}/farlet.tar`;
+  return `${builtFolder('image-', 'scripts/setup-image.sh')}/farlet.tar`;
 }
 
 /** The folder with gVisor's runsc and its shim (scripts/setup-remote.sh builds them). */

@@ -11,13 +11,16 @@ import { startRelay } from './relay.ts';
 import type { RemoteHost } from './remote-host.ts';
 import type { World } from './world.ts';
 
+/** What of a world this needs. */
+export type Place = Pick<World, 'plane' | 'folder' | 'onEnd' | 'startFarlet'>;
+
 export const NAMESPACE = 'farlet';
 export const RELEASE = 'farlet';
 /** who the chart's rights are given to */
 export const ACCOUNT = `system:serviceaccount:${NAMESPACE}:${RELEASE}`;
 
 /** A node of the cluster for farlet's pod: it has the image, and its pods a way to the API server. */
-export async function startClusterNode(world: World, host: TestHost): Promise<{ readonly apiPort: number }> {
+export async function startClusterNode(world: Place, host: TestHost): Promise<{ readonly apiPort: number }> {
   const relay = await startRelay({ at: host.address, url: world.plane.server });
   world.onEnd(() => {
     relay.stop();
@@ -30,22 +33,13 @@ export async function startClusterNode(world: World, host: TestHost): Promise<{ 
   return { apiPort: relay.port };
 }
 
-/** The namespace, restricted, and the Secret by which farlet logs in to hosts. */
-export async function prepareNamespace(world: World, far: RemoteHost): Promise<void> {
-  const { plane } = world;
-  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
-  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, labels } };
-  await plane.kubectl(['create', '-f', '-'], JSON.stringify(namespace));
-  await plane.kubectl([
-    '-n',
-    NAMESPACE,
-    'create',
-    'secret',
-    'generic',
-    'farlet-ssh',
-    `--from-file=ssh-privatekey=${far.ssh.privateKeyFile}`,
-    `--from-file=known_hosts=${far.ssh.knownHostsFile}`,
-  ]);
+/** kubectl's arguments that make the namespace, restricted, and the Secret by which farlet logs in. */
+export function preparations({ ssh }: Pick<RemoteHost, 'ssh'>): readonly string[] {
+  return [
+    `create namespace ${NAMESPACE}`,
+    `label namespace ${NAMESPACE} pod-security.kubernetes.io/enforce=restricted`,
+    `-n ${NAMESPACE} create secret generic farlet-ssh --from-file=ssh-privatekey=${ssh.privateKeyFile} --from-file=known_hosts=${ssh.knownHostsFile}`,
+  ];
 }
 
 /** values.yaml for one node `name` on a far host, with farlet's pod on `near`. */
@@ -83,7 +77,7 @@ export function valuesFor(
 
 /** Helm with the administrator's kubeconfig, and nothing of this user's. */
 export function runHelm(
-  world: World,
+  world: Place,
   args: readonly string[],
   { major = 4, values }: { major?: 3 | 4; values?: object } = {},
 ): Promise<Outcome> {

@@ -303,7 +303,7 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
       await powerOff(init);
       await Promise.all([...running.values()].map((each) => each.stop('SIGKILL')));
       await removeCgroups(`farletv${number}`);
-      // while it is there the number is nobody else's: with its holder it would go too, and another host's be deleted
+      // before its holder, with which it goes: by then the number may be another host's
       await outcome(['ip', 'link', 'delete', `farletv${number}`]);
       await holder.stop('SIGKILL');
       rmSync(folder, { recursive: true, force: true });

@@ -13,5 +13,15 @@ buildah build --pull-never --layers --timestamp 0 --format oci --quiet "${secret
   --build-arg BUILD_BASE=localhost/farlet-build-base:1 --build-arg BASE=localhost/farlet-base:1 \
   --build-arg "VERSION=$version" --build-arg "COMMIT=$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
   -t "$name" -f Dockerfile . > /dev/null
+
+# what the image promises: small, and nothing in it that runs commands
+container=$(buildah from --pull-never "$name")
+trap 'buildah rm "$container" > /dev/null' EXIT
+root=$(buildah mount "$container")
+size=$(du -sm "$root" | cut -f1)
+if [ "$size" -ge 180 ]; then echo "the image has $size MiB, 180 are too many" >&2; exit 1; fi
+shells=$(find "$root" -xdev \( -name sh -o -name '*bash' -o -name dash -o -name busybox \) ! -type d)
+if [ -n "$shells" ]; then echo "the image has a shell: $shells" >&2; exit 1; fi
+
 rm -f "$archive"
 buildah push --quiet "$name" "oci-archive:$archive:$name" > /dev/null

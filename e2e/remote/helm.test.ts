@@ -9,7 +9,7 @@ import { kubernetes } from '../harness/cache.ts';
 import {
   ACCOUNT,
   NAMESPACE,
-  prepareNamespace,
+  preparations,
   RELEASE,
   runHelm,
   startClusterNode,
@@ -34,7 +34,7 @@ const world = useWorld({
   audited: ACCOUNT,
   onUp: async (up) => {
     await startClusterNode(up, up.host(NEAR));
-    await prepareNamespace(up, up.remote(FAR));
+    for (const each of preparations(up.remote(FAR))) await up.plane.kubectl(each.split(' '));
   },
 });
 
@@ -75,12 +75,6 @@ async function ofFarlet(): Promise<string> {
   ).join('\n');
 }
 
-interface Condition {
-  readonly type: string;
-  readonly status: string;
-  readonly lastTransitionTime: string;
-}
-
 describe('farlet installed by Helm', { concurrency: 1 }, () => {
   const e2e = useNamespace(world, { name: 'shop', node: NODE, awaitNode: false });
   const podsOfFarlet = async (): Promise<string[]> =>
@@ -102,30 +96,31 @@ describe('farlet installed by Helm', { concurrency: 1 }, () => {
     (await e2e.kubectl(['get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[*].metadata.name}']))
       .split(' ')
       .sort();
-  /** What nobody may see change: pods, their containers, and since when pods and node are Ready. */
-  const unchanged = async (): Promise<string> => {
-    const times = (conditions: readonly Condition[] = []): string[] =>
-      conditions
-        .filter(({ type }) => type === 'Ready')
-        .map(({ status, lastTransitionTime }) => `${status} since ${lastTransitionTime}`);
+  /** Which containers there are, and how often they were started; of which pods and Node. */
+  const running = async (): Promise<string> => {
     const pods = await Promise.all(
       (await namesOf()).map(async (name) => {
         const { metadata, status } = await e2e.pod(name);
-        const containers = (status.containerStatuses ?? []).map((each) => [
-          each.containerID,
-          each.restartCount,
-        ]);
-        return [metadata.uid, status.podIP, containers, times(status.conditions as Condition[] | undefined)];
+        const containers = status.containerStatuses ?? [];
+        return [metadata.uid, status.podIP, containers.map((each) => [each.containerID, each.restartCount])];
       }),
     );
-    const node = JSON.parse(await world.plane.kubectl(['get', 'node', NODE, '-o', 'json'])) as {
-      metadata: { uid: string };
-      status: { conditions: Condition[] };
-    };
-    return JSON.stringify([pods, node.metadata.uid, times(node.status.conditions)], undefined, 1);
+    const node = await world.plane.kubectl(['get', 'node', NODE, '-o', 'jsonpath={.metadata.uid}']);
+    return JSON.stringify([node, pods], undefined, 1);
   };
-  const labelOfNode = (key: string): Promise<string> =>
-    world.plane.kubectl(['get', 'node', NODE, '-o', `jsonpath={.metadata.labels.${key}}`]);
+  /** That, and since when pods and Node are Ready. */
+  const unchanged = async (): Promise<string> => {
+    const since = '{.status.conditions[?(@.type=="Ready")]}';
+    const path = `jsonpath={range .items[*]}${since}{"\\n"}{end}`;
+    const pods = await e2e.kubectl(['get', 'pods', '-l', 'app=web', '-o', path]);
+    const node = await world.plane.kubectl(['get', 'node', NODE, '-o', `jsonpath=${since}`]);
+    const times = [...`${pods}${node}`.matchAll(/"(?:lastTransitionTime|status)":"([^"]+)"/g)];
+    return `${await running()}\n${times.map(([, value]) => value).join(' ')}`;
+  };
+  const waitRack = async (wanted: string): Promise<void> => {
+    const rack = ['get', 'node', NODE, '-o', 'jsonpath={.metadata.labels.rack}'];
+    await e2e.wait('the label', async () => (await world.plane.kubectl(rack)) === wanted);
+  };
   /** The kubelet API of farlet's pod, by way of the API server. */
   const answers = async (): Promise<void> => {
     let last = '';
@@ -174,6 +169,12 @@ describe('farlet installed by Helm', { concurrency: 1 }, () => {
     );
     await e2e.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
     await answers();
+    // as the notes say
+    const overrides = JSON.stringify({ spec: { nodeName: NODE } });
+    const hello = ['run', 'hello', '--image=localhost/busybox:1', `--overrides=${overrides}`];
+    await e2e.kubectl([...hello, '--', 'sleep', '1d']);
+    await e2e.waitReady('hello');
+    assert.match(await e2e.kubectl(['exec', 'hello', '--', 'uname', '-a']), /^Linux hello /);
     const [name = ''] = await namesOf();
     const forward = spawn(
       kubernetes('kubectl')[0] ?? '',
@@ -212,11 +213,11 @@ describe('farlet installed by Helm', { concurrency: 1 }, () => {
     await helm(t, ['upgrade', RELEASE, CHART, '--wait', '--timeout', '2m'], {
       values: values({ rack: 'b7' }, { logLevel: 'debug' }),
     });
-    assert.equal(await labelOfNode('rack'), 'b7');
+    await waitRack('b7');
     assert.equal(await unchanged(), before);
     await answers();
     await helm(t, ['rollback', RELEASE, '1', '--wait', '--timeout', '2m']);
-    assert.equal(await labelOfNode('rack'), '');
+    await waitRack('');
     assert.equal(await unchanged(), before);
     await answers();
   });
@@ -231,33 +232,52 @@ describe('farlet installed by Helm', { concurrency: 1 }, () => {
     assert.deepEqual([await unchanged(), await podsOfFarlet()], before);
   });
 
-  for (const [how, flags] of [
-    ['deleted', []],
-    ['killed', ['--grace-period=0', '--force']],
-  ] as const)
-    it(`farlet's pod is ${how}: another takes over, pods stay as they are`, async () => {
-      const before = await unchanged();
-      const former = await podsOfFarlet();
-      await world.plane.kubectl(['-n', NAMESPACE, 'delete', '--wait=false', ...flags, ...former]);
-      await e2e.wait(
-        'another pod',
-        async () => {
-          const now = await podsOfFarlet();
-          return now.length === 1 && now[0] !== former[0];
-        },
-        90_000,
-      );
-      await world.plane.kubectl([
-        '-n',
-        NAMESPACE,
-        'rollout',
-        'status',
-        `deployment/${RELEASE}`,
-        '--timeout=90s',
-      ]);
-      assert.equal(await unchanged(), before);
-      await answers();
-    });
+  const waitReplaced = async (former: readonly string[]): Promise<void> => {
+    await e2e.wait(
+      'another pod',
+      async () => {
+        const now = await podsOfFarlet();
+        return now.length === 1 && now[0] !== former[0];
+      },
+      60_000,
+    );
+    const available = ['wait', '--for=condition=Ready', '--timeout=120s', ...(await podsOfFarlet())];
+    await world.plane.kubectl(['-n', NAMESPACE, ...available]);
+  };
+
+  it("farlet's pod is deleted: another takes over, and nobody sees it", async () => {
+    const before = await unchanged();
+    const former = await podsOfFarlet();
+    await world.plane.kubectl(['-n', NAMESPACE, 'delete', '--wait=false', ...former]);
+    await waitReplaced(former);
+    assert.equal(await unchanged(), before);
+    await answers();
+  });
+
+  it("farlet's container is killed: it goes on in the same pod, and nobody sees it", async () => {
+    const before = await unchanged();
+    const [pod = ''] = await podsOfFarlet();
+    const status = '{.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}';
+    const ofPod = ['-n', NAMESPACE, 'get', pod, '-o', `jsonpath=${status}`];
+    const [id = '', restarts] = (await world.plane.kubectl(ofPod)).split(' ');
+    await world.host(NEAR).ctr(['tasks', 'kill', '--signal', 'SIGKILL', id.replace('containerd://', '')]);
+    await e2e.wait(
+      'a restart',
+      async () => !(await world.plane.kubectl(ofPod)).endsWith(` ${restarts ?? ''}`),
+    );
+    await world.plane.kubectl(['-n', NAMESPACE, 'wait', '--for=condition=Ready', '--timeout=60s', pod]);
+    assert.equal(await unchanged(), before);
+    await answers();
+  });
+
+  it("farlet's pod is deleted by force: its lease is waited for, containers run on", async () => {
+    const before = await running();
+    const former = await podsOfFarlet();
+    await world.plane.kubectl(['-n', NAMESPACE, 'delete', '--grace-period=0', '--force', ...former]);
+    await waitReplaced(former);
+    assert.equal(await running(), before);
+    await answers();
+  });
 
   it('is asked for its metrics by the ports that monitors name', async () => {
     const slice = [
@@ -279,15 +299,6 @@ describe('farlet installed by Helm', { concurrency: 1 }, () => {
     assert.match(await answer.text(), /^farlet_host_up\{[^}]*\} 1$/m);
   });
 
-  it('helm uninstall: pods run on, and Helm 3 installs it to them again', async (t) => {
-    const before = await unchanged();
-    await helm(t, ['uninstall', RELEASE, '--wait', '--timeout', '2m']);
-    assert.deepEqual(await podsOfFarlet(), []);
-    await helm(t, ['install', RELEASE, CHART, '--wait', '--timeout', '2m'], { major: 3, values: values() });
-    assert.equal(await unchanged(), before);
-    await answers();
-  });
-
   it('was refused nothing, by rights that name its node alone', (t) => {
     const requests = world.plane.audit();
     const refused = requests.filter(({ responseStatus }) => responseStatus?.code === 403);
@@ -303,5 +314,14 @@ describe('farlet installed by Helm', { concurrency: 1 }, () => {
     for (const each of used) counts.set(each, (counts.get(each) ?? 0) + 1);
     for (const [each, count] of [...counts].sort()) t.diagnostic(`${String(count)} × ${each}`);
     assert.ok(counts.has(`update leases.coordination.k8s.io ${NODE}`), 'the audit log has its requests');
+  });
+
+  it('helm uninstall: pods run on, and Helm 3 installs it to them again', async (t) => {
+    const before = await running();
+    await helm(t, ['uninstall', RELEASE, '--wait', '--timeout', '2m']);
+    await e2e.wait('its pod to be gone', async () => (await podsOfFarlet()).length === 0);
+    await helm(t, ['install', RELEASE, CHART, '--wait', '--timeout', '2m'], { major: 3, values: values() });
+    assert.equal(await running(), before);
+    await answers();
   });
 });
