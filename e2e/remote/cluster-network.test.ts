@@ -194,7 +194,7 @@ describe('the network of a cluster of far hosts', { concurrency: 1 }, () => {
   });
 
   it('a host is cut off: traffic between hosts goes on, and no container is restarted', async () => {
-    const loop = 'while :; do curl -sS -m 2 http://web/cgi-bin/who || echo failed; sleep 0.25; done';
+    const loop = 'while :; do curl -4sS -m 2 http://web/cgi-bin/who || echo failed; sleep 0.25; done';
     await e2e.createPod('asks', {
       tolerations,
       containers: [{ ...web(), command: ['sh', '-c', `${loop} & ${SLEEP}`], readinessProbe: undefined }],
@@ -203,21 +203,22 @@ describe('the network of a cluster of far hosts', { concurrency: 1 }, () => {
     const before = await Promise.all(['client', 'asks'].map(farA.identity));
     const cutAt = Date.now();
     await world.remote(A).cutOff();
-    await farA.waitReady('False', 90_000).catch(() => undefined);
+    await farA.waitReady('False', 60_000);
     await pause(cutAt + 30_000 - Date.now());
+    const mendedAt = Date.now();
     await world.remote(A).mendLink();
     await farA.waitReady('True', 60_000);
     assert.deepEqual(await Promise.all(['client', 'asks'].map(farA.identity)), before);
     const logs = await e2e.wait('logs', () => e2e.kubectl(['logs', 'asks', '--timestamps']), 60_000);
-    const lines = logs.trim().split('\n');
+    const told = logs.split('\n').map((line) => ({ line, at: Date.parse(line.split(' ')[0] ?? '') }));
+    // when the way is back, kube-proxy there learns of all that was taken out of Services meanwhile
+    const during = told.filter(({ at }) => at > cutAt && at < mendedAt);
     assert.deepEqual(
-      lines.filter((line) => line.includes('failed')),
+      during.filter(({ line }) => / (?:curl|failed)/.test(line)),
       [],
     );
-    const times = lines.map((line) => Date.parse(line.split(' ')[0] ?? ''));
-    const during = times.filter((time) => time > cutAt && time < cutAt + 30_000);
-    assert.ok(during.length > 40, `${during.length} answers in the 30 s of the cut`);
-    const longest = Math.max(...during.slice(1).map((time, index) => time - (during[index] ?? 0)));
+    assert.ok(during.length > 40, `${during.length} answers while it was cut off`);
+    const longest = Math.max(...during.slice(1).map(({ at }, index) => at - (during[index]?.at ?? 0)));
     assert.ok(longest < 3_000, `${longest} ms without an answer`);
   });
 
