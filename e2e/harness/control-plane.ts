@@ -43,8 +43,8 @@ export interface ControlPlaneOptions {
   /** the processes go on when this one ends (the demo) */
   readonly detached?: boolean;
   /**
-   * It is there for hosts and pods too: the API server has an address of its own, at which the Service `kubernetes`
-   * leads to it, and Nodes get ranges for their pods out of this one.
+   * It is there for hosts and pods too: the API server has an address of its own, to which the Service
+   * `kubernetes` leads, and Nodes get ranges for their pods out of this one.
    */
   readonly clusterCIDR?: string;
 }

@@ -1,6 +1,6 @@
 /**
- * The network of a cluster whose nodes are far hosts: kube-proxy, flannel, CoreDNS and node-exporter, each the real one
- * with its usual settings, bring it to hosts that have none.
+ * The network of a cluster whose nodes are far hosts: kube-proxy, flannel, CoreDNS and node-exporter, each
+ * the real one with its usual settings, bring it to hosts that have none.
  */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
@@ -133,7 +133,7 @@ describe('the network of a cluster of far hosts', { concurrency: 1 }, () => {
 
   it('a pod is seen by its peer as what it is, by address and through a Service', async () => {
     const { podIP: own = '' } = (await e2e.pod('client')).status;
-    const [{ ip = '' } = {}] = await podsOf('web');
+    const ip = (await podsOf('web'))[0]?.ip ?? '';
     assert.equal((await ask('client', `${ip}:${WEB_PORT}`)).peer, own);
     assert.equal((await ask('client', 'web')).peer, own);
   });
@@ -183,6 +183,29 @@ describe('the network of a cluster of far hosts', { concurrency: 1 }, () => {
     const url = 'https://kubernetes.default.svc/version';
     const command = `curl -sk -m 5 ${url}`;
     assert.match(await e2e.sh('client', command), /v1\.36\.3/);
+  });
+
+  it('what a driver mounts in the kubelet’s folders is the host’s, and what the host mounts is an agent’s', async () => {
+    const at = '/var/lib/kubelet/plugins/driver';
+    const mounts = (mountPropagation: string): object => ({
+      ...web(),
+      securityContext: { privileged: mountPropagation === 'Bidirectional' },
+      volumeMounts: [{ name: 'plugins', mountPath: '/plugins', mountPropagation }],
+    });
+    const volumes = [
+      { name: 'plugins', hostPath: { path: '/var/lib/kubelet/plugins', type: 'DirectoryOrCreate' } },
+    ];
+    await e2e.createPod('driver', { tolerations, volumes, containers: [mounts('Bidirectional')] });
+    await e2e.createPod('looks', { tolerations, volumes, containers: [mounts('HostToContainer')] });
+    for (const pod of ['driver', 'looks']) await e2e.waitReady(pod);
+    await e2e.sh(
+      'driver',
+      'mkdir /plugins/driver && mount -t tmpfs driver /plugins/driver && echo its >/plugins/driver/f',
+    );
+    assert.equal((await world.remote(A).inside(['cat', `${at}/f`])).stdout, 'its\n');
+    assert.equal(await e2e.sh('looks', 'cat /plugins/driver/f'), 'its\n');
+    await e2e.sh('driver', 'umount /plugins/driver');
+    assert.equal((await world.remote(A).inside(['ls', at])).stdout, '');
   });
 
   it('kube-proxy is restarted: what it had set up goes on, and what is new comes', async () => {
