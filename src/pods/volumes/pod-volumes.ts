@@ -58,8 +58,8 @@ export class PodVolumes {
   /**
    * Makes every volume that a container uses ready and current, all at once. Rejects, told in an event, for a
    * volume that can't be processed at all, and after 2 min 3 s with what is missing; an attempt that fails
-   * before that is told in an event of its own. `afresh`: nothing of the pod runs, and what was mounted for it
-   * may be gone, as after a reboot of the host; all of it is looked after again.
+   * before that is told in an event of its own. `afresh`: nothing of the pod runs, and what was mounted for
+   * it may be gone, as after a reboot of the host; all of it is looked after again.
    */
   async mount(
     pod: Pod,
