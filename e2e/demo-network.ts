@@ -1,6 +1,6 @@
 /**
- * The demo of a cluster's network: two far hosts over ssh that have none, the agents that bring it, and a Service across
- * both, left running. `up` or `down`.
+ * The demo of a cluster's network: two far hosts over ssh that have none, the agents that bring it, and a
+ * Service across both, left running. `up` or `down`.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import {

@@ -1,6 +1,6 @@
 /**
- * Writes an OCI archive with an image of each agent, made of programs that were built before and of this machine's
- * busybox and iptables.
+ * Writes an OCI archive with an image of each agent, made of programs that were built before and of this
+ * machine's busybox and iptables.
  * usage: node make-images.ts FOLDER-OF-PROGRAMS ARCHIVE
  */
 import {

@@ -63,8 +63,8 @@ export interface ControlPlaneOptions {
   /** of Services: one range, or one of each family, the cluster's own first */
   readonly serviceCIDR?: string;
   /**
-   * It is there for hosts and pods too: the API server has an address of its own, at which the Service `kubernetes`
-   * leads to it, and Nodes get ranges for their pods out of this one.
+   * It is there for hosts and pods too: the API server has an address of its own, to which the Service
+   * `kubernetes` leads, and Nodes get ranges for their pods out of this one.
    */
   readonly clusterCIDR?: string;
 }

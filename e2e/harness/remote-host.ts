@@ -29,8 +29,8 @@ export interface RemoteHost extends TestHost {
   /** what comes from either end is dropped, and nobody is told: connections are half open */
   dropPackets(): Promise<void>;
   /**
-   * What comes from or goes to the machine of farlet and the API server is dropped, and nobody is told; other hosts
-   * are reached as before.
+   * What comes from or goes to the machine of farlet and the API server is dropped, and nobody is told; other
+   * hosts are reached as before.
    */
   cutOff(): Promise<void>;
   /** ends any of these */
@@ -68,8 +68,8 @@ export interface RemoteHostOptions {
   readonly sshdEnd?: readonly string[];
   readonly disks?: HostDisks;
   /**
-   * who brings the network of pods: it is there (default), or an agent will bring it. For one there are CNI plugins in
-   * /opt/cni/bin, no configuration.
+   * who brings the network of pods: it is there (default), or an agent will bring it. For one there are CNI
+   * plugins in /opt/cni/bin, and no configuration.
    */
   readonly network?: 'bridge' | 'agent';
   /** OCI archives with more images for it */

@@ -1,4 +1,4 @@
-/** CoreDNS as kubeadm sets it up (cmd/kubeadm/app/phases/addons/dns), and with leave to run on farlet's nodes. */
+/** CoreDNS as kubeadm sets it up (cmd/kubeadm/app/phases/addons/dns), allowed on farlet's nodes. */
 import { clusterRole, grant } from './objects.ts';
 
 const NAME = { name: 'coredns', namespace: 'kube-system' };
