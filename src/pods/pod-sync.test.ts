@@ -77,7 +77,8 @@ function setUp({
       tellFailure: none,
     },
     volumes: {
-      mount: (_: Pod, { afresh }: { afresh: boolean }) => asked(afresh ? 'mount afresh' : 'mount', new Map()),
+      mount: (_: Pod, { hasSandbox }: { hasSandbox: boolean }) =>
+        asked(hasSandbox ? 'mount' : 'mount before', new Map()),
       renewAt: () => renewAt,
     },
     cgroups: { prepare: () => asked('cgroup', undefined) },
@@ -127,7 +128,7 @@ describe('the sync of a pod', () => {
       ...status,
       'status Pending in 30',
       ...['register', 'probes', 'plan'],
-      ...['mount afresh', 'cgroup', 'lookAhead', 'mount afresh done', 'cgroup done', 'lookAhead done'],
+      ...['mount before', 'cgroup', 'lookAhead', 'mount before done', 'cgroup done', 'lookAhead done'],
       ...['secret key', 'secret key done', 'runtime 1'],
       'status Pending in 500',
       ...['startErrors', 'observe', 'observe done'],

@@ -155,7 +155,7 @@ export class PodSync {
   async #mount(pod: Pod, { actions, isIdle }: Plan, signal: AbortSignal): Promise<PodSyncInput['volumes']> {
     // one after the other would be a round trip more for every pod
     const [mounted] = await settledBoth(
-      this.#options.volumes.mount(pod, { signal, afresh: actions.createSandbox }),
+      this.#options.volumes.mount(pod, { signal, hasSandbox: !actions.createSandbox }),
       isIdle ? Promise.resolve() : this.#prepareHost(pod, { create: actions.createSandbox, signal }),
     );
     return mounted;

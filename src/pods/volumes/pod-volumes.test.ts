@@ -92,8 +92,8 @@ class World {
     this.volumes = new PodVolumes({ ...shared, mounter, onReady: () => undefined });
   }
 
-  mount(of: Pod) {
-    return this.volumes.mount(of, { signal: this.stop.signal });
+  mount(of: Pod, { hasSandbox = false }: { hasSandbox?: boolean } = {}) {
+    return this.volumes.mount(of, { signal: this.stop.signal, hasSandbox });
   }
 
   /** Every step that was taken, as `op path`. */
@@ -136,19 +136,23 @@ describe('the volumes of a pod', () => {
     ]);
   });
 
-  it('are made anew when what was made may be gone, as after a reboot of the host', async () => {
+  it('are made anew once the pod has no sandbox any more, as after a reboot of the host', async () => {
     const world = new World();
     world.configMaps.set('cm', { k: '1' });
     const of = using({ name: 'e', emptyDir: {} }, { name: 'm', configMap: { name: 'cm' } });
-    await world.mount(of);
-    const made = world.batches.length;
-    world.batches.length = 0;
-    const mounted = await world.volumes.mount(of, { signal: world.stop.signal, afresh: true });
-    assert.equal(world.batches.length, made);
-    assert.deepEqual([...mounted.keys()], ['e', 'm']);
-    world.batches.length = 0;
-    await world.mount(of);
-    assert.deepEqual(world.batches, []);
+    const batches = async (hasSandbox: boolean): Promise<number> => {
+      world.batches.length = 0;
+      const mounted = await world.mount(of, { hasSandbox });
+      assert.deepEqual([...mounted.keys()], ['e', 'm']);
+      return world.batches.length;
+    };
+    const made = await batches(false);
+    assert.ok(made > 0);
+    // the sandbox fails to start: what was ready is, whatever else of the pod is not
+    assert.equal(await batches(false), 0);
+    assert.equal(await batches(true), 0);
+    assert.equal(await batches(false), made);
+    assert.equal(await batches(false), 0);
   });
 
   it('are told of when they fail, tried again, and hold up no later sync', async () => {

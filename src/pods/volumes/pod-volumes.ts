@@ -3,7 +3,7 @@
  *
  * I1. Each volume has one operation, which goes on beyond the sync that wanted it, until the pod is
  *     unmounted.
- * I2. What was ready once holds up no later sync of its pod, unless it is to be made afresh.
+ * I2. What was ready once holds up no later sync of its pod, until the pod's sandbox is gone.
  * I3. A pod is unmounted only after its operations have ended, and what is mounted is never deleted.
  */
 import type { FileOp, HostFiles } from '../../hosts/link/link.ts';
@@ -41,6 +41,8 @@ export interface PodVolumesOptions {
 interface PodState {
   readonly stop: AbortController;
   readonly operations: Map<string, VolumeOperation>;
+  /** there was one when volumes were asked for last */
+  hasSandbox: boolean;
 }
 
 /** pkg/kubelet/volumemanager: podAttachAndMountTimeout, podAttachAndMountRetryInterval. */
@@ -58,15 +60,17 @@ export class PodVolumes {
   /**
    * Makes every volume that a container uses ready and current, all at once. Rejects, told in an event, for a
    * volume that can't be processed at all, and after 2 min 3 s with what is missing; an attempt that fails
-   * before that is told in an event of its own. `afresh`: nothing of the pod runs, and what was mounted for
-   * it may be gone, as after a reboot of the host; all of it is looked after again.
+   * before that is told in an event of its own. Once a pod has no sandbox any more, nothing of it runs, and
+   * what was mounted for it may be gone, as after a reboot of the host: all of it is made anew.
    */
   async mount(
     pod: Pod,
-    { signal, afresh = false }: { signal: AbortSignal; afresh?: boolean },
+    { signal, hasSandbox }: { signal: AbortSignal; hasSandbox: boolean },
   ): Promise<ReadonlyMap<string, MountedVolume>> {
     const state = this.#state(pod.metadata.uid);
-    if (afresh) for (const operation of state.operations.values()) operation.forget();
+    if (state.hasSandbox && !hasSandbox)
+      for (const operation of state.operations.values()) operation.forget();
+    state.hasSandbox = hasSandbox;
     const used = usedVolumes(pod);
     const failed = new Map<string, string>();
     const wanted = new Map<VolumeOperation, number>();
@@ -168,6 +172,7 @@ export class PodVolumes {
     const state = {
       stop: childController(this.#options.signal),
       operations: new Map<string, VolumeOperation>(),
+      hasSandbox: false,
     };
     this.#pods.set(uid, state);
     return state;
