@@ -104,6 +104,8 @@ const libraries = {
   'prom-client': ['telemetry'],
   pino: ['telemetry'],
   'pino-pretty': ['telemetry'],
+  '@peculiar/x509': ['util'],
+  'reflect-metadata': ['util'],
   zod: ['app/config'],
   yaml: ['app/config'],
 };

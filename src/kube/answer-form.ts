@@ -34,6 +34,7 @@ const stored = (kind: string, apiVersion = 'v1'): Resource => ({ kind, apiVersio
 const passing = (kind: string, apiVersion: string): Resource => ({ kind, apiVersion, isStored: false });
 
 const resources = new Map<string, Resource>([
+  ['certificatesigningrequests', stored('CertificateSigningRequest', 'certificates.k8s.io/v1')],
   ['configmaps', stored('ConfigMap')],
   ['events', stored('Event')],
   ['leases', stored('Lease', 'coordination.k8s.io/v1')],

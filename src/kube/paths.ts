@@ -31,6 +31,11 @@ export const paths = {
   lease: (name: string) =>
     `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${encodeURIComponent(name)}`,
   runtimeClasses: '/apis/node.k8s.io/v1/runtimeclasses',
+  certificateSigningRequests: '/apis/certificates.k8s.io/v1/certificatesigningrequests',
+  certificateSigningRequest: (name: string) =>
+    `/apis/certificates.k8s.io/v1/certificatesigningrequests/${encodeURIComponent(name)}`,
+  certificateApproval: (name: string) =>
+    `/apis/certificates.k8s.io/v1/certificatesigningrequests/${encodeURIComponent(name)}/approval`,
   tokenReviews: '/apis/authentication.k8s.io/v1/tokenreviews',
   subjectAccessReviews: '/apis/authorization.k8s.io/v1/subjectaccessreviews',
   selfSubjectAccessReviews: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',

@@ -51,6 +51,7 @@ export type NodeStatus = Wire<k8s.V1NodeStatus>;
 export type NodeCondition = Wire<k8s.V1NodeCondition>;
 export type ObjectReference = Wire<k8s.V1ObjectReference>;
 export type CoreEvent = Wire<k8s.CoreV1Event>;
+export type CertificateSigningRequest = Wire<k8s.V1CertificateSigningRequest>;
 export type TokenRequest = Wire<k8s.AuthenticationV1TokenRequest>;
 export type TokenReview = Wire<k8s.V1TokenReview>;
 export type SubjectAccessReview = Wire<k8s.V1SubjectAccessReview>;

@@ -84,6 +84,18 @@ export const nodeEventTable = {
     advice: 'Remove the node from the configuration if it is not wanted.',
     source: 'farlet',
   },
+  ServingCertificateNotSigned: {
+    ...warning,
+    meaning: 'With serverTLSBootstrap: nobody has approved the request for a certificate, or it was refused.',
+    advice:
+      'kubectl certificate approve NAME, with the name in the message, or approveServingCertificates: true.',
+    source: 'farlet',
+  },
+  ServingCertificateSigned: {
+    ...normal,
+    meaning: 'The kubelet API takes a certificate that the cluster has signed, after it had none.',
+    source: 'farlet',
+  },
   KubeletAPINotOnHost: {
     ...warning,
     meaning: "With kubeletAPI: host, the host's address does not lead to farlet: no logs, no exec.",

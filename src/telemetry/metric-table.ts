@@ -240,6 +240,15 @@ export const table = {
     kind: 'gauge',
     help: "Seconds that the kubelet API's certificate is valid for, negative once it has expired",
   },
+  kubelet_certificate_manager_server_rotation_seconds: {
+    kind: 'histogram',
+    help: 'Seconds that certificates of the kubelet API lived before they were replaced',
+    buckets: [60, 3_600, 14_400, 86_400, 604_800, 2_592_000, 7_776_000, 15_552_000, 31_104_000, 124_416_000],
+  },
+  kubelet_server_expiration_renew_errors: {
+    kind: 'counter',
+    help: "Requests for the kubelet API's certificate that failed",
+  },
   kubelet_certificate_manager_client_ttl_seconds: {
     kind: 'gauge',
     help: 'The same for the certificate that farlet shows the API server; +Inf where it uses none',

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ca, otherCa, serving } from '../../testing/certificates.ts';
 import { clientCaProblem } from './client-ca.ts';
-import { selfSignedCertificate } from './self-signed.ts';
+import { selfSignedCertificate } from '../../util/x509.ts';
 
 const DAY_MS = 24 * 3_600_000;
 const now = Date.now();
 const cut = ca.replace(/\n[^\n]{20}/, '\n');
 /** ends a year later */
-const own = selfSignedCertificate('edge-1', [], now).cert;
+const own = (await selfSignedCertificate('edge-1', { dnsNames: ['edge-1'], ips: [] }, now)).cert;
 
 describe('what is wrong with a file of client CAs', () => {
   const rows: [string, string, number, [string, RegExp] | undefined][] = [

@@ -10,18 +10,14 @@ import { messageOf } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
 import { cipherList, tlsVersions, type TlsVersionName } from '../../model/tls-names.ts';
 import type { Clock } from '../../util/clock.ts';
+import { selfSignedCertificate, type Pair } from '../../util/x509.ts';
 import { clientCaProblem } from './client-ca.ts';
-import { RENEW_BEFORE_MS, selfSignedCertificate } from './self-signed.ts';
-
-/** File names, or what they hold: PEM. */
-export interface Pair {
-  readonly cert: string;
-  readonly key: string;
-}
 
 export interface ServingTlsOptions {
-  /** undefined: self-signed, for `names` */
+  /** names of files; undefined: none are given */
   readonly files: Pair | undefined;
+  /** What the cluster has signed; without it, and while there is none yet: self-signed, for `names`. */
+  readonly signed?: () => Pair | undefined;
   readonly names: { readonly node: string; readonly addresses: () => readonly string[] };
   readonly clientCaFile: string | undefined;
   readonly minVersion: TlsVersionName;
@@ -36,6 +32,8 @@ interface Material extends Pair {
 }
 
 const LOOK_MS = 30_000;
+/** How long before its end a self-signed certificate is replaced. */
+const RENEW_BEFORE_MS = 73 * 24 * 3_600_000;
 
 export class ServingTls {
   readonly #options: ServingTlsOptions;
@@ -135,19 +133,22 @@ export class ServingTls {
   async #read(): Promise<Material> {
     const { files, clientCaFile } = this.#options;
     const [pair, ca] = await Promise.all([
-      files === undefined ? this.#selfSigned() : readPair(files),
+      files === undefined ? (this.#options.signed?.() ?? this.#selfSigned()) : readPair(files),
       clientCaFile === undefined ? undefined : this.#clientCa(clientCaFile),
     ]);
     return { ...pair, ca };
   }
 
-  #selfSigned(): Pair {
+  async #selfSigned(): Promise<Pair> {
     const { names, clock } = this.#options;
     const now = clock.now();
     const addresses = names.addresses();
     const isFor = this.#own?.addresses === addresses.join();
     if (this.#own === undefined || !isFor || now >= this.#own.expires - RENEW_BEFORE_MS)
-      this.#own = { ...selfSignedCertificate(names.node, addresses, now), addresses: addresses.join() };
+      this.#own = {
+        ...(await selfSignedCertificate(names.node, { dnsNames: [names.node], ips: addresses }, now)),
+        addresses: addresses.join(),
+      };
     const { cert, key } = this.#own;
     return { cert, key };
   }

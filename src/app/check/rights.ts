@@ -13,7 +13,8 @@ export interface Right {
 }
 
 /** Nothing more than what a farlet with this configuration asks of the API server. */
-export function rightsFor({ nodes, authentication, authorization }: Config): Right[] {
+export function rightsFor(config: Config): Right[] {
+  const { nodes, authentication, authorization } = config;
   const names = nodes.map(({ name }) => name);
   const leases = { resource: 'leases', group: 'coordination.k8s.io', namespace: 'kube-node-lease' };
   const always: readonly Right[] = [
@@ -59,6 +60,24 @@ export function rightsFor({ nodes, authentication, authorization }: Config): Rig
         { verb: 'create', resource: 'pods', subresource: 'eviction' },
       ],
     ),
+    ...when(config.serverTLSBootstrap, [
+      { verb: 'create', resource: 'certificatesigningrequests', group: 'certificates.k8s.io' },
+      { verb: 'get', resource: 'certificatesigningrequests', group: 'certificates.k8s.io' },
+    ]),
+    ...when(config.approveServingCertificates, [
+      {
+        verb: 'update',
+        resource: 'certificatesigningrequests',
+        group: 'certificates.k8s.io',
+        subresource: 'approval',
+      },
+      {
+        verb: 'approve',
+        resource: 'signers',
+        group: 'certificates.k8s.io',
+        names: ['kubernetes.io/kubelet-serving'],
+      },
+    ]),
     // who calls the kubelet API, and whether they may
     ...when(authentication.webhook.enabled, [
       { verb: 'create', resource: 'tokenreviews', group: 'authentication.k8s.io' },

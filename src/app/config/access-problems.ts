@@ -2,7 +2,23 @@
 import { isIPv4 } from 'node:net';
 import type { Config } from './schema.ts';
 
-export function accessProblems({ authentication, authorization, address }: Config): string[] {
+export function accessProblems(config: Config): string[] {
+  return [...certificateProblems(config), ...openProblems(config)];
+}
+
+function certificateProblems(config: Config): string[] {
+  const { serverTLSBootstrap, approveServingCertificates, tlsCertFile } = config;
+  return [
+    ...(serverTLSBootstrap && tlsCertFile !== undefined
+      ? ['serverTLSBootstrap: tlsCertFile says which certificate to take; leave one of the two out']
+      : []),
+    ...(approveServingCertificates && !serverTLSBootstrap
+      ? ['approveServingCertificates: nothing is asked for unless serverTLSBootstrap is true']
+      : []),
+  ];
+}
+
+function openProblems({ authentication, authorization, address }: Config): string[] {
   if (authorization.mode !== 'AlwaysAllow' || authentication.x509.clientCAFile !== undefined) return [];
   if (isLoopback(address)) return [];
   return [

@@ -370,6 +370,18 @@ export const configSchema = z.strictObject({
     .optional()
     .describe("the kubelet API's certificate, read anew when it changes; self-signed if absent"),
   tlsPrivateKeyFile: z.string().optional().describe('its key'),
+  serverTLSBootstrap: z
+    .boolean()
+    .default(false)
+    .describe(
+      "ask the cluster for the kubelet API's certificate, one for each node, by a CertificateSigningRequest of the signer kubernetes.io/kubelet-serving, and again in time; self-signed until one is signed",
+    ),
+  approveServingCertificates: z
+    .boolean()
+    .default(false)
+    .describe(
+      'with serverTLSBootstrap: approve the requests that this farlet has made itself, and no others',
+    ),
   tlsMinVersion: z
     .enum(['VersionTLS10', 'VersionTLS11', 'VersionTLS12', 'VersionTLS13'])
     .default('VersionTLS12')

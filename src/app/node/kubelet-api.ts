@@ -14,6 +14,7 @@ import { openStream } from '../../api/handlers/streams.ts';
 import { cadvisorMetrics, resourceMetrics, statsSummary } from '../../api/handlers/usage.ts';
 import type { Log } from '../../model/log.ts';
 import { own } from '../../model/own.ts';
+import { signedCertificate } from './serving-certificate.ts';
 import { publishOnHost } from './kubelet-api-on-host.ts';
 import type { NodeApp } from './node.ts';
 import type { Backend } from '../../api/server/backend.ts';
@@ -48,11 +49,13 @@ export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ cl
   const { router, config, node, nodeIPs, kube, clock, log } = options;
   const { metrics } = options.app;
   const { tlsCertFile, tlsPrivateKeyFile, authentication } = config;
+  const signed = signedCertificate(options);
   const tls = await ServingTls.open({
     files:
       tlsCertFile === undefined || tlsPrivateKeyFile === undefined
         ? undefined
         : { cert: tlsCertFile, key: tlsPrivateKeyFile },
+    ...(signed === undefined ? {} : { signed }),
     names: { node: node.name, addresses: () => [...nodeIPs, '127.0.0.1', ...options.app.addresses()] },
     clientCaFile: authentication.x509.clientCAFile,
     minVersion: config.tlsMinVersion,
