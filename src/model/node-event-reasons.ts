@@ -94,6 +94,7 @@ export const nodeEventTable = {
   ServingCertificateSigned: {
     ...normal,
     meaning: 'The kubelet API takes a certificate that the cluster has signed, after it had none.',
+    advice: 'Nothing.',
     source: 'farlet',
   },
   KubeletAPINotOnHost: {

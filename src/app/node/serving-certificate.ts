@@ -13,7 +13,12 @@ export function signedCertificate(options: KubeletApiOptions): (() => Pair | und
   const certificate = new ServingCertificate({
     client: kube,
     node: node.name,
-    names: () => ({ dnsNames: [node.name], ips: [...new Set([...nodeIPs, ...app.addresses()])] }),
+    names: () => {
+      const ofHosts = app.addresses();
+      // not before it is known where the hosts are, or the next request would follow at once
+      const ips = ofHosts.length === 0 ? [] : [...new Set([...nodeIPs, ...ofHosts])];
+      return { dnsNames: [node.name], ips };
+    },
     approves: config.approveServingCertificates,
     onProblem: (problem) => {
       events.event(
