@@ -14,6 +14,8 @@ export interface ContractHost {
   readonly folder: string;
   /** a command on the host, not by the link */
   readonly inside: (command: readonly string[]) => Promise<Outcome>;
+  /** where Node is on the host */
+  readonly node: string;
   /** without it whole trees can't be given to a group safely, which is then said */
   readonly lacksFindutils?: boolean;
 }
@@ -485,7 +487,7 @@ async function startInside(host: ContractHost, script: string): Promise<number> 
     '-c',
     command,
     'sh',
-    process.execPath,
+    host.node,
     script,
     `${host.folder}/port`,
   ]);

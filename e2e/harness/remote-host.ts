@@ -80,6 +80,8 @@ export interface RemoteHostOptions {
 
 const DISKS = { farlet: '/var/lib/farlet', containerd: '/var/lib/containerd' };
 const SOCKET = '/run/containerd/containerd.sock';
+/** Node on the host, wherever it is on this machine: the host has a /tmp of its own. */
+export const HOST_NODE = '/run/node';
 /** as pkill finds it */
 const CONTAINERD = '/containerd -c';
 const DROP = [
@@ -370,6 +372,7 @@ mount --make-rprivate /
 mount --make-rshared /
 for d in etc opt var/lib var/log; do mkdir -p ${disk}/$d; mount --bind ${disk}/$d /$d; done
 mount -t tmpfs -o mode=755 tmpfs /run
+touch ${HOST_NODE} && mount --bind ${process.execPath} ${HOST_NODE}
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 mkdir -p /run/sshd /run/lock /run/user
 cat /proc/sys/kernel/random/uuid > /run/boot_id

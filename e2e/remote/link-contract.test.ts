@@ -18,7 +18,7 @@ import { systemClock } from '../../src/util/clock.ts';
 import { startHost, type TestHost } from '../harness/host.ts';
 import { describeLink, type ContractHost } from '../harness/link-contract.ts';
 import { eventually, outcome, run, start } from '../harness/processes.ts';
-import { startRemoteHost, type RemoteHost } from '../harness/remote-host.ts';
+import { HOST_NODE, startRemoteHost, type RemoteHost } from '../harness/remote-host.ts';
 
 const folder = mkdtempSync('/tmp/farlet-contract-');
 const log = createLog({ level: 'warn', format: 'json' });
@@ -50,7 +50,12 @@ function kept(link: HostLink): HostLink {
 }
 
 function here(link: HostLink): ContractHost {
-  return { link: kept(link), folder: `${folder}/contract`, inside: (command) => outcome(command) };
+  return {
+    link: kept(link),
+    folder: `${folder}/contract`,
+    node: process.execPath,
+    inside: (command) => outcome(command),
+  };
 }
 
 function there(user: string): ContractHost {
@@ -64,6 +69,7 @@ function there(user: string): ContractHost {
   return {
     link: kept(link),
     folder: `/var/lib/contract-${user}`,
+    node: HOST_NODE,
     inside: (command) => remote.inside(command),
   };
 }

@@ -405,7 +405,7 @@ describe('a fault', { concurrency: 16 }, () => {
         volumes: [{ name: 'v', configMap: { name: 'big' } }],
         containers: [shell(undefined, { volumeMounts: [{ name: 'v', mountPath: '/v' }] })],
       });
-      await e2e.waitEvent('needs', 'FailedMount', /No space left on device/, MINUTE);
+      await e2e.waitEvent('needs', 'FailedMount', /no space left on device/, MINUTE);
       await pause(20_000);
       assert.equal((await node.ready()).status, 'True');
       assert.equal(await node.identity('stays'), before);

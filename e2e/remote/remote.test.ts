@@ -75,7 +75,8 @@ for (const node of world.nodes) {
         containers: [
           shell(WEB.replace('8080', '8088'), {
             readinessProbe: probe,
-            livenessProbe: { ...probe, failureThreshold: 1 },
+            // one that is led elsewhere fails; one that waits on a busy machine does not
+            livenessProbe: { ...probe, failureThreshold: 1, initialDelaySeconds: 3, timeoutSeconds: 20 },
             env: [
               { name: 'HOST', valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } },
               { name: 'POD', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },

@@ -14,7 +14,7 @@ import { systemClock } from '../../src/util/clock.ts';
 import { describeLink, type ContractHost } from '../harness/link-contract.ts';
 import { Authority } from '../harness/pki.ts';
 import { eventually } from '../harness/processes.ts';
-import { startRemoteHost, type RemoteHost } from '../harness/remote-host.ts';
+import { HOST_NODE, startRemoteHost, type RemoteHost } from '../harness/remote-host.ts';
 
 const folder = mkdtempSync('/tmp/farlet-tcp-');
 const log = createLog({ level: 'warn', format: 'json' });
@@ -71,6 +71,7 @@ for (const version of versions) {
     made ??= {
       link: open(version),
       folder: '/var/lib/contract',
+      node: HOST_NODE,
       inside: (command) => hostOf(version).inside(command),
     };
     return made;
