@@ -145,6 +145,8 @@ describe('charts/farlet', () => {
       configSchema.parse({
         apiVersion: 'farlet.dev/v1alpha1',
         kind: 'FarletConfiguration',
+        serverTLSBootstrap: true,
+        approveServingCertificates: true,
         nodes: [{ name: 'edge-1', staticPodPath: '/manifests', hosts: [host, host] }],
       }),
     ).flatMap(({ verb, resource, subresource, group = '' }) =>
