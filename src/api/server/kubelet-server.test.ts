@@ -182,7 +182,8 @@ describe('what is authorized is what is routed', () => {
     for (const [bytes, code] of [
       ['\x16\x03\x01 what\r\n\r\n', 400],
       ['GET / HTTP/9.9\r\n\r\n', 400],
-      [`GET / HTTP/1.1\r\nHost: k\r\nA: ${'x'.repeat(1_100_000)}`, 431],
+      // not much more: what is not read any more resets the connection, and the answer may be lost
+      [`GET / HTTP/1.1\r\nHost: k\r\nA: ${'x'.repeat(1024 * 1024)}`, 431],
     ] as const) {
       const client = await server.connect();
       client.write(bytes);
