@@ -41,7 +41,7 @@ dead-code:
 	@echo '── dead code';       knip
 
 # files mostly wait, so some go beside each other; not with parity, whose statuses are compared as they come in time
-SCENARIOS := node --test --test-timeout=900000 --test-concurrency=4
+SCENARIOS := node --test --test-timeout=900000 --test-concurrency=3
 
 test: verify build ## everything, scenarios on real parts included
 	@echo '── parity with a kubelet'; $(SCENARIOS) --test-concurrency=1 e2e/scenarios/parity.test.ts
