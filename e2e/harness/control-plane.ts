@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { kubernetes } from './cache.ts';
+import { numbers } from './host.ts';
 import { Authority, type KeyPair } from './pki.ts';
 import { etcdCommand, keepData, putBackData } from './etcd.ts';
 import { eventually, freePorts, outcome, run, start, tail, type Outcome, type Running } from './processes.ts';
@@ -97,7 +98,7 @@ interface Network {
 
 /** Making the link is what claims its number: the kernel lets only one succeed. */
 async function claimAddress(clusterCIDR: string): Promise<Network> {
-  for (let number = 1; number < 200; number += 1) {
+  for (const number of numbers()) {
     const link = `farletapi${number}`;
     if ((await outcome(['ip', 'link', 'add', link, 'type', 'bridge'])).code !== 0) continue;
     const address = `10.216.${number}.1`;

@@ -12,6 +12,7 @@ import type { CertificateSigningRequest } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
+import { retry } from '../util/retry.ts';
 import { certificateRequest, type CertificateNames, type Pair } from '../util/x509.ts';
 
 const SIGNER = 'kubernetes.io/kubelet-serving';
@@ -67,22 +68,17 @@ export class ServingCertificate {
   /** Until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, log, node, names, onFailure } = this.#options;
-    for (let failures = 0; ;) {
+    const failed = (error: unknown): void => {
+      onFailure();
+      log.warn({ err: error, node }, "the kubelet API's certificate was not signed");
+      this.#tell(messageOf(error));
+    };
+    for (;;) {
       const wanted = names();
-      if (wanted.ips.length > 0 && this.#isDue(wanted)) {
-        try {
-          await this.#renew(wanted, signal);
-          failures = 0;
-        } catch (error) {
-          signal.throwIfAborted();
-          failures += 1;
-          onFailure();
-          log.warn({ err: error, node }, "the kubelet API's certificate was not signed");
-          this.#tell(messageOf(error));
-        }
-      }
-      const ms = failures > 0 ? backoffMs(again, failures) : wanted.ips.length > 0 ? CHECK_MS : look.baseMs;
-      await clock.sleep(ms, { signal });
+      const hasAddress = wanted.ips.length > 0;
+      if (hasAddress && this.#isDue(wanted))
+        await retry(() => this.#renew(names(), signal), { policy: again, clock, signal, onFailure: failed });
+      await clock.sleep(hasAddress ? CHECK_MS : look.baseMs, { signal });
     }
   }
 
@@ -136,12 +132,12 @@ export class ServingCertificate {
 
   /** Waits for at most a quarter of an hour; rejects when the request is refused, or gone. */
   async #signed(asked: CertificateSigningRequest, signal: AbortSignal): Promise<string> {
-    const { client, clock } = this.#options;
+    const { clock } = this.#options;
     const name = nameOf(asked);
     const began = clock.monotonic();
     for (let looks = 1; clock.monotonic() - began < WAIT_MS; looks += 1) {
       await clock.sleep(backoffMs(look, looks), { signal });
-      const { metadata, status } = await this.#seen(client, name, signal);
+      const { metadata, status } = await this.#seen(name, signal);
       if (metadata?.uid !== asked.metadata?.uid) throw new FarletError('not-found', `${name} was replaced`);
       for (const { type, reason = '', message = '' } of status?.conditions ?? [])
         if (type === 'Denied' || type === 'Failed')
@@ -156,11 +152,8 @@ export class ServingCertificate {
     throw new FarletError('deadline-exceeded', `${name} was not signed within 15 minutes`);
   }
 
-  async #seen(
-    client: ServingCertificateOptions['client'],
-    name: string,
-    signal: AbortSignal,
-  ): Promise<CertificateSigningRequest> {
+  async #seen(name: string, signal: AbortSignal): Promise<CertificateSigningRequest> {
+    const { client } = this.#options;
     try {
       return await client.get<CertificateSigningRequest>(paths.certificateSigningRequest(name), { signal });
     } catch (error) {

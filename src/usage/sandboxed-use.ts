@@ -6,6 +6,7 @@ import type { CpuUsage__Output } from '../hosts/cri/generated/runtime/v1/CpuUsag
 import type { MemoryUsage__Output } from '../hosts/cri/generated/runtime/v1/MemoryUsage.ts';
 import type { NetworkUsage__Output } from '../hosts/cri/generated/runtime/v1/NetworkUsage.ts';
 import type { SwapUsage__Output } from '../hosts/cri/generated/runtime/v1/SwapUsage.ts';
+import { readUsageStats } from '../hosts/cri/usage-stats.ts';
 import type { InterfaceUse } from '../hosts/link/host-usage.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Use } from './reading.ts';
@@ -23,22 +24,17 @@ export async function sandboxedUse(
   owner: Readonly<Record<string, string>>,
   { clock, signal }: { clock: Pick<Clock, 'now'>; signal: AbortSignal },
 ): Promise<SandboxedUse> {
-  const filter = { label_selector: { ...owner } };
-  const [containers, sandboxes] = await Promise.all([
-    cri.listContainerStats({ filter }, { signal }),
-    cri.listPodSandboxStats({ filter }, { signal }).catch(() => ({ stats: [] })),
-  ]);
-  signal.throwIfAborted();
+  const { sandboxes, containers } = await readUsageStats(cri, owner, { signal });
   const at = clock.now();
   return {
     containers: new Map(
-      containers.stats.flatMap((stats): [string, Use][] => {
+      containers.flatMap((stats): [string, Use][] => {
         const use = useOf(stats, at);
         return use === undefined ? [] : [[stats.attributes?.id ?? '', use]];
       }),
     ),
     sandboxes: new Map(
-      sandboxes.stats.flatMap(({ attributes, linux }): [string, { use: Use; network: InterfaceUse[] }][] => {
+      sandboxes.flatMap(({ attributes, linux }): [string, { use: Use; network: InterfaceUse[] }][] => {
         const use = linux === null ? undefined : useOf(linux, at);
         return use === undefined
           ? []

@@ -15,7 +15,7 @@ import {
   X509CertificateGenerator,
 } from '@peculiar/x509';
 
-/** PEM. */
+/** A certificate and its key: PEM, or the names of files that hold it. */
 export interface Pair {
   readonly cert: string;
   readonly key: string;

@@ -102,9 +102,17 @@ export async function dialThrough(
       cause: error,
     });
   }
-  const socket = throughFeed(exec.stream);
+  return throughHelper(exec, host);
+}
+
+/**
+ * The connection at whose end a process of the helper is that takes frames off its input (`feedScript`); it
+ * fails when the way to the process is cut.
+ */
+export function throughHelper({ stream, ended }: ExecStream, host: string): Duplex {
+  const socket = throughFeed(stream);
   socket.on('error', () => undefined);
-  void exec.ended.then(({ isCut, text }) => {
+  void ended.then(({ isCut, text }) => {
     if (isCut === true) socket.destroy(new HostError('unavailable', host, `${host}: the helper: ${text}`));
   });
   return socket;
@@ -151,7 +159,7 @@ function dialError(
 }
 
 /** The connection's two directions over the stream of the process. */
-export function throughFeed(inner: Duplex): Duplex {
+function throughFeed(inner: Duplex): Duplex {
   const outer = new Duplex({
     read: () => {
       inner.resume();

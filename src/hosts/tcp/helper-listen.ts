@@ -8,7 +8,7 @@ import { HostError } from '../../model/errors.ts';
 import { orAbort } from '../../util/abort.ts';
 import type { HostListener, ListenOptions } from '../link/link.ts';
 import type { ExecStream } from './exec-stream.ts';
-import { feedScript, throughFeed } from './helper-dial.ts';
+import { feedScript, throughHelper } from './helper-dial.ts';
 
 /** Connections that wait or go on; those beyond are closed. */
 const MAX_CONNECTIONS = 64;
@@ -131,13 +131,7 @@ async function take(
   { host, port, run, onConnection, life }: HelperListenOptions,
 ): Promise<void> {
   try {
-    const { stream, ended } = await run(takeCommand(port, connection), { signal: life });
-    const socket = throughFeed(stream);
-    socket.on('error', () => undefined);
-    void ended.then(({ isCut, text }) => {
-      if (isCut === true) socket.destroy(new HostError('unavailable', host, `${host}: the helper: ${text}`));
-    });
-    onConnection(socket);
+    onConnection(throughHelper(await run(takeCommand(port, connection), { signal: life }), host));
   } catch {
     // whoever is at the other end sees it closed
   }

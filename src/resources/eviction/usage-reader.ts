@@ -6,6 +6,7 @@ import { specContainers } from '../../model/containers.ts';
 import type { CriClient } from '../../hosts/cri/calls.ts';
 import type { ContainerStats__Output } from '../../hosts/cri/generated/runtime/v1/ContainerStats.ts';
 import type { PodSandboxStats__Output } from '../../hosts/cri/generated/runtime/v1/PodSandboxStats.ts';
+import { readUsageStats } from '../../hosts/cri/usage-stats.ts';
 import type { HostFiles, HostQuery } from '../../hosts/link/link.ts';
 import type { Pod } from '../../model/kube.ts';
 import { labels } from '../../model/labels.ts';
@@ -93,20 +94,15 @@ export class UsageReader {
   /** The pods' own figures hold more, but a runtime need not have them: then the containers' are added up. */
   async #runtime(signal: AbortSignal): Promise<RuntimeUse> {
     const { cri, owner } = this.#options;
-    const filter = { label_selector: { ...owner } };
-    const [pods, containers] = await Promise.all([
-      cri.listPodSandboxStats({ filter }, { signal }).catch(() => ({ stats: [] })),
-      cri.listContainerStats({ filter }, { signal }),
-    ]);
-    signal.throwIfAborted();
+    const { sandboxes, containers } = await readUsageStats(cri, owner, { signal });
     return {
       sandboxes: new Map(
-        pods.stats.map((stats): [string, PodSandboxStats__Output] => [
+        sandboxes.map((stats): [string, PodSandboxStats__Output] => [
           stats.attributes?.metadata?.uid ?? '',
           stats,
         ]),
       ),
-      containers: Map.groupBy(containers.stats, ({ attributes }) => attributes?.labels[labels.podUid] ?? ''),
+      containers: Map.groupBy(containers, ({ attributes }) => attributes?.labels[labels.podUid] ?? ''),
     };
   }
 }
