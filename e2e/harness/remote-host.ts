@@ -370,7 +370,11 @@ async function startInit(
 mount --make-rprivate /
 # as systemd has it: what the host mounts later is seen by containers that ask for it
 mount --make-rshared /
-for d in etc opt var/lib var/log; do mkdir -p ${disk}/$d; mount --bind ${disk}/$d /$d; done
+for d in etc opt var/lib var/log; do
+  mkdir -p ${disk}/$d; mount --bind ${disk}/$d /$d
+  # no peer of the folder that it shows: what is mounted below one is not below the other
+  mount --make-private /$d; mount --make-shared /$d
+done
 mount -t tmpfs -o mode=755 tmpfs /run
 touch ${HOST_NODE} && mount --bind ${process.execPath} ${HOST_NODE}
 mount -t tmpfs -o mode=1777 tmpfs /tmp
