@@ -41,7 +41,8 @@ dead-code:
 	@echo '── dead code';       knip
 
 # files mostly wait, so some go beside each other; not with parity, whose statuses are compared as they come in time
-SCENARIOS := node --test --test-timeout=900000 --test-concurrency=3
+SCENARIOS := node --test --test-timeout=900000 --test-concurrency=3 --test-reporter=spec --test-reporter-destination=stdout \
+  --test-reporter=./scripts/file-times.ts --test-reporter-destination=stdout
 
 test: verify build ## everything, scenarios on real parts included
 	@echo '── parity with a kubelet'; $(SCENARIOS) --test-concurrency=1 e2e/scenarios/parity.test.ts

@@ -85,7 +85,14 @@ Object.assign(rooms, {
   'app/node': [...below, 'app/config', 'app/cluster', 'app/host'],
   app: [...below, 'app/config', 'app/cluster', 'app/node'],
   'app/check': [...below, 'app', 'app/config', 'app/node'],
-  main: [...ground, 'node', 'telemetry', 'app', 'app/check', 'app/config'],
+  'app/status': [...below, 'app/config'],
+  'app/drain': [...below, 'app/status'],
+  'app/support': [...below, 'app/status'],
+  'app/command-line': [
+    ...below,
+    ...['check', 'config', 'drain', 'status', 'support'].map((room) => `app/${room}`),
+  ],
+  main: [...ground, 'node', 'telemetry', 'app', 'app/check', 'app/command-line', 'app/config'],
 });
 
 /**
@@ -106,6 +113,7 @@ const libraries = {
   'pino-pretty': ['telemetry'],
   '@peculiar/x509': ['util'],
   'reflect-metadata': ['util'],
+  'tar-stream': ['app/support'],
   zod: ['app/config'],
   yaml: ['app/config'],
 };

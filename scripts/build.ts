@@ -76,6 +76,7 @@ const launcher = `#!/usr/bin/env node
 // for farlet's dependencies starts the one that the checkout pins.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -85,11 +86,12 @@ const flags = [${forFewHosts.map((flag) => `'${flag}'`).join(', ')}];
 const args = [bundle, ...process.argv.slice(2)];
 const env = { ${Object.entries({ ...mallocSettings, ...threadSettings })
   .map(([name, value]) => `${name}: '${value}'`)
-  .join(', ')}, ...process.env };
+  .join(', ')}, ...process.env, FARLET_CALLED_AS: basename(process.argv[1]) };
 const isNew = major > 22 || (major === 22 && minor >= 19);
 // a channel to a parent would not outlive the exchange; where there is no execve, farlet runs with Node's defaults
 // before anything has asked for a thread
 process.env.UV_THREADPOOL_SIZE ??= env.UV_THREADPOOL_SIZE;
+process.env.FARLET_CALLED_AS = env.FARLET_CALLED_AS;
 if (isNew && (process.channel != null || process.execve === undefined)) await import(bundle);
 else if (isNew) process.execve(process.execPath, [process.execPath, ...flags, ...process.execArgv, ...args], env);
 else if (!existsSync(pinned)) {

@@ -20,6 +20,7 @@ export const paths = {
   persistentVolume: (name: string) => `${core}/persistentvolumes/${encodeURIComponent(name)}`,
   services: `${core}/services`,
   events: (namespace: string) => namespaced('events', namespace),
+  allEvents: `${core}/events`,
   event: (namespace: string, name: string) => namespaced('events', namespace, name),
   namespace: (name: string) => `${core}/namespaces/${encodeURIComponent(name)}`,
   token: (namespace: string, serviceAccount: string) =>

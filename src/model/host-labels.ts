@@ -40,6 +40,14 @@ export function isHostName(key: string): boolean {
   return key === hostKey || key.startsWith(namePrefix);
 }
 
+/** The hosts of a pool, by the labels of its Node, in order. */
+export function namedHosts(labels: Readonly<Record<string, string>> | undefined): string[] {
+  return Object.keys(labels ?? {})
+    .filter((key) => key.startsWith(namePrefix))
+    .map((key) => key.slice(namePrefix.length))
+    .sort();
+}
+
 /** The hosts that a Node's annotation names. */
 export function drainedHosts(annotations: Readonly<Record<string, string>> | undefined): ReadonlySet<string> {
   const names = (annotations?.[drainKey] ?? '').split(',').map((name) => name.trim());

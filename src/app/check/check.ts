@@ -5,7 +5,7 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { checkHost, type CheckedHost } from './check-host.ts';
 import { rightsFor, type Right } from './rights.ts';
-import { table, type Row } from './table.ts';
+import { rowsAsJson, table, type Row } from './table.ts';
 import { apiVerdict, clientCaVerdict, keyModeVerdict, kubeletApiVerdict } from './verdicts.ts';
 import type { Config } from '../config/schema.ts';
 import { mayI } from '../../kube/access-reviews.ts';
@@ -21,6 +21,9 @@ export interface CheckOptions {
   readonly config: Config;
   readonly kubeconfig: string | undefined;
   readonly version: string;
+  /** the configuration file alone */
+  readonly offline: boolean;
+  readonly output: 'table' | 'json';
   readonly print: (text: string) => void;
 }
 
@@ -28,8 +31,21 @@ const ANSWER_MS = 5_000;
 /** Hosts that are looked at beside each other. */
 const AT_ONCE = 16;
 
-/** Prints a table; 0 if no row has failed, else 1. */
-export async function runCheck({ config, kubeconfig, version, print }: CheckOptions): Promise<number> {
+/** Prints what was found; 0 if no row has failed, else 1. */
+export async function runCheck(options: CheckOptions): Promise<number> {
+  const { config, offline, output, print } = options;
+  const file: Row = {
+    what: 'configuration',
+    state: 'ok',
+    found: `${String(config.nodes.length)} node(s)`,
+  };
+  const rows = [file, ...(offline ? keyFiles(config) : await lookAround(options))];
+  print(output === 'json' ? rowsAsJson(rows) : table(rows));
+  return rows.some(({ state }) => state === 'fail') ? 1 : 0;
+}
+
+/** Hosts and cluster, beside each other. */
+async function lookAround({ config, kubeconfig, version }: CheckOptions): Promise<Row[]> {
   const kube = isClusterConfigured(kubeconfig)
     ? connectKube({ userAgent: `farlet/${version}`, ...(kubeconfig === undefined ? {} : { kubeconfig }) })
     : undefined;
@@ -37,16 +53,13 @@ export async function runCheck({ config, kubeconfig, version, print }: CheckOpti
     checkHosts(config),
     kube === undefined ? [standalone(config)] : checkCluster(kube, config).finally(() => kube.close()),
   ]);
-  const rows: Row[] = [
-    { what: 'configuration', state: 'ok', found: `${String(config.nodes.length)} node(s)` },
+  return [
     ...kubeletApis(config, kube?.server),
     ...keyFiles(config),
     ...(await checkManifests(config)),
     ...hosts,
     ...cluster,
   ];
-  print(table(rows));
-  return rows.some(({ state }) => state === 'fail') ? 1 : 0;
 }
 
 /** How kubectl logs, exec and the like come in. */
@@ -152,7 +165,7 @@ async function checkCluster(kube: KubeConnection, config: Config): Promise<Row[]
     ),
   );
   const first = rows.findIndex(({ state }) => state === 'fail');
-  const advice = 'examples/rbac.yaml grants all that farlet needs, docs/rbac.md says what for';
+  const advice = 'farlet check --print-rbac prints roles that grant all of it, docs/rbac.md says what for';
   return [reached, ...rows.map((row, index) => (index === first ? { ...row, advice } : row))];
 }
 

@@ -23,6 +23,12 @@ export function table(rows: readonly Row[]): string {
     .join('');
 }
 
+/** `ok`: what the exit code says. */
+export function rowsAsJson(rows: readonly Row[]): string {
+  const ok = rows.every(({ state }) => state !== 'fail');
+  return `${JSON.stringify({ ok, rows }, undefined, 2)}\n`;
+}
+
 /** Messages of programs may have several lines, which would look like rows. */
 function oneLine(text: string): string {
   return text

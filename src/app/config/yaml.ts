@@ -1,4 +1,4 @@
-import { parseAllDocuments } from 'yaml';
+import { parseAllDocuments, stringify } from 'yaml';
 
 /**
  * The first document of a YAML text, or of JSON, which YAML contains: what the kubelet reads of a manifest
@@ -11,4 +11,9 @@ export function parseYaml(text: string): unknown {
   const [problem] = first.errors;
   if (problem !== undefined) throw new Error(problem.message, { cause: problem });
   return first.toJS({ maxAliasCount: 100 }) as unknown;
+}
+
+/** Without anchors: what it is read by may be a person, or know none. */
+export function yamlText(value: object): string {
+  return stringify(value, { aliasDuplicateObjects: false });
 }

@@ -7,6 +7,7 @@ import type { Config, NodeConfig } from '../config/schema.ts';
 import type { HostApp } from '../host/host.ts';
 import { rejectWith } from '../host/rejection.ts';
 import type { KubeConnection } from '../../kube/connect.ts';
+import { evict } from '../../kube/evict.ts';
 import { paths } from '../../kube/paths.ts';
 import { FarletError } from '../../model/errors.ts';
 import type { EventRecorder } from '../../model/events.ts';
@@ -117,17 +118,7 @@ export function buildPool(options: NodePoolOptions): NodePool {
       const { namespace, name, uid } = pod.metadata;
       await kube.delete(paths.pod(namespace, name), { preconditions: { uid } }, options);
     },
-    evict: async (pod, options) => {
-      const { namespace, name, uid } = pod.metadata;
-      const deleteOptions = { preconditions: { uid } };
-      const eviction = {
-        apiVersion: 'policy/v1',
-        kind: 'Eviction',
-        metadata: { namespace, name },
-        deleteOptions,
-      };
-      await kube.create(paths.podEviction(namespace, name), eviction, options);
-    },
+    evict: (pod, options) => evict(kube, pod, options),
     clock,
     log,
     signal,

@@ -44,11 +44,11 @@ export function isToBeReplaced(
  * --ignore-daemonsets).
  */
 export function isToBeDrained(pod: Pod): boolean {
-  return (
-    isAffected(pod) &&
-    pod.metadata.deletionTimestamp === undefined &&
-    !(pod.metadata.ownerReferences ?? []).some(
-      ({ controller, kind }) => controller === true && kind === 'DaemonSet',
-    )
+  return isAffected(pod) && pod.metadata.deletionTimestamp === undefined && !isOfDaemonSet(pod);
+}
+
+export function isOfDaemonSet({ metadata }: Pod): boolean {
+  return (metadata.ownerReferences ?? []).some(
+    ({ controller, kind }) => controller === true && kind === 'DaemonSet',
   );
 }

@@ -1,0 +1,187 @@
+/**
+ * `farlet drain` and `farlet uncordon`. A node is drained as by kubectl: no new pods, and those it has are
+ * evicted from here. A host of a pool is drained by farlet itself, as the Node's annotation asks; from here
+ * one only watches.
+ */
+import { judgePods, type DrainLimits } from './movable.ts';
+import { targetText, type Target } from './targets.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { evict } from '../../kube/evict.ts';
+import { listAll } from '../../kube/list.ts';
+import { paths } from '../../kube/paths.ts';
+import { FarletError, KubeError, kindOf, messageOf } from '../../model/errors.ts';
+import { drainedHosts, drainKey, hostKey, namedHosts } from '../../model/host-labels.ts';
+import type { KubeNode, Pod } from '../../model/kube.ts';
+import { own } from '../../model/own.ts';
+import { isTerminalPhase } from '../../model/holds.ts';
+import { isFarlets } from '../status/overview.ts';
+import type { Clock } from '../../util/clock.ts';
+
+export interface DrainOptions {
+  readonly client: Pick<KubeClient, 'get' | 'create' | 'patch' | 'delete'>;
+  readonly print: (text: string) => void;
+  readonly clock: Pick<Clock, 'sleep'>;
+  /** ends the wait as well: what was asked for until then stays asked for */
+  readonly signal: AbortSignal;
+}
+
+const LOOK_AGAIN_MS = 2_000;
+/** A Node that somebody else writes to at the same time. */
+const TRIES = 5;
+
+/**
+ * Resolves when no pod is left that the drain moves.
+ * @throws FarletError `invalid` before anything is touched: no node of farlet's, no such host, pods that may
+ * not be moved unasked
+ */
+export async function drain(target: Target, options: DrainOptions & { limits: DrainLimits }): Promise<void> {
+  const { client, limits, print, signal } = options;
+  checkTarget(target, await client.get<KubeNode>(paths.node(target.node), { signal }));
+  const { refused } = judgePods(await podsOf(target, options), limits);
+  if (refused.length > 0)
+    throw new FarletError(
+      'invalid',
+      `${targetText(target)} is not drained, nothing was changed:\n  ${refused.join('\n  ')}`,
+    );
+  await changeNode(target, options, (node) =>
+    target.host === undefined ? cordoned(node, true) : drained(node, target.host, true),
+  );
+  // those that come later tolerate it, and are none of the drain's
+  const { evict: moved } = judgePods(await podsOf(target, options), {
+    force: true,
+    deleteEmptyDirData: true,
+  });
+  print(`${targetText(target)} takes no new pods; ${String(moved.length)} to be moved\n`);
+  const left = new Map(moved.map(({ metadata }) => [metadata.uid, podName(metadata)]));
+  try {
+    await untilGone(left, target, options);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new FarletError(
+      kindOf(signal.reason),
+      `${targetText(target)} is not drained yet: ${[...left.values()].join(', ')} left; it still takes no new pods, drain it again to go on`,
+      { cause: error },
+    );
+  }
+  print(`${targetText(target)} is drained\n`);
+}
+
+/** `left` shrinks as pods go. */
+async function untilGone(left: Map<string, string>, target: Target, options: DrainOptions): Promise<void> {
+  const { print, clock, signal } = options;
+  const told = new Set<string>();
+  for (;;) {
+    const pods = (await podsOf(target, options)).filter(({ metadata }) => left.has(metadata.uid));
+    for (const [uid, name] of left)
+      if (!pods.some(({ metadata }) => metadata.uid === uid)) {
+        print(`pod ${name} is gone\n`);
+        left.delete(uid);
+      }
+    if (left.size === 0) return;
+    for (const pod of pods) await move(pod, target, { ...options, told });
+    await clock.sleep(LOOK_AGAIN_MS, { signal });
+  }
+}
+
+/** Lets pods in again. */
+export async function uncordon(target: Target, options: DrainOptions): Promise<void> {
+  const { client, print, signal } = options;
+  checkTarget(target, await client.get<KubeNode>(paths.node(target.node), { signal }));
+  await changeNode(target, options, (node) =>
+    target.host === undefined ? cordoned(node, false) : drained(node, target.host, false),
+  );
+  print(`${targetText(target)} takes pods again\n`);
+}
+
+function checkTarget({ node: name, host }: Target, node: KubeNode): void {
+  if (!isFarlets(node)) throw new FarletError('invalid', `node ${name} is none that farlet runs`);
+  const hosts = namedHosts(node.metadata.labels);
+  if (host === undefined || hosts.includes(host)) return;
+  throw new FarletError(
+    'invalid',
+    hosts.length === 0
+      ? `node ${name} has one host: drain the node`
+      : `node ${name} has no host ${host}; it has ${hosts.join(', ')}`,
+  );
+}
+
+async function podsOf(
+  { node, host }: Target,
+  { client, signal }: Pick<DrainOptions, 'client' | 'signal'>,
+): Promise<Pod[]> {
+  const fieldSelector = `spec.nodeName=${node}`;
+  const { items } = await listAll<Pod>(client, { path: paths.pods, fieldSelector, signal });
+  return host === undefined
+    ? items
+    : items.filter(({ metadata }) => own(metadata.annotations, hostKey) === host);
+}
+
+/** One that is on its way needs nothing more; a budget that forbids it is asked again. */
+async function move(
+  pod: Pod,
+  target: Target,
+  { client, print, signal, told }: DrainOptions & { told: Set<string> },
+): Promise<void> {
+  const { uid, deletionTimestamp } = pod.metadata;
+  const who = `pod ${podName(pod.metadata)}`;
+  const isNew = !told.has(uid);
+  told.add(uid);
+  if (deletionTimestamp !== undefined) {
+    if (isNew) print(`${who} is stopping\n`);
+    return;
+  }
+  // farlet evicts those of a host; what has ended it leaves alone, and nothing of it runs
+  if (target.host !== undefined && !isTerminalPhase(pod.status?.phase)) {
+    if (isNew) print(`${who} is to be evicted by farlet\n`);
+    return;
+  }
+  try {
+    await evict(client, pod, { signal });
+    if (isNew) print(`${who} is evicted\n`);
+  } catch (error) {
+    if (error instanceof KubeError && error.status === 429) {
+      if (isNew) print(`${who} waits: ${messageOf(error)}\n`);
+    } else if (kindOf(error) !== 'not-found' && kindOf(error) !== 'conflict') throw error;
+  }
+}
+
+function podName({ namespace, name }: Pod['metadata']): string {
+  return `${namespace}/${name}`;
+}
+
+type Change = { readonly metadata: object; readonly spec?: object } | undefined;
+
+/** Only upon what was read: another who writes the same field is not overwritten. */
+async function changeNode(
+  { node: name }: Target,
+  { client, signal }: Pick<DrainOptions, 'client' | 'signal'>,
+  change: (node: KubeNode) => Change,
+): Promise<void> {
+  for (let left = TRIES - 1; ; left -= 1) {
+    const patch = change(await client.get<KubeNode>(paths.node(name), { signal }));
+    if (patch === undefined) return;
+    try {
+      await client.patch(paths.node(name), 'merge', patch, { signal });
+      return;
+    } catch (error) {
+      if (kindOf(error) !== 'conflict' || left === 0) throw error;
+    }
+  }
+}
+
+function cordoned({ metadata, spec }: KubeNode, to: boolean): Change {
+  if ((spec?.unschedulable === true) === to) return undefined;
+  return { metadata: versionOf(metadata), spec: { unschedulable: to ? true : null } };
+}
+
+function drained({ metadata }: KubeNode, host: string, to: boolean): Change {
+  const before = drainedHosts(metadata.annotations);
+  if (before.has(host) === to) return undefined;
+  const names = to ? [...before, host] : [...before].filter((each) => each !== host);
+  const value = names.length === 0 ? null : names.join(',');
+  return { metadata: { ...versionOf(metadata), annotations: { [drainKey]: value } } };
+}
+
+function versionOf({ resourceVersion }: KubeNode['metadata']): object {
+  return resourceVersion === undefined ? {} : { resourceVersion };
+}

@@ -1,0 +1,44 @@
+/**
+ * Which pods a drain moves, which it leaves, and which it must not touch unasked (kubectl:
+ * pkg/drain/filters.go). Pure.
+ */
+import type { Pod } from '../../model/kube.ts';
+import { isMirrorPod } from '../../model/pod-source.ts';
+import { isOfDaemonSet } from '../../sync/pool/lost-pods.ts';
+
+export interface DrainLimits {
+  /** pods that no controller makes again go as well */
+  readonly force: boolean;
+  /** and those whose emptyDir volumes go with them */
+  readonly deleteEmptyDirData: boolean;
+}
+
+export interface Judged {
+  readonly evict: readonly Pod[];
+  /** why the drain can't begin, a sentence for each pod */
+  readonly refused: readonly string[];
+}
+
+/** Pods of DaemonSets and mirrors stay: the first come back at once, the second are not the API server's. */
+export function judgePods(pods: readonly Pod[], limits: DrainLimits): Judged {
+  const movable = pods.filter((pod) => !isMirrorPod(pod) && !isOfDaemonSet(pod));
+  return {
+    evict: movable,
+    refused: movable.flatMap((pod) => {
+      const why = hindrance(pod, limits);
+      const { namespace, name } = pod.metadata;
+      return why === undefined ? [] : [`${namespace}/${name} ${why}`];
+    }),
+  };
+}
+
+function hindrance({ metadata, spec, status }: Pod, limits: DrainLimits): string | undefined {
+  if (metadata.deletionTimestamp !== undefined) return undefined;
+  if (status?.phase === 'Succeeded' || status?.phase === 'Failed') return undefined;
+  const isControlled = metadata.ownerReferences?.some(({ controller }) => controller === true) === true;
+  if (!isControlled && !limits.force) return 'has no controller that would make it again (--force)';
+  const loses = spec.volumes?.some(({ emptyDir }) => emptyDir !== undefined) === true;
+  if (loses && !limits.deleteEmptyDirData)
+    return 'would lose the data of its emptyDir volumes (--delete-emptydir-data)';
+  return undefined;
+}
