@@ -11,12 +11,13 @@ import { ProcessHealth } from './process-health.ts';
 import { standaloneProblem } from './standalone.ts';
 import { kubeletRouter } from '../api/server/kubelet-router.ts';
 import { readClusterId } from '../kube/cluster-id.ts';
-import { isClusterConfigured } from '../kube/credentials.ts';
+import { isClusterConfigured } from '../kube/kubeconfig.ts';
 import { FarletError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { NodeClaim } from '../node/node-claim.ts';
 import { ownProcess } from '../node/own-process.ts';
 import { childController } from '../util/abort.ts';
+import { supervise } from '../util/supervise.ts';
 import { stopAll, stopReason, waitAtMost } from '../util/stopping.ts';
 
 export interface AppOptions {
@@ -92,7 +93,7 @@ async function runNodes(
   context: ProcessContext,
   { options, cluster, listeners }: { options: AppOptions; cluster: Cluster; listeners: Listeners },
 ): Promise<void> {
-  const { config, common, clock, standalone, metrics } = context;
+  const { config, common, followed, clock, faults, standalone, metrics, signal } = context;
   const me = ownProcess(options.podUid);
   const router = await kubeletRouter();
   const claimed = claimsFirst(config.nodes.length, { clock });
@@ -110,7 +111,11 @@ async function runNodes(
     };
     context.nodes.push(ownNode({ ...context, node, hasCluster: !standalone, me, claimed, start }));
   }
-  await Promise.all([cluster.id?.then(() => common.run()), ...context.nodes.map((node) => node.run())]);
+  await Promise.all([
+    cluster.id?.then(() => common.run()),
+    supervise('files', (life) => followed.run(life), { faults, clock, signal }),
+    ...context.nodes.map((node) => node.run()),
+  ]);
 }
 
 async function stop(context: ProcessContext, listeners: Listeners): Promise<void> {

@@ -18,7 +18,8 @@ export type Part =
   | 'kubelet-api'
   | 'events'
   | 'manifests'
-  | 'watch';
+  | 'watch'
+  | 'files';
 
 /**
  * Where exceptions go that nobody expected: each is logged with its stack, counted, and told in an event.

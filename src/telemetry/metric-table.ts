@@ -382,6 +382,16 @@ export const processTable = {
     help: 'Such questions that were not asked because too many waited: their callers got 429',
     labels: ['kind'],
   },
+  farlet_file_reload_successful: {
+    kind: 'gauge',
+    help: 'Whether what a file that is followed holds now is in use. 0: it can not be used, and what it held before is',
+    labels: ['file'],
+  },
+  farlet_file_reload_success_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'When a file that is followed was last looked at and could be used, in seconds since the epoch',
+    labels: ['file'],
+  },
   process_resident_memory_bytes: { kind: 'gauge', help: 'Resident memory size in bytes' },
   process_cpu_seconds_total: { kind: 'counter', help: 'Total user and system CPU time spent in seconds' },
   process_open_fds: { kind: 'gauge', help: 'Number of open file descriptors' },

@@ -33,6 +33,7 @@ import { waitAtMost } from '../../util/stopping.ts';
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts';
 import type { Clock } from '../../util/clock.ts';
 import { fenced } from '../../util/fence.ts';
+import type { FollowedFiles } from '../../util/followed-files.ts';
 import { supervise } from '../../util/supervise.ts';
 
 export interface NodeAppOptions {
@@ -48,6 +49,7 @@ export interface NodeAppOptions {
   readonly kube: KubeConnection;
   /** what the process has one of */
   readonly common: SharedCluster;
+  readonly followed: FollowedFiles;
   /** nothing is written or done on a host but through its fences */
   readonly claim: NodeClaim;
   readonly clock: Clock;
