@@ -5,12 +5,13 @@ import { runApp } from './app/process.ts';
 import { readArguments } from './app/arguments.ts';
 import { flagsForMany } from './app/node-flags.ts';
 import { runCheck } from './app/check/check.ts';
-import { ConfigError, loadConfig } from './app/config/load.ts';
+import { ConfigError, loadConfig, parseConfig } from './app/config/load.ts';
 import { configReference } from './app/config/reference.ts';
 import { FarletError, messageOf } from './model/errors.ts';
 import { kubeletVersion } from './node/node-object.ts';
 import { LostOwnership } from './node/node-claim.ts';
-import { createLog, logLevels } from './telemetry/log.ts';
+import { logLevels } from './model/log-level.ts';
+import { adjustableLog } from './telemetry/adjustable-log.ts';
 
 /** Set by the build (scripts/build.ts); from source there is none. */
 declare const farletCommit: string | undefined;
@@ -54,7 +55,8 @@ async function main(): Promise<number> {
   const level = logLevels.find((each) => each === values['log-level']);
   if (level === undefined)
     return fail(`--log-level: ${values['log-level']} is not one of ${logLevels.join(', ')}`);
-  const config = loadConfig(values.config, process.env.SSH_AUTH_SOCK);
+  const file = values.config;
+  const config = loadConfig(file, process.env.SSH_AUTH_SOCK);
   if (command === 'check')
     return runCheck({
       config,
@@ -71,12 +73,20 @@ async function main(): Promise<number> {
     stop.abort(new FarletError('cancelled', signal));
   };
   for (const signal of signals) process.on(signal, onSignal);
+  const { log, setLevel } = adjustableLog({ format, level: config.logLevel ?? level });
   await runApp(
     {
       config,
+      configFile: {
+        file,
+        parse: (text) => parseConfig(text, file, process.env.SSH_AUTH_SOCK),
+        setLevel: (wanted) => {
+          setLevel(wanted ?? level);
+        },
+      },
       kubeconfig: values.kubeconfig,
       version: version(),
-      log: createLog({ format, level }),
+      log,
       podIP: process.env.POD_IP,
       hostIP: process.env.HOST_IP,
       podUid: process.env.POD_UID,

@@ -19,7 +19,8 @@ export type Part =
   | 'events'
   | 'manifests'
   | 'watch'
-  | 'files';
+  | 'files'
+  | 'configuration';
 
 /**
  * Where exceptions go that nobody expected: each is logged with its stack, counted, and told in an event.

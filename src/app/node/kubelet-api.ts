@@ -135,7 +135,7 @@ function backend(options: KubeletApiOptions): Backend {
     ...access(options),
     podList: () => podList(app.hosts),
     runningPods: () => runningPods(app.hosts),
-    configz: () => configz(config, node),
+    configz: () => configz(config, app.configured()),
     metrics: inOne(async () => ({
       text: await families(
         (name) => !isProbers(name) && !isHealth(name),
