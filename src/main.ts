@@ -73,7 +73,7 @@ async function main(): Promise<number> {
     stop.abort(new FarletError('cancelled', signal));
   };
   for (const signal of signals) process.on(signal, onSignal);
-  const { log, setLevel } = adjustableLog({ format, level: config.logLevel ?? level });
+  const logging = adjustableLog({ format, level: config.logLevel ?? level });
   await runApp(
     {
       config,
@@ -81,12 +81,12 @@ async function main(): Promise<number> {
         file,
         parse: (text) => parseConfig(text, file, process.env.SSH_AUTH_SOCK),
         setLevel: (wanted) => {
-          setLevel(wanted ?? level);
+          logging.setLevel(wanted ?? level);
         },
       },
       kubeconfig: values.kubeconfig,
       version: version(),
-      log,
+      log: logging.log,
       podIP: process.env.POD_IP,
       hostIP: process.env.HOST_IP,
       podUid: process.env.POD_UID,

@@ -50,7 +50,10 @@ describe('a configuration that changes', () => {
     writeFileSync(join(folder, 'f'), text);
     const parse: ConfigReloadsOptions['parse'] = (content) => parseConfig(content, 'f', '/run/agent');
     const hosts = (): object[] =>
-      [...podsOn].map(([name, pods]) => ({ host: { name }, table: { all: () => Array(pods).fill({}) } }));
+      [...podsOn].map(([name, pods]) => ({
+        host: { name },
+        table: { all: () => Array.from({ length: pods }) },
+      }));
     const fleet = {
       add: ({ name }: NodeConfig) => {
         did.push(`add ${name}`);

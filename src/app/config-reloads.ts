@@ -1,6 +1,6 @@
 /**
- * Takes over another configuration while the process runs (docs/adr/0028). What is wrong, or can't be done, leaves in
- * place what runs; it is tried again with each look.
+ * Takes over another configuration while the process runs (docs/adr/0028). What is wrong, or can't be done,
+ * leaves in place what runs; it is tried again with each look.
  */
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';

@@ -146,7 +146,7 @@ export class VirtualNode {
     this.#alarm.ring();
   }
 
-  /** Labels or taints of the identity have changed: they are written to the Node, which others may write to. */
+  /** Labels or taints of the identity have changed: they are written to the Node. */
   configured(): void {
     this.#configured.changes += 1;
     this.#alarm.ring();

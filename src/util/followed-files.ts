@@ -1,6 +1,7 @@
 /**
- * Files that may be replaced while farlet runs: keys, certificates, host keys. Content is compared, not times:
- * a mounted Secret changes by a swapped link. What can't be used leaves in place what was there before.
+ * Files that may be replaced while farlet runs: keys, certificates, host keys. Content is compared, not
+ * times: a mounted Secret changes by a swapped link. What can't be used leaves in place what was there
+ * before.
  */
 import { readFile, stat } from 'node:fs/promises';
 import { messageOf } from '../model/errors.ts';

@@ -9,8 +9,8 @@ export type ConfigChange =
   /** its labels, its taints, labels or drains of its hosts: nothing of it ends */
   | { readonly kind: 'relabel-node'; readonly node: NodeConfig }
   /**
-   * The node is put together anew, as by a restart of farlet that costs this node alone: containers run on, its
-   * kubelet API is away for a moment. `withoutHosts`: names of those that it has no more.
+   * The node is put together anew, as by a restart of farlet that costs this node alone: containers run on,
+   * its kubelet API is away for a moment. `withoutHosts`: names of those that it has no more.
    */
   | { readonly kind: 'rebuild-node'; readonly node: NodeConfig; readonly withoutHosts: readonly string[] }
   | { readonly kind: 'add-node'; readonly node: NodeConfig };
