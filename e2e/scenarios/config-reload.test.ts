@@ -138,11 +138,11 @@ describe('another configuration', { concurrency: 1 }, () => {
     const debugLines = (): number => farlet.log(2_000).match(/"level":20,/g)?.length ?? 0;
     assert.equal(debugLines(), 0);
     configure((config) => ({ ...config, logLevel: 'debug' }));
-    // a list that nobody needs to know of is told of at this level
-    await until('a line of that level', async () => {
-      await onFirst.sh('kept', 'true');
-      return debugLines() > 0;
-    });
+    await until('it', () => Promise.resolve(farlet.log(2_000).includes('"change":"log-level"')));
+    await onFirst.createPod('loud');
+    await onFirst.waitReady('loud');
+    assert.ok(debugLines() > 0, farlet.log());
+    await onFirst.deletePods('loud');
     configure(({ logLevel: _, ...config }) => ({ ...config, nodes: config.nodes }));
     await until('no other level', () =>
       Promise.resolve(farlet.log(2_000).match(/"change":"log-level"/g)?.length === 2),
