@@ -128,7 +128,12 @@ describe('pods with a kernel of their own', () => {
       const link = openLink(
         { name, endpoint, ssh },
         {
-          followed: new FollowedFiles({ clock: systemClock, log, onLook: () => undefined }),
+          followed: new FollowedFiles({
+            clock: systemClock,
+            log,
+            onLook: () => undefined,
+            onReleased: () => undefined,
+          }),
           clock: systemClock,
           log,
           owner: { node, cluster: 'test' },

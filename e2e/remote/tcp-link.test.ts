@@ -58,7 +58,12 @@ function open(version: string, more: Partial<TcpLinkOptions> = {}): HostLink {
     owner: { node: name, cluster: 'test' },
     cgroupDriver: 'cgroupfs',
     temporary: false,
-    followed: new FollowedFiles({ clock: systemClock, log, onLook: () => undefined }),
+    followed: new FollowedFiles({
+      clock: systemClock,
+      log,
+      onLook: () => undefined,
+      onReleased: () => undefined,
+    }),
     clock: systemClock,
     log,
     ...more,

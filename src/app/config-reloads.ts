@@ -11,6 +11,7 @@ import type { NodeFleet } from './node-fleet.ts';
 import { standaloneProblem } from './standalone.ts';
 import { FarletError, messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
+import { withDeadline } from '../util/abort.ts';
 import type { Clock } from '../util/clock.ts';
 
 export interface ReloadOutcome {
@@ -35,6 +36,8 @@ export interface ConfigReloadsOptions {
 }
 
 const LOOK_MS = 5_000;
+/** What a disk of the network may take. */
+const READ_MS = 10_000;
 
 export class ConfigReloads {
   readonly #options: ConfigReloadsOptions;
@@ -62,7 +65,7 @@ export class ConfigReloads {
   async look(): Promise<void> {
     const { file } = this.#options;
     try {
-      const text = await readFile(file, 'utf8');
+      const text = await withDeadline(undefined, READ_MS, file, () => readFile(file, 'utf8'));
       if (text === this.#done) return;
       const { problems, needsRestart } = await this.#take(this.#parse(text));
       this.#tell({ problems, needsRestart });

@@ -10,7 +10,7 @@ import type { ProcessContext } from './process-context.ts';
 import type { KubeletRouter } from '../api/server/kubelet-router.ts';
 import { FarletError } from '../model/errors.ts';
 import type { Owner } from '../node/owner-claim.ts';
-import { withDeadline } from '../util/abort.ts';
+import { stopAll } from '../util/stopping.ts';
 
 export interface NodeFleetOptions {
   readonly podIP: string | undefined;
@@ -53,10 +53,11 @@ export class NodeFleet {
 
   /** Lets go of a node: the Node, its pods and their containers stay as they are. */
   async remove(name: string): Promise<void> {
-    const { nodes, signal } = this.#context;
+    const { nodes, clock, log } = this.#context;
     const owned = this.node(name);
     nodes.splice(nodes.indexOf(owned), 1);
-    await withDeadline(signal, REMOVE_MS, `node ${name}, to end`, (limit) => owned.stop({ signal: limit }));
+    const part = { name: `node ${name}`, stop: owned.stop.bind(owned) };
+    await stopAll([part], { ms: REMOVE_MS, clock, log });
   }
 
   /** @throws FarletError `not-found` */

@@ -91,6 +91,10 @@ function followFiles(metrics: ProcessMetrics, { clock, log }: { clock: Clock; lo
       if (problem === undefined)
         metrics.farlet_file_reload_success_timestamp_seconds.set({ file }, Math.floor(clock.now() / 1000));
     },
+    onReleased: (file) => {
+      metrics.farlet_file_reload_successful.remove({ file });
+      metrics.farlet_file_reload_success_timestamp_seconds.remove({ file });
+    },
     clock,
     log,
   });

@@ -42,6 +42,8 @@ type Tls = SecureContextOptions & Pick<HttpsOptions, 'rejectUnauthorized' | 'ser
 const FRESH_MS = 10_000;
 /** A plugin may have to ask somebody; one that never comes back must not hold every call. */
 const READ_MS = 60_000;
+/** What a disk of the network may take. */
+const FILE_MS = 10_000;
 
 export class Credentials {
   readonly server: string;
@@ -97,7 +99,7 @@ export class Credentials {
     const before = this.#current;
     const { kubeconfig, clock } = this.#options;
     try {
-      await this.#follow();
+      await this.#follow(signal);
       const options: HttpsOptions = {};
       await orAbort(this.#kubeconfig.config.applyToHTTPSOptions(options), signal);
       const plugged = await this.#exec?.get({ signal });
@@ -117,14 +119,15 @@ export class Credentials {
   }
 
   /** Takes another kubeconfig in place of the one that was read, if its files have changed. */
-  async #follow(): Promise<void> {
+  async #follow(signal: AbortSignal): Promise<void> {
     const { kubeconfig, clock } = this.#options;
-    const text = await kubeconfigText(kubeconfig);
+    const what = nameOf(kubeconfig);
+    const text = await withDeadline(signal, FILE_MS, what, () => kubeconfigText(kubeconfig));
     // what was refused may have been replaced: the library keeps tokens of files for a minute
     if (!this.#isStale && text === this.#kubeconfig.text) return;
     const next = loadKubeconfig(kubeconfig, text);
     const problem = serverProblem(this.server, next.server);
-    if (problem !== undefined) throw new FarletError('invalid', `${nameOf(kubeconfig)}: ${problem}`);
+    if (problem !== undefined) throw new FarletError('invalid', `${what}: ${problem}`);
     if (!isDeepStrictEqual(next.plugin, this.#kubeconfig.plugin)) this.#exec = execOf(next, clock);
     this.#kubeconfig = next;
   }

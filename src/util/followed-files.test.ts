@@ -12,6 +12,7 @@ describe('followed files', () => {
   let clock: FakeClock;
   let looks: (string | undefined)[];
   let logged: string[];
+  let released: string[];
   let all: FollowedFiles;
   let followed: Followed<string>;
 
@@ -20,12 +21,18 @@ describe('followed files', () => {
     clock = new FakeClock();
     looks = [];
     logged = [];
+    released = [];
     const log = {
       ...silentLog,
       warn: (_: object, message: string) => logged.push(message),
       info: (_: object, message: string) => logged.push(message),
     };
-    all = new FollowedFiles({ clock, log, onLook: (_, problem) => looks.push(problem) });
+    all = new FollowedFiles({
+      clock,
+      log,
+      onLook: (_, problem) => looks.push(problem),
+      onReleased: (path) => released.push(path),
+    });
     followed = all.follow({
       files: { cert: join(folder, 'cert'), key: join(folder, 'key') },
       parse: ({ cert, key }) => {
@@ -155,7 +162,11 @@ describe('followed files', () => {
     await clock.advance(30_000);
     while (clock.timers === 0) await new Promise(setImmediate);
     assert.deepEqual(logged, ['changed files are in use']);
+    const other = all.follow({ files: { cert: join(folder, 'cert') }, parse: () => '' });
     followed.release();
+    assert.deepEqual(released, [join(folder, 'key')]);
+    other.release();
+    assert.deepEqual(released, [join(folder, 'key'), join(folder, 'cert')]);
     looks.length = 0;
     await clock.advance(30_000);
     assert.deepEqual(looks, []);

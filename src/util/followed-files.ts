@@ -6,6 +6,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
+import { withDeadline } from './abort.ts';
 import type { Clock } from './clock.ts';
 
 /** Paths by what messages call them, such as privateKeyFile. */
@@ -30,19 +31,23 @@ export interface Followed<T> {
 export interface FollowedFilesOptions {
   /** What became of the last look at a file; undefined: what it holds is in use. */
   readonly onLook: (path: string, problem: string | undefined) => void;
+  /** Nobody needs the file any more. */
+  readonly onReleased: (path: string) => void;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly log: Log;
 }
 
 /** How long a file may be wrong, or new, before it is told of although nobody needs it. */
 const LOOK_MS = 30_000;
+/** What a disk of the network may take. */
+const READ_MS = 10_000;
 /** More than any bundle of keys or certificates. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /** The files that parts of the process follow, looked at on one beat. */
 export class FollowedFiles {
   readonly #options: FollowedFilesOptions;
-  readonly #all = new Set<Followed<unknown>>();
+  readonly #all = new Map<Followed<unknown>, readonly string[]>();
   /** by files, so that a fault of those that many hosts share is logged once */
   readonly #said = new Map<string, string>();
 
@@ -52,16 +57,18 @@ export class FollowedFiles {
 
   /** Nothing is read before it is asked for. */
   follow<Name extends string, T>(options: FollowedOptions<Name, T>): Followed<T> {
+    const paths = Object.values<string>(options.files);
     const contents = new Contents(options, (outcome) => {
-      this.looked(Object.values(options.files), outcome);
+      this.looked(paths, outcome);
     });
     const followed: Followed<T> = {
       read: () => contents.read(),
       release: () => {
         this.#all.delete(followed);
+        this.#forget(paths);
       },
     };
-    this.#all.add(followed);
+    this.#all.set(followed, paths);
     return followed;
   }
 
@@ -70,7 +77,7 @@ export class FollowedFiles {
     for (;;) {
       await this.#options.clock.sleep(LOOK_MS, { signal });
       // what was never usable is told by who needs it
-      for (const each of [...this.#all]) await each.read().catch(() => undefined);
+      for (const each of [...this.#all.keys()]) await each.read().catch(() => undefined);
     }
   }
 
@@ -85,6 +92,12 @@ export class FollowedFiles {
     if (problem !== undefined && problem !== before)
       log.warn({ files: paths, reason: problem }, 'changed files can not be used: the former stay in use');
     if (isNew) log.info({ files: paths }, 'changed files are in use');
+  }
+
+  #forget(paths: readonly string[]): void {
+    this.#said.delete(paths.join('\n'));
+    const needed = new Set([...this.#all.values()].flat());
+    for (const path of paths) if (!needed.has(path)) this.#options.onReleased(path);
   }
 }
 
@@ -116,7 +129,9 @@ class Contents<Name extends string, T> {
   async #read(): Promise<T> {
     const held = this.#held;
     try {
-      const of = await readAll(this.#options.files);
+      const { files } = this.#options;
+      const what = Object.values<string>(files).join(', ');
+      const of = await withDeadline(undefined, READ_MS, what, () => readAll(files));
       const isNew = held === undefined || !sameContents(held.of, of);
       const value = isNew ? await this.#options.parse(of) : held.value;
       this.#held = { of, value };

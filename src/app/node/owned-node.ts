@@ -124,6 +124,8 @@ export class OwnedNode {
     const former = this.#node;
     this.#node = node;
     if (!this.#mayStart) return;
+    // one that is under way may be by the former
+    await this.#starting.catch(() => undefined);
     await this.#end();
     try {
       await this.#start();
@@ -136,8 +138,9 @@ export class OwnedNode {
   }
 
   async stop({ signal }: { signal: AbortSignal }): Promise<void> {
-    const running = this.#running;
     this.#life.abort(new FarletError('cancelled', `node ${this.name} ends`));
+    await this.#starting.catch(() => undefined);
+    const running = this.#running;
     const letGo = async (): Promise<void> => {
       try {
         await running?.app.stop({ signal });
