@@ -15,13 +15,14 @@ import {
 } from './app/command-line/cluster-commands.ts';
 import { runCheck } from './app/check/check.ts';
 import { rbacManifest } from './app/check/rbac-manifest.ts';
-import { ConfigError, loadConfig } from './app/config/load.ts';
+import { ConfigError, loadConfig, parseConfig } from './app/config/load.ts';
 import type { Config } from './app/config/schema.ts';
 import { configReference } from './app/config/reference.ts';
 import { FarletError, messageOf } from './model/errors.ts';
 import { kubeletVersion } from './node/node-object.ts';
 import { LostOwnership } from './node/node-claim.ts';
-import { createLog, logLevels } from './telemetry/log.ts';
+import { logLevels } from './model/log-level.ts';
+import { adjustableLog } from './telemetry/adjustable-log.ts';
 
 /** Set by the build (scripts/build.ts); from source there is none. */
 declare const farletCommit: string | undefined;
@@ -99,16 +100,28 @@ function check(read: Arguments): number | Promise<number> {
 
 async function run(read: Arguments, signal: AbortSignal): Promise<number> {
   const { values } = read;
+  const file = values.get('config') ?? '';
   const format = values.get('log-format') ?? (process.stderr.isTTY ? 'pretty' : 'json');
   const level = logLevels.find((each) => each === values.get('log-level')) ?? 'info';
   const config = configOf(read);
   startAgainFor(config.nodes.reduce((sum, { hosts }) => sum + hosts.length, 0));
+  const logging = adjustableLog({
+    format: format === 'json' ? 'json' : 'pretty',
+    level: config.logLevel ?? level,
+  });
   await runApp(
     {
       config,
+      configFile: {
+        file,
+        parse: (text) => parseConfig(text, file, process.env.SSH_AUTH_SOCK),
+        setLevel: (wanted) => {
+          logging.setLevel(wanted ?? level);
+        },
+      },
       kubeconfig: values.get('kubeconfig'),
       version: version(),
-      log: createLog({ format: format === 'json' ? 'json' : 'pretty', level }),
+      log: logging.log,
       podIP: process.env.POD_IP,
       hostIP: process.env.HOST_IP,
       podUid: process.env.POD_UID,

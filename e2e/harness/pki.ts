@@ -21,6 +21,11 @@ export class Authority {
     return `${this.folder}/${this.#name}.crt`;
   }
 
+  /** One that was made before. */
+  static at(folder: string, name: string): Authority {
+    return new Authority(folder, name);
+  }
+
   static async create(folder: string, name: string): Promise<Authority> {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const authority = new Authority(folder, name);

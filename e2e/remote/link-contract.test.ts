@@ -9,12 +9,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { HostLink } from '../../src/hosts/link/link.ts';
 import { RemoteFiles } from '../../src/hosts/far/remote-files.ts';
-import type { SshCredentials } from '../../src/hosts/ssh/ssh-handshake.ts';
+import type { SshCredentials } from '../../src/hosts/ssh/ssh-files.ts';
 import { sshLink } from '../../src/hosts/ssh/ssh-link.ts';
 import { unixLink } from '../../src/hosts/unix/unix-link.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { kindOf, messageOf } from '../../src/model/errors.ts';
 import { systemClock } from '../../src/util/clock.ts';
+import { FollowedFiles } from '../../src/util/followed-files.ts';
 import { startHost, type TestHost } from '../harness/host.ts';
 import { describeLink, type ContractHost } from '../harness/link-contract.ts';
 import { eventually, outcome, run, start } from '../harness/processes.ts';
@@ -24,6 +25,12 @@ const folder = mkdtempSync('/tmp/farlet-contract-');
 const log = createLog({ level: 'warn', format: 'json' });
 let local: TestHost;
 let remote: RemoteHost;
+const followed = new FollowedFiles({
+  clock: systemClock,
+  log,
+  onLook: () => undefined,
+  onReleased: () => undefined,
+});
 const links: HostLink[] = [];
 
 before(async () => {
@@ -63,6 +70,7 @@ function there(user: string): ContractHost {
     name: 'there',
     endpoint: remote.endpoint.replace('root@', `${user}@`),
     credentials: remote.ssh,
+    followed,
     clock: systemClock,
     log,
   });
@@ -107,7 +115,9 @@ describe('an ssh link alone', () => {
   const read = (link: HostLink): Promise<Buffer> =>
     link.files.readFile('/etc/machine-id', { signal, maxBytes: 100 });
   const open = (credentials: SshCredentials): HostLink =>
-    kept(sshLink({ name: 'there', endpoint: remote.endpoint, credentials, clock: systemClock, log }));
+    kept(
+      sshLink({ name: 'there', endpoint: remote.endpoint, credentials, followed, clock: systemClock, log }),
+    );
 
   it('notices that the other end has gone silent, says so, and is back by itself', async () => {
     const link = open(remote.ssh);

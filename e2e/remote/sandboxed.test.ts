@@ -9,6 +9,7 @@ import { connectCri } from '../../src/hosts/cri/connect.ts';
 import { openLink } from '../../src/hosts/open-link.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { systemClock } from '../../src/util/clock.ts';
+import { FollowedFiles } from '../../src/util/followed-files.ts';
 import { kubernetes } from '../harness/cache.ts';
 import { useNamespace } from '../harness/namespace.ts';
 import { shell, SLEEP } from '../harness/pods.ts';
@@ -123,11 +124,18 @@ describe('pods with a kernel of their own', () => {
       await e2e.waitReady('told', 60_000);
       const { uid } = (await e2e.pod('told')).metadata;
       const { name, endpoint, ssh } = world.remote(node);
+      const log = createLog({ level: 'warn', format: 'json' });
       const link = openLink(
         { name, endpoint, ssh },
         {
+          followed: new FollowedFiles({
+            clock: systemClock,
+            log,
+            onLook: () => undefined,
+            onReleased: () => undefined,
+          }),
           clock: systemClock,
-          log: createLog({ level: 'warn', format: 'json' }),
+          log,
           owner: { node, cluster: 'test' },
           cgroupDriver: 'cgroupfs',
         },

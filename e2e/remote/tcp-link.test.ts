@@ -11,6 +11,7 @@ import type { TlsFiles } from '../../src/hosts/tcp/tls-files.ts';
 import { kindOf } from '../../src/model/errors.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { systemClock } from '../../src/util/clock.ts';
+import { FollowedFiles } from '../../src/util/followed-files.ts';
 import { describeLink, type ContractHost } from '../harness/link-contract.ts';
 import { Authority } from '../harness/pki.ts';
 import { eventually } from '../harness/processes.ts';
@@ -57,6 +58,12 @@ function open(version: string, more: Partial<TcpLinkOptions> = {}): HostLink {
     owner: { node: name, cluster: 'test' },
     cgroupDriver: 'cgroupfs',
     temporary: false,
+    followed: new FollowedFiles({
+      clock: systemClock,
+      log,
+      onLook: () => undefined,
+      onReleased: () => undefined,
+    }),
     clock: systemClock,
     log,
     ...more,

@@ -114,6 +114,30 @@ describe('charts/farlet', () => {
     }
   });
 
+  it("farlet's pod is another only for what it does not take over while it runs", async () => {
+    const podWith = async (...set: string[]): Promise<unknown> => {
+      const args = ['--values', `${chart}/ci/ssh-values.yaml`, ...set.flatMap((each) => ['--set', each])];
+      const { code, stdout, stderr } = await template(4, args);
+      assert.equal(code, 0, stderr);
+      const made = parseAllDocuments(stdout).map((document) => document.toJS() as Manifest | null);
+      return made.find((manifest) => manifest?.kind === 'Deployment')?.spec?.template;
+    };
+    const before = await podWith();
+    const node = 'config.nodes[1].hosts[0]';
+    for (const taken of [
+      ['config.nodes[0].labels.rack=b7'],
+      ['config.logLevel=debug'],
+      [
+        'config.nodes[1].name=edge-2',
+        `${node}.name=box-2`,
+        `${node}.endpoint=ssh://farlet@198.51.100.10/run/c.sock`,
+      ],
+    ])
+      assert.deepEqual(await podWith(...taken), before, taken.join());
+    for (const other of ['config.maxPods=7', 'logLevel=debug'])
+      assert.notDeepEqual(await podWith(other), before, other);
+  });
+
   it('grants what farlet with this configuration asks for, and nothing else', async () => {
     for (const file of matrix) {
       const manifests = await rendered(file);

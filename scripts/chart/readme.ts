@@ -29,15 +29,18 @@ config:
 - **\`config\` is farlet's configuration file**, key by key ([docs/configuration.md](../../docs/configuration.md)), and Helm
   checks it before anything is installed. The chart adds what only it knows: ports of the nodes (10250 and upwards), files of
   Secrets, the client CA, and the address that probes need.
-- **A change is a restart of farlet**, not of pods: those on the hosts run on. The strategy is Recreate, as a node has
-  one farlet at a time ([ADR 15](../../docs/adr/0015-one-owner.md)). More \`replicas\` stand by and are not ready until
+- **Nodes, labels and keys change without a restart**: farlet takes over what is mounted about a minute after an upgrade
+  ([what changes how](../../docs/operations.md#another-configuration)). Other keys of \`config\`, and \`logLevel\` (that of
+  \`config\` does not), replace its pod; pods on the hosts run on. Give each node its \`port\`: those that the chart counts
+  change when an earlier node goes.
+- **The strategy is Recreate**, as a node has one farlet at a time ([ADR 15](../../docs/adr/0015-one-owner.md)). More \`replicas\` stand by and are not ready until
   they take over, so \`helm --wait\` does not end with more than one.
 - **helm uninstall keeps Nodes and pods**: the Nodes become NotReady, the hosts go on. Drain first, and delete
   the Nodes afterwards, to be rid of them.
 - **Rights** are those of [docs/rbac.md](../../docs/rbac.md), held to the names of the nodes where RBAC can.
 - **Pod Security**: the pods are \`restricted\`. Hosts over a unix socket are refused: farlet's image has no shell; reach
   the machine by ssh, also the one that farlet's pod is on.
-- **Secrets that exist** are read again by farlet itself for tcp; a new ssh key needs \`kubectl rollout restart\`.
+- **Secrets** are read again by farlet itself when they change: keys of ssh and tcp, and the kubelet API's certificate.
 - **Where Helm can't ask the cluster** (\`helm template\`, some GitOps tools) set \`clientCA.pem\` and
   \`config.clusterDNS\`: else both are looked up at installation.
 - **The API server must reach farlet's pod** on the ports of the nodes, for logs, exec and port-forward.

@@ -1,4 +1,5 @@
 /** The values of charts/farlet: what they mean, what they may be and what they are by default. */
+import { logLevels } from '../../src/model/log-level.ts';
 import { z } from 'zod';
 import { configSchema } from '../../src/app/config/schema.ts';
 
@@ -146,10 +147,7 @@ export const valuesSchema = z.strictObject({
     .min(0)
     .default(3)
     .describe('ReplicaSets that are kept for kubectl rollout undo'),
-  logLevel: z
-    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
-    .default('info')
-    .describe("of farlet's log, in JSON"),
+  logLevel: z.enum(logLevels).default('info').describe("of farlet's log, in JSON"),
   resources: object
     .default({ requests: { cpu: '100m', memory: '128Mi' }, limits: { memory: '512Mi' } })
     .describe('for tens of nodes with hundreds of pods; more of them need more'),

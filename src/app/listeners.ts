@@ -9,23 +9,26 @@ import type { Stoppable } from '../util/stopping.ts';
 export class Listeners {
   readonly open: Stoppable[] = [];
 
-  /**
-   * Keeps a listener once it listens; why it can't is told by the key of the configuration that says where.
-   */
+  /** Keeps a listener once it listens. */
   async add(
     name: string,
-    { key, listening }: { key: string; listening: Promise<{ close(): unknown }> },
+    { key, opened }: { key: string; opened: Promise<{ close(): unknown }> },
   ): Promise<void> {
-    try {
-      const listener = await listening;
-      this.open.push({ name, stop: () => listener.close() });
-    } catch (error) {
-      const advice =
-        error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
-          ? '; choose another, or end what has it (ss -ltnp shows which that is)'
-          : '';
-      throw new FarletError('unavailable', `${key}: ${messageOf(error)}${advice}`, { cause: error });
-    }
+    const listener = await listening(key, opened);
+    this.open.push({ name, stop: () => listener.close() });
+  }
+}
+
+/** The listener; why it can't listen is told by the key of the configuration that says where. */
+export async function listening<T>(key: string, opened: Promise<T>): Promise<T> {
+  try {
+    return await opened;
+  } catch (error) {
+    const advice =
+      error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+        ? '; choose another, or end what has it (ss -ltnp shows which that is)'
+        : '';
+    throw new FarletError('unavailable', `${key}: ${messageOf(error)}${advice}`, { cause: error });
   }
 }
 
@@ -38,7 +41,7 @@ export async function listenPlainPorts(
   if (healthzPort > 0)
     await listeners.add('healthz', {
       key: 'healthzPort',
-      listening: listenPlain({ healthProblems }, { host: healthzBindAddress, port: healthzPort }),
+      opened: listenPlain({ healthProblems }, { host: healthzBindAddress, port: healthzPort }),
     });
   if (metricsPort > 0) {
     const metrics = (): { pieces: AsyncIterable<string>; contentType: string } => ({
@@ -47,14 +50,14 @@ export async function listenPlainPorts(
     });
     await listeners.add('metrics', {
       key: 'metricsPort',
-      listening: listenPlain({ metrics }, { host: metricsBindAddress, port: metricsPort }),
+      opened: listenPlain({ metrics }, { host: metricsBindAddress, port: metricsPort }),
     });
   }
 }
 
 /** Several nodes are told apart by a label; what the process has one of has none. */
-function exposed({ config, nodes, metrics }: ProcessContext): Exposed[] {
-  const several = config.nodes.length > 1;
+function exposed({ nodes, metrics }: ProcessContext): Exposed[] {
+  const several = nodes.length > 1;
   const running = nodes.flatMap((node) => node.app() ?? []);
   const each = running.map((node) => ({ node: several ? node.name : undefined, metrics: node.metrics }));
   return [...each, { node: undefined, metrics }];

@@ -9,6 +9,7 @@ import type { Log } from '../model/log.ts';
 import { sampleLoopDelay } from '../telemetry/event-loop.ts';
 import { createProcessMetrics, type ProcessMetrics } from '../telemetry/metrics.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
+import { FollowedFiles } from '../util/followed-files.ts';
 
 export interface ProcessContext {
   readonly config: Config;
@@ -18,6 +19,8 @@ export interface ProcessContext {
   /** false: every node has manifests, and with them work to do while the API server is away */
   readonly needsApi: boolean;
   readonly common: SharedCluster;
+  /** keys, certificates and the like that may be replaced at any time */
+  readonly followed: FollowedFiles;
   /** as they come, in the order of the configuration */
   readonly nodes: OwnedNode[];
   readonly metrics: ProcessMetrics;
@@ -47,7 +50,8 @@ export function processContext(options: ProcessContextOptions): ProcessContext {
       showApiAccess(metrics, { kube, reviews: common.reviews });
     },
   });
-  const kube = standalone ? offlineKube() : connectMeasured(options, { clock, metrics });
+  const followed = followFiles(metrics, { clock, log });
+  const kube = standalone ? offlineKube() : connectMeasured(options, { clock, metrics, followed });
   const faults = processFaults(nodes, log);
   const common = buildSharedCluster({ config, kube, metrics, clock, log, faults, signal });
   sampleLoopDelay({
@@ -58,12 +62,13 @@ export function processContext(options: ProcessContextOptions): ProcessContext {
     signal,
   });
   const needsApi = config.nodes.every(({ staticPodPath }) => staticPodPath === undefined);
-  return { config, kube, standalone, needsApi, common, nodes, metrics, faults, clock, log, signal };
+  const shared = { kube, common, followed, nodes, metrics, faults, clock, log, signal };
+  return { config, standalone, needsApi, ...shared };
 }
 
 function connectMeasured(
   { version, kubeconfig }: ProcessContextOptions,
-  { clock, metrics }: { clock: Clock; metrics: ProcessMetrics },
+  { clock, metrics, followed }: { clock: Clock; metrics: ProcessMetrics; followed: FollowedFiles },
 ): KubeConnection {
   return connectKube({
     userAgent: `farlet/${version}`,
@@ -72,7 +77,26 @@ function connectMeasured(
       metrics.rest_client_requests_total.inc({ code, method, host });
       metrics.rest_client_request_duration_seconds.observe({ verb: method, host }, seconds);
     },
+    onCredentials: ({ files, ...outcome }) => {
+      followed.looked(files, outcome);
+    },
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
+  });
+}
+
+function followFiles(metrics: ProcessMetrics, { clock, log }: { clock: Clock; log: Log }): FollowedFiles {
+  return new FollowedFiles({
+    onLook: (file, problem) => {
+      metrics.farlet_file_reload_successful.set({ file }, problem === undefined ? 1 : 0);
+      if (problem === undefined)
+        metrics.farlet_file_reload_success_timestamp_seconds.set({ file }, Math.floor(clock.now() / 1000));
+    },
+    onReleased: (file) => {
+      metrics.farlet_file_reload_successful.remove({ file });
+      metrics.farlet_file_reload_success_timestamp_seconds.remove({ file });
+    },
+    clock,
+    log,
   });
 }
 

@@ -18,7 +18,7 @@ export class ProcessHealth {
     const { config, nodes, needsApi } = this.#context;
     return [
       ...(this.apiProblem === undefined || !needsApi ? [] : [this.apiProblem]),
-      ...config.nodes.slice(nodes.length).map(({ name }) => `node ${name}: has not started yet`),
+      ...(nodes.length === 0 ? config.nodes : []).map(({ name }) => `node ${name}: has not started yet`),
       ...nodes.flatMap((node) => {
         const problem = node.problem() ?? this.#problemOf(node.app());
         return problem === undefined ? [] : [`node ${node.name}: ${problem}`];

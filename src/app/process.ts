@@ -1,26 +1,27 @@
 /** The process: connects to the cluster, runs the nodes, stops in order. Composition only. */
-import { claimsFirst } from './claims-first.ts';
 import type { Config } from './config/schema.ts';
 import { Listeners, listenPlainPorts } from './listeners.ts';
-import { listenKubeletApi } from './node/kubelet-api.ts';
-import { buildNode, type NodeApp } from './node/node.ts';
-import { ownNode } from './node/owned-node.ts';
-import { ownIP } from './own-ip.ts';
+import { NodeFleet } from './node-fleet.ts';
 import { processContext, surviveUncaught, type ProcessContext } from './process-context.ts';
+import { ConfigReloads, type ConfigReloadsOptions } from './config-reloads.ts';
 import { ProcessHealth } from './process-health.ts';
 import { standaloneProblem } from './standalone.ts';
 import { kubeletRouter } from '../api/server/kubelet-router.ts';
 import { readClusterId } from '../kube/cluster-id.ts';
-import { isClusterConfigured } from '../kube/credentials.ts';
+import { isClusterConfigured } from '../kube/kubeconfig.ts';
 import { FarletError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
-import type { NodeClaim } from '../node/node-claim.ts';
 import { ownProcess } from '../node/own-process.ts';
+import type { ProcessMetrics } from '../telemetry/metrics.ts';
 import { childController } from '../util/abort.ts';
+import type { Clock } from '../util/clock.ts';
+import { supervise } from '../util/supervise.ts';
 import { stopAll, stopReason, waitAtMost } from '../util/stopping.ts';
 
 export interface AppOptions {
   readonly config: Config;
+  /** where the configuration came from, and what takes over its log level */
+  readonly configFile: Pick<ConfigReloadsOptions, 'file' | 'parse' | 'setLevel'>;
   readonly kubeconfig: string | undefined;
   readonly version: string;
   readonly log: Log;
@@ -49,7 +50,7 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
     const health = new ProcessHealth(context);
     await listenPlainPorts(context, { listeners, healthProblems: () => health.problems() });
     const cluster = await identifyCluster(context, health);
-    await runNodes(context, { options, cluster, listeners });
+    await runNodes(context, { options, cluster });
   } catch (error) {
     if (!signal.aborted) {
       failure = error;
@@ -90,27 +91,41 @@ async function identifyCluster(context: ProcessContext, health: ProcessHealth): 
 /** Runs every node as soon as it is this farlet's, each with a kubelet API of its own. */
 async function runNodes(
   context: ProcessContext,
-  { options, cluster, listeners }: { options: AppOptions; cluster: Cluster; listeners: Listeners },
+  { options, cluster }: { options: AppOptions; cluster: Cluster },
 ): Promise<void> {
-  const { config, common, clock, standalone, metrics } = context;
+  const { config, common, followed, clock, log, faults, metrics, signal } = context;
+  const { podIP, hostIP } = options;
   const me = ownProcess(options.podUid);
   const router = await kubeletRouter();
-  const claimed = claimsFirst(config.nodes.length, { clock });
-  let address: Promise<string> | undefined;
-  for (const node of config.nodes) {
-    const start = async (claim: NodeClaim, signal: AbortSignal): Promise<NodeApp> => {
-      const nodeIPs = node.nodeIP ?? [options.podIP ?? (await (address ??= ownIP(context)))];
-      const shared = { ...context, node, nodeIPs, hostIP: options.hostIP, claim, signal };
-      const app = buildNode({ ...shared, cluster: cluster.id });
-      await listeners.add(`kubelet API of ${node.name}`, {
-        key: `port of node ${node.name}`,
-        listening: listenKubeletApi({ ...shared, router, app, processMetrics: metrics }),
-      });
-      return app;
-    };
-    context.nodes.push(ownNode({ ...context, node, hasCluster: !standalone, me, claimed, start }));
-  }
-  await Promise.all([cluster.id?.then(() => common.run()), ...context.nodes.map((node) => node.run())]);
+  const fleet = new NodeFleet(context, { podIP, hostIP, me, router, cluster: cluster.id });
+  const reloads = new ConfigReloads({
+    ...options.configFile,
+    applied: config,
+    isStandalone: context.standalone,
+    fleet,
+    onOutcome: configObserver(metrics, clock),
+    clock,
+    log,
+  });
+  const supervised = { faults, clock, signal };
+  await Promise.all([
+    cluster.id?.then(() => common.run()),
+    supervise('files', (life) => followed.run(life), supervised),
+    supervise('configuration', (life) => reloads.run(life), supervised),
+    fleet.run(),
+  ]);
+}
+
+function configObserver(
+  metrics: ProcessMetrics,
+  clock: Pick<Clock, 'now'>,
+): ConfigReloadsOptions['onOutcome'] {
+  return ({ problem, needsRestart }) => {
+    metrics.farlet_config_last_reload_successful.set(problem === undefined ? 1 : 0);
+    metrics.farlet_config_restart_needed.set(needsRestart.length === 0 ? 0 : 1);
+    if (problem === undefined)
+      metrics.farlet_config_last_reload_success_timestamp_seconds.set(Math.floor(clock.now() / 1000));
+  };
 }
 
 async function stop(context: ProcessContext, listeners: Listeners): Promise<void> {

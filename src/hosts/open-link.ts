@@ -3,6 +3,7 @@ import type { CgroupDriver } from './cri/cgroup-driver.ts';
 import { HostError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Clock } from '../util/clock.ts';
+import type { FollowedFiles } from '../util/followed-files.ts';
 import { DEFAULT_HELPER_IMAGE, type HelperOwner } from './tcp/helper-spec.ts';
 import type { HostLink } from './link/link.ts';
 import { sshLink } from './ssh/ssh-link.ts';
@@ -26,6 +27,7 @@ export interface HostAddress {
 }
 
 export interface OpenLinkOptions {
+  readonly followed: FollowedFiles;
   readonly clock: Clock;
   readonly log: Log;
   readonly owner: HelperOwner;
@@ -37,10 +39,10 @@ export interface OpenLinkOptions {
 /** `unix:`, `ssh:` and `tcp:` endpoints; others throw, as they do when the configuration is read. */
 export function openLink(host: HostAddress, options: OpenLinkOptions): HostLink {
   const { name, endpoint, ssh, tls, helperImage = DEFAULT_HELPER_IMAGE } = host;
-  const { clock, log, temporary = false } = options;
+  const { followed, clock, log, temporary = false } = options;
   if (endpoint.startsWith('unix:')) return unixLink({ name, endpoint });
   if (endpoint.startsWith('ssh:') && ssh !== undefined)
-    return sshLink({ name, endpoint, credentials: ssh, clock, log });
+    return sshLink({ name, endpoint, credentials: ssh, followed, clock, log });
   if (endpoint.startsWith('tcp:') && tls !== undefined)
     return tcpLink({ ...options, name, endpoint, tls, helperImage, temporary });
   throw new HostError('invalid', name, `${name}: no link for ${endpoint}`);

@@ -4,6 +4,7 @@ import { KubeError } from '../model/errors.ts';
 import { childController, withDeadline } from '../util/abort.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
 import type { KubeClient, PatchType, RequestOptions } from './client.ts';
+import type { CredentialsLook } from './credentials.ts';
 import { connectionFor, watchConnection } from './dispatchers.ts';
 import { Transport, type TransportRequest } from './transport.ts';
 import { StoreEpoch } from './versions.ts';
@@ -21,6 +22,7 @@ export interface ConnectKubeOptions {
   readonly userAgent: string;
   readonly clock?: Clock;
   readonly onRequest?: (request: ApiRequest) => void;
+  readonly onCredentials?: (look: CredentialsLook) => void;
 }
 
 /** A watch's raw answer: JSON lines. */
@@ -52,6 +54,7 @@ const STREAM_ANSWER_MS = 60_000;
 /** client-go: rest/request.go maxRetries */
 const MAX_TRIES = 10;
 const MIN_RETRY_MS = 100;
+const ignore = (): void => undefined;
 const accepted = new Set([200, 201, 202]);
 
 const patchTypes: Record<PatchType, string> = {
@@ -84,10 +87,10 @@ class Connection implements KubeConnection {
   readonly #watches = new Set<{ readonly life: AbortController; isOpen: boolean }>();
 
   constructor(options: ConnectKubeOptions) {
-    const { kubeconfig, userAgent, clock = systemClock, onRequest } = options;
+    const { kubeconfig, userAgent, clock = systemClock, onRequest, onCredentials = ignore } = options;
     this.#clock = clock;
     this.#onRequest = onRequest;
-    this.#transport = new Transport({ kubeconfig, userAgent, clock });
+    this.#transport = new Transport({ kubeconfig, userAgent, clock, onLook: onCredentials });
     this.server = this.#transport.server;
     this.#host = URL.parse(this.server)?.host ?? this.server;
   }

@@ -1,61 +1,66 @@
 /**
- * The credentials that farlet presents to the API server: read again every few seconds, as token files change
- * and plugins' answers expire.
+ * The credentials that farlet presents to the API server: read again every few seconds, as kubeconfigs are
+ * replaced, token files change and plugins' answers expire. What can't be used leaves in place what was
+ * there.
  */
-import { existsSync } from 'node:fs';
 import type { RequestOptions as HttpsOptions } from 'node:https';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { KubeConfig, type Cluster } from '@kubernetes/client-node';
-import { FarletError, messageOf } from '../model/errors.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { SecureContextOptions } from 'node:tls';
+import { FarletError, kindOf, messageOf } from '../model/errors.ts';
 import { orAbort, withDeadline } from '../util/abort.ts';
 import type { Clock } from '../util/clock.ts';
-import { openDispatchers, retire, type Dispatchers } from './dispatchers.ts';
-import { ExecAuth, execPlugin } from './exec-credentials.ts';
+import { destroy, openDispatchers, retire, type Dispatchers } from './dispatchers.ts';
+import { ExecAuth, type ExecCredentials } from './exec-credentials.ts';
+import { filesOf, kubeconfigText, loadKubeconfig, nameOf, type Kubeconfig } from './kubeconfig.ts';
+import { credentialsProblem, serverProblem, type Presented } from './usable-credentials.ts';
 
 export interface Access {
   readonly dispatchers: Dispatchers;
   readonly headers: Readonly<Record<string, string>>;
   readonly readAt: number;
   readonly identity: string;
+  readonly presented: Presented;
   readonly certificate: string | Buffer | undefined;
 }
+
+export interface CredentialsOptions {
+  readonly kubeconfig: string | undefined;
+  readonly clock: Clock;
+  /** What became of a look at the files; `problem` undefined: what they hold is in use. */
+  readonly onLook: (look: CredentialsLook) => void;
+}
+
+export interface CredentialsLook {
+  readonly files: readonly string[];
+  readonly problem: string | undefined;
+  /** other certificates, or another way to the server, than before */
+  readonly isNew: boolean;
+}
+
+type Tls = SecureContextOptions & Pick<HttpsOptions, 'rejectUnauthorized' | 'servername'>;
 
 const FRESH_MS = 10_000;
 /** A plugin may have to ask somebody; one that never comes back must not hold every call. */
 const READ_MS = 60_000;
-
-/** Whether an API server is configured: by the given file, a pod's service account, or the usual places. */
-export function isClusterConfigured(kubeconfig: string | undefined): boolean {
-  return (
-    kubeconfig !== undefined ||
-    process.env.KUBERNETES_SERVICE_HOST !== undefined ||
-    (process.env.KUBECONFIG ?? '') !== '' ||
-    existsSync(join(homedir(), '.kube', 'config'))
-  );
-}
+/** What a disk of the network may take. */
+const FILE_MS = 10_000;
 
 export class Credentials {
   readonly server: string;
-  readonly #config: KubeConfig;
-  readonly #exec: ExecAuth | undefined;
-  readonly #clock: Clock;
+  readonly #options: CredentialsOptions;
   readonly #life = new AbortController();
+  #kubeconfig: Kubeconfig;
+  #exec: ExecAuth | undefined;
   #reading: Promise<Access> | undefined;
   #current: Access | undefined;
   #isStale = false;
 
   /** @throws FarletError `invalid` for a kubeconfig that can't be used */
-  constructor({ kubeconfig, clock }: { kubeconfig: string | undefined; clock: Clock }) {
-    this.#clock = clock;
-    this.#config = loadConfig(kubeconfig);
-    const cluster = this.#config.getCurrentCluster();
-    this.server = cluster?.server ?? '';
-    const exec: unknown = this.#config.getCurrentUser()?.exec;
-    if (exec === undefined || exec === null) return;
-    this.#exec = new ExecAuth(execPlugin(exec, clusterInfo(cluster)), clock);
-    // the library's way of asking plugins has no deadline and never asks again
-    this.#config.users = this.#config.users.map((user) => ({ ...user, exec: undefined }));
+  constructor(options: CredentialsOptions) {
+    this.#options = options;
+    this.#kubeconfig = loadKubeconfig(options.kubeconfig);
+    this.server = this.#kubeconfig.server;
+    this.#exec = execOf(this.#kubeconfig, options.clock);
   }
 
   get current(): Access | undefined {
@@ -65,8 +70,8 @@ export class Credentials {
   /** Reads them at most once at a time; who asks may leave before they are there. */
   get({ signal }: { signal: AbortSignal }): Promise<Access> {
     const held = this.#current;
-    if (held !== undefined && !this.#isStale && this.#clock.monotonic() - held.readAt < FRESH_MS)
-      return Promise.resolve(held);
+    const isFresh = held !== undefined && this.#options.clock.monotonic() - held.readAt < FRESH_MS;
+    if (isFresh && !this.#isStale) return Promise.resolve(held);
     this.#reading ??= withDeadline(
       this.#life.signal,
       READ_MS,
@@ -84,24 +89,58 @@ export class Credentials {
     this.#isStale = true;
   }
 
-  close(): Access | undefined {
+  /** Ends every connection, but for watches on those of former credentials: their signals do. */
+  async close(): Promise<void> {
     this.#life.abort(new FarletError('cancelled', 'the connection to the API server is closed'));
-    return this.#current;
+    if (this.#current !== undefined) await destroy(this.#current.dispatchers);
   }
 
   async #read(signal: AbortSignal): Promise<Access> {
-    const options: HttpsOptions = {};
-    await orAbort(this.#config.applyToHTTPSOptions(options), signal);
-    const plugged = await this.#exec?.get({ signal });
-    const { ca, pfx, passphrase, rejectUnauthorized, servername } = options;
-    const cert = plugged?.cert ?? options.cert;
-    const key = plugged?.key ?? options.key;
-    const tls = { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername };
-    const identity = JSON.stringify(tls);
-    const previous = this.#current;
-    const isSame = previous?.identity === identity;
-    const dispatchers = isSame ? previous.dispatchers : openDispatchers(this.#config, tls);
-    if (previous !== undefined && !isSame) retire(previous.dispatchers);
+    const before = this.#current;
+    const { kubeconfig, clock } = this.#options;
+    try {
+      await this.#follow(signal);
+      const options: HttpsOptions = {};
+      await orAbort(this.#kubeconfig.config.applyToHTTPSOptions(options), signal);
+      const plugged = await this.#exec?.get({ signal });
+      const next = presentedBy(options, plugged);
+      const problem = before === undefined ? undefined : credentialsProblem(before.presented, next);
+      if (problem !== undefined) throw new FarletError('invalid', `${nameOf(kubeconfig)}: ${problem}`);
+      return this.#take(next, options, plugged);
+    } catch (error) {
+      signal.throwIfAborted();
+      // a plugin that has no more credentials, and whose former ones have expired
+      if (before === undefined || kindOf(error) === 'unauthenticated') throw error;
+      this.#tell(messageOf(error), false);
+      this.#isStale = false;
+      this.#current = { ...before, readAt: clock.monotonic() };
+      return this.#current;
+    }
+  }
+
+  /** Takes another kubeconfig in place of the one that was read, if its files have changed. */
+  async #follow(signal: AbortSignal): Promise<void> {
+    const { kubeconfig, clock } = this.#options;
+    const what = nameOf(kubeconfig);
+    const text = await withDeadline(signal, FILE_MS, what, () => kubeconfigText(kubeconfig));
+    // what was refused may have been replaced: the library keeps tokens of files for a minute
+    if (!this.#isStale && text === this.#kubeconfig.text) return;
+    const next = loadKubeconfig(kubeconfig, text);
+    const problem = serverProblem(this.server, next.server);
+    if (problem !== undefined) throw new FarletError('invalid', `${what}: ${problem}`);
+    if (!isDeepStrictEqual(next.plugin, this.#kubeconfig.plugin)) this.#exec = execOf(next, clock);
+    this.#kubeconfig = next;
+  }
+
+  #take(presented: Presented, options: HttpsOptions, plugged: ExecCredentials | undefined): Access {
+    const { config } = this.#kubeconfig;
+    const before = this.#current;
+    const { rejectUnauthorized, servername } = options;
+    const tls: Tls = { ...presented.tls, rejectUnauthorized, servername };
+    const identity = JSON.stringify([tls, config.getCurrentCluster()?.proxyUrl]);
+    const isSame = before?.identity === identity;
+    const dispatchers = isSame ? before.dispatchers : openDispatchers(config, tls);
+    if (before !== undefined && !isSame) retire(before.dispatchers);
     const headers = Object.entries(options.headers ?? {}).map(
       ([name, value]) => [name, String(value)] as const,
     );
@@ -112,59 +151,35 @@ export class Credentials {
         ...Object.fromEntries(headers),
         ...(plugged?.token === undefined ? {} : { Authorization: `Bearer ${plugged.token}` }),
       },
-      readAt: this.#clock.monotonic(),
+      readAt: this.#options.clock.monotonic(),
       identity,
+      presented,
       // a certificate may be given as several; nobody here gives more than one
-      certificate: isSame ? previous.certificate : firstOf(cert),
+      certificate: isSame ? before.certificate : firstOf(presented.tls.cert),
     };
+    this.#tell(undefined, before !== undefined && !isSame);
     return this.#current;
   }
-}
 
-function loadConfig(file: string | undefined): KubeConfig {
-  const config = new KubeConfig();
-  try {
-    if (file !== undefined) config.loadFromFile(file);
-    else if (process.env.KUBERNETES_SERVICE_HOST !== undefined) config.loadFromCluster();
-    else config.loadFromDefault();
-  } catch (error) {
-    throw new FarletError('invalid', `${nameOf(file)} can't be read: ${messageOf(error)}`, {
-      cause: error,
-    });
+  #tell(problem: string | undefined, isNew: boolean): void {
+    const files = filesOf(this.#options.kubeconfig, this.#kubeconfig);
+    if (files.length > 0) this.#options.onLook({ files, problem, isNew });
   }
-  if (config.getCurrentCluster() === null) {
-    throw new FarletError(
-      'invalid',
-      `${nameOf(file)} has no current context with a cluster; set current-context`,
-    );
-  }
-  return config;
 }
 
-/** As a credential plugin is told of it (client.authentication.k8s.io Cluster). */
-function clusterInfo(cluster: Cluster | null): object {
-  const { server, tlsServerName, skipTLSVerify, caData, proxyUrl } = cluster ?? ({} as Partial<Cluster>);
-  return Object.fromEntries(
-    Object.entries({
-      server,
-      'tls-server-name': tlsServerName,
-      'insecure-skip-tls-verify': skipTLSVerify === true ? true : undefined,
-      'certificate-authority-data': caData,
-      'proxy-url': proxyUrl,
-    }).filter(([, value]) => value !== undefined),
-  );
+function execOf({ plugin }: Kubeconfig, clock: Clock): ExecAuth | undefined {
+  return plugin === undefined ? undefined : new ExecAuth(plugin, clock);
 }
 
-function firstOf(cert: HttpsOptions['cert']): string | Buffer | undefined {
+function presentedBy(options: HttpsOptions, plugged: ExecCredentials | undefined): Presented {
+  const { ca, pfx, passphrase } = options;
+  const cert = plugged?.cert ?? options.cert;
+  const key = plugged?.key ?? options.key;
+  const hasHeader = Object.keys(options.headers ?? {}).some((name) => /^authorization$/i.test(name));
+  const hasToken = hasHeader || plugged?.token !== undefined;
+  return { hasToken, tls: { ca, cert, key, pfx, passphrase } };
+}
+
+function firstOf(cert: Presented['tls']['cert']): string | Buffer | undefined {
   return Array.isArray(cert) ? cert[0] : cert;
-}
-
-/** Where a kubeconfig was looked for, as whoever set it knows it. */
-function nameOf(file: string | undefined): string {
-  if (file !== undefined) return `kubeconfig ${file}`;
-  if (process.env.KUBERNETES_SERVICE_HOST !== undefined) return "the pod's service account";
-  const variable = process.env.KUBECONFIG ?? '';
-  return variable === ''
-    ? 'kubeconfig ~/.kube/config'
-    : `kubeconfig ${variable} (of the variable KUBECONFIG)`;
 }

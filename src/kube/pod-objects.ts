@@ -55,6 +55,11 @@ export class PodObjects {
     this.#keysOf.delete(uid);
   }
 
+  /** Nothing is watched for this node's pods any more. */
+  close(): void {
+    for (const uid of [...this.#keysOf.keys()]) this.unregister(uid);
+  }
+
   /**
    * The ConfigMap as the API server has it; rejects with kind not-found and the kubelet's text if it does not
    * exist.

@@ -1,13 +1,12 @@
 /** One request and its answer: credentials, connection, and whether it is an answer at all. */
 import type { Dispatcher } from 'undici';
-import type { Clock } from '../util/clock.ts';
 import { KubeError } from '../model/errors.ts';
 import { answerForm } from './answer-form.ts';
 import { decodeAnswer } from './answers.ts';
 import { beginningOf, wholeBody } from './body.ts';
 import type { RequestOptions } from './client.ts';
-import { Credentials } from './credentials.ts';
-import { destroy, type ConnectionKind } from './dispatchers.ts';
+import { Credentials, type CredentialsOptions } from './credentials.ts';
+import type { ConnectionKind } from './dispatchers.ts';
 import { statusError, unreachable } from './errors.ts';
 
 export interface TransportRequest {
@@ -26,7 +25,7 @@ export class Transport {
   readonly #credentials: Credentials;
   readonly #userAgent: string;
 
-  constructor(options: { kubeconfig: string | undefined; userAgent: string; clock: Clock }) {
+  constructor(options: CredentialsOptions & { readonly userAgent: string }) {
     this.#userAgent = options.userAgent;
     this.#credentials = new Credentials(options);
     this.server = this.#credentials.server;
@@ -94,7 +93,6 @@ export class Transport {
   }
 
   async close(): Promise<void> {
-    const access = this.#credentials.close();
-    if (access !== undefined) await destroy(access.dispatchers);
+    await this.#credentials.close();
   }
 }

@@ -18,7 +18,9 @@ export type Part =
   | 'kubelet-api'
   | 'events'
   | 'manifests'
-  | 'watch';
+  | 'watch'
+  | 'files'
+  | 'configuration';
 
 /**
  * Where exceptions go that nobody expected: each is logged with its stack, counted, and told in an event.

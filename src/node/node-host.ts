@@ -11,18 +11,23 @@ import { readyProblems, type PlegHealth } from './conditions.ts';
 export interface NodeHostOptions {
   readonly host: RuntimeHost;
   readonly rootDir: string;
-  /** what pods may choose it by */
-  readonly labels: Readonly<Record<string, string>>;
   /** that others reach it by, the main one first; empty: as the host tells */
   readonly addresses: readonly string[];
   /** of those that it tells, 4 or 6; where it has none of these, all count */
   readonly families: readonly number[];
   /** where it does not tell */
   readonly fallbackAddresses: readonly string[];
-  /** takes no new pods, says the configuration */
-  readonly drain: boolean;
+  /** as the configuration has it when it is asked for */
+  readonly settings: () => HostSettings;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+export interface HostSettings {
+  /** what pods may choose it by */
+  readonly labels: Readonly<Record<string, string>>;
+  /** takes no new pods */
+  readonly drain: boolean;
 }
 
 /** What those know of a host who run its pods. */
@@ -54,8 +59,6 @@ const FACTS_MS = 300_000;
 
 export class NodeHost {
   readonly host: RuntimeHost;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly drain: boolean;
   readonly #options: NodeHostOptions;
   readonly #known = Promise.withResolvers<undefined>();
   #health: HostHealth = unseen;
@@ -68,8 +71,6 @@ export class NodeHost {
   constructor(options: NodeHostOptions) {
     this.#options = options;
     this.host = options.host;
-    this.labels = options.labels;
-    this.drain = options.drain;
   }
 
   attach(health: HostHealth): void {
@@ -78,6 +79,15 @@ export class NodeHost {
 
   get name(): string {
     return this.host.name;
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    return this.#options.settings().labels;
+  }
+
+  /** Takes no new pods, says the configuration. */
+  get drain(): boolean {
+    return this.#options.settings().drain;
   }
 
   /** Resolves when the host has been looked at once. */

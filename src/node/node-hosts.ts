@@ -61,6 +61,7 @@ const POOL_LOOK_MS = 3_000;
 
 export class NodeHosts {
   readonly all: readonly NodeHost[];
+  readonly identity: NodeIdentity;
   readonly #options: NodeHostsOptions;
   #pool: PoolView = { isDraining: () => false, podsOn: () => [] };
   #cidrFailed = false;
@@ -70,6 +71,7 @@ export class NodeHosts {
   constructor(options: NodeHostsOptions) {
     this.#options = options;
     this.all = options.hosts;
+    this.identity = options.identity;
   }
 
   attach(pool: PoolView): void {

@@ -69,7 +69,15 @@ class Server {
     this.calls.push('patch');
     await Promise.resolve();
     const node = this.#there();
-    this.put({ ...node, status: { ...node.status, ...(body as { status: NodeStatus }).status } });
+    const { metadata, status } = body as {
+      metadata?: Pick<KubeNode['metadata'], 'labels'>;
+      status?: NodeStatus;
+    };
+    this.put({
+      ...node,
+      metadata: { ...node.metadata, labels: { ...node.metadata.labels, ...metadata?.labels } },
+      status: { ...node.status, ...status },
+    });
     return this.node as unknown as T;
   }
 
@@ -99,7 +107,7 @@ function refusal(kind: 'not-found' | 'already-exists' | 'unavailable', status: n
   return new KubeError(kind, kind, { status, reason: kind });
 }
 
-async function setUp() {
+async function setUp(own: NodeIdentity = identity) {
   const server = new Server();
   const clock = new FakeClock();
   const registered: (string | undefined)[] = [];
@@ -114,7 +122,7 @@ async function setUp() {
   };
   const none = (): Promise<never> => Promise.reject(new Error('not asked for'));
   const node = new VirtualNode({
-    identity,
+    identity: own,
     hosts: hosts as unknown as NodeHosts,
     client: {
       get: (path) => server.get(path),
@@ -149,6 +157,23 @@ async function setUp() {
   assert.equal(server.node?.metadata.uid, 'uid-1');
   return { server, node, registered, events, seconds, stop };
 }
+
+describe('a Node whose configuration has changed', () => {
+  it('gets its labels at once, and once', async () => {
+    let labels: Record<string, string> = { rack: 'a' };
+    const own = Object.defineProperty({ ...identity }, 'labels', { get: () => labels });
+    const { server, node, seconds, stop } = await setUp(own);
+    assert.equal(server.node?.metadata.labels?.rack, 'a');
+    labels = { rack: 'b' };
+    node.configured();
+    await seconds(1);
+    assert.equal(server.node.metadata.labels.rack, 'b');
+    const written = server.calls.length;
+    await seconds(5);
+    assert.equal(server.calls.length, written);
+    stop.abort(new Error('over'));
+  });
+});
 
 describe('a Node that is deleted', () => {
   it('is seen at once, told of, and registered again', async () => {

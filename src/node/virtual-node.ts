@@ -58,6 +58,8 @@ export class VirtualNode {
   readonly #known = Promise.withResolvers<undefined>();
   readonly #ready = Promise.withResolvers<undefined>();
   readonly #alarm: Alarm;
+  /** how often the configuration has changed, and up to which of these the Node has what it says */
+  #configured = { changes: 0, written: 0 };
   /** the Node as it would be registered, for as long as it is not */
   #local: KubeNode | undefined;
 
@@ -141,6 +143,12 @@ export class VirtualNode {
 
   /** Something that the status depends on has changed. */
   statusSoon(): void {
+    this.#alarm.ring();
+  }
+
+  /** Labels or taints of the identity have changed: they are written to the Node. */
+  configured(): void {
+    this.#configured.changes += 1;
     this.#alarm.ring();
   }
 
@@ -264,12 +272,12 @@ export class VirtualNode {
       // that waits
       const armed = this.#alarm.arm(signal);
       try {
-        if (this.#registered.againInMs() === undefined)
-          await reporter.report({ signal, hurry: armed.signal });
-        else {
+        if (this.#registered.againInMs() !== undefined) {
           await this.#registerAgain(client, signal);
           continue;
         }
+        await this.#writeConfigured(client, signal);
+        await reporter.report({ signal, hurry: armed.signal });
         failed = false;
       } catch (error) {
         signal.throwIfAborted();
@@ -282,6 +290,17 @@ export class VirtualNode {
       }
       await armed.sleep(failed ? STATUS_AGAIN_MS : jittered(updateMs, JITTER));
     }
+  }
+
+  async #writeConfigured(client: Client, signal: AbortSignal): Promise<void> {
+    const { hosts, identity, log } = this.#options;
+    const { changes, written } = this.#configured;
+    if (changes === written) return;
+    const facts = await hosts.factsInTime(signal);
+    const status = hosts.status(facts, { node: this.node(), conditions: [] });
+    await this.#registerAs(newNode(identity, facts, status), { client, signal });
+    this.#configured.written = changes;
+    log.info({}, 'the Node has the labels and taints of the configuration');
   }
 
   /**

@@ -2,6 +2,7 @@
 import { pino } from 'pino';
 import pretty from 'pino-pretty';
 import type { Log } from '../model/log.ts';
+import type { LogLevel } from '../model/log-level.ts';
 
 const secrets = [
   'token',
@@ -16,9 +17,7 @@ const secrets = [
   'err.request',
 ];
 
-export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
-
-export function createLog(options: { format: 'json' | 'pretty'; level: (typeof logLevels)[number] }): Log {
+export function createLog(options: { format: 'json' | 'pretty'; level: LogLevel }): Log {
   const settings = {
     level: options.level,
     base: null,

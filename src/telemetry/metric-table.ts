@@ -382,6 +382,28 @@ export const processTable = {
     help: 'Such questions that were not asked because too many waited: their callers got 429',
     labels: ['kind'],
   },
+  farlet_file_reload_successful: {
+    kind: 'gauge',
+    help: 'Whether what a file that is followed holds now is in use. 0: it can not be used, and what it held before is',
+    labels: ['file'],
+  },
+  farlet_file_reload_success_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'When a file that is followed was last looked at and could be used, in seconds since the epoch',
+    labels: ['file'],
+  },
+  farlet_config_last_reload_successful: {
+    kind: 'gauge',
+    help: 'Whether the process runs by the configuration file as it is now, but for what needs a restart',
+  },
+  farlet_config_last_reload_success_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'When the configuration was last taken over, in seconds since the epoch',
+  },
+  farlet_config_restart_needed: {
+    kind: 'gauge',
+    help: 'Whether the configuration file has keys that count once farlet is restarted; the log names them',
+  },
   process_resident_memory_bytes: { kind: 'gauge', help: 'Resident memory size in bytes' },
   process_cpu_seconds_total: { kind: 'counter', help: 'Total user and system CPU time spent in seconds' },
   process_open_fds: { kind: 'gauge', help: 'Number of open file descriptors' },

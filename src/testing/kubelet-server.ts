@@ -78,6 +78,7 @@ export async function startKubelet(options: TestServerOptions = {}): Promise<Tes
     clientCaFile: withCa ? `${folder}/ca.crt` : undefined,
     minVersion: 'VersionTLS12',
     cipherSuites: [],
+    onLook: () => undefined,
     log,
     clock: systemClock,
     ...options.tls,

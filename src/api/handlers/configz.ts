@@ -7,6 +7,7 @@ const OWN = new Set([
   'kind',
   'nodes',
   'kubernetesServiceAddress',
+  'logLevel',
   'metricsBindAddress',
   'metricsPort',
 ]);

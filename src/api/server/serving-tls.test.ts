@@ -17,6 +17,7 @@ describe('a certificate of its own', () => {
       clientCaFile: undefined,
       minVersion: 'VersionTLS12',
       cipherSuites: [],
+      onLook: () => undefined,
       log: quietLog,
       clock,
     });

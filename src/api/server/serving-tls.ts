@@ -22,6 +22,8 @@ export interface ServingTlsOptions {
   readonly clientCaFile: string | undefined;
   readonly minVersion: TlsVersionName;
   readonly cipherSuites: readonly string[];
+  /** What became of a look at the files; undefined: what they hold is in use. */
+  readonly onLook: (problem: string | undefined) => void;
   readonly log: Log;
   readonly clock: Clock;
 }
@@ -40,8 +42,6 @@ export class ServingTls {
   #material: Material;
   /** farlet's own, where no files are given */
   #own: (Pair & { readonly expires: number; readonly addresses: string }) | undefined;
-  /** what was last said of files that can't be used, so that it is said once */
-  #said = '';
 
   private constructor(options: ServingTlsOptions, material: Material) {
     this.#options = options;
@@ -53,6 +53,7 @@ export class ServingTls {
     const tls = new ServingTls(options, { cert: '', key: '', ca: undefined });
     tls.#material = await tls.#read();
     createSecureContext(tls.serverOptions());
+    options.onLook(undefined);
     return tls;
   }
 
@@ -104,29 +105,25 @@ export class ServingTls {
   }
 
   async #look(onChange: (options: TlsOptions) => void): Promise<void> {
-    const { log, files } = this.#options;
+    const { log, onLook } = this.#options;
     const before = this.#material;
     try {
       const next = await this.#read();
+      if (!same(before, next)) {
+        this.#material = next;
+        createSecureContext(this.serverOptions());
+      }
+      onLook(undefined);
       if (same(before, next)) return;
-      this.#material = next;
-      createSecureContext(this.serverOptions());
       onChange(this.serverOptions());
       log.info(
         { certificate: before.cert !== next.cert, clientCA: before.ca !== next.ca },
         'the kubelet API has taken over new TLS files',
       );
-      this.#said = '';
     } catch (error) {
       // certificate and key are written one after the other: the next look may see both
       this.#material = before;
-      const reason = messageOf(error);
-      if (reason !== this.#said)
-        log.warn(
-          { err: error, files, clientCA: this.#options.clientCaFile },
-          'new TLS files can not be used',
-        );
-      this.#said = reason;
+      onLook(messageOf(error));
     }
   }
 

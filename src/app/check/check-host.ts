@@ -16,6 +16,7 @@ import { kindOf, messageOf, type ErrorKind } from '../../model/errors.ts';
 import { silentLog } from '../../model/log.ts';
 import { withDeadline } from '../../util/abort.ts';
 import { systemClock } from '../../util/clock.ts';
+import { FollowedFiles } from '../../util/followed-files.ts';
 import { addressVerdict, portVerdict } from './check-addresses.ts';
 import { checkNeighbours } from './neighbours.ts';
 import type { Row } from './table.ts';
@@ -70,7 +71,9 @@ async function look(host: CheckedHost): Promise<Row[]> {
   const stop = new AbortController();
   let link: HostLink;
   try {
-    link = openLink(host, { clock: systemClock, log: silentLog, owner, cgroupDriver, temporary: true });
+    const shared = { clock: systemClock, log: silentLog };
+    const followed = new FollowedFiles({ ...shared, onLook: () => undefined, onReleased: () => undefined });
+    link = openLink(host, { ...shared, followed, owner, cgroupDriver, temporary: true });
   } catch (error) {
     return [{ what: 'link', state: 'fail', found: messageOf(error) }];
   }

@@ -10,7 +10,7 @@ import { apiVerdict, clientCaVerdict, keyModeVerdict, kubeletApiVerdict } from '
 import type { Config } from '../config/schema.ts';
 import { mayI } from '../../kube/access-reviews.ts';
 import { connectKube, type KubeConnection } from '../../kube/connect.ts';
-import { isClusterConfigured } from '../../kube/credentials.ts';
+import { isClusterConfigured } from '../../kube/kubeconfig.ts';
 import { messageOf } from '../../model/errors.ts';
 import { clientCaProblem } from '../../api/server/client-ca.ts';
 import { standaloneProblem } from '../standalone.ts';

@@ -41,6 +41,8 @@ export interface ClusterAccess {
    * are written.
    */
   flushStatuses(options: { signal: AbortSignal }): Promise<void>;
+  /** Of what nodes share nothing is kept for this one. */
+  close(): void;
 }
 
 export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess {
@@ -66,8 +68,9 @@ export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess
       metrics.kubelet_pod_status_sync_duration_seconds.observe(seconds);
     },
   });
+  const objects = new PodObjects(common.objects);
   return {
-    objects: new PodObjects(common.objects),
+    objects,
     services: common.services,
     runtimeClasses: common.runtimeClasses,
     tokens: new Tokens(shared),
@@ -77,5 +80,6 @@ export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess
       await orAbort(status.flush(), options.signal).catch(() => undefined);
       writing.abort(new Error('the node has ended'));
     },
+    close: objects.close.bind(objects),
   };
 }

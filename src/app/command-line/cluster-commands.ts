@@ -10,7 +10,7 @@ import { archive, collect } from '../support/bundle.ts';
 import { runStatus } from '../status/status.ts';
 import type { Arguments } from './arguments.ts';
 import { connectKube, type KubeConnection } from '../../kube/connect.ts';
-import { isClusterConfigured } from '../../kube/credentials.ts';
+import { isClusterConfigured } from '../../kube/kubeconfig.ts';
 import { FarletError } from '../../model/errors.ts';
 import { limitSignal } from '../../util/abort.ts';
 import { systemClock } from '../../util/clock.ts';

@@ -2,7 +2,7 @@
  * The commands of `farlet` and what each takes: what is parsed, printed as help and completed by a shell
  * comes from here.
  */
-import { logLevels } from '../../telemetry/log.ts';
+import { logLevels } from '../../model/log-level.ts';
 
 export interface Option {
   readonly type: 'string' | 'boolean';

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { defaultEvictionHard } from '../../model/eviction-thresholds.ts';
 import { parseCpuSet } from '../../model/cpu-set.ts';
+import { logLevels } from '../../model/log-level.ts';
 import { cipherSuiteNames } from '../../model/tls-names.ts';
 import { duration, durationBetween, ipAddresses } from './units.ts';
 import { dnsSubdomain } from '../../model/dns-name.ts';
@@ -400,6 +401,7 @@ export const configSchema = z.strictObject({
   healthzPort: port(10_248).describe('port of /healthz; 0: off'),
   metricsBindAddress: z.string().default('0.0.0.0').describe("listen address of farlet's own metrics, plain"),
   metricsPort: port(9_464).describe('their port; 0: off'),
+  logLevel: z.enum(logLevels).optional().describe('what is logged, in place of --log-level'),
   nodes: z.array(node).min(1).describe('the virtual nodes'),
 });
 

@@ -5,10 +5,10 @@
 import type { ClusterAccess } from '../cluster/cluster.ts';
 import { hostContext, type HostAppOptions, type HostContext } from './host-context.ts';
 import { buildLoop } from './loop.ts';
-import { buildManagers } from './managers.ts';
+import { buildManagers, type HostManagers } from './managers.ts';
 import { plegObserver } from './observers.ts';
 import { buildProber } from './probes.ts';
-import { buildResources } from './resources.ts';
+import { buildResources, type HostResources } from './resources.ts';
 import { buildEnding, buildRuntime } from './runtime.ts';
 import { buildPodSyncer } from './pod-syncer.ts';
 import { buildUsage } from './usage.ts';
@@ -22,6 +22,7 @@ import { podFullName } from '../../model/pod-source.ts';
 import type { PodChange } from '../../model/pod-update.ts';
 import type { PlegHealth } from '../../node/conditions.ts';
 import { markLost } from '../../pods/status/mark-lost.ts';
+import type { Prober } from '../../pods/probes/prober.ts';
 import type { PodVolumes } from '../../pods/volumes/pod-volumes.ts';
 import type { AdmissionVerdict } from '../../resources/admission/verdict.ts';
 import { GarbageCollector } from '../../runtime/gc/garbage-collector.ts';
@@ -78,13 +79,28 @@ export interface HostApp {
 
 const HOUSEKEEPING_MS = 2_000;
 
+/** What a host is made of, each made of those before it. */
+interface HostParts {
+  readonly pleg: Pleg;
+  readonly mirrors: HostMirrors;
+  readonly volumes: PodVolumes;
+  readonly resources: HostResources;
+  readonly prober: Prober;
+  readonly managers: HostManagers;
+  readonly folders: HostFolders;
+  readonly loop: SyncLoop;
+  readonly clusterRelisted: Promise<unknown>;
+}
+
 export function buildHost(options: HostAppOptions): HostApp {
   const context = hostContext(options);
-  const { node, host, table, cache, queue, workers, sources, view, hasCluster } = context;
-  const { access, events, clock, faults, signal } = context;
-  const { status } = access;
-  const isOnly = node.hosts.length === 1;
+  const parts = buildParts(context);
+  subscribe(context, parts);
+  return { ...shown(context, parts), ...asked(context, parts), ...running(context, parts) };
+}
 
+function buildParts(context: HostContext): HostParts {
+  const { host, workers, sources, view, clock, log } = context;
   const pleg = buildPleg(context);
   const mirrors = buildMirrors(context);
   const volumes = buildVolumes(context);
@@ -93,32 +109,41 @@ export function buildHost(options: HostAppOptions): HostApp {
   const ending = buildEnding(context);
   const runtime = buildRuntime(context, { resources, pullAccess, ending });
   const prober = buildProber(context);
-  const collector = new GarbageCollector({ ...ending, clock, log: context.log });
+  const collector = new GarbageCollector({ ...ending, clock, log });
   workers.attach(buildPodSyncer(context, { pleg, runtime, collector, volumes, resources, prober, mirrors }));
   const managers = buildManagers(context, { collector, volumes, pullAccess, cgroups: resources.cgroups });
-
   // from there on the cluster's pods are owned: none may be judged before they have been looked for
   const clusterRelisted = sources.clusterKnown.then(() => pleg.relisted());
   clusterRelisted.catch(() => undefined);
-  const loop = buildLoop(context, {
-    resources,
-    managers,
-    mirrors,
-    sourcesReady: Promise.all([
-      pleg.relisted(),
-      view.known,
-      // CPUs that the cluster's pods have must be known before any are given
-      resources.ready(hasCluster ? clusterRelisted : pleg.relisted()),
-      // a node of one host waits for this before it leads any pod to it; others can't wait for every host
-      ...(isOnly ? [] : [clusterRelisted]),
-    ]).then(() => undefined),
-  });
+  const sourcesReady = whenReady(context, { pleg, resources, clusterRelisted });
   const folders = new HostFolders({
     files: host.link.files,
     paths: context.paths,
     onChange: view.statusSoon.bind(view),
   });
+  const loop = buildLoop(context, { resources, managers, mirrors, sourcesReady });
+  return { pleg, mirrors, volumes, resources, prober, managers, folders, loop, clusterRelisted };
+}
 
+/** Resolves when the runtime and the node are known. */
+async function whenReady(
+  { view, hasCluster, node }: HostContext,
+  { pleg, resources, clusterRelisted }: Pick<HostParts, 'pleg' | 'resources' | 'clusterRelisted'>,
+): Promise<void> {
+  await Promise.all([
+    pleg.relisted(),
+    view.known,
+    // CPUs that the cluster's pods have must be known before any are given
+    resources.ready(hasCluster ? clusterRelisted : pleg.relisted()),
+    // a node of one host waits for this before it leads any pod to it; others can't wait for every host
+    ...(isOnly(node) ? [] : [clusterRelisted]),
+  ]);
+}
+
+/** Those hear of what happens on the runtime who are there now. */
+function subscribe(context: HostContext, { pleg, prober, managers }: HostParts): void {
+  const { node, host, table, queue, events, access, clock } = context;
+  const { status } = access;
   pleg.onChanges((changes) => {
     prober.observed(changes);
     queue.pleg(changes);
@@ -126,21 +151,28 @@ export function buildHost(options: HostAppOptions): HostApp {
   });
   host.onChange(({ at }) => {
     // what a lost host of a pool means for its pods is seen to where the others are known
-    if (isOnly && at === 'lost') markLost({ pods: table.all(), status, events, now: rfc3339(clock.now()) });
+    if (isOnly(node) && at === 'lost')
+      markLost({ pods: table.all(), status, events, now: rfc3339(clock.now()) });
     // before the pods' workers hear of it, which would act on what was seen before
     if (at === 'ready') prober.hostIsBack();
     pleg.relistSoon();
     queue.hostChanged();
   });
+}
 
+type Shown = 'host' | 'table' | 'cache' | 'status' | 'loop' | 'queue' | 'clusterRelisted' | 'usage';
+type Running = 'run' | 'idle' | 'close';
+
+function shown(context: HostContext, { loop, clusterRelisted, resources }: HostParts): Pick<HostApp, Shown> {
+  const { host, table, cache, queue, access } = context;
+  const usage = buildUsage(context, { cgroups: resources.cgroups });
+  return { host, table, cache, status: access.status, loop, queue, clusterRelisted, usage };
+}
+
+function asked(context: HostContext, parts: HostParts): Omit<HostApp, Shown | Running> {
+  const { queue, workers, view } = context;
+  const { pleg, managers, folders, resources, volumes, mirrors } = parts;
   return {
-    host,
-    table,
-    cache,
-    status,
-    loop,
-    queue,
-    clusterRelisted,
     pleg: () => pleg.health(),
     pressures: () => managers.pressures(),
     problem: () => folders.problem,
@@ -155,23 +187,28 @@ export function buildHost(options: HostAppOptions): HostApp {
     activePods: context.activePods,
     workingPods: () => workers.working(),
     cgroupVersion: () => view.facts()?.cgroupVersion,
-    usage: buildUsage(context, { cgroups: resources.cgroups }),
     volumeTotals: () => volumes.totals(),
     mirrorPods: () => mirrors.size,
     mirrorOf: (pod) => mirrors.get(podFullName(pod)),
     mirrorAll: mirrors.ensureAll.bind(mirrors),
+  };
+}
+
+function running(context: HostContext, parts: HostParts): Pick<HostApp, Running> {
+  const { host, view, workers } = context;
+  const { pleg, folders, loop, resources, managers } = parts;
+  const makeFolders = async (life: AbortSignal): Promise<void> => {
+    await orAbort(view.known, life);
+    await folders.make(life);
+  };
+  return {
     run: async () => {
-      const supervised = { faults, clock, signal };
-      const makeFolders = async (life: AbortSignal): Promise<void> => {
-        await orAbort(view.known, life);
-        await folders.make(life);
-      };
-      const made = supervise('folders', makeFolders, supervised);
+      const made = supervise('folders', makeFolders, context);
       await Promise.all([
-        supervise('runtime-status', (life) => host.run(life), supervised),
-        supervise('pleg', (life) => pleg.run(life), supervised),
+        supervise('runtime-status', (life) => host.run(life), context),
+        supervise('pleg', (life) => pleg.run(life), context),
         made,
-        supervise('sync-loop', (life) => loop.run(life), supervised),
+        supervise('sync-loop', (life) => loop.run(life), context),
         resources.run(),
         housekeepingRounds(context),
         Promise.all([loop.started, made]).then(() => managers.run()),
@@ -183,6 +220,10 @@ export function buildHost(options: HostAppOptions): HostApp {
       await host.link.close();
     },
   };
+}
+
+function isOnly({ hosts }: Pick<HostContext['node'], 'hosts'>): boolean {
+  return hosts.length === 1;
 }
 
 function buildPleg({ host, cache, owner, sources, view, metrics, clock, log }: HostContext): Pleg {

@@ -11,12 +11,14 @@ import { staticOwner } from '../../sync/sources/static-owner.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { Beat } from '../../util/beat.ts';
 import type { Clock } from '../../util/clock.ts';
+import type { FollowedFiles } from '../../util/followed-files.ts';
 import { fenced } from '../../util/fence.ts';
 
 export interface OpenHostOptions {
   readonly config: Config;
   readonly node: NodeConfig;
   readonly claim: NodeClaim;
+  readonly followed: FollowedFiles;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
@@ -24,9 +26,10 @@ export interface OpenHostOptions {
 
 export function openHost(
   address: HostConfig,
-  { metrics, config, node, claim, clock, log }: OpenHostOptions,
+  { metrics, config, node, claim, followed, clock, log }: OpenHostOptions,
 ): Host {
   const open = openLink(address, {
+    followed,
     clock,
     log,
     // the cluster may not be known yet

@@ -29,6 +29,7 @@ import { syncLoopsProblem } from '../../sync/sync-loop-health.ts';
 import { contentType, type Metrics, type ProcessMetrics } from '../../telemetry/metrics.ts';
 import { familiesOf, wholeText } from '../../telemetry/metrics-text.ts';
 import type { Clock } from '../../util/clock.ts';
+import type { FollowedFiles } from '../../util/followed-files.ts';
 import { inOne } from '../../util/in-one.ts';
 
 export interface KubeletApiOptions {
@@ -39,6 +40,7 @@ export interface KubeletApiOptions {
   readonly config: Config;
   readonly kube: KubeConnection;
   readonly common: Pick<SharedCluster, 'reviews'>;
+  readonly followed: FollowedFiles;
   readonly processMetrics: ProcessMetrics;
   readonly log: Log;
   readonly clock: Clock;
@@ -46,7 +48,7 @@ export interface KubeletApiOptions {
 }
 
 export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ close(): Promise<void> }> {
-  const { router, config, node, nodeIPs, kube, clock, log } = options;
+  const { router, config, node, nodeIPs, kube, followed, clock, log } = options;
   const { metrics } = options.app;
   const { tlsCertFile, tlsPrivateKeyFile, authentication } = config;
   const signed = signedCertificate(options);
@@ -60,6 +62,13 @@ export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ cl
     clientCaFile: authentication.x509.clientCAFile,
     minVersion: config.tlsMinVersion,
     cipherSuites: config.tlsCipherSuites,
+    onLook: (problem) => {
+      const files = [tlsCertFile, tlsPrivateKeyFile, authentication.x509.clientCAFile];
+      followed.looked(
+        files.filter((file) => file !== undefined),
+        { problem, isNew: false },
+      );
+    },
     log,
     clock,
   });
@@ -126,7 +135,7 @@ function backend(options: KubeletApiOptions): Backend {
     ...access(options),
     podList: () => podList(app.hosts),
     runningPods: () => runningPods(app.hosts),
-    configz: () => configz(config, node),
+    configz: () => configz(config, app.configured()),
     metrics: inOne(async () => ({
       text: await families(
         (name) => !isProbers(name) && !isHealth(name),

@@ -2,58 +2,26 @@
  * One virtual node, put together: its hosts, what it knows of the cluster, how its pods get to their host.
  * Composition only.
  */
-import { buildClusterAccess } from '../cluster/cluster.ts';
-import { reservations } from '../config/reservations.ts';
-import type { Config, NodeConfig } from '../config/schema.ts';
+import type { NodeConfig } from '../config/schema.ts';
 import { buildHost, type HostApp } from '../host/host.ts';
-import type { KubeConnection } from '../../kube/connect.ts';
+import { openHost } from '../host/open-host.ts';
+import { whereHostIs } from '../host/where-host-is.ts';
+import type { Host } from '../../hosts/host.ts';
 import type { EventRecorder } from '../../model/events.ts';
 import type { Faults } from '../../model/faults.ts';
-import type { Log } from '../../model/log.ts';
 import { isTerminalPhase } from '../../model/holds.ts';
+import { hostLabels } from '../../model/host-labels.ts';
 import { isStaticPod } from '../../model/pod-source.ts';
-import type { NodeClaim } from '../../node/node-claim.ts';
-import { kubeletVersion } from '../../node/node-object.ts';
 import { NodeHost } from '../../node/node-host.ts';
 import { NodeHosts } from '../../node/node-hosts.ts';
 import { VirtualNode } from '../../node/virtual-node.ts';
-import { effectiveEvictionHard } from '../host/managers.ts';
-import { PodStartup } from '../../pods/pod-startup.ts';
 import { showState } from './gauges.ts';
-import { startupObserver } from '../host/observers.ts';
-import { kubeletApiAt } from './kubelet-api-on-host.ts';
-import { openHost } from '../host/open-host.ts';
-import { whereHostIs } from '../host/where-host-is.ts';
-import { buildReporting } from './reporting.ts';
-import { buildPool } from './pool.ts';
-import { NodeSources } from '../cluster/node-sources.ts';
-import { hostLabels, poolLabels } from '../../model/host-labels.ts';
-import type { SharedCluster } from '../cluster/shared-cluster.ts';
+import { nodeContext, type NodeAppOptions, type NodeContext } from './node-context.ts';
+import { nodeIdentity, providerIdOf } from './node-identity.ts';
+import { buildPool, type NodePool } from './pool.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
 import { waitAtMost } from '../../util/stopping.ts';
-import { createMetrics, type Metrics } from '../../telemetry/metrics.ts';
-import type { Clock } from '../../util/clock.ts';
-import { fenced } from '../../util/fence.ts';
 import { supervise } from '../../util/supervise.ts';
-
-export interface NodeAppOptions {
-  readonly config: Config;
-  readonly node: NodeConfig;
-  readonly nodeIPs: readonly string[];
-  /** of the machine that farlet's pod is on, if it is in one */
-  readonly hostIP: string | undefined;
-  /**
-   * UID of the cluster's kube-system namespace, as soon as the API server has told; undefined: there is none
-   */
-  readonly cluster: Promise<string> | undefined;
-  readonly kube: KubeConnection;
-  /** what the process has one of */
-  readonly common: SharedCluster;
-  /** nothing is written or done on a host but through its fences */
-  readonly claim: NodeClaim;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly signal: AbortSignal;
-}
 
 /** What the rest of the process may ask of a node. */
 export interface NodeApp {
@@ -73,6 +41,9 @@ export interface NodeApp {
   podsAreKnown(options: { withoutApi: boolean }): boolean;
   /** What is wrong with its Node object; undefined: nothing. */
   problem(): string | undefined;
+  configured(): NodeConfig;
+  /** Other labels and taints, labels and drains of its hosts; the rest is to be as it was. */
+  configure(node: NodeConfig): void;
   run(): Promise<void>;
   stop(options: { signal: AbortSignal }): Promise<void>;
 }
@@ -81,62 +52,113 @@ export interface NodeApp {
 const IDLE_MS = 3_000;
 
 export function buildNode(options: NodeAppOptions): NodeApp {
-  const { config, node, cluster, claim, clock, signal } = options;
-  const kube = fenced(options.kube, claim.api, { only: ['create', 'replace', 'patch', 'delete'] });
-  const log = options.log.child({ node: node.name });
-  const metrics = createMetrics({ node: node.name, kubeletVersion });
-  const client = cluster === undefined ? undefined : kube;
-  const reporting = buildReporting({ client, node: node.name, metrics, clock, log });
-  const { events, faults } = reporting;
-  const supervised = { faults, clock, signal };
-  const startup = new PodStartup({ now: clock.now.bind(clock), onStarted: startupObserver(metrics) });
-  const sources = new NodeSources({ config, node, client: kube, cluster, clock, log, faults, signal });
-  const access = buildClusterAccess({ kube, common: options.common, metrics, startup, clock, log });
-  const hosts = node.hosts.map((each) => openHost(each, { ...options, metrics, log }));
-  const isPool = hosts.length > 1;
-  const nodeHosts = hosts.map((host, index) => {
-    const { labels = {}, drain = false } = node.hosts[index] ?? {};
-    const own = isPool ? hostLabels({ name: host.name, labels }) : labels;
-    const where = whereHostIs(node.hosts[index], { ...options, nodeIP: node.nodeIP });
-    return new NodeHost({ host, ...where, rootDir: node.rootDir, labels: own, drain, clock, log });
+  const context = nodeContext(options);
+  const { node, access, settings, sources, metrics, faults, events } = context;
+  const hosts = node.hosts.map((each) => openHost(each, context));
+  const nodeHosts = new NodeHosts({
+    ...context,
+    identity: nodeIdentity(context),
+    hosts: hosts.map((host) => buildNodeHost(context, host)),
   });
-  const self = identity(options);
-  const all = new NodeHosts({ identity: self, hosts: nodeHosts, clock, log });
-  const virtualNode = new VirtualNode({
-    identity: self,
-    hosts: all,
-    providerID: providerIdOf(node, cluster),
-    client,
+  const virtualNode = buildVirtualNode(context, nodeHosts);
+  const pool = buildPool(context, { hosts: nodeHosts.all, virtualNode });
+  const apps = hosts.flatMap((host, index) => {
+    const nodeHost = nodeHosts.all[index];
+    return nodeHost === undefined ? [] : [buildHostApp(context, { host, nodeHost, virtualNode, pool })];
+  });
+  attach(context, { nodeHosts, pool, apps });
+  return {
+    name: node.name,
+    metrics,
+    hosts: apps,
+    faults,
+    events,
+    addresses: nodeHosts.addresses.bind(nodeHosts),
+    hostOf: (namespace, pod) => {
+      const found = apps.find(({ table }) => table.find(namespace, pod) !== undefined) ?? apps[0];
+      if (found === undefined) throw new Error(`node ${node.name} has no host`);
+      return found;
+    },
+    problem: () => virtualNode.problem(),
+    podsAreKnown: sources.areKnown.bind(sources),
+    configured: () => settings.current,
+    configure: (next) => {
+      settings.configure(next);
+      virtualNode.configured();
+    },
+    run: () => run(context, { virtualNode, pool, apps }),
+    stop: async (options) => {
+      await stop(context, apps, options);
+      access.close();
+    },
+  };
+}
+
+/** How the node counts one of its hosts. */
+function buildNodeHost({ node, settings, isPool, clock, log, ...place }: NodeContext, host: Host): NodeHost {
+  const { name } = host;
+  return new NodeHost({
+    host,
+    ...whereHostIs(settings.host(name), { ...place, nodeIP: node.nodeIP }),
+    rootDir: node.rootDir,
+    settings: () => {
+      const { labels = {}, drain = false } = settings.host(name) ?? {};
+      return { labels: isPool ? hostLabels({ name, labels }) : labels, drain };
+    },
     clock,
     log,
-    events,
-    faults,
+  });
+}
+
+function buildVirtualNode(context: NodeContext, hosts: NodeHosts): VirtualNode {
+  const { config, claim } = context;
+  return new VirtualNode({
+    ...context,
+    identity: hosts.identity,
+    hosts,
+    providerID: providerIdOf(context),
     updateMs: config.nodeStatusUpdateFrequency,
     reportMs: config.nodeStatusReportFrequency,
     onRegistered: claim.nodeIs.bind(claim),
   });
-  const shared = {
-    ...options,
-    ...{ kube, log, sources, access, metrics, startup, events, faults },
-    hasCluster: cluster !== undefined,
-  };
-  const pool = buildPool({ ...shared, hosts: nodeHosts, virtualNode });
-  const { router } = pool;
-  const apps = hosts.flatMap((host, index) => {
-    const nodeHost = nodeHosts[index];
-    if (nodeHost === undefined) return [];
-    const app = buildHost({
-      ...shared,
-      host,
-      faults: isPool ? reporting.faultsOf(host.name) : faults,
-      view: virtualNode.view(nodeHost),
-      isUnsettled: router.isUnsettled.bind(router),
-    });
-    nodeHost.attach(app);
-    return [app];
+}
+
+interface HostParts {
+  readonly host: Host;
+  readonly nodeHost: NodeHost;
+  readonly virtualNode: VirtualNode;
+  readonly pool: NodePool;
+}
+
+/** What runs the pods of one host. */
+function buildHostApp(
+  context: NodeContext,
+  { host, nodeHost, virtualNode, pool: { router } }: HostParts,
+): HostApp {
+  const { isPool, reporting, faults } = context;
+  const app = buildHost({
+    ...context,
+    host,
+    faults: isPool ? reporting.faultsOf(host.name) : faults,
+    view: virtualNode.view(nodeHost),
+    isUnsettled: router.isUnsettled.bind(router),
   });
+  nodeHost.attach(app);
+  return app;
+}
+
+interface Built {
+  readonly nodeHosts: NodeHosts;
+  readonly pool: NodePool;
+  readonly apps: readonly HostApp[];
+}
+
+/** Those are told of what happens who could not be there before the others were. */
+function attach(context: NodeContext, { nodeHosts, pool, apps }: Built): void {
+  const { access, startup, sources, metrics } = context;
+  const { router } = pool;
   pool.attach(apps);
-  all.attach({
+  nodeHosts.attach({
     isDraining: pool.isDraining.bind(pool),
     podsOn: (host) => router.podsOf(host).filter(({ status }) => !isTerminalPhase(status?.phase)),
   });
@@ -158,83 +180,52 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   metrics.beforeText(() => {
     showState(metrics, apps);
   });
-
-  /** The cluster, once its API server has told which it is. */
-  const followCluster = async (): Promise<void> => {
-    if (cluster === undefined) return;
-    await sources.clusterKnown;
-    const { services, runtimeClasses } = access;
-    const ready = Promise.all([
-      // a host of several may be away for long: each of them waits for itself alone
-      ...(isPool ? [] : apps.map(({ clusterRelisted }) => clusterRelisted)),
-      services.synced,
-      runtimeClasses.synced,
-      virtualNode.registered,
-    ]).then(() => {
-      sources.releaseCluster();
-      for (const app of apps) app.mirrorAll();
-    });
-    await ready;
-  };
-
-  return {
-    name: node.name,
-    metrics,
-    hosts: apps,
-    faults,
-    events,
-    addresses: all.addresses.bind(all),
-    hostOf: (namespace, pod) => {
-      const found = apps.find(({ table }) => table.find(namespace, pod) !== undefined) ?? apps[0];
-      if (found === undefined) throw new Error(`node ${node.name} has no host`);
-      return found;
-    },
-    problem: () => virtualNode.problem(),
-    podsAreKnown: sources.areKnown.bind(sources),
-    run: async () => {
-      await Promise.all([
-        supervise('node', (life) => virtualNode.run(life), supervised),
-        supervise('events', (life) => reporting.run(life), supervised),
-        sources.run(),
-        followCluster(),
-        supervise('pool', (life) => pool.run(life), supervised),
-        ...apps.map((app) => app.run()),
-      ]);
-    },
-    stop: async (options) => {
-      // what still works then is left to itself: what is to be told of the pods must not wait for it
-      await waitAtMost(Promise.all(apps.map((app) => app.idle())), { ms: IDLE_MS, clock });
-      await Promise.all([reporting.flush(options), access.flushStatuses(options)]);
-      await Promise.all(apps.map((app) => app.close()));
-    },
-  };
 }
 
-/** Names the cluster too: a cloud's controllers and autoscalers see that the Node is no machine of theirs. */
-function providerIdOf(
-  { name, providerID }: NodeConfig,
-  cluster: Promise<string> | undefined,
-): Promise<string> {
-  const id = Promise.resolve(providerID ?? cluster?.then((uid) => `farlet://${uid}/${name}`) ?? '');
-  id.catch(() => undefined);
-  return id;
+interface Running {
+  readonly virtualNode: VirtualNode;
+  readonly pool: NodePool;
+  readonly apps: readonly HostApp[];
 }
 
-function identity({ config, node, nodeIPs }: NodeAppOptions) {
-  const reserved = reservations(config);
-  return {
-    name: node.name,
-    ...kubeletApiAt(node, nodeIPs),
-    labels: node.labels,
-    hostLabels: node.hosts.length > 1 ? poolLabels(node.hosts) : (node.hosts[0]?.labels ?? {}),
-    maxPods: config.maxPods,
-    systemReserved: reserved.system,
-    kubeReserved: reserved.kube,
-    evictionHard: effectiveEvictionHard(config),
-    taints: node.registerWithTaints.map(({ key, value, effect }) => ({
-      key,
-      effect,
-      ...(value === undefined ? {} : { value }),
-    })),
-  };
+async function run(context: NodeContext, { virtualNode, pool, apps }: Running): Promise<void> {
+  const { reporting, sources } = context;
+  await Promise.all([
+    supervise('node', (life) => virtualNode.run(life), context),
+    supervise('events', (life) => reporting.run(life), context),
+    sources.run(),
+    followCluster(context, { virtualNode, apps }),
+    supervise('pool', (life) => pool.run(life), context),
+    ...apps.map((app) => app.run()),
+  ]);
+}
+
+/** The cluster, once its API server has told which it is. */
+async function followCluster(
+  { hasCluster, isPool, sources, access }: NodeContext,
+  { virtualNode, apps }: Pick<Running, 'virtualNode' | 'apps'>,
+): Promise<void> {
+  if (!hasCluster) return;
+  await sources.clusterKnown;
+  const { services, runtimeClasses } = access;
+  await Promise.all([
+    // a host of several may be away for long: each of them waits for itself alone
+    ...(isPool ? [] : apps.map(({ clusterRelisted }) => clusterRelisted)),
+    services.synced,
+    runtimeClasses.synced,
+    virtualNode.registered,
+  ]);
+  sources.releaseCluster();
+  for (const app of apps) app.mirrorAll();
+}
+
+async function stop(
+  { reporting, access, clock }: NodeContext,
+  apps: readonly HostApp[],
+  options: { signal: AbortSignal },
+): Promise<void> {
+  // what still works then is left to itself: what is to be told of the pods must not wait for it
+  await waitAtMost(Promise.all(apps.map((app) => app.idle())), { ms: IDLE_MS, clock });
+  await Promise.all([reporting.flush(options), access.flushStatuses(options)]);
+  await Promise.all(apps.map((app) => app.close()));
 }

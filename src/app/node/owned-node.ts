@@ -8,6 +8,7 @@ import { Events } from '../../kube/events.ts';
 import type { Log } from '../../model/log.ts';
 import { nodeReference } from '../../model/pod-ref.ts';
 import type { NodeApp } from './node.ts';
+import { FarletError, messageOf } from '../../model/errors.ts';
 import { LocalClaim } from '../../node/local-claim.ts';
 import { isOver } from '../../node/own-process.ts';
 import type { Owner } from '../../node/owner-claim.ts';
@@ -15,6 +16,20 @@ import type { NodeClaim } from '../../node/node-claim.ts';
 import { Ownership } from '../../node/ownership.ts';
 import { childController } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
+import { retry } from '../../util/retry.ts';
+import { stopAll } from '../../util/stopping.ts';
+
+/** A node that runs, and what listens for it. */
+export interface StartedNode {
+  readonly app: NodeApp;
+  readonly listener: { close(): Promise<void> };
+}
+
+export interface NodeStart {
+  readonly node: NodeConfig;
+  readonly claim: NodeClaim;
+  readonly signal: AbortSignal;
+}
 
 export interface OwnedNodeOptions {
   readonly config: Config;
@@ -26,52 +41,170 @@ export interface OwnedNodeOptions {
   /** Told that the node is claimed; it starts once this resolves. */
   readonly claimed: (options: { signal: AbortSignal }) => Promise<void>;
   /** Builds the node, and opens its kubelet API. */
-  readonly start: (claim: NodeClaim, signal: AbortSignal) => Promise<NodeApp>;
+  readonly start: (start: NodeStart) => Promise<StartedNode>;
+  /** Whether a start that fails is tried again, instead of ending the node's run. */
+  readonly triesOn: boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
-export interface OwnedNode {
-  readonly name: string;
-  /** undefined until the node is this farlet's */
-  app(): NodeApp | undefined;
-  /** Why nothing is done for the node yet or any more; undefined: it is this farlet's. */
-  problem(): string | undefined;
-  /** Waits for its turn, then runs the node; rejects with LostOwnership once another has it. */
-  run(): Promise<void>;
-  stop(options: { signal: AbortSignal }): Promise<void>;
+const startAgain = { baseMs: 1_000, maxMs: 60_000, factor: 2, jitter: 0.2 };
+/** How long a node that is put together anew may take to end. */
+const END_MS = 8_000;
+
+interface Running extends StartedNode {
+  readonly life: AbortController;
 }
 
-export function ownNode(options: OwnedNodeOptions): OwnedNode {
-  const { node, claimed, start } = options;
-  const claim = options.hasCluster ? leaseClaim(options) : localClaim(options);
-  // all that belongs to the node ends with its being owned
-  const life = childController(options.signal);
-  let app: NodeApp | undefined;
-  return {
-    name: node.name,
-    app: () => app,
-    problem: claim.problem.bind(claim),
-    run: async () => {
-      await claim.acquire({ signal: life.signal });
-      const kept = claim.keep({ signal: life.signal }).catch((error: unknown) => {
-        life.abort(error);
-        throw error;
-      });
-      kept.catch(() => undefined);
-      await claimed({ signal: life.signal });
-      app = await start(claim, life.signal);
-      await Promise.race([kept, app.run()]);
-    },
-    stop: async (options) => {
+export class OwnedNode {
+  readonly name: string;
+  readonly #options: OwnedNodeOptions;
+  readonly #claim: Ownership | LocalClaim;
+  /** all that belongs to the node ends with its being owned */
+  readonly #life: AbortController;
+  readonly #failed = Promise.withResolvers<never>();
+  #node: NodeConfig;
+  #running: Running | undefined;
+  #mayStart = false;
+  #startProblem: string | undefined;
+  #starting: Promise<void> = Promise.resolve();
+
+  constructor(options: OwnedNodeOptions) {
+    this.name = options.node.name;
+    this.#options = options;
+    this.#node = options.node;
+    this.#claim = options.hasCluster ? leaseClaim(options) : localClaim(options);
+    this.#life = childController(options.signal);
+    this.#failed.promise.catch(() => undefined);
+  }
+
+  /** undefined until the node is this farlet's, and while it is put together anew */
+  app(): NodeApp | undefined {
+    return this.#running?.app;
+  }
+
+  /** Why nothing is done for the node yet or any more; undefined: it is this farlet's. */
+  problem(): string | undefined {
+    return this.#claim.problem() ?? this.#startProblem;
+  }
+
+  /** Why it could not be started the last time. */
+  get startProblem(): string | undefined {
+    return this.#startProblem;
+  }
+
+  /** Waits for its turn, then runs the node; rejects with LostOwnership once another has it. */
+  async run(): Promise<void> {
+    const { claimed, triesOn } = this.#options;
+    const { signal } = this.#life;
+    await this.#claim.acquire({ signal });
+    const kept = this.#claim.keep({ signal }).catch((error: unknown) => {
+      this.#life.abort(error);
+      throw error;
+    });
+    kept.catch(() => undefined);
+    await claimed({ signal });
+    this.#mayStart = true;
+    await (triesOn ? this.#untilStarted() : this.#start());
+    await Promise.race([kept, this.#failed.promise]);
+  }
+
+  /** Other labels, taints and the like, which cost nothing that runs. */
+  configure(node: NodeConfig): void {
+    this.#node = node;
+    this.#running?.app.configure(node);
+  }
+
+  /**
+   * Puts the node together by another configuration, as when farlet starts: containers run on, and the node
+   * stays this farlet's. If that can't be started, the former is again, and this rejects with the reason.
+   */
+  async rebuild(node: NodeConfig): Promise<void> {
+    const former = this.#node;
+    this.#node = node;
+    if (!this.#mayStart) return;
+    // one that is under way may be by the former
+    await this.#starting.catch(() => undefined);
+    await this.#end();
+    try {
+      await this.#start();
+    } catch (error) {
+      this.#node = former;
+      // in the background: other nodes must not wait for it
+      this.#untilStarted().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async stop({ signal }: { signal: AbortSignal }): Promise<void> {
+    this.#life.abort(new FarletError('cancelled', `node ${this.name} ends`));
+    await this.#starting.catch(() => undefined);
+    const running = this.#running;
+    const letGo = async (): Promise<void> => {
       try {
-        await app?.stop(options);
+        await running?.app.stop({ signal });
       } finally {
-        await claim.release(options);
+        await this.#claim.release({ signal });
       }
-    },
-  };
+    };
+    await Promise.all([running?.listener.close(), letGo()]);
+  }
+
+  /** One start after the other, and none where it runs already. */
+  #start(): Promise<void> {
+    const turn = this.#starting.catch(() => undefined).then(() => this.#startOnce());
+    this.#starting = turn;
+    return turn;
+  }
+
+  async #startOnce(): Promise<void> {
+    if (this.#running !== undefined) return;
+    const { start } = this.#options;
+    const node = this.#node;
+    const life = childController(this.#life.signal);
+    try {
+      const started = await start({ node, claim: this.#claim, signal: life.signal });
+      this.#running = { ...started, life };
+      this.#startProblem = undefined;
+      // labels may have changed meanwhile
+      if (this.#node !== node) started.app.configure(this.#node);
+      started.app.run().catch((error: unknown) => {
+        if (!life.signal.aborted) this.#failed.reject(error);
+      });
+    } catch (error) {
+      life.abort(error);
+      this.#startProblem = messageOf(error);
+      throw error;
+    }
+  }
+
+  async #untilStarted(): Promise<void> {
+    const { clock, log } = this.#options;
+    await retry(() => this.#start(), {
+      policy: startAgain,
+      clock,
+      signal: this.#life.signal,
+      onFailure: (error) => {
+        log.warn({ err: error, node: this.name }, 'the node could not be started: trying again');
+      },
+    });
+  }
+
+  /** What runs of it, without letting go of the node. */
+  async #end(): Promise<void> {
+    const { clock, log } = this.#options;
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#running = undefined;
+    running.life.abort(new FarletError('cancelled', `node ${this.name} is put together anew`));
+    const { app, listener } = running;
+    const parts = [
+      { name: `kubelet API of ${this.name}`, stop: () => listener.close() },
+      { name: `node ${this.name}`, stop: app.stop.bind(app) },
+    ];
+    await stopAll(parts, { ms: END_MS, clock, log });
+  }
 }
 
 function leaseClaim({ config, node, kube, me, clock, ...rest }: OwnedNodeOptions): Ownership {

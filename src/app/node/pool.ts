@@ -2,39 +2,25 @@
  * How a node's pods get to their host, and what becomes of them when that is lost or drained. Composition
  * only.
  */
-import type { ClusterAccess } from '../cluster/cluster.ts';
-import type { Config, NodeConfig } from '../config/schema.ts';
 import type { HostApp } from '../host/host.ts';
 import { rejectWith } from '../host/rejection.ts';
+import type { NodeContext } from './node-context.ts';
 import type { KubeConnection } from '../../kube/connect.ts';
 import { evict } from '../../kube/evict.ts';
 import { paths } from '../../kube/paths.ts';
 import { FarletError } from '../../model/errors.ts';
-import type { EventRecorder } from '../../model/events.ts';
 import type { Pod } from '../../model/kube.ts';
-import type { Log } from '../../model/log.ts';
 import { podFields, podReference } from '../../model/pod-ref.ts';
 import type { NodeHost } from '../../node/node-host.ts';
 import type { VirtualNode } from '../../node/virtual-node.ts';
 import { drainedHosts, hostKey } from '../../model/host-labels.ts';
 import { HostKeeper } from '../../sync/pool/host-keeper.ts';
 import type { HostCandidate } from '../../sync/pool/placement.ts';
-import { PodRouter, type PoolHost } from '../../sync/pool/pod-router.ts';
-import type { Metrics } from '../../telemetry/metrics.ts';
-import type { Clock } from '../../util/clock.ts';
+import { PodRouter, type PodRouterOptions, type PoolHost } from '../../sync/pool/pod-router.ts';
 
-export interface NodePoolOptions {
-  readonly config: Config;
-  readonly node: NodeConfig;
-  readonly kube: KubeConnection;
+export interface PoolParts {
   readonly hosts: readonly NodeHost[];
   readonly virtualNode: VirtualNode;
-  readonly access: ClusterAccess;
-  readonly events: EventRecorder;
-  readonly metrics: Metrics;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly signal: AbortSignal;
 }
 
 export interface NodePool {
@@ -45,20 +31,146 @@ export interface NodePool {
   run(signal: AbortSignal): Promise<void>;
 }
 
+interface Pool extends PoolParts {
+  readonly isDraining: (host: string) => boolean;
+  readonly handlerOf: (pod: Pod) => string;
+}
+
 const TICK_MS = 2_000;
 
-export function buildPool(options: NodePoolOptions): NodePool {
-  const { config, kube, hosts, virtualNode, access, events, clock, log, signal } = options;
-  const { status, runtimeClasses } = access;
-  const isDraining = (name: string): boolean =>
-    hosts.some((host) => host.name === name && host.drain) ||
-    drainedHosts(virtualNode.node()?.metadata.annotations).has(name);
-  const handlerOf = ({ spec }: Pod): string =>
-    spec.runtimeClassName === undefined ? '' : (runtimeClasses.get(spec.runtimeClassName)?.handler ?? '');
+export function buildPool(context: NodeContext, parts: PoolParts): NodePool {
+  const { clock } = context;
+  const { hosts, virtualNode } = parts;
+  const pool: Pool = {
+    ...parts,
+    isDraining: (name) =>
+      hosts.some((host) => host.name === name && host.drain) ||
+      drainedHosts(virtualNode.node()?.metadata.annotations).has(name),
+    handlerOf: handlersOf(context),
+  };
+  const router = buildRouter(context, pool);
+  const keeper = buildKeeper(context, pool, router);
+  for (const { host } of hosts)
+    host.onChange(({ at }) => {
+      if (at === 'ready') router.retry();
+    });
+  return {
+    router,
+    isDraining: pool.isDraining,
+    attach: (apps) => {
+      attach(apps, pool, router);
+    },
+    run: async (life) => {
+      if (hosts.length === 1) return;
+      for (;;) {
+        await clock.sleep(TICK_MS, { signal: life });
+        router.retry();
+        keeper.tick();
+      }
+    },
+  };
+}
 
+function handlersOf({ access: { runtimeClasses } }: NodeContext): (pod: Pod) => string {
+  return ({ spec: { runtimeClassName } }) =>
+    runtimeClassName === undefined ? '' : (runtimeClasses.get(runtimeClassName)?.handler ?? '');
+}
+
+function buildRouter(context: NodeContext, { handlerOf, virtualNode }: Pool): PodRouter {
+  const { kube, access, events, clock, log, signal } = context;
+  return new PodRouter({
+    handlerOf,
+    ...placements(kube),
+    refreshNode: (options) => virtualNode.refresh(options),
+    onRefused: rejectWith(context),
+    onWaiting: (pod, why) => {
+      events.event(podReference(pod), 'HostNotReady', `the pod can not be placed yet: ${why}`);
+    },
+    onStranded: (pod, host) => {
+      const message = `host ${host} is not one of the node any more: the pod can be neither run nor stopped`;
+      events.event(podReference(pod), 'HostUnknown', message);
+      log.warn({ ...podFields(pod.metadata), host }, message);
+    },
+    onForgotten: ({ metadata }) => {
+      access.status.forget(metadata.uid);
+    },
+    clock,
+    log,
+    signal,
+  });
+}
+
+/** Where a pod was placed, as its annotation has it. */
+function placements(kube: KubeConnection): Pick<PodRouterOptions, 'store' | 'read'> {
+  return {
+    store: async ({ metadata: { namespace, name, uid, resourceVersion } }, host, options) => {
+      const metadata = { uid, resourceVersion, annotations: { [hostKey]: host } };
+      await kube.patch(paths.pod(namespace, name), 'merge', { metadata }, options);
+    },
+    read: async ({ metadata: { namespace, name, uid } }, options) => {
+      const pod = await kube.get<Pod>(paths.pod(namespace, name), options);
+      if (pod.metadata.uid !== uid) throw new FarletError('not-found', `pod ${namespace}/${name} is another`);
+      return pod;
+    },
+  };
+}
+
+function buildKeeper(
+  { config, kube, access, events, clock, log, signal }: NodeContext,
+  { hosts, isDraining }: Pool,
+  router: PodRouter,
+): HostKeeper {
+  return new HostKeeper({
+    timeoutMs: config.podEvictionTimeout,
+    hosts: hosts.map((host) => ({
+      name: host.name,
+      state: () => host.host.state(),
+      isDraining: () => isDraining(host.name),
+      pods: () => router.podsOf(host.name),
+    })),
+    status: access.status,
+    events,
+    remove: async (pod, options) => {
+      const { namespace, name, uid } = pod.metadata;
+      await kube.delete(paths.pod(namespace, name), { preconditions: { uid } }, options);
+    },
+    evict: (pod, options) => evict(kube, pod, options),
+    clock,
+    log,
+    signal,
+  });
+}
+
+function attach(apps: readonly HostApp[], pool: Pool, router: PodRouter): void {
   const looked = new Set<HostApp>();
+  router.attach(
+    pool.hosts.flatMap((host, index) => {
+      const app = apps[index];
+      return app === undefined ? [] : [poolHost(pool, { host, app, looked })];
+    }),
+  );
+  for (const app of apps)
+    app.clusterRelisted.then(
+      () => {
+        looked.add(app);
+        router.retry();
+      },
+      () => undefined,
+    );
+}
 
-  const poolHost = (host: NodeHost, app: HostApp): PoolHost => ({
+interface Attached {
+  readonly host: NodeHost;
+  readonly app: HostApp;
+  /** whose runtimes have been listed */
+  readonly looked: ReadonlySet<HostApp>;
+}
+
+function poolHost(
+  { hosts, virtualNode, isDraining, handlerOf }: Pool,
+  { host, app, looked }: Attached,
+): PoolHost {
+  return {
     name: host.name,
     silent: () => silence(host, hosts),
     holds: (uid) => (looked.has(app) ? app.cache.get(uid) !== undefined : undefined),
@@ -71,94 +183,6 @@ export function buildPool(options: NodePoolOptions): NodePool {
       images: new Set(host.images().flatMap(({ names }) => names ?? [])),
     }),
     deliver: app.deliver.bind(app),
-  });
-  const router = new PodRouter({
-    handlerOf,
-    store: async ({ metadata: { namespace, name, uid, resourceVersion } }, host, options) => {
-      await kube.patch(
-        paths.pod(namespace, name),
-        'merge',
-        { metadata: { uid, resourceVersion, annotations: { [hostKey]: host } } },
-        options,
-      );
-    },
-    read: async ({ metadata: { namespace, name, uid } }, options) => {
-      const pod = await kube.get<Pod>(paths.pod(namespace, name), options);
-      if (pod.metadata.uid !== uid) throw new FarletError('not-found', `pod ${namespace}/${name} is another`);
-      return pod;
-    },
-    refreshNode: (options) => virtualNode.refresh(options),
-    onRefused: rejectWith(options),
-    onWaiting: (pod, why) => {
-      events.event(podReference(pod), 'HostNotReady', `the pod can not be placed yet: ${why}`);
-    },
-    onStranded: (pod, host) => {
-      const message = `host ${host} is not one of the node any more: the pod can be neither run nor stopped`;
-      events.event(podReference(pod), 'HostUnknown', message);
-      log.warn({ ...podFields(pod.metadata), host }, message);
-    },
-    onForgotten: ({ metadata }) => {
-      status.forget(metadata.uid);
-    },
-    clock,
-    log,
-    signal,
-  });
-  const keeper = new HostKeeper({
-    timeoutMs: config.podEvictionTimeout,
-    hosts: hosts.map((host) => ({
-      name: host.name,
-      state: () => host.host.state(),
-      isDraining: () => isDraining(host.name),
-      pods: () => router.podsOf(host.name),
-    })),
-    status,
-    events,
-    remove: async (pod, options) => {
-      const { namespace, name, uid } = pod.metadata;
-      await kube.delete(paths.pod(namespace, name), { preconditions: { uid } }, options);
-    },
-    evict: (pod, options) => evict(kube, pod, options),
-    clock,
-    log,
-    signal,
-  });
-  for (const { host } of hosts)
-    host.onChange(({ at }) => {
-      if (at === 'ready') router.retry();
-    });
-
-  const tick = async (life: AbortSignal): Promise<void> => {
-    for (;;) {
-      await clock.sleep(TICK_MS, { signal: life });
-      router.retry();
-      keeper.tick();
-    }
-  };
-
-  return {
-    router,
-    isDraining,
-    attach: (apps) => {
-      router.attach(
-        hosts.flatMap((host, index) => {
-          const app = apps[index];
-          return app === undefined ? [] : [poolHost(host, app)];
-        }),
-      );
-      for (const app of apps)
-        app.clusterRelisted.then(
-          () => {
-            looked.add(app);
-            router.retry();
-          },
-          () => undefined,
-        );
-    },
-    run: async (life) => {
-      if (hosts.length === 1) return;
-      await tick(life);
-    },
   };
 }
 

@@ -1,5 +1,4 @@
 /** One attempt to log in to a host: TCP, the host's key against known_hosts, the user's key. */
-import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
 import { HostError, messageOf } from '../../model/errors.ts';
@@ -10,25 +9,17 @@ import {
   keyType,
   knownHostsName,
   knownKeyTypes,
-  parseKnownHosts,
   type HostKeyVerdict,
   type KnownHost,
 } from './known-hosts.ts';
 import type { SshEndpoint } from '../../model/ssh-endpoint.ts';
-
-/** How to log in. Files are read at each attempt: keys may be renewed. */
-export interface SshCredentials {
-  readonly knownHostsFile: string;
-  /** default: the agent's keys */
-  readonly privateKeyFile?: string | undefined;
-  /** an ssh agent's socket */
-  readonly agentSocket?: string | undefined;
-}
+import type { SshCredentials, SshFiles } from './ssh-files.ts';
 
 export interface SshLogin {
   readonly host: string;
   readonly endpoint: SshEndpoint;
   readonly credentials: SshCredentials;
+  readonly files: SshFiles;
   readonly clock: Pick<Clock, 'after'>;
 }
 
@@ -47,10 +38,10 @@ const loadSsh = async () => (await import('ssh2')).default;
  * mend.
  */
 export async function logIn(login: SshLogin, { signal }: { signal: AbortSignal }): Promise<SshClient> {
-  const { host, endpoint, credentials } = login;
+  const { host, endpoint, files } = login;
   const where = `${host}: ssh ${endpoint.user}@${endpoint.host}:${String(endpoint.port)}`;
-  const known = parseKnownHosts(await readOr(credentials.knownHostsFile, where, host));
-  const keys = await userKeys(credentials, where, host);
+  const known = await readOr(files.knownHosts.read(), where, host);
+  const keys = await userKeys(login, where);
   signal.throwIfAborted();
   const socket = await openSocket(login, where, signal);
   const { Client: SshClient } = await loadSsh();
@@ -149,29 +140,19 @@ function hostKeyAlgorithms(
 }
 
 async function userKeys(
-  { privateKeyFile, agentSocket }: SshCredentials,
+  { host, files, credentials: { agentSocket } }: SshLogin,
   where: string,
-  host: string,
 ): Promise<Pick<ConnectConfig, 'privateKey' | 'agent'>> {
-  if (privateKeyFile === undefined) {
+  if (files.privateKey === undefined) {
     if (agentSocket !== undefined) return { agent: agentSocket };
     throw new HostError('unauthenticated', host, `${where}: neither a private key nor an ssh agent is given`);
   }
-  const text = await readOr(privateKeyFile, where, host);
-  const { utils } = await loadSsh();
-  const parsed = utils.parseKey(text);
-  if (parsed instanceof Error)
-    throw new HostError(
-      'unauthenticated',
-      host,
-      `${where}: ${privateKeyFile} can't be used: ${parsed.message}; a key with a passphrase belongs into an ssh agent (ssh.agentSocket)`,
-    );
-  return { privateKey: text };
+  return { privateKey: await readOr(files.privateKey.read(), where, host) };
 }
 
-async function readOr(file: string, where: string, host: string): Promise<string> {
+async function readOr<T>(content: Promise<T>, where: string, host: string): Promise<T> {
   try {
-    return await readFile(file, 'utf8');
+    return await content;
   } catch (error) {
     throw new HostError('unauthenticated', host, `${where}: ${messageOf(error)}`, { cause: error });
   }

@@ -8,6 +8,7 @@ import { HostError, messageOf } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
 import { reasonOf, withDeadline } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
+import type { FollowedFiles } from '../../util/followed-files.ts';
 import { DialLimits, onTheWay } from '../link/dial-limits.ts';
 import { checkedTarget, TargetError, type DialTarget } from '../link/dial-target.ts';
 import type { HostLink } from '../link/link.ts';
@@ -17,7 +18,7 @@ import { RemoteFiles } from '../far/remote-files.ts';
 import { bridgeSocket } from '../link/socket-bridge.ts';
 import { SshConnection } from './ssh-connection.ts';
 import { parseSshEndpoint } from '../../model/ssh-endpoint.ts';
-import type { SshCredentials } from './ssh-handshake.ts';
+import { sshFiles, type SshCredentials } from './ssh-files.ts';
 import { SshListeners } from './ssh-listener.ts';
 import { relayCommand } from './ssh-relay.ts';
 
@@ -25,6 +26,7 @@ export interface SshLinkOptions {
   readonly name: string;
   readonly endpoint: string;
   readonly credentials: SshCredentials;
+  readonly followed: FollowedFiles;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -51,10 +53,11 @@ type Open = (client: Client, done: (error: Error | undefined, channel: ClientCha
  * Nothing is connected before it is needed. Throws on an endpoint that app/config/load.ts would have refused.
  */
 export function sshLink(options: SshLinkOptions): HostLink {
-  const { name, endpoint, credentials, clock, log } = options;
+  const { name, endpoint, credentials, followed, clock, log } = options;
   const parsed = parseSshEndpoint(endpoint);
   if ('problem' in parsed) throw new HostError('invalid', name, `${name}: ${endpoint}: ${parsed.problem}`);
-  const connection = new SshConnection({ host: name, endpoint: parsed, credentials, clock, log });
+  const login = { host: name, endpoint: parsed, credentials, files: sshFiles(credentials, followed) };
+  const connection = new SshConnection({ ...login, clock, log });
   const dialLimits = new DialLimits(name, WIDTHS);
   const listeners = new SshListeners();
   const channel = async (what: string, open: Open, signal: AbortSignal): Promise<ClientChannel> => {
@@ -115,6 +118,7 @@ export function sshLink(options: SshLinkOptions): HostLink {
     close: async () => {
       files.close();
       bridge.close();
+      login.files.release();
       await connection.close();
     },
   };

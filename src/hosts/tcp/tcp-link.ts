@@ -10,6 +10,7 @@ import { HostError, messageOf } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
 import { parseTcpEndpoint } from '../../model/tcp-endpoint.ts';
 import type { Clock } from '../../util/clock.ts';
+import type { Followed, FollowedFiles } from '../../util/followed-files.ts';
 import { openExecStream, type ExecStream } from './exec-stream.ts';
 import { dialCommand, dialThrough } from './helper-dial.ts';
 import { listenInHelper } from './helper-listen.ts';
@@ -24,13 +25,14 @@ import { bridgeSocket } from '../link/socket-bridge.ts';
 import { streamTarget } from '../link/stream-target.ts';
 import { connectTls, tlsWhere } from './tls-connect.ts';
 import { tlsFault } from './tls-fault.ts';
-import type { TlsFiles } from './tls-files.ts';
+import { followTlsFiles, type TlsFiles, type TlsMaterial } from './tls-files.ts';
 import { limitSignal, withDeadline } from '../../util/abort.ts';
 
 export interface TcpLinkOptions {
   readonly name: string;
   readonly endpoint: string;
   readonly tls: TlsFiles;
+  readonly followed: FollowedFiles;
   readonly helperImage: string;
   readonly owner: HelperOwner;
   readonly cgroupDriver: CgroupDriver;
@@ -158,6 +160,7 @@ export function tcpLink(options: TcpLinkOptions): HostLink {
       if (temporary) await helper.remove({ signal: limitSignal(REMOVE_MS) }).catch(() => undefined);
       cri.close();
       bridge.close();
+      connections.release();
     },
   };
 }
@@ -166,6 +169,7 @@ export function tcpLink(options: TcpLinkOptions): HostLink {
 class TlsConnections {
   readonly #options: TcpLinkOptions;
   readonly #endpoint: DialTarget;
+  readonly #material: Followed<TlsMaterial>;
   fault: string | undefined;
   /** connections to the runtime so far */
   made = 0;
@@ -176,6 +180,12 @@ class TlsConnections {
     const parsed = parseTcpEndpoint(endpoint);
     if ('problem' in parsed) throw new HostError('invalid', name, `${name}: ${endpoint}: ${parsed.problem}`);
     this.#endpoint = parsed;
+    this.#material = followTlsFiles(options.tls, options);
+  }
+
+  /** New connections are not to be made after this. */
+  release(): void {
+    this.#material.release();
   }
 
   /** The runtime tells what it thinks of farlet's certificate on the connection, after it is made. */
@@ -183,7 +193,10 @@ class TlsConnections {
     const { name: host, tls: files, clock } = this.#options;
     const target = this.#endpoint;
     try {
-      const socket = await connectTls({ host, files, clock, target, protocol: 'h2' }, { signal });
+      const socket = await connectTls(
+        { host, files, material: this.#material, clock, target, protocol: 'h2' },
+        { signal },
+      );
       this.made += 1;
       socket.once('data', () => {
         this.fault = undefined;
@@ -207,7 +220,8 @@ class TlsConnections {
     const { name: host, tls: files, clock } = this.#options;
     const target = this.streamsAt(url);
     try {
-      return await connectTls({ host, files, clock, target, protocol: 'http/1.1' }, { signal });
+      const material = this.#material;
+      return await connectTls({ host, files, material, clock, target, protocol: 'http/1.1' }, { signal });
     } catch (error) {
       signal.throwIfAborted();
       throw new HostError(

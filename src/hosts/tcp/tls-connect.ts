@@ -2,13 +2,15 @@
 import { connect, type TLSSocket } from 'node:tls';
 import { HostError } from '../../model/errors.ts';
 import type { Clock } from '../../util/clock.ts';
+import type { Followed } from '../../util/followed-files.ts';
 import type { DialTarget } from '../link/dial-target.ts';
 import { tlsFault } from './tls-fault.ts';
-import { readTlsFiles, type TlsFiles } from './tls-files.ts';
+import { readTlsFiles, type TlsFiles, type TlsMaterial } from './tls-files.ts';
 
 export interface TlsConnectOptions {
   readonly host: string;
   readonly files: TlsFiles;
+  readonly material: Followed<TlsMaterial>;
   readonly clock: Pick<Clock, 'after' | 'now'>;
   readonly target: DialTarget;
   readonly protocol: 'h2' | 'http/1.1';
@@ -28,7 +30,7 @@ export async function connectTls(
 ): Promise<TLSSocket> {
   const { host, files, clock, target, protocol } = options;
   const where = tlsWhere(host, target);
-  const material = await readTlsFiles(files, { host, now: clock.now() });
+  const material = await readTlsFiles(options.material, { host, files, now: clock.now() });
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     let socket: TLSSocket | undefined;

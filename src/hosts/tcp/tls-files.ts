@@ -1,15 +1,16 @@
 /**
  * The three files that a TLS link lives on. They are read for every connection, so that renewed ones are used
- * at once.
+ * at once; while they are being written, or wrong, those that worked are.
  */
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import { HostError, messageOf } from '../../model/errors.ts';
+import type { Clock } from '../../util/clock.ts';
+import type { Followed, FollowedFiles } from '../../util/followed-files.ts';
 
+/** Names of PEM files. */
 export interface TlsFiles {
-  /** who may have issued the host's certificates */
   readonly caFile: string;
-  /** what farlet shows of itself */
   readonly certFile: string;
   readonly keyFile: string;
 }
@@ -20,19 +21,34 @@ export interface TlsMaterial {
   readonly key: Buffer;
 }
 
+export function followTlsFiles(
+  { caFile, certFile, keyFile }: TlsFiles,
+  { followed, clock }: { followed: FollowedFiles; clock: Pick<Clock, 'now'> },
+): Followed<TlsMaterial> {
+  return followed.follow({
+    files: { caFile, certFile, keyFile },
+    parse: (content): TlsMaterial => {
+      const material = { ca: content.caFile, cert: content.certFile, key: content.keyFile };
+      const problem = certificateProblem(material.cert, clock.now());
+      if (problem !== undefined) throw new Error(`certFile ${certFile} ${problem}`);
+      const unusable = materialProblem(material, { caFile, certFile, keyFile });
+      if (unusable !== undefined) throw new Error(unusable);
+      return material;
+    },
+  });
+}
+
 /** Rejects with HostError of kind `unauthenticated`: time alone does not mend what is in files. */
 export async function readTlsFiles(
-  files: TlsFiles,
-  { host, now }: { host: string; now: number },
+  material: Followed<TlsMaterial>,
+  { host, files, now }: { host: string; files: TlsFiles; now: number },
 ): Promise<TlsMaterial> {
-  const read = (key: keyof TlsFiles): Promise<Buffer> =>
-    readFile(files[key]).catch((error: unknown) => {
-      throw unusable(host, `${key} ${files[key]} can't be read: ${messageOf(error)}`, error);
-    });
-  const [ca, cert, key] = await Promise.all([read('caFile'), read('certFile'), read('keyFile')]);
-  const problem = certificateProblem(cert, now);
+  const read = await material.read().catch((error: unknown) => {
+    throw unusable(host, messageOf(error), error);
+  });
+  const problem = certificateProblem(read.cert, now);
   if (problem !== undefined) throw unusable(host, `certFile ${files.certFile} ${problem}`);
-  return { ca, cert, key };
+  return read;
 }
 
 /** Why the runtime would refuse the certificate; it says little itself. Pure. */
@@ -48,6 +64,23 @@ export function certificateProblem(pem: Buffer, now: number): string | undefined
   if (validFromDate.getTime() > now)
     return `is valid only from ${validFromDate.toISOString()} on: compare the clocks`;
   return undefined;
+}
+
+/** Why OpenSSL can do nothing with them, the certificate being one. Pure. */
+function materialProblem({ ca, cert, key }: TlsMaterial, files: TlsFiles): string | undefined {
+  try {
+    new X509Certificate(ca);
+  } catch {
+    return `caFile ${files.caFile} holds no certificate in PEM form`;
+  }
+  try {
+    createSecureContext({ ca, cert, key });
+    return undefined;
+  } catch (error) {
+    return messageOf(error).includes('key values mismatch')
+      ? `certFile ${files.certFile} and keyFile ${files.keyFile} do not go together`
+      : `keyFile ${files.keyFile} holds no private key in PEM form: ${messageOf(error)}`;
+  }
 }
 
 function unusable(host: string, text: string, cause?: unknown): HostError {

@@ -1,0 +1,110 @@
+/** The nodes of the process: started with it, added and removed while it runs. Composition only. */
+import { claimsFirst } from './claims-first.ts';
+import type { NodeConfig } from './config/schema.ts';
+import { listening } from './listeners.ts';
+import { listenKubeletApi } from './node/kubelet-api.ts';
+import { buildNode } from './node/node.ts';
+import { OwnedNode, type NodeStart, type OwnedNodeOptions, type StartedNode } from './node/owned-node.ts';
+import { ownIP } from './own-ip.ts';
+import type { ProcessContext } from './process-context.ts';
+import type { KubeletRouter } from '../api/server/kubelet-router.ts';
+import { FarletError } from '../model/errors.ts';
+import type { Owner } from '../node/owner-claim.ts';
+import { stopAll } from '../util/stopping.ts';
+
+export interface NodeFleetOptions {
+  readonly podIP: string | undefined;
+  readonly hostIP: string | undefined;
+  readonly me: Owner;
+  readonly router: KubeletRouter;
+  /** tells this cluster from others, once it answered; undefined: there is none to ask */
+  readonly cluster: Promise<string> | undefined;
+}
+
+/** As long as the process itself gets to end. */
+const REMOVE_MS = 10_000;
+
+export class NodeFleet {
+  readonly #context: ProcessContext;
+  readonly #options: NodeFleetOptions;
+  readonly #failed = Promise.withResolvers<never>();
+  #address: Promise<string> | undefined;
+
+  constructor(context: ProcessContext, options: NodeFleetOptions) {
+    this.#context = context;
+    this.#options = options;
+  }
+
+  /** Runs the nodes that the process began with; rejects once any node of it must not run on. */
+  async run(): Promise<void> {
+    const { config, clock } = this.#context;
+    const claimed = claimsFirst(config.nodes.length, { clock });
+    const first = config.nodes.map((node) => this.#own(node, { claimed, triesOn: false }));
+    await Promise.all([this.#failed.promise, ...first.map((node) => this.#run(node))]);
+  }
+
+  /** One more node, as soon as it is this farlet's; a start that fails is tried again. */
+  add(node: NodeConfig): void {
+    const owned = this.#own(node, { claimed: () => Promise.resolve(), triesOn: true });
+    this.#run(owned).catch((error: unknown) => {
+      this.#failed.reject(error);
+    });
+  }
+
+  /** Lets go of a node: the Node, its pods and their containers stay as they are. */
+  async remove(name: string): Promise<void> {
+    const { nodes, clock, log } = this.#context;
+    const owned = this.node(name);
+    nodes.splice(nodes.indexOf(owned), 1);
+    const part = { name: `node ${name}`, stop: owned.stop.bind(owned) };
+    await stopAll([part], { ms: REMOVE_MS, clock, log });
+  }
+
+  /** @throws FarletError `not-found` */
+  node(name: string): OwnedNode {
+    const owned = this.#context.nodes.find((each) => each.name === name);
+    if (owned === undefined) throw new FarletError('not-found', `this farlet has no node ${name}`);
+    return owned;
+  }
+
+  #own(node: NodeConfig, how: Pick<OwnedNodeOptions, 'claimed' | 'triesOn'>): OwnedNode {
+    const { standalone, nodes } = this.#context;
+    const owned = new OwnedNode({
+      ...this.#context,
+      ...how,
+      node,
+      hasCluster: !standalone,
+      me: this.#options.me,
+      start: (start) => this.#start(start),
+    });
+    nodes.push(owned);
+    return owned;
+  }
+
+  /** A node that was removed ends with what it was stopped by, which is no failure. */
+  async #run(node: OwnedNode): Promise<void> {
+    try {
+      await node.run();
+    } catch (error) {
+      if (this.#context.nodes.includes(node)) throw error;
+    }
+  }
+
+  async #start({ node, claim, signal }: NodeStart): Promise<StartedNode> {
+    const { podIP, hostIP, cluster, router } = this.#options;
+    const nodeIPs = node.nodeIP ?? [podIP ?? (await (this.#address ??= ownIP(this.#context)))];
+    const shared = { ...this.#context, node, nodeIPs, hostIP, claim, signal };
+    const app = buildNode({ ...shared, cluster });
+    try {
+      const { metrics } = this.#context;
+      const listener = await listening(
+        `port of node ${node.name}`,
+        listenKubeletApi({ ...shared, router, app, processMetrics: metrics }),
+      );
+      return { app, listener };
+    } catch (error) {
+      await Promise.all(app.hosts.map((host) => host.close()));
+      throw error;
+    }
+  }
+}
