@@ -5,6 +5,7 @@ import { Listeners, listenPlainPorts } from './listeners.ts';
 import { listenKubeletApi } from './node/kubelet-api.ts';
 import { buildNode, type NodeApp } from './node/node.ts';
 import { ownNode } from './node/owned-node.ts';
+import { loadTracer } from './open-tracing.ts';
 import { ownIP } from './own-ip.ts';
 import { processContext, surviveUncaught, type ProcessContext } from './process-context.ts';
 import { ProcessHealth } from './process-health.ts';
@@ -41,7 +42,8 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
   const problem = standalone ? standaloneProblem(options.config) : undefined;
   if (problem !== undefined) throw new FarletError('invalid', problem);
   const life = childController(signal);
-  const context = processContext({ ...options, standalone, signal: life.signal });
+  const tracerModule = await loadTracer(options.config);
+  const context = processContext({ ...options, tracerModule, standalone, signal: life.signal });
   const listeners = new Listeners();
   const takeBack = surviveUncaught(context.faults);
   let failure: unknown;
@@ -114,8 +116,8 @@ async function runNodes(
 }
 
 async function stop(context: ProcessContext, listeners: Listeners): Promise<void> {
-  const { nodes, kube, clock, log } = context;
+  const { nodes, kube, tracing, clock, log } = context;
   const ends = nodes.map((node) => ({ name: `node ${node.name}`, stop: node.stop.bind(node) }));
   await stopAll([...listeners.open, ...ends], { ms: STOP_MS, clock, log });
-  await waitAtMost(kube.close(), { ms: CLOSE_MS, clock });
+  await waitAtMost(Promise.all([kube.close(), tracing?.close()]), { ms: CLOSE_MS, clock });
 }

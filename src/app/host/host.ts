@@ -11,6 +11,7 @@ import { buildProber } from './probes.ts';
 import { buildResources } from './resources.ts';
 import { buildEnding, buildRuntime } from './runtime.ts';
 import { buildPodSyncer } from './pod-syncer.ts';
+import { tracedSyncer } from './traced.ts';
 import { buildUsage } from './usage.ts';
 import { buildVolumes } from './volumes.ts';
 import type { Host } from '../../hosts/host.ts';
@@ -94,7 +95,8 @@ export function buildHost(options: HostAppOptions): HostApp {
   const runtime = buildRuntime(context, { resources, pullAccess, ending });
   const prober = buildProber(context);
   const collector = new GarbageCollector({ ...ending, clock, log: context.log });
-  workers.attach(buildPodSyncer(context, { pleg, runtime, collector, volumes, resources, prober, mirrors }));
+  const syncer = buildPodSyncer(context, { pleg, runtime, collector, volumes, resources, prober, mirrors });
+  workers.attach(tracedSyncer(syncer, context.traces));
   const managers = buildManagers(context, { collector, volumes, pullAccess, cgroups: resources.cgroups });
 
   // from there on the cluster's pods are owned: none may be judged before they have been looked for

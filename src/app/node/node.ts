@@ -31,6 +31,8 @@ import { hostLabels, poolLabels } from '../../model/host-labels.ts';
 import type { SharedCluster } from '../cluster/shared-cluster.ts';
 import { waitAtMost } from '../../util/stopping.ts';
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts';
+import { PodTraces } from '../../telemetry/pod-traces.ts';
+import type { Tracing } from '../../telemetry/tracing.ts';
 import type { Clock } from '../../util/clock.ts';
 import { fenced } from '../../util/fence.ts';
 import { supervise } from '../../util/supervise.ts';
@@ -50,6 +52,7 @@ export interface NodeAppOptions {
   readonly common: SharedCluster;
   /** nothing is written or done on a host but through its fences */
   readonly claim: NodeClaim;
+  readonly tracing: Tracing | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -81,7 +84,7 @@ export interface NodeApp {
 const IDLE_MS = 3_000;
 
 export function buildNode(options: NodeAppOptions): NodeApp {
-  const { config, node, cluster, claim, clock, signal } = options;
+  const { config, node, cluster, claim, tracing, clock, signal } = options;
   const kube = fenced(options.kube, claim.api, { only: ['create', 'replace', 'patch', 'delete'] });
   const log = options.log.child({ node: node.name });
   const metrics = createMetrics({ node: node.name, kubeletVersion });
@@ -90,8 +93,9 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   const { events, faults } = reporting;
   const supervised = { faults, clock, signal };
   const startup = new PodStartup({ now: clock.now.bind(clock), onStarted: startupObserver(metrics) });
+  const traces = tracing === undefined ? undefined : new PodTraces({ tracing, node: node.name, clock });
   const sources = new NodeSources({ config, node, client: kube, cluster, clock, log, faults, signal });
-  const access = buildClusterAccess({ kube, common: options.common, metrics, startup, clock, log });
+  const access = buildClusterAccess({ kube, common: options.common, metrics, startup, traces, clock, log });
   const hosts = node.hosts.map((each) => openHost(each, { ...options, metrics, log }));
   const isPool = hosts.length > 1;
   const nodeHosts = hosts.map((host, index) => {
@@ -117,7 +121,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   });
   const shared = {
     ...options,
-    ...{ kube, log, sources, access, metrics, startup, events, faults },
+    ...{ kube, log, sources, access, metrics, traces, startup, events, faults },
     hasCluster: cluster !== undefined,
   };
   const pool = buildPool({ ...shared, hosts: nodeHosts, virtualNode });
@@ -146,6 +150,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   sources.attach({
     onChanges: (changes) => {
       for (const { kind, pod } of changes) {
+        traces?.[kind === 'remove' ? 'gone' : 'observed'](pod);
         if (kind === 'remove') startup.forget(pod.metadata.uid);
         else if (!isStaticPod(pod)) startup.observed(pod);
       }
@@ -205,6 +210,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
       // what still works then is left to itself: what is to be told of the pods must not wait for it
       await waitAtMost(Promise.all(apps.map((app) => app.idle())), { ms: IDLE_MS, clock });
       await Promise.all([reporting.flush(options), access.flushStatuses(options)]);
+      traces?.close();
       await Promise.all(apps.map((app) => app.close()));
     },
   };
