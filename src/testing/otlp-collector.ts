@@ -21,7 +21,7 @@ export interface CollectedSpan {
 }
 
 export interface OtlpCollector {
-  /** host:port */
+  /** as gRPC takes it */
   readonly endpoint: string;
   readonly spans: CollectedSpan[];
   close(): void;
@@ -54,7 +54,8 @@ interface WireRequest {
 
 const ERROR = 2;
 
-export async function startOtlpCollector({ port = 0 }: { port?: number } = {}): Promise<OtlpCollector> {
+/** `address`: default: loopback and a free port; or `unix:` and a path. */
+export async function startOtlpCollector(address = '127.0.0.1:0'): Promise<OtlpCollector> {
   const spans: CollectedSpan[] = [];
   const server = new Server();
   server.addService(traceService(), {
@@ -66,12 +67,16 @@ export async function startOtlpCollector({ port = 0 }: { port?: number } = {}): 
     },
   });
   const bound = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, got) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, got) => {
       if (error === null) resolve(got);
       else reject(error);
     });
   });
-  return { endpoint: `127.0.0.1:${bound}`, spans, close: server.forceShutdown.bind(server) };
+  return {
+    endpoint: address.startsWith('unix:') ? address : `127.0.0.1:${bound}`,
+    spans,
+    close: server.forceShutdown.bind(server),
+  };
 }
 
 function traceService() {
