@@ -11,6 +11,7 @@ import type { Pod } from '../model/kube.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
 import { limitSignal, orAbort } from '../util/abort.ts';
 import type { Clock } from '../util/clock.ts';
+import { nextTurn } from '../util/turn.ts';
 import { fsFigures, type DiskReader } from './disk-reader.ts';
 import { groupsById, isPlainId, isPlainPath, usualGroups } from './group-index.ts';
 import { HostSamples } from './host-samples.ts';
@@ -107,6 +108,7 @@ export class HostUsageReader {
     const askedAt = clock.monotonic();
     const pods = this.#options.pods();
     const places = await cgroups({ signal });
+    await nextTurn();
     const [{ usage, at }, disk, sandboxed] = await Promise.all([
       this.#usage(pods, { detail, places, signal }),
       detail === 'full'
@@ -117,6 +119,7 @@ export class HostUsageReader {
         : undefined,
       this.#sandboxed(pods, signal),
     ]);
+    await nextTurn();
     const byId = groupsById(usage.groups.keys());
     const limits = this.#limits.of;
     const use = this.#samples.take(usage, { at, limits });

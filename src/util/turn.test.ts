@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { nextTurn } from './turn.ts';
+import { inTurns, nextTurn } from './turn.ts';
 
 describe('turns of the event loop', () => {
   it('have one piece each, of whoever waits longest, and others come between', async () => {
@@ -31,5 +31,34 @@ describe('turns of the event loop', () => {
       setImmediate(resolve);
     });
     await nextTurn();
+  });
+
+  const pieces = (seen: string[], name: string) =>
+    (function* (): Generator<undefined, string> {
+      for (let piece = 1; piece <= 2; piece++) {
+        seen.push(`${name}${piece}`);
+        yield;
+      }
+      return name;
+    })();
+
+  it('do one work after the other, whatever became of the one before', async () => {
+    const seen: string[] = [];
+    const aborted = AbortSignal.abort(new Error('gone'));
+    const faulty = (function* (): Generator<undefined, never> {
+      yield;
+      throw new Error('broken');
+    })();
+    const results = await Promise.allSettled([
+      inTurns(pieces(seen, 'a')),
+      inTurns(faulty),
+      inTurns(pieces(seen, 'b'), { signal: aborted }),
+      inTurns(pieces(seen, 'c')),
+    ]);
+    assert.deepEqual(
+      results.map((each) => (each.status === 'fulfilled' ? each.value : (each.reason as Error).message)),
+      ['a', 'broken', 'gone', 'c'],
+    );
+    assert.deepEqual(seen, ['a1', 'a2', 'c1', 'c2']);
   });
 });

@@ -24,3 +24,28 @@ function giveTurn(): void {
   isDue = waiting.length > 0;
   if (isDue) setImmediate(giveTurn);
 }
+
+let before: Promise<unknown> = Promise.resolve();
+
+/**
+ * Does work that waits for nothing in turns, from each `yield` to the next. Such works are done one after the other:
+ * what the first of many is asked for need not be late because of the last, and only one is half done in memory.
+ * Rejects with what the work throws, or with the signal's reason; what is left of the work is then not done.
+ */
+export function inTurns<T>(
+  work: Generator<undefined, T>,
+  { signal }: { signal?: AbortSignal | undefined } = {},
+): Promise<T> {
+  const done = before.then(() => worked(work, signal));
+  before = done.catch(() => undefined);
+  return done;
+}
+
+async function worked<T>(work: Generator<undefined, T>, signal: AbortSignal | undefined): Promise<T> {
+  for (;;) {
+    signal?.throwIfAborted();
+    await nextTurn();
+    const { done, value } = work.next();
+    if (done === true) return value;
+  }
+}

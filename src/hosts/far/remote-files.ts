@@ -3,6 +3,7 @@
  */
 import { FarletError, HostError } from '../../model/errors.ts';
 import type { Clock } from '../../util/clock.ts';
+import { inTurns } from '../../util/turn.ts';
 import { errorOfText, fileError, notRegular } from '../link/errno.ts';
 import type {
   Call,
@@ -174,7 +175,7 @@ export class RemoteFiles implements HostFiles {
     const looks = planLooks(query.fileSystems.map((path) => ({ look: 'usage', path })));
     const answer = await this.#agents.ask([usageStep(query), ...looks.steps], { signal, pace: 'quick' });
     if (!answer.ok) throw this.#error(answer, { verb: 'read usage of', path: '/sys/fs/cgroup' });
-    const { usage, rest } = parseUsageAnswer(answer.payload);
+    const { usage, rest } = await inTurns(parseUsageAnswer(answer.payload));
     return { ...usage, fileSystems: looks.parse(rest).map((each) => each.usage) };
   }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { triedHosts } from '../../testing/far-hosts.ts';
+import { atOnce } from '../../testing/fixtures.ts';
 import type { UsageQuery } from '../link/host-usage.ts';
 import { parseUsageAnswer } from './parse-usage.ts';
 import { usageColumns } from './usage-program.ts';
@@ -244,25 +245,27 @@ describe('an answer of what a host uses', () => {
     ['that is empty', ''],
   ] as const)
     it(`is refused ${what}`, () => {
-      assert.throws(() => parseUsageAnswer(Buffer.from(text)), /whole|uptime/);
+      assert.throws(() => atOnce(parseUsageAnswer(Buffer.from(text))), /whole|uptime/);
     });
 
   it('is believed only as far as it makes sense', () => {
     const width = usageColumns[2].length;
     const columns = (of: string): string => Array.from({ length: width }, () => of).join('\t');
-    const { usage, rest } = parseUsageAnswer(
-      Buffer.from(
-        [
-          'V2',
-          uptime.trim(),
-          `G\t/short\t1\t2`,
-          `G\t/odd\t${columns('-1 x 99999999999999999999999 ;; \u0000')}`,
-          'N\t/odd\t a b: 1 2; x: 1 2 3 4 5 6 7 8 9 10 11 12;evil: -1 2',
-          '??',
-          'X',
-          'E',
-          'rest',
-        ].join('\n'),
+    const { usage, rest } = atOnce(
+      parseUsageAnswer(
+        Buffer.from(
+          [
+            'V2',
+            uptime.trim(),
+            `G\t/short\t1\t2`,
+            `G\t/odd\t${columns('-1 x 99999999999999999999999 ;; \u0000')}`,
+            'N\t/odd\t a b: 1 2; x: 1 2 3 4 5 6 7 8 9 10 11 12;evil: -1 2',
+            '??',
+            'X',
+            'E',
+            'rest',
+          ].join('\n'),
+        ),
       ),
     );
     assert.deepEqual([...usage.groups.keys()], ['/odd']);
