@@ -1,6 +1,6 @@
 /**
- * Bundles src/main.ts into dist/: one tree-shaken file, beside it what is loaded only where it is configured, and a
- * launcher that an older Node may start.
+ * Bundles src/main.ts into dist/: one tree-shaken file, beside it what is loaded only where it is
+ * configured, and a launcher that an older Node may start.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';

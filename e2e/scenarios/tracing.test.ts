@@ -1,6 +1,7 @@
 /**
- * Traces of pods: one from when the watch tells of a pod to when it is Ready, in the trace that its annotation names;
- * and a collector that is not there harms nothing. Over ssh or tcp: `FARLET_E2E_LINK=ssh|tcp`.
+ * Traces of pods: one from when the watch tells of a pod to when it is Ready, in the trace that its
+ * annotation names; and a collector that is not there harms nothing. Over ssh or tcp:
+ * `FARLET_E2E_LINK=ssh|tcp`.
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';

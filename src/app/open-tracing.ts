@@ -3,10 +3,11 @@ import { hostname } from 'node:os';
 import type { Config } from './config/schema.ts';
 import type { Log } from '../model/log.ts';
 import type { ProcessMetrics } from '../telemetry/metrics.ts';
+import type * as otlpTracer from '../telemetry/otlp-tracer.ts';
 import { Tracing } from '../telemetry/tracing.ts';
 import type { Clock } from '../util/clock.ts';
 
-export type TracerModule = typeof import('../telemetry/otlp-tracer.ts');
+export type TracerModule = typeof otlpTracer;
 
 /** Loads what traces are made with: a farlet without them does not have it in its memory. */
 export async function loadTracer({ tracing }: Config): Promise<TracerModule | undefined> {

@@ -2,8 +2,8 @@
 import type { Pod } from './kube.ts';
 
 /**
- * The first that a pod has counts: the key of KEP-5915, and two that are in use for want of a standard. Values are
- * W3C traceparents.
+ * The first that a pod has counts: the key of KEP-5915, and two that are in use for want of a standard.
+ * Values are W3C traceparents.
  */
 export const traceAnnotations = [
   'tracing.k8s.io/traceparent',
@@ -11,7 +11,10 @@ export const traceAnnotations = [
   'traceparent',
 ] as const;
 
-/** A version may make it longer than the first one's 55 characters; nobody needs as many as an annotation may have. */
+/**
+ * A version may make it longer than the first one's 55 characters; nobody needs as many as an annotation may
+ * have.
+ */
 const MAX_LENGTH = 256;
 
 /** What the pod says, as it is: it may be no traceparent at all. */

@@ -18,13 +18,13 @@ const EXPORT_MS = 10_000;
 const MAX_ANSWER_BYTES = 64 * 1024;
 
 /**
- * Nothing is sent twice: what a collector does not take is dropped and counted, and the log has one line about it until
- * the collector takes something again.
+ * Nothing is sent twice: what a collector does not take is dropped and counted, and the log has one line
+ * about it until the collector takes something again.
  */
 export class OtlpExporter {
   readonly #options: OtlpExporterOptions;
   readonly #client: Client;
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new Set<Promise<undefined>>();
   #isFailing = false;
 
   constructor(options: OtlpExporterOptions) {
@@ -39,11 +39,11 @@ export class OtlpExporter {
 
   /** Calls back once, at the latest after ten seconds. */
   export(spans: readonly ReadableSpan[], done: (result: ExportResult) => void): void {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<undefined>();
     this.#running.add(promise);
     this.#send(spans, (result) => {
       this.#running.delete(promise);
-      resolve();
+      resolve(undefined);
       done(result);
     });
   }
@@ -64,7 +64,7 @@ export class OtlpExporter {
       new Metadata(),
       { deadline: clock.now() + EXPORT_MS },
       (error, answer) => {
-        const rejected = Math.min(Number(answer?.partialSuccess?.rejectedSpans ?? 0), spans.length);
+        const rejected = Math.min(answer?.partialSuccess?.rejectedSpans ?? 0, spans.length);
         const dropped = error === null ? rejected : spans.length;
         if (dropped > 0) onSpans(dropped, 'dropped');
         if (dropped < spans.length) onSpans(spans.length - dropped, 'exported');

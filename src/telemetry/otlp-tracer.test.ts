@@ -44,19 +44,20 @@ describe('spans by OTLP', () => {
     collector.close();
     const [first, second] = collector.spans;
     assert.equal(collector.spans.length, 2);
+    assert.ok(first && second);
     assert.deepEqual(
-      [first?.name, first?.kind, first?.start, first?.end, first?.error, first?.attributes],
+      [first.name, first.kind, first.start, first.end, first.error, first.attributes],
       ['child', 3, 1_700_000_000_000_000_000n, 1_700_000_000_500_000_000n, 'it broke', { late: 'y' }],
     );
-    assert.deepEqual([second?.name, second?.parentId, second?.error], ['root', '', undefined]);
-    assert.deepEqual(second?.attributes, { a: 'x', n: '1', b: true });
-    assert.deepEqual([first?.parentId, first?.traceId], [second?.spanId, second?.traceId]);
-    assert.deepEqual(second?.resource, {
+    assert.deepEqual([second.name, second.parentId, second.error], ['root', '', undefined]);
+    assert.deepEqual(second.attributes, { a: 'x', n: '1', b: true });
+    assert.deepEqual([first.parentId, first.traceId], [second.spanId, second.traceId]);
+    assert.deepEqual(second.resource, {
       'service.name': 'farlet',
       'service.version': '1.2.3',
       'host.name': 'desk',
     });
-    assert.equal(root.traceparent, `00-${second?.traceId ?? ''}-${second?.spanId ?? ''}-01`);
+    assert.equal(root.traceparent, `00-${second.traceId}-${second.spanId}-01`);
     assert.deepEqual(seen.counts, { exported: 2, dropped: 0 });
   });
 

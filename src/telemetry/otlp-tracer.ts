@@ -1,7 +1,7 @@
 /**
- * Spans of OpenTelemetry's SDK, sent by OTLP. The only file that knows the SDK; loaded where tracing is configured, and
- * nowhere else. Sampling is the kubelet's (component-base/tracing): the parent's word counts; a trace that begins here
- * is kept at the configured rate.
+ * Spans of OpenTelemetry's SDK, sent by OTLP. The only file that knows the SDK; loaded where tracing is
+ * configured, and nowhere else. Sampling is the kubelet's (component-base/tracing): the parent's word
+ * counts; a trace that begins here is kept at the configured rate.
  */
 import {
   isSpanContextValid,
@@ -187,5 +187,5 @@ function contextOf(parent: SpanStart['parent']): Context {
 }
 
 function traceparentOf({ traceId, spanId, traceFlags }: SpanContext): string {
-  return `00-${traceId}-${spanId}-0${Number(traceFlags & 1)}`;
+  return `00-${traceId}-${spanId}-0${traceFlags & 1}`;
 }

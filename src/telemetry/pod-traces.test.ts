@@ -68,7 +68,7 @@ function pod(
     metadata: { uid, name: 'web', namespace: 'shop', annotations },
     spec: { containers: [] },
     ...(status === undefined ? {} : { status }),
-  } as Pod;
+  };
 }
 
 const outcome = (kind: 'acted' | 'settled'): Promise<SyncOutcome> => Promise.resolve({ kind });

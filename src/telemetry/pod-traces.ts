@@ -1,9 +1,11 @@
 /**
- * The traces of one node's pods. How a pod starts is one trace: from when the watch tells of it, through its queue
- * and its syncs, to the status that says Ready. What is done for it later (a restart, its end) is a trace each, linked
- * to the first. The names and attributes of syncs are the kubelet's (pkg/kubelet/kubelet.go SyncPod and on).
+ * The traces of one node's pods. How a pod starts is one trace: from when the watch tells of it, through its
+ * queue and its syncs, to the status that says Ready. What is done for it later (a restart, its end) is a
+ * trace each, linked to the first. The names and attributes of syncs are the kubelet's
+ * (pkg/kubelet/kubelet.go SyncPod and on).
  *
- * I1. A start is under way for at most START_MS, and as long as there is the pod: every span that was begun ends.
+ * I1. A start is under way for at most START_MS, and as long as there is the pod: every span that was
+ *     begun ends.
  * I2. A pod that a former run has begun with has no start here.
  */
 import type { Pod } from '../model/kube.ts';

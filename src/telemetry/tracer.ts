@@ -1,4 +1,7 @@
-/** Spans as farlet's parts make them: what there is to say of OpenTelemetry outside of the one file that speaks it. */
+/**
+ * Spans as farlet's parts make them: what there is to say of OpenTelemetry outside of the one file that
+ * speaks it.
+ */
 
 export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
 
@@ -6,7 +9,10 @@ export interface SpanStart {
   readonly name: string;
   /** default: internal; client for calls to others */
   readonly kind?: 'internal' | 'client';
-  /** the span that this one belongs to, or the W3C traceparent of one; one that is malformed counts for nothing */
+  /**
+   * the span that this one belongs to, or the W3C traceparent of one; one that is malformed counts for
+   * nothing
+   */
   readonly parent?: Span | string | undefined;
   /** W3C traceparent of a span that led to this one and does not contain it */
   readonly link?: string | undefined;

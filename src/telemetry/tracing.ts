@@ -1,9 +1,9 @@
 /**
- * The span that work is done in, carried along by Node's asynchronous contexts: what is done for a pod finds its
- * trace without a parameter through every call. There is no Tracing while tracing is off.
+ * The span that work is done in, carried along by Node's asynchronous contexts: what is done for a pod finds
+ * its trace without a parameter through every call. There is no Tracing while tracing is off.
  *
- * I1. A span takes children only until its work has ended: what that leaves behind (timers, watches, volumes that
- *     go on) belongs to no trace.
+ * I1. A span takes children only until its work has ended: what that leaves behind (timers, watches,
+ *     volumes that go on) belongs to no trace.
  * I2. Nothing here fails or waits: a trace is never a reason for anything.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';

@@ -30,8 +30,8 @@ function escaped(character: string): string {
 const LINES = 400;
 
 /**
- * The whole text; nothing else in the process waits for all of it. A family without samples is left out. Rejects with
- * the signal's reason.
+ * The whole text; nothing else in the process waits for all of it. A family without samples is left out.
+ * Rejects with the signal's reason.
  */
 export function expositionText(
   families: Iterable<Family>,

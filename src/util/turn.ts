@@ -1,7 +1,7 @@
 /**
- * Turns of the event loop, for long work that is cut into pieces. A turn has one piece, of whoever waits longest, and
- * between two turns everything else of the process comes by: a hundred answers that are made at the same time hold
- * others up no longer than one does. What is long begins with a turn, too.
+ * Turns of the event loop, for long work that is cut into pieces. A turn has one piece, of whoever waits
+ * longest, and between two turns everything else of the process comes by: a hundred answers that are made at
+ * the same time hold others up no longer than one does. What is long begins with a turn, too.
  */
 
 /** one for each piece of work that is under way */
@@ -28,9 +28,10 @@ function giveTurn(): void {
 let before: Promise<unknown> = Promise.resolve();
 
 /**
- * Does work that waits for nothing in turns, from each `yield` to the next. Such works are done one after the other:
- * what the first of many is asked for need not be late because of the last, and only one is half done in memory.
- * Rejects with what the work throws, or with the signal's reason; what is left of the work is then not done.
+ * Does work that waits for nothing in turns, from each `yield` to the next. Such works are done one after
+ * the other: what the first of many is asked for need not be late because of the last, and only one is half
+ * done in memory. Rejects with what the work throws, or with the signal's reason; what is left of the work
+ * is then not done.
  */
 export function inTurns<T>(
   work: Generator<undefined, T>,

@@ -36,7 +36,10 @@ export function durationBetween(byDefault: string, { minMs, maxMs }: { minMs: nu
   });
 }
 
-/** The name of a server as gRPC takes it, of the schemes that a kubelet allows (component-base/tracing/api/v1). */
+/**
+ * The name of a server as gRPC takes it, of the schemes that a kubelet allows
+ * (component-base/tracing/api/v1).
+ */
 export function grpcTarget() {
   return z
     .string()

@@ -157,7 +157,7 @@ export function buildHost(options: HostAppOptions): HostApp {
     activePods: context.activePods,
     workingPods: () => workers.working(),
     cgroupVersion: () => view.facts()?.cgroupVersion,
-    usage: buildUsage(context, { cgroups: resources.cgroups }),
+    usage: buildUsage(context, { cgroups: resources.cgroups, volumes }),
     volumeTotals: () => volumes.totals(),
     mirrorPods: () => mirrors.size,
     mirrorOf: (pod) => mirrors.get(podFullName(pod)),

@@ -1,4 +1,7 @@
-/** Where the spans of a host's work begin: each part as it is while tracing is off, and seen by it while it is on. */
+/**
+ * Where the spans of a host's work begin: each part as it is while tracing is off, and seen by it while it
+ * is on.
+ */
 import type { ConnectCriOptions } from '../../hosts/cri/connect.ts';
 import type { PodVolumes } from '../../pods/volumes/pod-volumes.ts';
 import type { VolumeMounter } from '../../pods/volumes/volume-mounter.ts';

@@ -50,7 +50,10 @@ export interface ConnectCriOptions {
   readonly host: string;
   readonly clock?: Pick<Clock, 'monotonic' | 'now'>;
   readonly onCall?: (call: CriCall) => void;
-  /** a call begins, named as gRPC does (`runtime.v1.RuntimeService/Version`); what is told of it, if it is traced */
+  /**
+   * a call begins, named as gRPC does (`runtime.v1.RuntimeService/Version`); what is told of it, if it is
+   * traced
+   */
   readonly onBegin?: ((service: string, method: string) => CriCallSpan | undefined) | undefined;
 }
 

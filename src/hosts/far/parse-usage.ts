@@ -26,7 +26,10 @@ type Reading = Omit<HostUsage, 'fileSystems'>;
 /** Groups that are read between two turns of the event loop: a millisecond or two. */
 const GROUPS = 16;
 
-/** `rest`: what is behind it. In pieces, for there may be thousands of groups. Throws if the answer is not whole. */
+/**
+ * `rest`: what is behind it. In pieces, for there may be thousands of groups. Throws if the answer is not
+ * whole.
+ */
 export function* parseUsageAnswer(
   payload: Buffer,
 ): Generator<undefined, { readonly usage: Reading; readonly rest: Buffer }> {

@@ -141,10 +141,8 @@ export class RemoteFiles implements HostFiles {
     return mountsAtOrBelow(parseMountinfo(payload.toString()), path);
   }
 
-  async usage(path: string, { signal }: { signal: AbortSignal }): Promise<FsUsage> {
-    return parseUsage(
-      (await this.#ask('statfs', { verb: 'usage', args: [path] }, { signal })).payload.toString(),
-    );
+  async usage(path: string, call: Call): Promise<FsUsage> {
+    return parseUsage((await this.#ask('statfs', { verb: 'usage', args: [path] }, call)).payload.toString());
   }
 
   async mounts({ signal }: { signal: AbortSignal }): Promise<readonly MountEntry[]> {
