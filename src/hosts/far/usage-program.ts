@@ -154,16 +154,22 @@ function spec(version: 1 | 2): string {
 
 /**
  * awk of what mawk, gawk and busybox share; never computes with what it reads, whose numbers are larger than
- * some can hold. A group's files are those of its columns, a missing one is -.
+ * some can hold. A group's files are those of its columns, a missing one is -. Files of names and values are
+ * read and split in one piece, which is the most part of what this costs; a name is looked for where the last
+ * group had it.
  */
 const awk = `
 function value(f, l) { if ((getline l < f) <= 0 || l == "") l = "-"; close(f); return l }
 function counted(f, l, n, p) { while ((getline l < f) > 0) if (++n == 1) p = l; close(f); return n ? n " " p : "0 -" }
-function keyed(i, f, l, n, w, a, o, j) {
-  while ((getline l < f) > 0 && ++n <= 200) if (split(l, w, " ") > 1 && (i, w[1]) in KEY) a[KEY[i, w[1]]] = w[2]
-  close(f)
+function keyed(i, f, l, n, w, o, j, p) {
+  RS = "\\001"; if ((getline l < f) <= 0) l = ""; close(f); RS = "\\n"
+  n = split(substr(l, 1, 16384), w, " ")
   if (!n) return "-"
-  for (j = 1; j <= KEYS[i]; j++) o = o (j > 1 ? " " : "") (j in a ? a[j] : "-")
+  for (j = 1; j <= KEYS[i]; j++) {
+    p = AT[i, j]
+    if (w[p] != KEY[i, j]) { for (p = 1; p < n && w[p] != KEY[i, j]; p += 2); AT[i, j] = p }
+    o = o (j > 1 ? " " : "") (p < n ? w[p + 1] : "-")
+  }
   return o
 }
 function joined(f, only, but, by, l, n, o) {
@@ -176,8 +182,9 @@ BEGIN {
   FS = "\\n"; left = ${String(MAX_ANSWER_BYTES)}; split("", NET)
   n = split(V == 2 ? SPEC2 : SPEC1, S, ";")
   for (i = 1; i <= n; i++) {
-    split(S[i], p, ":"); HOW[i] = p[1]; FILE[i] = p[2]; LEVEL[i] = p[3]
-    if (p[1] == "k") { KEYS[i] = split(p[4], k, ","); for (j = 1; j <= KEYS[i]; j++) KEY[i, k[j]] = j }
+    split(S[i], p, ":"); HOW[i] = p[1]; LEVEL[i] = p[3]
+    if (p[1] == "k") { KEYS[i] = split(p[4], k, ","); for (j = 1; j <= KEYS[i]; j++) KEY[i, j] = k[j] }
+    at = V == 2 ? 0 : index(p[2], "/"); BEFORE[i] = at ? ROOT "/" substr(p[2], 1, at - 1) : ROOT; AFTER[i] = "/" substr(p[2], at + 1)
   }
   ONLY["/proc/stat"] = "^(cpu |btime )"; ONLY["/proc/vmstat"] = "^(pgfault|pgmajfault) "
 }
@@ -194,8 +201,7 @@ cut { next }
   for (i = 1; i <= n; i++) {
     r = "-"
     if (index(lv, LEVEL[i])) {
-      f = FILE[i]
-      if (V == 2) f = ROOT g "/" f; else { at = index(f, "/"); f = ROOT "/" substr(f, 1, at - 1) g substr(f, at) }
+      f = BEFORE[i] g AFTER[i]
       if (HOW[i] == "v") r = value(f)
       else if (HOW[i] == "k") r = keyed(i, f)
       else if (HOW[i] == "c") { r = counted(f); pid = r; sub(/.* /, "", pid) }
