@@ -90,7 +90,9 @@ for (const node of world.nodes) {
     /** A claim `kept` that is bound to a folder of the host. */
     const claimOf = async (path: string): Promise<void> => {
       const common = { accessModes: ['ReadWriteOnce'], storageClassName: '' };
-      const terms = [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] }];
+      const terms = [
+        { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] },
+      ];
       const name = `kept-${node}`;
       await pods.create({
         apiVersion: 'v1',
