@@ -150,9 +150,13 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   sources.attach({
     onChanges: (changes) => {
       for (const { kind, pod } of changes) {
-        traces?.[kind === 'remove' ? 'gone' : 'observed'](pod);
-        if (kind === 'remove') startup.forget(pod.metadata.uid);
-        else if (!isStaticPod(pod)) startup.observed(pod);
+        if (kind === 'remove') {
+          startup.forget(pod.metadata.uid);
+          traces?.gone(pod);
+          continue;
+        }
+        traces?.observed(pod);
+        if (!isStaticPod(pod)) startup.observed(pod);
       }
       router.apply(changes);
     },
