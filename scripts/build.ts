@@ -1,4 +1,7 @@
-/** Bundles src/main.ts into dist/: one tree-shaken file, and a launcher that an older Node may start. */
+/**
+ * Bundles src/main.ts into dist/: one tree-shaken file, beside it what is loaded only where it is
+ * configured, and a launcher that an older Node may start.
+ */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { build, type Plugin } from 'esbuild';
@@ -37,9 +40,12 @@ function commit(): string {
 
 rmSync('dist', { recursive: true, force: true });
 await build({
-  entryPoints: ['src/main.ts'],
-  outfile: 'dist/farlet.js',
+  entryPoints: { farlet: 'src/main.ts' },
+  outdir: 'dist',
   bundle: true,
+  // what is imported dynamically gets a file of its own, and so does what both need
+  splitting: true,
+  chunkNames: '[name]-[hash]',
   platform: 'node',
   format: 'esm',
   target: 'node22',

@@ -36,6 +36,8 @@ const replacements: readonly Replacement[] = [
   // an import statement of it asks for each of its exports, WebSocket among them: Node then loads a second
   // undici
   { path: /^(node:)?http$/, importer: /\//, contents: "module.exports = require('node:http');" },
+  // the ids of machines, five files of it: traces name the host
+  { path: /\/getMachineId\.mjs$/, importer: /@opentelemetry/, contents: absent('ids of machines') },
   // configuration errors are farlet's own texts, in one language
   { path: /\/locales\/index\.js$/, importer: /\/zod\//, contents: 'export {};' },
 ];

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { before, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { askKubelet } from '../harness/kubelet-client.ts';
 import { linkHosts } from '../harness/link-hosts.ts';
@@ -58,7 +58,10 @@ interface Summary {
       readonly logs?: Fs;
     })[];
     readonly network?: { readonly name: string; readonly txBytes: number; readonly rxBytes: number };
-    readonly volume?: readonly (Fs & { readonly name: string })[];
+    readonly volume?: readonly (Fs & {
+      readonly name: string;
+      readonly pvcRef?: { readonly name: string; readonly namespace: string };
+    })[];
     readonly 'ephemeral-storage'?: Fs;
     readonly process_stats?: { readonly process_count: number };
   })[];
@@ -84,6 +87,31 @@ for (const node of world.nodes) {
       assert.ok(found, `${name} is told of`);
       return found;
     };
+    /** A claim `kept` that is bound to a folder of the host. */
+    const claimOf = async (path: string): Promise<void> => {
+      const common = { accessModes: ['ReadWriteOnce'], storageClassName: '' };
+      const terms = [
+        { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] },
+      ];
+      const name = `kept-${node}`;
+      await pods.create({
+        apiVersion: 'v1',
+        kind: 'PersistentVolume',
+        metadata: { name },
+        spec: {
+          ...common,
+          capacity: { storage: '1Gi' },
+          local: { path },
+          nodeAffinity: { required: { nodeSelectorTerms: terms } },
+        },
+      });
+      await pods.create({
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: { name: 'kept' },
+        spec: { ...common, volumeName: name, resources: { requests: { storage: '1Gi' } } },
+      });
+    };
     let uid = '';
     let id = '';
     const kernel = (controller: string, file: string, of = `/${id}`): string =>
@@ -98,12 +126,17 @@ for (const node of world.nodes) {
     const inTime = <T>(what: string, check: () => Promise<T | undefined | false>): Promise<T> =>
       pods.wait(what, check, 90_000);
 
+    const kept = `/tmp/farlet-usage-${node}`;
+    after(() => host().inside(['rm', '-rf', kept]));
     before(async () => {
+      await host().inside(['mkdir', '-p', kept]);
+      await claimOf(kept);
       await pods.createPod('burner', {
         terminationGracePeriodSeconds: 0,
         volumes: [
           { name: 'scratch', emptyDir: {} },
           { name: 'ram', emptyDir: { medium: 'Memory', sizeLimit: '64Mi' } },
+          { name: 'kept', persistentVolumeClaim: { claimName: 'kept' } },
         ],
         containers: [
           shell(BURN, {
@@ -111,6 +144,7 @@ for (const node of world.nodes) {
             volumeMounts: [
               { name: 'scratch', mountPath: '/scratch' },
               { name: 'ram', mountPath: '/dev/shm' },
+              { name: 'kept', mountPath: '/kept' },
             ],
             readinessProbe: { exec: { command: ['test', '-s', '/tmp/served'] }, periodSeconds: 1 },
           }),
@@ -163,6 +197,17 @@ for (const node of world.nodes) {
       assert.equal(volume('ram')?.usedBytes, 40 * MIB);
       const all = pod['ephemeral-storage']?.usedBytes ?? 0;
       assert.equal(all, (c?.rootfs?.usedBytes ?? 0) + logs + (volume('scratch')?.usedBytes ?? 0));
+    });
+
+    it('is what the file system of a claimed volume has', async () => {
+      const volume = await inTime('the volume', async () =>
+        podOf(await summary()).volume?.find(({ name }) => name === 'kept'),
+      );
+      assert.deepEqual(volume.pvcRef, { name: 'kept', namespace: pods.name });
+      const blocks = await host().inside(['stat', '-fc', '%b %S', kept]);
+      const [count = NaN, size = NaN] = blocks.stdout.trim().split(' ').map(Number);
+      assert.equal(volume.capacityBytes, count * size);
+      assert.ok((volume.usedBytes ?? 0) > 0 && (volume.availableBytes ?? 0) > 0);
     });
 
     it('is what went over the network', async () => {

@@ -7,6 +7,8 @@ import { offlineKube } from '../kube/offline.ts';
 import type { Faults } from '../model/faults.ts';
 import type { Log } from '../model/log.ts';
 import { sampleLoopDelay } from '../telemetry/event-loop.ts';
+import { openTracing, type TracerModule } from './open-tracing.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { createProcessMetrics, type ProcessMetrics } from '../telemetry/metrics.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
 import { FollowedFiles } from '../util/followed-files.ts';
@@ -24,6 +26,8 @@ export interface ProcessContext {
   /** as they come, in the order of the configuration */
   readonly nodes: OwnedNode[];
   readonly metrics: ProcessMetrics;
+  /** undefined: tracing is off */
+  readonly tracing: Tracing | undefined;
   readonly faults: Faults;
   readonly clock: Clock;
   readonly log: Log;
@@ -36,6 +40,8 @@ export interface ProcessContextOptions {
   readonly kubeconfig: string | undefined;
   readonly standalone: boolean;
   readonly version: string;
+  /** what traces are made with, where they are configured */
+  readonly tracerModule: TracerModule | undefined;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -51,6 +57,7 @@ export function processContext(options: ProcessContextOptions): ProcessContext {
     },
   });
   const followed = followFiles(metrics, { clock, log });
+  const tracing = openTracing(options, { metrics, clock });
   const kube = standalone ? offlineKube() : connectMeasured(options, { clock, metrics, followed });
   const faults = processFaults(nodes, log);
   const common = buildSharedCluster({ config, kube, metrics, clock, log, faults, signal });
@@ -62,7 +69,7 @@ export function processContext(options: ProcessContextOptions): ProcessContext {
     signal,
   });
   const needsApi = config.nodes.every(({ staticPodPath }) => staticPodPath === undefined);
-  const shared = { kube, common, followed, nodes, metrics, faults, clock, log, signal };
+  const shared = { kube, common, followed, nodes, metrics, tracing, faults, clock, log, signal };
   return { config, standalone, needsApi, ...shared };
 }
 

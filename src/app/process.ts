@@ -2,6 +2,7 @@
 import type { Config } from './config/schema.ts';
 import { Listeners, listenPlainPorts } from './listeners.ts';
 import { NodeFleet } from './node-fleet.ts';
+import { loadTracer } from './open-tracing.ts';
 import { processContext, surviveUncaught, type ProcessContext } from './process-context.ts';
 import { ConfigReloads, type ConfigReloadsOptions } from './config-reloads.ts';
 import { ProcessHealth } from './process-health.ts';
@@ -42,7 +43,8 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
   const problem = standalone ? standaloneProblem(options.config) : undefined;
   if (problem !== undefined) throw new FarletError('invalid', problem);
   const life = childController(signal);
-  const context = processContext({ ...options, standalone, signal: life.signal });
+  const tracerModule = await loadTracer(options.config);
+  const context = processContext({ ...options, tracerModule, standalone, signal: life.signal });
   const listeners = new Listeners();
   const takeBack = surviveUncaught(context.faults);
   let failure: unknown;
@@ -129,8 +131,8 @@ function configObserver(
 }
 
 async function stop(context: ProcessContext, listeners: Listeners): Promise<void> {
-  const { nodes, kube, clock, log } = context;
+  const { nodes, kube, tracing, clock, log } = context;
   const ends = nodes.map((node) => ({ name: `node ${node.name}`, stop: node.stop.bind(node) }));
   await stopAll([...listeners.open, ...ends], { ms: STOP_MS, clock, log });
-  await waitAtMost(kube.close(), { ms: CLOSE_MS, clock });
+  await waitAtMost(Promise.all([kube.close(), tracing?.close()]), { ms: CLOSE_MS, clock });
 }

@@ -404,6 +404,11 @@ export const processTable = {
     kind: 'gauge',
     help: 'Whether the configuration file has keys that count once farlet is restarted; the log names them',
   },
+  farlet_trace_spans_total: {
+    kind: 'counter',
+    help: 'Spans of traces that the collector took, or that were dropped: it did not take them, or too many waited',
+    labels: ['outcome'],
+  },
   process_resident_memory_bytes: { kind: 'gauge', help: 'Resident memory size in bytes' },
   process_cpu_seconds_total: { kind: 'counter', help: 'Total user and system CPU time spent in seconds' },
   process_open_fds: { kind: 'gauge', help: 'Number of open file descriptors' },

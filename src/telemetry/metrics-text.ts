@@ -30,8 +30,8 @@ export async function* metricsText(all: readonly Exposed[]): AsyncGenerator<stri
   let piece = '';
   let families = 0;
   for (const { metrics } of all) {
-    metrics.refresh();
     await nextTurn();
+    metrics.refresh();
   }
   for (const name of new Set(all.flatMap(({ metrics }) => metrics.names))) {
     let isFirst = true;

@@ -148,6 +148,14 @@ export class FakeClock implements Clock {
   }
 }
 
+/** The result of work that is made to be done in turns. */
+export function atOnce<T>(work: Generator<undefined, T>): T {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done === true) return value;
+  }
+}
+
 /** Lets everything that is already resolved run. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));

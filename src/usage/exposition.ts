@@ -1,5 +1,5 @@
 /** Prometheus' text format with time stamps, which the library that farlet counts with has not. */
-import { nextTurn } from '../util/turn.ts';
+import { inTurns } from '../util/turn.ts';
 
 export interface Family {
   readonly name: string;
@@ -29,8 +29,18 @@ function escaped(character: string): string {
 /** Lines that are made between two turns of the event loop: a millisecond or two. */
 const LINES = 400;
 
-/** The whole text; nothing else in the process waits for all of it. A family without samples is left out. */
-export async function expositionText(families: Iterable<Family>): Promise<string> {
+/**
+ * The whole text; nothing else in the process waits for all of it. A family without samples is left out.
+ * Rejects with the signal's reason.
+ */
+export function expositionText(
+  families: Iterable<Family>,
+  { signal }: { signal?: AbortSignal } = {},
+): Promise<string> {
+  return inTurns(textOf(families), { signal });
+}
+
+function* textOf(families: Iterable<Family>): Generator<undefined, string> {
   const pieces: string[] = [];
   let lines = 0;
   for (const { name, type, help, samples } of families) {
@@ -40,7 +50,7 @@ export async function expositionText(families: Iterable<Family>): Promise<string
       isFirst = false;
       pieces.push(line);
       lines += 1;
-      if (lines % LINES === 0) await nextTurn();
+      if (lines % LINES === 0) yield;
     }
   }
   return pieces.join('');

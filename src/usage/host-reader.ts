@@ -11,18 +11,21 @@ import type { Pod } from '../model/kube.ts';
 import type { PodRuntimeState } from '../model/runtime-state.ts';
 import { limitSignal, orAbort } from '../util/abort.ts';
 import type { Clock } from '../util/clock.ts';
+import { nextTurn } from '../util/turn.ts';
 import { fsFigures, type DiskReader } from './disk-reader.ts';
 import { groupsById, isPlainId, isPlainPath, usualGroups } from './group-index.ts';
 import { HostSamples } from './host-samples.ts';
 import { limitsOf, podsOf, rootUse } from './join-reading.ts';
 import type { HostReading } from './reading.ts';
 import { sandboxedUse, type SandboxedUse } from './sandboxed-use.ts';
+import type { ServedVolumes } from './served-volumes.ts';
 
 export interface HostUsageReaderOptions {
   readonly host: string;
   readonly files: Pick<HostFiles, 'readUsage'>;
   readonly cri: Pick<CriClient, 'listContainerStats' | 'listPodSandboxStats'>;
   readonly disks: Pick<DiskReader, 'read'>;
+  readonly served: Pick<ServedVolumes, 'read'>;
   readonly cgroups: (options: { signal: AbortSignal }) => Promise<PodPlaces>;
   readonly pods: () => readonly UsagePod[];
   /** what the host is, as far as it is known */
@@ -102,12 +105,13 @@ export class HostUsageReader {
   }
 
   async #read(detail: Detail): Promise<HostReading> {
-    const { host, clock, disks, cgroups, hasOwnKernel } = this.#options;
+    const { host, clock, disks, served: servedVolumes, cgroups, hasOwnKernel } = this.#options;
     const signal = limitSignal(LIMIT_MS, this.#options.signal);
     const askedAt = clock.monotonic();
     const pods = this.#options.pods();
     const places = await cgroups({ signal });
-    const [{ usage, at }, disk, sandboxed] = await Promise.all([
+    await nextTurn();
+    const [{ usage, at }, disk, served, sandboxed] = await Promise.all([
       this.#usage(pods, { detail, places, signal }),
       detail === 'full'
         ? disks.read(
@@ -115,12 +119,15 @@ export class HostUsageReader {
             pods.flatMap(({ state }) => runningIds(state)),
           )
         : undefined,
+      detail === 'full' ? servedVolumes.read(pods.map(({ pod }) => pod.metadata.uid)) : undefined,
       this.#sandboxed(pods, signal),
     ]);
+    await nextTurn();
     const byId = groupsById(usage.groups.keys());
     const limits = this.#limits.of;
     const use = this.#samples.take(usage, { at, limits });
-    const parts = { use, byId, parentOf: places.of, networks: usage.networks, disk, sandboxed, hasOwnKernel };
+    const { networks } = usage;
+    const parts = { use, byId, parentOf: places.of, networks, disk, served, sandboxed, hasOwnKernel };
     const reading: HostReading = {
       host,
       at,

@@ -4,7 +4,7 @@ import type { Pod } from '../model/kube.ts';
 import type { ObservedContainer, PodRuntimeState } from '../model/runtime-state.ts';
 import type { DiskFigures } from './disk-reader.ts';
 import type { TimedUse } from './host-samples.ts';
-import type { ContainerReading, PodReading, Use } from './reading.ts';
+import type { ContainerReading, PodReading, Use, VolumeFigures } from './reading.ts';
 import type { SandboxedUse } from './sandboxed-use.ts';
 
 export interface ReadParts {
@@ -14,6 +14,8 @@ export interface ReadParts {
   readonly parentOf: (pod: Pod) => string | undefined;
   readonly networks: ReadonlyMap<string, readonly InterfaceUse[]>;
   readonly disk: DiskFigures | undefined;
+  /** volumes that others serve, by the pod's UID */
+  readonly served: ReadonlyMap<string, readonly VolumeFigures[]> | undefined;
   readonly sandboxed: SandboxedUse | undefined;
   readonly hasOwnKernel: (handler: string) => boolean;
 }
@@ -29,7 +31,7 @@ export function podsOf(
 }
 
 function podReading(pod: Pod, state: PodRuntimeState, parts: ReadParts): PodReading {
-  const { use, byId, parentOf, networks, disk, sandboxed, hasOwnKernel } = parts;
+  const { use, byId, parentOf, networks, disk, served, sandboxed, hasOwnKernel } = parts;
   const { name, namespace, uid } = pod.metadata;
   const [sandbox] = state.sandboxes;
   const isSandboxed = sandbox !== undefined && hasOwnKernel(sandbox.runtimeHandler);
@@ -76,7 +78,7 @@ function podReading(pod: Pod, state: PodRuntimeState, parts: ReadParts): PodRead
       sandbox === undefined || sandbox.hostNetwork
         ? undefined
         : ((sandboxPath === undefined ? undefined : networks.get(sandboxPath)) ?? told?.network),
-    volumes: disk?.volumes.get(uid) ?? [],
+    volumes: [...(disk?.volumes.get(uid) ?? []), ...(served?.get(uid) ?? [])],
   };
 }
 

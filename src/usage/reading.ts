@@ -24,6 +24,10 @@ export interface VolumeFigures extends FsFigures {
   readonly name: string;
   /** in the host's memory, not on its disk */
   readonly inMemory: boolean;
+  /** it has a file system of its own, and takes nothing of the node's */
+  readonly isServed?: boolean;
+  /** what the pod has it by */
+  readonly claim?: { readonly name: string; readonly namespace: string } | undefined;
 }
 
 export interface ContainerReading {

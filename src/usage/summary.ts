@@ -6,7 +6,7 @@ import type { InterfaceUse, Pressure, Stall } from '../hosts/link/host-usage.ts'
 import { rfc3339 } from '../util/clock.ts';
 import { podsOnHosts, type NodeReading, type PodOnHost } from './node-reading.ts';
 import { reportedInterfaces } from './reported-interfaces.ts';
-import type { ContainerReading, FsFigures, Use } from './reading.ts';
+import type { ContainerReading, FsFigures, Use, VolumeFigures } from './reading.ts';
 
 /** The interface whose figures a node's or pod's network has beside the list of all. */
 const DEFAULT_INTERFACE = 'eth0';
@@ -66,8 +66,7 @@ function podPart(pod: PodOnHost, { isBrief }: { isBrief: boolean }): object {
       ? {}
       : {
           network: use === undefined || network === undefined ? undefined : networkPart(use.at, network),
-          volume:
-            volumes.length === 0 ? undefined : volumes.map((each) => ({ ...fsPart(each), name: each.name })),
+          volume: volumes.length === 0 ? undefined : volumes.map(volumePart),
           'ephemeral-storage': ephemeralPart(pod),
           process_stats: processes === undefined ? undefined : { process_count: processes },
         }),
@@ -90,7 +89,7 @@ function containerPart(
 function ephemeralPart({ containers, volumes, nodeFs }: PodOnHost): object | undefined {
   const parts = [
     ...containers.flatMap(({ rootfs, logs }) => [rootfs, logs]),
-    ...volumes.filter(({ inMemory }) => !inMemory),
+    ...volumes.filter(({ inMemory, isServed }) => !inMemory && isServed !== true),
   ];
   const known = parts.filter((each) => each !== undefined);
   if (nodeFs === undefined || known.length === 0 || known.length < parts.length) return undefined;
@@ -191,6 +190,10 @@ function networkPart(at: number, all: readonly InterfaceUse[]): object | undefin
 function fsPart({ at, ...fs }: FsFigures): object {
   const { availableBytes, capacityBytes, usedBytes, inodesFree, inodes, inodesUsed } = fs;
   return { time: time(at), availableBytes, capacityBytes, usedBytes, inodesFree, inodes, inodesUsed };
+}
+
+function volumePart({ name, claim, ...fs }: VolumeFigures): object {
+  return { ...fsPart(fs), name, pvcRef: claim && { name: claim.name, namespace: claim.namespace } };
 }
 
 function time(ms: number): string {

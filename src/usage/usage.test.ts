@@ -135,6 +135,7 @@ function readerOf(usage: () => HostUsage, more: Partial<HostUsageReaderOptions> 
       listPodSandboxStats: () => Promise.reject(new Error('not asked')),
     },
     disks: { read: () => Promise.resolve(disk) },
+    served: { read: () => Promise.resolve(new Map()) },
     cgroups: () => Promise.resolve({ of: () => POD, above: ['/kubepods'] }),
     pods: () => [{ pod: podOf(), state: stateOf() }],
     facts: () => undefined,
@@ -420,6 +421,31 @@ describe('/stats/summary', () => {
       'cpu',
       'memory',
     ]);
+  });
+
+  it('has volumes that others serve, with their claims, and takes none of them for the node’s disk', async () => {
+    const claimed = { at, name: 'data', inMemory: false, isServed: true, usedBytes: 900, inodesUsed: 9 };
+    const served = {
+      read: () => Promise.resolve(new Map([['1', [{ ...claimed, claim: { name: 'c1', namespace: 'n' } }]]])),
+    };
+    const { pods } = summaryParts('box', await read(usageOf(), { served }), { isBrief: false });
+    const pod = plain(pods[0]?.() ?? {}) as {
+      volume: { name: string }[];
+      'ephemeral-storage': { usedBytes: number };
+    };
+    const time = '2026-03-01T12:00:00Z';
+    assert.deepEqual(
+      pod.volume.map(({ name }) => name),
+      ['disk', 'ram', 'data'],
+    );
+    assert.deepEqual(pod.volume[2], {
+      time,
+      usedBytes: 900,
+      inodesUsed: 9,
+      name: 'data',
+      pvcRef: { name: 'c1', namespace: 'n' },
+    });
+    assert.equal(pod['ephemeral-storage'].usedBytes, 3 + 4 + 5);
   });
 
   it('has no network of a pod on the host’s', async () => {

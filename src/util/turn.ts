@@ -1,9 +1,52 @@
 /**
- * Resolves when everything else that waits for the event loop has had its turn: for long work that is cut
- * into pieces.
+ * Turns of the event loop, for long work that is cut into pieces. A turn has one piece, of whoever waits
+ * longest, and between two turns everything else of the process comes by: a hundred answers that are made at
+ * the same time hold others up no longer than one does. What is long begins with a turn, too.
  */
+
+/** one for each piece of work that is under way */
+const waiting: (() => void)[] = [];
+let isDue = false;
+
+/** Resolves when the work may do its next piece. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
-    setImmediate(resolve);
+    waiting.push(resolve);
+    if (isDue) return;
+    isDue = true;
+    setImmediate(giveTurn);
   });
+}
+
+/** The piece itself is done when this has returned: it may wait for another turn by then. */
+function giveTurn(): void {
+  waiting.shift()?.();
+  isDue = waiting.length > 0;
+  if (isDue) setImmediate(giveTurn);
+}
+
+let before: Promise<unknown> = Promise.resolve();
+
+/**
+ * Does work that waits for nothing in turns, from each `yield` to the next. Such works are done one after
+ * the other: what the first of many is asked for need not be late because of the last, and only one is half
+ * done in memory. Rejects with what the work throws, or with the signal's reason; what is left of the work
+ * is then not done.
+ */
+export function inTurns<T>(
+  work: Generator<undefined, T>,
+  { signal }: { signal?: AbortSignal | undefined } = {},
+): Promise<T> {
+  const done = before.then(() => worked(work, signal));
+  before = done.catch(() => undefined);
+  return done;
+}
+
+async function worked<T>(work: Generator<undefined, T>, signal: AbortSignal | undefined): Promise<T> {
+  for (;;) {
+    signal?.throwIfAborted();
+    await nextTurn();
+    const { done, value } = work.next();
+    if (done === true) return value;
+  }
 }

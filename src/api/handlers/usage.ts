@@ -10,8 +10,8 @@ import { expositionText } from '../../usage/exposition.ts';
 import type { Detail, HostUsageReader } from '../../usage/host-reader.ts';
 import { nodeReading, type NodeReading } from '../../usage/node-reading.ts';
 import { resourceFamilies } from '../../usage/resource-metrics.ts';
-import { summaryParts } from '../../usage/summary.ts';
-import { nextTurn } from '../../util/turn.ts';
+import { summaryParts, type SummaryParts } from '../../usage/summary.ts';
+import { inTurns } from '../../util/turn.ts';
 
 export interface UsageNode {
   readonly name: string;
@@ -33,19 +33,25 @@ export async function statsSummary(
   const isBrief = asked.length === 1 && asked[0] === 'true';
   const { reading, problem } = await readNode(node, isBrief ? 'brief' : 'full', { signal });
   if (reading === undefined) throw new HttpFault(500, `Internal Error: failed to list pod stats: ${problem}`);
-  const { node: ofNode, pods } = summaryParts(node.name, reading, { isBrief });
+  return inTurns(summaryText(summaryParts(node.name, reading, { isBrief })), { signal });
+}
+
+/** Pods that are told of between two turns of the event loop: a millisecond or two. */
+const PODS = 20;
+
+function* summaryText({ node, pods }: SummaryParts): Generator<undefined, string> {
   const texts: string[] = [];
   for (const [index, pod] of pods.entries()) {
     texts.push(`\n  ${JSON.stringify(pod(), undefined, 1).replaceAll('\n', '\n  ')}`);
-    if (index % 20 === 19) await nextTurn();
+    if (index % PODS === PODS - 1) yield;
   }
   const all = texts.length === 0 ? '[]' : `[${texts.join(',')}\n ]`;
-  return `{\n "node": ${JSON.stringify(ofNode, undefined, 1).replaceAll('\n', '\n ')},\n "pods": ${all}\n}`;
+  return `{\n "node": ${JSON.stringify(node, undefined, 1).replaceAll('\n', '\n ')},\n "pods": ${all}\n}`;
 }
 
 export async function resourceMetrics(node: UsageNode, options: Asked): Promise<string> {
   const { reading } = await readNode(node, 'brief', options);
-  return expositionText(resourceFamilies(reading));
+  return expositionText(resourceFamilies(reading), options);
 }
 
 export async function cadvisorMetrics(
@@ -53,7 +59,7 @@ export async function cadvisorMetrics(
   options: Asked & { readonly now: number },
 ): Promise<string> {
   const { reading } = await readNode(node, 'full', options);
-  return expositionText(cadvisorFamilies(reading, options.now));
+  return expositionText(cadvisorFamilies(reading, options.now), options);
 }
 
 /** A host that can't be read is missing, and said to be. Rejects with the signal's reason only. */

@@ -16,6 +16,7 @@ import { newlyTerminated } from '../../pods/status/terminated-containers.ts';
 import type { PodStartup } from '../../pods/pod-startup.ts';
 import type { SharedCluster } from './shared-cluster.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import type { PodTraces } from '../../telemetry/pod-traces.ts';
 import { orAbort } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
 
@@ -25,6 +26,7 @@ export interface ClusterAccessOptions {
   readonly common: SharedCluster;
   readonly metrics: Metrics;
   readonly startup: Pick<PodStartup, 'written'>;
+  readonly traces: Pick<PodTraces, 'written'> | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -46,7 +48,7 @@ export interface ClusterAccess {
 }
 
 export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess {
-  const { kube, common, metrics, startup, clock, log } = options;
+  const { kube, common, metrics, startup, traces, clock, log } = options;
   const shared = { client: kube, clock, log };
   // statuses outlive everything else of the node: what happened last is still to be told
   const writing = new AbortController();
@@ -65,6 +67,7 @@ export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess
     },
     onWritten: (pod, seconds) => {
       startup.written(pod);
+      traces?.written(pod, seconds);
       metrics.kubelet_pod_status_sync_duration_seconds.observe(seconds);
     },
   });

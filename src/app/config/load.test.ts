@@ -42,7 +42,35 @@ describe('configuration', () => {
       assert.deepEqual(problems(text), []);
     });
 
+  for (const endpoint of [
+    'otel:4317',
+    'dns://8.8.8.8/otel:4317',
+    'unix:///run/otel.sock',
+    'unix-abstract://o',
+  ])
+    it(`sends traces to ${endpoint}`, () => {
+      const text = `${head}tracing: {endpoint: "${endpoint}"}\nnodes:\n${node('a', 1)}`;
+      assert.equal(parseConfig(text, 'f.yaml').tracing?.endpoint, endpoint);
+    });
+
+  it('makes no traces unless it is told to', () => {
+    const text = `nodes:\n${node('a', 1)}`;
+    assert.equal(parseConfig(`${head}${text}`, 'f.yaml').tracing, undefined);
+    assert.deepEqual(parseConfig(`${head}tracing: {}\n${text}`, 'f.yaml').tracing, {
+      endpoint: 'localhost:4317',
+      samplingRatePerMillion: 0,
+    });
+  });
+
   const rows: { name: string; text: string; expect: RegExp[] }[] = [
+    {
+      name: 'a collector of traces that gRPC does not find, and more traces than there are',
+      text: `${head}tracing: {endpoint: "http://otel:4317", samplingRatePerMillion: 1000001}\nnodes:\n${node('a', 1)}`,
+      expect: [
+        /^tracing\.endpoint.*must be host:port, dns:.*, unix:\/\/\/path or unix-abstract/,
+        /^tracing\.samplingRatePerMillion/,
+      ],
+    },
     {
       name: 'an unknown key, with its line and a suggestion',
       text: `${head}clusterDns: []\nnodes:\n${node('a', 1)}`,

@@ -7,7 +7,7 @@ import { defaultEvictionHard } from '../../model/eviction-thresholds.ts';
 import { parseCpuSet } from '../../model/cpu-set.ts';
 import { logLevels } from '../../model/log-level.ts';
 import { cipherSuiteNames } from '../../model/tls-names.ts';
-import { duration, durationBetween, ipAddresses } from './units.ts';
+import { duration, durationBetween, grpcTarget, ipAddresses } from './units.ts';
 import { dnsSubdomain } from '../../model/dns-name.ts';
 
 const port = (byDefault: number) => z.number().int().min(0).max(65_535).default(byDefault);
@@ -402,6 +402,23 @@ export const configSchema = z.strictObject({
   metricsBindAddress: z.string().default('0.0.0.0').describe("listen address of farlet's own metrics, plain"),
   metricsPort: port(9_464).describe('their port; 0: off'),
   logLevel: z.enum(logLevels).optional().describe('what is logged, in place of --log-level'),
+  tracing: z
+    .strictObject({
+      endpoint: grpcTarget()
+        .default('localhost:4317')
+        .describe('where the collector listens for OTLP over gRPC, without TLS; host:port, or unix:///path'),
+      samplingRatePerMillion: z
+        .number()
+        .int()
+        .min(0)
+        .max(1_000_000)
+        .default(0)
+        .describe(
+          'of a million traces, how many are recorded; a pod whose annotation names a trace goes by what that says',
+        ),
+    })
+    .optional()
+    .describe('traces of OpenTelemetry; absent: none'),
   nodes: z.array(node).min(1).describe('the virtual nodes'),
 });
 

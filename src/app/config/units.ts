@@ -36,6 +36,18 @@ export function durationBetween(byDefault: string, { minMs, maxMs }: { minMs: nu
   });
 }
 
+/**
+ * The name of a server as gRPC takes it, of the schemes that a kubelet allows
+ * (component-base/tracing/api/v1).
+ */
+export function grpcTarget() {
+  return z
+    .string()
+    .refine((text) => /^(dns:\/\/[^/]*\/|unix:\/\/\/|unix-abstract:\/\/|(?!.*\/\/))\S+$/.test(text), {
+      message: 'must be host:port, dns://authority/host:port, unix:///path or unix-abstract://name',
+    });
+}
+
 /** An IP address, or one of each family with a comma, the main one first, as a kubelet's --node-ip. */
 export function ipAddresses() {
   return z.string().transform((text, context) => {

@@ -24,6 +24,8 @@ import { SyncQueue } from '../../sync/sync-queue.ts';
 import { UnknownPods } from '../../sync/unknown-pods.ts';
 import { PodWorkers } from '../../sync/workers/pod-workers.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import type { PodTraces } from '../../telemetry/pod-traces.ts';
+import type { Tracing } from '../../telemetry/tracing.ts';
 import type { Clock } from '../../util/clock.ts';
 
 /** What a host is put together from: the node's own things, and one of its hosts. */
@@ -38,6 +40,8 @@ export interface HostAppOptions {
   /** false: there is no API server */
   readonly hasCluster: boolean;
   readonly metrics: Metrics;
+  readonly tracing: Tracing | undefined;
+  readonly traces: PodTraces | undefined;
   readonly startup: PodStartup;
   readonly events: EventRecorder;
   readonly faults: Faults;

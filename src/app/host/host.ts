@@ -11,6 +11,7 @@ import { buildProber } from './probes.ts';
 import { buildResources, type HostResources } from './resources.ts';
 import { buildEnding, buildRuntime } from './runtime.ts';
 import { buildPodSyncer } from './pod-syncer.ts';
+import { tracedSyncer } from './traced.ts';
 import { buildUsage } from './usage.ts';
 import { buildVolumes } from './volumes.ts';
 import type { Host } from '../../hosts/host.ts';
@@ -110,7 +111,8 @@ function buildParts(context: HostContext): HostParts {
   const runtime = buildRuntime(context, { resources, pullAccess, ending });
   const prober = buildProber(context);
   const collector = new GarbageCollector({ ...ending, clock, log });
-  workers.attach(buildPodSyncer(context, { pleg, runtime, collector, volumes, resources, prober, mirrors }));
+  const syncer = buildPodSyncer(context, { pleg, runtime, collector, volumes, resources, prober, mirrors });
+  workers.attach(tracedSyncer(syncer, context.traces));
   const managers = buildManagers(context, { collector, volumes, pullAccess, cgroups: resources.cgroups });
   // from there on the cluster's pods are owned: none may be judged before they have been looked for
   const clusterRelisted = sources.clusterKnown.then(() => pleg.relisted());
@@ -163,9 +165,12 @@ function subscribe(context: HostContext, { pleg, prober, managers }: HostParts):
 type Shown = 'host' | 'table' | 'cache' | 'status' | 'loop' | 'queue' | 'clusterRelisted' | 'usage';
 type Running = 'run' | 'idle' | 'close';
 
-function shown(context: HostContext, { loop, clusterRelisted, resources }: HostParts): Pick<HostApp, Shown> {
+function shown(
+  context: HostContext,
+  { loop, clusterRelisted, resources, volumes }: HostParts,
+): Pick<HostApp, Shown> {
   const { host, table, cache, queue, access } = context;
-  const usage = buildUsage(context, { cgroups: resources.cgroups });
+  const usage = buildUsage(context, { cgroups: resources.cgroups, volumes });
   return { host, table, cache, status: access.status, loop, queue, clusterRelisted, usage };
 }
 

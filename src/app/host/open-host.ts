@@ -7,8 +7,10 @@ import { openLink } from '../../hosts/open-link.ts';
 import type { Log } from '../../model/log.ts';
 import type { NodeClaim } from '../../node/node-claim.ts';
 import { criObserver } from './observers.ts';
+import { criTrace } from './traced.ts';
 import { staticOwner } from '../../sync/sources/static-owner.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import type { Tracing } from '../../telemetry/tracing.ts';
 import { Beat } from '../../util/beat.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { FollowedFiles } from '../../util/followed-files.ts';
@@ -20,13 +22,14 @@ export interface OpenHostOptions {
   readonly claim: NodeClaim;
   readonly followed: FollowedFiles;
   readonly metrics: Metrics;
+  readonly tracing: Tracing | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 export function openHost(
   address: HostConfig,
-  { metrics, config, node, claim, followed, clock, log }: OpenHostOptions,
+  { metrics, tracing, config, node, claim, followed, clock, log }: OpenHostOptions,
 ): Host {
   const open = openLink(address, {
     followed,
@@ -37,7 +40,12 @@ export function openHost(
     cgroupDriver: config.cgroupDriver,
   });
   const link = fencedLink(open, claim.host);
-  const connected = connectCri({ endpoint: link.cri(), host: link.name, onCall: criObserver(metrics) });
+  const connected = connectCri({
+    endpoint: link.cri(),
+    host: link.name,
+    onCall: criObserver(metrics),
+    onBegin: criTrace(tracing, link.name),
+  });
   const cri = fenced(connected, claim.host, { streams: ['getContainerEvents'], free: ['close'] });
   const host = new Host({
     link,

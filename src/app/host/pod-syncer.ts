@@ -1,6 +1,7 @@
 /** What is done for one host's pods, step by step, put together. Composition only. */
 import type { HostContext } from './host-context.ts';
 import { observeSinceSeen } from './observers.ts';
+import { tracedVolumes } from './traced.ts';
 import type { HostResources } from './resources.ts';
 import type { HostMirrors } from '../../kube/host-mirrors.ts';
 import { PodSyncer } from '../../pods/pod-syncer.ts';
@@ -23,9 +24,10 @@ export interface StepParts {
 }
 
 export function buildPodSyncer(context: HostContext, parts: StepParts): PodSyncer {
-  const { host, view, cache, paths, access, metrics, startup, events, clock, log } = context;
+  const { host, view, cache, paths, access, metrics, tracing, startup, events, clock, log } = context;
   const { pleg, runtime, collector, volumes, resources, prober, mirrors } = parts;
   const { objects, runtimeClasses, tokens, status } = access;
+  const add = prober.add.bind(prober);
   return new PodSyncer({
     clock,
     log,
@@ -35,7 +37,7 @@ export function buildPodSyncer(context: HostContext, parts: StepParts): PodSynce
     runtime,
     startErrors: new StartErrors(),
     collector,
-    volumes,
+    volumes: tracedVolumes(volumes, tracing),
     cgroups: resources.cgroups,
     resizes: resources.resizes,
     objects,
@@ -47,7 +49,15 @@ export function buildPodSyncer(context: HostContext, parts: StepParts): PodSynce
       liveness: (id) => prober.result('liveness', id),
       startup: (id) => prober.result('startup', id),
       readiness: (id) => prober.result('readiness', id),
-      add: prober.add.bind(prober),
+      // probes go on after the sync that starts them
+      add:
+        tracing === undefined
+          ? add
+          : (pod) => {
+              tracing.outside(() => {
+                add(pod);
+              });
+            },
       remove: prober.remove.bind(prober),
       stopLivenessAndStartup: prober.stopLivenessAndStartup.bind(prober),
     },

@@ -15,6 +15,7 @@ import { StartPermits } from '../../runtime/start/start-permits.ts';
 import { HookRunner } from '../../runtime/stop/hook-runner.ts';
 import { ContainerKiller } from '../../runtime/stop/container-killer.ts';
 import { runtimeMetrics } from './observers.ts';
+import { tracedImages } from './traced.ts';
 import { imageSizeLabel } from '../../telemetry/image-size-label.ts';
 import { SubPaths } from '../../pods/volumes/sub-paths.ts';
 
@@ -50,6 +51,7 @@ export function buildRuntime(
   }: { resources: HostResources; pullAccess: PullAccess; ending: ContainerEnding },
 ): PodRuntime {
   const { config, host, view, settings, linuxHost, access, metrics, startup, events, clock, log } = context;
+  const { tracing } = context;
   const { objects, services } = access;
   const { cri, link } = host;
   const { resolvConf: path, clusterDomain } = config;
@@ -59,6 +61,25 @@ export function buildRuntime(
     onChange: (found) => {
       const fault = searchFault(found, { path, clusterDomain });
       if (fault !== undefined) events.event(view.reference(), 'CheckLimitsForResolvConf', fault);
+    },
+  });
+  const images = new ImagePuller({
+    cri,
+    events,
+    clock,
+    width:
+      (config.serializeImagePulls ?? (config.maxParallelImagePulls ?? 1) < 2)
+        ? 1
+        : (config.maxParallelImagePulls ?? Number.MAX_SAFE_INTEGER),
+    access: pullAccess,
+    rate: new PullRate({ perSecond: config.registryPullQPS, burst: config.registryBurst }),
+    onPulling: startup.pulling.bind(startup),
+    onPulled: ({ podUid, seconds, sizeBytes }) => {
+      startup.pulled(podUid);
+      metrics.kubelet_image_pull_duration_seconds.observe(
+        { image_size_in_bytes: imageSizeLabel(sizeBytes) },
+        seconds,
+      );
     },
   });
   return new PodRuntime({
@@ -75,25 +96,7 @@ export function buildRuntime(
     cgroupParent: (pod) => resources.cgroups.parent(pod),
     resizer: resources.resizer,
     cpus: resources.cpus,
-    images: new ImagePuller({
-      cri,
-      events,
-      clock,
-      width:
-        (config.serializeImagePulls ?? (config.maxParallelImagePulls ?? 1) < 2)
-          ? 1
-          : (config.maxParallelImagePulls ?? Number.MAX_SAFE_INTEGER),
-      access: pullAccess,
-      rate: new PullRate({ perSecond: config.registryPullQPS, burst: config.registryBurst }),
-      onPulling: startup.pulling.bind(startup),
-      onPulled: ({ podUid, seconds, sizeBytes }) => {
-        startup.pulled(podUid);
-        metrics.kubelet_image_pull_duration_seconds.observe(
-          { image_size_in_bytes: imageSizeLabel(sizeBytes) },
-          seconds,
-        );
-      },
-    }),
+    images: tracedImages(images, { tracing, host: host.name }),
     services: {
       synced: () => services.isSynced,
       services: (namespace) =>

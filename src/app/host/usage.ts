@@ -1,11 +1,16 @@
 /** What reads the use of one host, put together. Composition only. */
 import type { HostContext } from './host-context.ts';
 import { runsContainer } from '../../model/holds.ts';
+import type { PodVolumes } from '../../pods/volumes/pod-volumes.ts';
 import type { PodCgroups } from '../../resources/cgroups/pod-cgroups.ts';
 import { DiskReader } from '../../usage/disk-reader.ts';
 import { HostUsageReader } from '../../usage/host-reader.ts';
+import { ServedVolumes } from '../../usage/served-volumes.ts';
 
-export function buildUsage(context: HostContext, { cgroups }: { cgroups: PodCgroups }): HostUsageReader {
+export function buildUsage(
+  context: HostContext,
+  { cgroups, volumes }: { cgroups: PodCgroups; volumes: PodVolumes },
+): HostUsageReader {
   const { host, view, table, cache, owner, paths, clock, log, signal } = context;
   const { cri, link } = host;
   return new HostUsageReader({
@@ -13,6 +18,7 @@ export function buildUsage(context: HostContext, { cgroups }: { cgroups: PodCgro
     files: link.files,
     cri,
     disks: new DiskReader({ cri, files: link.files, paths, owner, clock, log, signal }),
+    served: new ServedVolumes({ files: link.files, volumes: volumes.served.bind(volumes), clock, signal }),
     cgroups: cgroups.places.bind(cgroups),
     pods: () =>
       table.all().flatMap((pod) => {

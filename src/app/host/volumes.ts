@@ -1,6 +1,7 @@
 /** The volumes of one host's pods, put together. Composition only. */
 import type { HostContext } from './host-context.ts';
 import { volumeObserver } from './observers.ts';
+import { tracedMounter } from './traced.ts';
 import { quantityValue } from '../../model/quantity-text.ts';
 import { PodVolumes } from '../../pods/volumes/pod-volumes.ts';
 import { VolumeMounter } from '../../pods/volumes/volume-mounter.ts';
@@ -12,6 +13,7 @@ export function buildVolumes({
   access,
   events,
   metrics,
+  tracing,
   clock,
   signal,
 }: HostContext): PodVolumes {
@@ -39,6 +41,10 @@ export function buildVolumes({
     ...shared,
     isUsedElsewhere: (name, uid) => volumes.isUsedElsewhere(name, uid),
   });
-  const volumes: PodVolumes = new PodVolumes({ ...shared, mounter, onReady });
+  const volumes: PodVolumes = new PodVolumes({
+    ...shared,
+    mounter: tracedMounter(mounter, { tracing, host: host.name }),
+    onReady,
+  });
   return volumes;
 }

@@ -16,6 +16,8 @@ import type { NodeClaim } from '../../node/node-claim.ts';
 import { kubeletVersion } from '../../node/node-object.ts';
 import { PodStartup } from '../../pods/pod-startup.ts';
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts';
+import { PodTraces } from '../../telemetry/pod-traces.ts';
+import type { Tracing } from '../../telemetry/tracing.ts';
 import type { Clock } from '../../util/clock.ts';
 import { fenced } from '../../util/fence.ts';
 import type { FollowedFiles } from '../../util/followed-files.ts';
@@ -37,6 +39,7 @@ export interface NodeAppOptions {
   readonly followed: FollowedFiles;
   /** nothing is written or done on a host but through its fences */
   readonly claim: NodeClaim;
+  readonly tracing: Tracing | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -53,6 +56,8 @@ export interface NodeContext extends NodeAppOptions {
   readonly events: EventRecorder;
   readonly faults: Faults;
   readonly startup: PodStartup;
+  /** undefined: none are made */
+  readonly traces: PodTraces | undefined;
   readonly sources: NodeSources;
   readonly access: ClusterAccess;
   /** several hosts */
@@ -60,7 +65,7 @@ export interface NodeContext extends NodeAppOptions {
 }
 
 export function nodeContext(options: NodeAppOptions): NodeContext {
-  const { node, cluster, claim, common, clock } = options;
+  const { node, cluster, claim, common, tracing, clock } = options;
   const kube = fenced(options.kube, claim.api, { only: ['create', 'replace', 'patch', 'delete'] });
   const log = options.log.child({ node: node.name });
   const metrics = createMetrics({ node: node.name, kubeletVersion });
@@ -68,6 +73,7 @@ export function nodeContext(options: NodeAppOptions): NodeContext {
   const reporting = buildReporting({ client, node: node.name, metrics, clock, log });
   const { events, faults } = reporting;
   const startup = new PodStartup({ now: clock.now.bind(clock), onStarted: startupObserver(metrics) });
+  const traces = tracing === undefined ? undefined : new PodTraces({ tracing, node: node.name, clock });
   return {
     ...options,
     settings: new NodeSettings(node),
@@ -80,8 +86,9 @@ export function nodeContext(options: NodeAppOptions): NodeContext {
     events,
     faults,
     startup,
+    traces,
     sources: new NodeSources({ ...options, client: kube, log, faults }),
-    access: buildClusterAccess({ kube, common, metrics, startup, clock, log }),
+    access: buildClusterAccess({ kube, common, metrics, startup, traces, clock, log }),
     isPool: node.hosts.length > 1,
   };
 }

@@ -155,7 +155,7 @@ interface Built {
 
 /** Those are told of what happens who could not be there before the others were. */
 function attach(context: NodeContext, { nodeHosts, pool, apps }: Built): void {
-  const { access, startup, sources, metrics } = context;
+  const { access, startup, traces, sources, metrics } = context;
   const { router } = pool;
   pool.attach(apps);
   nodeHosts.attach({
@@ -168,8 +168,13 @@ function attach(context: NodeContext, { nodeHosts, pool, apps }: Built): void {
   sources.attach({
     onChanges: (changes) => {
       for (const { kind, pod } of changes) {
-        if (kind === 'remove') startup.forget(pod.metadata.uid);
-        else if (!isStaticPod(pod)) startup.observed(pod);
+        if (kind === 'remove') {
+          startup.forget(pod.metadata.uid);
+          traces?.gone(pod);
+          continue;
+        }
+        traces?.observed(pod);
+        if (!isStaticPod(pod)) startup.observed(pod);
       }
       router.apply(changes);
     },

@@ -37,12 +37,24 @@ export interface CriCall {
   readonly error: CriError | undefined;
 }
 
+/** What traces know of a call under way. */
+export interface CriCallSpan {
+  /** W3C traceparent: the runtime continues the trace */
+  readonly traceparent: string;
+  end(end: { error?: unknown }): void;
+}
+
 export interface ConnectCriOptions {
   readonly endpoint: CriTarget;
   /** names the host in errors */
   readonly host: string;
   readonly clock?: Pick<Clock, 'monotonic' | 'now'>;
   readonly onCall?: (call: CriCall) => void;
+  /**
+   * a call begins, named as gRPC does (`runtime.v1.RuntimeService/Version`); what is told of it, if it is
+   * traced
+   */
+  readonly onBegin?: ((service: string, method: string) => CriCallSpan | undefined) | undefined;
 }
 
 /** The kubelet's message limit (cri-client: maxMsgSize 16 MiB). */
@@ -167,15 +179,18 @@ function callOf(client: Client, name: string): Unary {
 }
 
 function unary(
-  { host, onCall, clock = systemClock }: ConnectCriOptions,
+  { host, onCall, onBegin, clock = systemClock }: ConnectCriOptions,
   { name, client }: { name: string; client: Client },
 ) {
   const call = callOf(client, name);
+  const service = serviceName(client, name);
   return (asked: object, options: CallOptions = {}): Promise<object> => {
     options.signal?.throwIfAborted();
     const request = boundedTimeout(asked);
     const started = clock.monotonic();
+    const span = onBegin?.(service, name);
     const ended = (error: CriError | undefined): void => {
+      span?.end({ error });
       onCall?.({ operation: operationType(name), seconds: (clock.monotonic() - started) / 1000, error });
     };
     return new Promise((resolve, reject) => {
@@ -183,7 +198,7 @@ function unary(
       const sent = representableRequest(request, { method: name, host });
       const running = call(
         sent,
-        new Metadata(),
+        metadataOf(span),
         limit === undefined ? {} : { deadline: clock.now() + limit },
         (error, answer) => {
           options.signal?.removeEventListener('abort', cancel);
@@ -199,6 +214,17 @@ function unary(
       options.signal?.addEventListener('abort', cancel, { once: true });
     });
   };
+}
+
+/** `/runtime.v1.RuntimeService/Version` → `runtime.v1.RuntimeService` */
+function serviceName(client: Client, name: string): string {
+  return own(serviceMethods(client), name)?.path.split('/')[1] ?? '';
+}
+
+function metadataOf(span: CriCallSpan | undefined): Metadata {
+  const metadata = new Metadata();
+  if (span !== undefined) metadata.set('traceparent', span.traceparent);
+  return metadata;
 }
 
 function isUnary(method: unknown): method is Unary {

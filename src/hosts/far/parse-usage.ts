@@ -23,8 +23,16 @@ const KIB = 1024;
 
 type Reading = Omit<HostUsage, 'fileSystems'>;
 
-/** `rest`: what is behind it. Throws if the answer is not whole. */
-export function parseUsageAnswer(payload: Buffer): { readonly usage: Reading; readonly rest: Buffer } {
+/** Groups that are read between two turns of the event loop: a millisecond or two. */
+const GROUPS = 16;
+
+/**
+ * `rest`: what is behind it. In pieces, for there may be thousands of groups. Throws if the answer is not
+ * whole.
+ */
+export function* parseUsageAnswer(
+  payload: Buffer,
+): Generator<undefined, { readonly usage: Reading; readonly rest: Buffer }> {
   const end = payload.subarray(0, 2).equals(Buffer.from('E\n')) ? 0 : payload.indexOf('\nE\n') + 1;
   const lines = payload.toString('utf8', 0, end).split('\n');
   const version = lines[0] === 'V2' ? 2 : lines[0] === 'V1' ? 1 : undefined;
@@ -35,9 +43,10 @@ export function parseUsageAnswer(payload: Buffer): { readonly usage: Reading; re
   let isCut = false;
   for (const line of lines) {
     const [kind, name = '', ...columns] = line.split('\t');
-    if (kind === 'G' && columns.length === usageColumns[version].length)
+    if (kind === 'G' && columns.length === usageColumns[version].length) {
       groups.set(name, version === 2 ? groupOfV2(columns) : groupOfV1(columns));
-    else if (kind === 'N') networks.set(name, interfaces((columns[0] ?? '').split(';')));
+      if (groups.size % GROUPS === 0) yield;
+    } else if (kind === 'N') networks.set(name, interfaces((columns[0] ?? '').split(';')));
     else if (kind === 'T') files.set(name, columns.join('\t'));
     else if (kind === 'X') isCut = true;
   }

@@ -3,6 +3,7 @@
  */
 import { FarletError, HostError } from '../../model/errors.ts';
 import type { Clock } from '../../util/clock.ts';
+import { inTurns } from '../../util/turn.ts';
 import { errorOfText, fileError, notRegular } from '../link/errno.ts';
 import type {
   Call,
@@ -140,10 +141,8 @@ export class RemoteFiles implements HostFiles {
     return mountsAtOrBelow(parseMountinfo(payload.toString()), path);
   }
 
-  async usage(path: string, { signal }: { signal: AbortSignal }): Promise<FsUsage> {
-    return parseUsage(
-      (await this.#ask('statfs', { verb: 'usage', args: [path] }, { signal })).payload.toString(),
-    );
+  async usage(path: string, call: Call): Promise<FsUsage> {
+    return parseUsage((await this.#ask('statfs', { verb: 'usage', args: [path] }, call)).payload.toString());
   }
 
   async mounts({ signal }: { signal: AbortSignal }): Promise<readonly MountEntry[]> {
@@ -174,7 +173,7 @@ export class RemoteFiles implements HostFiles {
     const looks = planLooks(query.fileSystems.map((path) => ({ look: 'usage', path })));
     const answer = await this.#agents.ask([usageStep(query), ...looks.steps], { signal, pace: 'quick' });
     if (!answer.ok) throw this.#error(answer, { verb: 'read usage of', path: '/sys/fs/cgroup' });
-    const { usage, rest } = parseUsageAnswer(answer.payload);
+    const { usage, rest } = await inTurns(parseUsageAnswer(answer.payload));
     return { ...usage, fileSystems: looks.parse(rest).map((each) => each.usage) };
   }
 

@@ -4,7 +4,7 @@ import { Duplex, PassThrough } from 'node:stream';
 import { describe } from 'node:test';
 import fc from 'fast-check';
 import { HostError } from '../../model/errors.ts';
-import { FakeClock } from '../../testing/fixtures.ts';
+import { atOnce, FakeClock } from '../../testing/fixtures.ts';
 import { damaged, fuzz, hostileBytes } from '../../testing/fuzz.ts';
 import { checkHostKey, knownKeyTypes, parseKnownHosts } from '../ssh/known-hosts.ts';
 import type { HostQuery } from '../link/link.ts';
@@ -49,7 +49,7 @@ describe('the words of hosts', () => {
   });
   fuzz('what a host uses', fc.oneof(hostileBytes(), damaged(used)), (bytes) => {
     contained(() => {
-      const { usage } = parseUsageAnswer(bytes);
+      const { usage } = atOnce(parseUsageAnswer(bytes));
       for (const group of usage.groups.values())
         for (const value of Object.values(group))
           assert.ok(typeof value !== 'number' || (Number.isFinite(value) && value >= 0));

@@ -124,6 +124,8 @@ const fullFiles = [
 const letters: Readonly<Record<Level, string>> = { brief: 'b', processes: 'p', full: 'f', limits: 'l' };
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 const MAX_GROUPS = 10_000;
+/** How runtimes name the group of a container in its pod's, for its id. */
+const GROUP_FORMS = ['*', 'cri-containerd-*.scope', 'crio-*.scope', 'kata_*', 'docker-*.scope'];
 /** Characters of an id that tell sandboxes from others. */
 const TOLD_BY = 12;
 
@@ -154,16 +156,22 @@ function spec(version: 1 | 2): string {
 
 /**
  * awk of what mawk, gawk and busybox share; never computes with what it reads, whose numbers are larger than
- * some can hold. A group's files are those of its columns, a missing one is -.
+ * some can hold. A group's files are those of its columns, a missing one is -. Files of names and values are
+ * read and split in one piece, which is the most part of what this costs; a name is looked for where the last
+ * group had it.
  */
 const awk = `
 function value(f, l) { if ((getline l < f) <= 0 || l == "") l = "-"; close(f); return l }
 function counted(f, l, n, p) { while ((getline l < f) > 0) if (++n == 1) p = l; close(f); return n ? n " " p : "0 -" }
-function keyed(i, f, l, n, w, a, o, j) {
-  while ((getline l < f) > 0 && ++n <= 200) if (split(l, w, " ") > 1 && (i, w[1]) in KEY) a[KEY[i, w[1]]] = w[2]
-  close(f)
+function keyed(i, f, l, n, w, o, j, p) {
+  RS = "\\001"; if ((getline l < f) <= 0) l = ""; close(f); RS = "\\n"
+  n = split(substr(l, 1, 16384), w, " ")
   if (!n) return "-"
-  for (j = 1; j <= KEYS[i]; j++) o = o (j > 1 ? " " : "") (j in a ? a[j] : "-")
+  for (j = 1; j <= KEYS[i]; j++) {
+    p = AT[i, j]
+    if (w[p] != KEY[i, j]) { for (p = 1; p < n && w[p] != KEY[i, j]; p += 2); AT[i, j] = p }
+    o = o (j > 1 ? " " : "") (p < n ? w[p + 1] : "-")
+  }
   return o
 }
 function joined(f, only, but, by, l, n, o) {
@@ -172,30 +180,16 @@ function joined(f, only, but, by, l, n, o) {
   return n ? o : "-"
 }
 function tell(s) { left -= length(s); if (left > 0) print s; else if (!cut) { cut = 1; print "X" } }
-BEGIN {
-  FS = "\\n"; left = ${String(MAX_ANSWER_BYTES)}; split("", NET)
-  n = split(V == 2 ? SPEC2 : SPEC1, S, ";")
-  for (i = 1; i <= n; i++) {
-    split(S[i], p, ":"); HOW[i] = p[1]; FILE[i] = p[2]; LEVEL[i] = p[3]
-    if (p[1] == "k") { KEYS[i] = split(p[4], k, ","); for (j = 1; j <= KEYS[i]; j++) KEY[i, k[j]] = j }
-  }
-  ONLY["/proc/stat"] = "^(cpu |btime )"; ONLY["/proc/vmstat"] = "^(pgfault|pgmajfault) "
-}
-cut { next }
-/^L/ { LV = substr($0, 2); next }
-/^N/ { NET[substr($0, 2)] = 1; next }
-/^T/ { f = substr($0, 2); tell("T\\t" f "\\t" joined(f, f in ONLY ? ONLY[f] : "", "", "\\037")); next }
-/^X/ { cut = 1; print "X" }
-/^G/ {
-  if (++groups > ${String(MAX_GROUPS)}) { cut = 1; print "X"; next }
-  g = substr($0, 2); o = "G\\t" g; pid = ""
+function there(g, f, l, r) { f = D g PROOF; r = (getline l < f) >= 0; close(f); return r }
+function group(g, b, o, lv, pid, i, r, f) {
+  if (++groups > ${String(MAX_GROUPS)}) { cut = 1; print "X"; return }
+  o = "G\\t" g
   b = g; sub(/.*\\//, "", b); sub(/[.]scope$/, "", b); sub(/.*[_-]/, "", b); b = substr(b, 1, ${String(TOLD_BY)})
   lv = b in NET ? (index(LV, "p") ? "bp" : "b") : LV
   for (i = 1; i <= n; i++) {
     r = "-"
     if (index(lv, LEVEL[i])) {
-      f = FILE[i]
-      if (V == 2) f = ROOT g "/" f; else { at = index(f, "/"); f = ROOT "/" substr(f, 1, at - 1) g substr(f, at) }
+      f = BEFORE[i] g AFTER[i]
       if (HOW[i] == "v") r = value(f)
       else if (HOW[i] == "k") r = keyed(i, f)
       else if (HOW[i] == "c") { r = counted(f); pid = r; sub(/.* /, "", pid) }
@@ -206,6 +200,30 @@ cut { next }
   tell(o)
   if (b in NET && index(LV, "f") && pid ~ /^[1-9]/) tell("N\\t" g "\\t" joined("/proc/" pid "/net/dev", ":", "", ";"))
 }
+BEGIN {
+  FS = "\\n"; left = ${String(MAX_ANSWER_BYTES)}; split("", NET)
+  PROOF = V == 2 ? "/cgroup.controllers" : "/notify_on_release"; forms = split("${GROUP_FORMS.join(' ')}", FORM, " ")
+  n = split(V == 2 ? SPEC2 : SPEC1, S, ";")
+  for (i = 1; i <= n; i++) {
+    split(S[i], p, ":"); HOW[i] = p[1]; LEVEL[i] = p[3]
+    if (p[1] == "k") { KEYS[i] = split(p[4], k, ","); for (j = 1; j <= KEYS[i]; j++) KEY[i, j] = k[j] }
+    at = V == 2 ? 0 : index(p[2], "/"); BEFORE[i] = at ? ROOT "/" substr(p[2], 1, at - 1) : ROOT; AFTER[i] = "/" substr(p[2], at + 1)
+  }
+  ONLY["/proc/stat"] = "^(cpu |btime )"; ONLY["/proc/vmstat"] = "^(pgfault|pgmajfault) "
+}
+cut { next }
+/^L/ { LV = substr($0, 2); next }
+/^N/ { NET[substr($0, 2)] = 1; next }
+/^T/ { f = substr($0, 2); tell("T\\t" f "\\t" joined(f, f in ONLY ? ONLY[f] : "", "", "\\037")); next }
+/^G/ { g = substr($0, 2); if (g == "" || there(g)) group(g); next }
+/^P/ { pod = substr($0, 2); if (there(pod)) group(pod); else pod = ""; next }
+/^I/ && pod != "" {
+  id = substr($0, 2)
+  for (j = 1; j <= forms; j++) {
+    split(FORM[j], p, "*")
+    if (there(g = pod "/" p[1] id p[2])) { group(g); break }
+  }
+}
 END { print "E" }`;
 
 /** The function of the program on a far host (remote-program.ts). */
@@ -213,15 +231,6 @@ export const usageVerb: Readonly<Record<string, string>> = {
   use: `R=$1; shift
 if [ -f "$R/cgroup.controllers" ]; then v=2; d=$R; elif [ -d "$R/memory" ]; then v=1; d=$R/memory; else v=1; d=$R/cpuacct; fi
 echo "V$v"
-l=$(take "$N"); N=0
-IFS=$LF
-for a in $l; do case $a in
-G?*) [ -d "$d\${a#G}" ] && printf "%s\\n" "$a" ;;
-P*) p=\${a#P}; [ -d "$d$p" ] && printf "G%s\\n" "$p" || p=- ;;
-I*) i=\${a#I}; [ "$p" = - ] || for g in "$i" "cri-containerd-$i.scope" "crio-$i.scope" "kata_$i" "docker-$i.scope"; do
-  [ ! -d "$d$p/$g" ] || { printf "G%s\\n" "$p/$g"; break; }
-done ;;
-*) printf "%s\\n" "$a" ;;
-esac; done | awk -v V=$v -v ROOT="$R" -v SPEC1="${spec(1)}" -v SPEC2="${spec(2)}" '${awk}'
-IFS=" "`,
+take "$N" | awk -v V=$v -v ROOT="$R" -v D="$d" -v SPEC1="${spec(1)}" -v SPEC2="${spec(2)}" '${awk}'
+N=0`,
 };

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { triedHosts } from '../../testing/far-hosts.ts';
+import { atOnce } from '../../testing/fixtures.ts';
 import type { UsageQuery } from '../link/host-usage.ts';
 import { parseUsageAnswer } from './parse-usage.ts';
 import { usageColumns } from './usage-program.ts';
@@ -15,6 +16,7 @@ const sandbox = 'cd'.repeat(32);
 const psi = (micros: number): string =>
   `some avg10=1.50 avg60=0.25 avg300=0.00 total=${micros}\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n`;
 const v2: Readonly<Record<string, string>> = {
+  'cgroup.controllers': 'cpu io memory pids\n',
   'cgroup.procs': '12\n13\n',
   'cpu.stat':
     'usage_usec 5000\nuser_usec 3000\nsystem_usec 2000\nnr_periods 9\nnr_throttled 4\nthrottled_usec 66\n',
@@ -33,6 +35,7 @@ const v2: Readonly<Record<string, string>> = {
   'io.stat': '8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0\n253:1 rbytes=5 wbytes=6 rios=7 wios=8\n',
 };
 const v1: Readonly<Record<string, string>> = {
+  'memory/notify_on_release': '0\n',
   'cpuacct/cgroup.procs': '1\n',
   'cpuacct/cpuacct.usage': '7000\n',
   'cpu/cpu.stat': 'nr_periods 2\nnr_throttled 1\nthrottled_time 30\n',
@@ -64,7 +67,7 @@ const inGroup = (folder: string, files: Readonly<Record<string, string>>): void 
 };
 write({ [`${top}/2/cgroup.controllers`]: 'cpu memory\n' });
 inGroup(`${top}/2`, { 'cpu.stat': 'usage_usec 77\n' });
-inGroup(group, { 'cpu.stat': 'usage_usec 6000\n' });
+inGroup(group, { 'cgroup.controllers': '', 'cpu.stat': 'usage_usec 6000\n' });
 inGroup(`${group}/cri-containerd-${id}.scope`, v2);
 inGroup(`${group}/cri-containerd-${sandbox}.scope`, { ...v2, 'cgroup.procs': `${process.pid}\n` });
 for (const [name, text] of Object.entries(v1)) {
@@ -244,25 +247,27 @@ describe('an answer of what a host uses', () => {
     ['that is empty', ''],
   ] as const)
     it(`is refused ${what}`, () => {
-      assert.throws(() => parseUsageAnswer(Buffer.from(text)), /whole|uptime/);
+      assert.throws(() => atOnce(parseUsageAnswer(Buffer.from(text))), /whole|uptime/);
     });
 
   it('is believed only as far as it makes sense', () => {
     const width = usageColumns[2].length;
     const columns = (of: string): string => Array.from({ length: width }, () => of).join('\t');
-    const { usage, rest } = parseUsageAnswer(
-      Buffer.from(
-        [
-          'V2',
-          uptime.trim(),
-          `G\t/short\t1\t2`,
-          `G\t/odd\t${columns('-1 x 99999999999999999999999 ;; \u0000')}`,
-          'N\t/odd\t a b: 1 2; x: 1 2 3 4 5 6 7 8 9 10 11 12;evil: -1 2',
-          '??',
-          'X',
-          'E',
-          'rest',
-        ].join('\n'),
+    const { usage, rest } = atOnce(
+      parseUsageAnswer(
+        Buffer.from(
+          [
+            'V2',
+            uptime.trim(),
+            `G\t/short\t1\t2`,
+            `G\t/odd\t${columns('-1 x 99999999999999999999999 ;; \u0000')}`,
+            'N\t/odd\t a b: 1 2; x: 1 2 3 4 5 6 7 8 9 10 11 12;evil: -1 2',
+            '??',
+            'X',
+            'E',
+            'rest',
+          ].join('\n'),
+        ),
       ),
     );
     assert.deepEqual([...usage.groups.keys()], ['/odd']);

@@ -329,7 +329,7 @@ export interface HostFiles {
   mounts(options: { signal: AbortSignal }): Promise<readonly MountEntry[]>;
   /** The path with all links resolved; rejects with kind not-found where nothing is. */
   realPath(path: string, options: Call): Promise<string>;
-  usage(path: string, options: { signal: AbortSignal }): Promise<FsUsage>;
+  usage(path: string, options: Call): Promise<FsUsage>;
   /**
    * Answers all queries in their order, in one round trip on a far host. What is not there, or vanishes
    * meanwhile, is an empty answer; any other failure rejects the whole.

@@ -135,7 +135,9 @@ export class LocalFiles implements HostFiles {
     return this.#named('real path', path, () => realpath(path));
   }
 
-  usage(path: string, { signal }: { signal: AbortSignal }): Promise<FsUsage> {
+  usage(path: string, call: Call): Promise<FsUsage> {
+    const { mayHang, signal } = call;
+    if (mayHang === true) return this.#shell.usage(path, call);
     return this.#named('statfs', path, async () => {
       const fs = await orAbort(statfs(path), signal);
       return {

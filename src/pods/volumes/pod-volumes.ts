@@ -38,6 +38,14 @@ export interface PodVolumesOptions {
   readonly onReady: (plugin: string, seconds: number) => void;
 }
 
+export interface ServedVolume {
+  /** the pod's name for it */
+  readonly name: string;
+  /** where it is mounted on the host */
+  readonly path: string;
+  readonly claim?: { readonly name: string; readonly namespace: string };
+}
+
 interface PodState {
   readonly stop: AbortController;
   readonly operations: Map<string, VolumeOperation>;
@@ -122,6 +130,27 @@ export class PodVolumes {
             wasReady && volume.bound !== undefined && volume.specName === persistentVolume,
         ),
     );
+  }
+
+  /**
+   * A pod's volumes that are ready and have a file system of their own, which the host's administrator or
+   * another machine serves: those of which a kubelet tells what their file system has.
+   */
+  served(uid: string): ServedVolume[] {
+    return [...(this.#pods.get(uid)?.operations.values() ?? [])].flatMap(({ ready, volume }) => {
+      const { name, work, bound } = volume;
+      if (ready === undefined || (work.kind !== 'local' && work.kind !== 'nfs')) return [];
+      const claim = bound?.volume.spec?.claimRef;
+      return [
+        {
+          name,
+          path: work.path,
+          ...(claim === undefined
+            ? {}
+            : { claim: { name: claim.name ?? '', namespace: claim.namespace ?? '' } }),
+        },
+      ];
+    });
   }
 
   /** volume_manager_total_volumes: how many volumes of a plugin are wanted and how many are ready. */
