@@ -45,6 +45,7 @@ export function processContext(options: ProcessContextOptions): ProcessContext {
   const metrics = createProcessMetrics({
     refresh: () => {
       showApiAccess(metrics, { kube, reviews: common.reviews });
+      showOwnership(metrics, nodes);
     },
   });
   const kube = standalone ? offlineKube() : connectMeasured(options, { clock, metrics });
@@ -59,6 +60,16 @@ export function processContext(options: ProcessContextOptions): ProcessContext {
   });
   const needsApi = config.nodes.every(({ staticPodPath }) => staticPodPath === undefined);
   return { config, kube, standalone, needsApi, common, nodes, metrics, faults, clock, log, signal };
+}
+
+function showOwnership(metrics: ProcessMetrics, nodes: readonly OwnedNode[]): void {
+  for (const each of nodes) {
+    const labels = { node: each.name };
+    metrics.farlet_node_owned.set(labels, each.app() !== undefined && each.problem() === undefined ? 1 : 0);
+    const renewedAt = each.leaseRenewedAt();
+    if (renewedAt !== undefined)
+      metrics.farlet_node_lease_renewed_timestamp_seconds.set(labels, renewedAt / 1000);
+  }
 }
 
 function connectMeasured(

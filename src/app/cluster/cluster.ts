@@ -61,6 +61,9 @@ export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess
           reason,
         });
     },
+    onWrite: (result) => {
+      metrics.farlet_pod_status_writes_total.inc({ result });
+    },
     onWritten: (pod, seconds) => {
       startup.written(pod);
       metrics.kubelet_pod_status_sync_duration_seconds.observe(seconds);

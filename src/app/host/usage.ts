@@ -1,12 +1,13 @@
 /** What reads the use of one host, put together. Composition only. */
 import type { HostContext } from './host-context.ts';
+import { usageObserver } from './observers.ts';
 import { runsContainer } from '../../model/holds.ts';
 import type { PodCgroups } from '../../resources/cgroups/pod-cgroups.ts';
 import { DiskReader } from '../../usage/disk-reader.ts';
 import { HostUsageReader } from '../../usage/host-reader.ts';
 
 export function buildUsage(context: HostContext, { cgroups }: { cgroups: PodCgroups }): HostUsageReader {
-  const { host, view, table, cache, owner, paths, clock, log, signal } = context;
+  const { host, view, table, cache, owner, paths, metrics, clock, log, signal } = context;
   const { cri, link } = host;
   return new HostUsageReader({
     host: host.name,
@@ -27,5 +28,6 @@ export function buildUsage(context: HostContext, { cgroups }: { cgroups: PodCgro
     owner,
     clock,
     signal,
+    onReading: usageObserver(metrics, host.name),
   });
 }

@@ -19,7 +19,7 @@ import { NodeHosts } from '../../node/node-hosts.ts';
 import { VirtualNode } from '../../node/virtual-node.ts';
 import { effectiveEvictionHard } from '../host/managers.ts';
 import { PodStartup } from '../../pods/pod-startup.ts';
-import { showState } from './gauges.ts';
+import { showReadiness, showState } from './gauges.ts';
 import { startupObserver } from '../host/observers.ts';
 import { kubeletApiAt } from './kubelet-api-on-host.ts';
 import { openHost } from '../host/open-host.ts';
@@ -157,6 +157,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
   });
   metrics.beforeText(() => {
     showState(metrics, apps);
+    showReadiness(metrics, virtualNode.node());
   });
 
   /** The cluster, once its API server has told which it is. */

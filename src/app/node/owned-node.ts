@@ -38,6 +38,8 @@ export interface OwnedNode {
   app(): NodeApp | undefined;
   /** Why nothing is done for the node yet or any more; undefined: it is this farlet's. */
   problem(): string | undefined;
+  /** When its lease was last renewed, ms since the epoch; undefined: it has not been, or there is none. */
+  leaseRenewedAt(): number | undefined;
   /** Waits for its turn, then runs the node; rejects with LostOwnership once another has it. */
   run(): Promise<void>;
   stop(options: { signal: AbortSignal }): Promise<void>;
@@ -53,6 +55,7 @@ export function ownNode(options: OwnedNodeOptions): OwnedNode {
     name: node.name,
     app: () => app,
     problem: claim.problem.bind(claim),
+    leaseRenewedAt: () => (claim instanceof Ownership ? claim.renewedAt() : undefined),
     run: async () => {
       await claim.acquire({ signal: life.signal });
       const kept = claim.keep({ signal: life.signal }).catch((error: unknown) => {

@@ -12,6 +12,7 @@ import { DialLimits, onTheWay } from '../link/dial-limits.ts';
 import { checkedTarget, TargetError, type DialTarget } from '../link/dial-target.ts';
 import type { HostLink } from '../link/link.ts';
 import type { ShellChannel } from '../far/remote-agent.ts';
+import type { RequestObserver } from '../link/host-request.ts';
 import { hostPort, spokenError } from '../link/net-errors.ts';
 import { RemoteFiles } from '../far/remote-files.ts';
 import { bridgeSocket } from '../link/socket-bridge.ts';
@@ -27,6 +28,7 @@ export interface SshLinkOptions {
   readonly credentials: SshCredentials;
   readonly clock: Clock;
   readonly log: Log;
+  readonly onRequest?: RequestObserver | undefined;
 }
 
 /**
@@ -51,7 +53,7 @@ type Open = (client: Client, done: (error: Error | undefined, channel: ClientCha
  * Nothing is connected before it is needed. Throws on an endpoint that app/config/load.ts would have refused.
  */
 export function sshLink(options: SshLinkOptions): HostLink {
-  const { name, endpoint, credentials, clock, log } = options;
+  const { name, endpoint, credentials, clock, log, onRequest } = options;
   const parsed = parseSshEndpoint(endpoint);
   if ('problem' in parsed) throw new HostError('invalid', name, `${name}: ${endpoint}: ${parsed.problem}`);
   const connection = new SshConnection({ host: name, endpoint: parsed, credentials, clock, log });
@@ -84,6 +86,7 @@ export function sshLink(options: SshLinkOptions): HostLink {
   const files = new RemoteFiles({
     host: name,
     clock,
+    onRequest,
     open: async (command, { signal }): Promise<ShellChannel> => {
       const stream = await channel(
         'a shell',
@@ -99,6 +102,7 @@ export function sshLink(options: SshLinkOptions): HostLink {
     cri: () => ({ target: `unix:${bridge.path}`, watched: true }),
     fault: () => connection.fault() ?? toRuntime.problem,
     connections: () => connection.made,
+    traffic: () => connection.traffic(),
     dial: async (to, { signal, use = 'user' }) => {
       const target = checkedTarget(name, to);
       return dialLimits.open(use, signal, () => dial(target, signal));
