@@ -1,6 +1,6 @@
 /**
- * For each alert of charts/farlet/files/alerts.yaml: series of which it fires, and ones that are the nearest to
- * them of which it does not. In promtool's notation, a value a minute.
+ * For each alert of charts/farlet/files/alerts.yaml: series of which it fires, and ones that are the nearest
+ * to them of which it does not. In promtool's notation, a value a minute.
  */
 
 export interface AlertCase {

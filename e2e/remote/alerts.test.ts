@@ -1,4 +1,4 @@
-/** Every alert of the chart, tried by promtool on series of which it fires, and on ones of which it does not. */
+/** Every alert of the chart, tried by promtool on series of which it fires, and on others. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

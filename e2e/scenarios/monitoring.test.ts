@@ -1,6 +1,6 @@
 /**
- * What the chart has for Prometheus and Grafana asks for nothing that farlet does not tell, and every alert has
- * an entry in docs/operations.md.
+ * What the chart has for Prometheus and Grafana asks for nothing that farlet does not tell, and every alert
+ * has an entry in docs/operations.md.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -1,10 +1,11 @@
-// Runs OpenTelemetry's kubeletstats receiver and nothing else of a collector: its configuration comes as JSON on
-// standard input, and what it receives goes to standard output, a line of OTLP JSON for each batch.
+// Runs OpenTelemetry's kubeletstats receiver and nothing else of a collector: the file that it is
+// given has its configuration as JSON, and what it receives goes to standard output, a line of OTLP JSON for each batch.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log"
 	"os"
 	"os/signal"
@@ -27,8 +28,15 @@ func main() {
 }
 
 func run() error {
+	if len(os.Args) != 2 {
+		return errors.New("usage: kubeletstats FILE")
+	}
+	text, err := os.ReadFile(os.Args[1])
+	if err != nil {
+		return err
+	}
 	settings := map[string]any{}
-	if err := json.NewDecoder(os.Stdin).Decode(&settings); err != nil {
+	if err := json.Unmarshal(text, &settings); err != nil {
 		return err
 	}
 	factory := kubeletstatsreceiver.NewFactory()
