@@ -18,6 +18,9 @@ const node = { instance: 'i', node: 'a' };
 const host = { ...node, host: 'box' };
 /** By which rules know farlet's own figures from those of other kubelets and processes. */
 const own = { 'farlet_node_owned{instance="i",node="a"}': '1x120' };
+/** What a rule of a node, or of a host, tells: not where it was scraped. */
+const ofNode = { node: 'a' };
+const ofHost = { node: 'a', host: 'box' };
 const labelled = (labels: Readonly<Record<string, string>>): string =>
   `{${Object.entries(labels)
     .map(([name, value]) => `${name}="${value}"`)
@@ -54,7 +57,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletNodeNotReady',
-    labels: node,
+    labels: ofNode,
     fires: { [of('farlet_node_ready')]: '1x5 0x30' },
     quiet: { [of('farlet_node_ready')]: '1x5 0x3 1x30' },
     at: 12,
@@ -62,7 +65,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletHostDown',
-    labels: host,
+    labels: ofHost,
     fires: { [of('farlet_host_up', host)]: '1x5 0x30' },
     quiet: { [of('farlet_host_up', host)]: '1x5 0x0 1x30' },
     at: 9,
@@ -70,7 +73,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletHostLinkFlapping',
-    labels: host,
+    labels: ofHost,
     fires: { [of('farlet_host_connections_total', host)]: '1x10 1+1x50' },
     // made again once, and farlet itself started again
     quiet: { [of('farlet_host_connections_total', host)]: '1x10 2x20 1x30' },
@@ -79,7 +82,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletHostSlow',
-    labels: host,
+    labels: ofHost,
     fires: all('farlet_host_round_trip_seconds', host, '2.5'),
     quiet: all('farlet_host_round_trip_seconds', host, '1'),
     at: 20,
@@ -87,7 +90,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletHostCallsFail',
-    labels: host,
+    labels: ofHost,
     fires: {
       [of('farlet_host_up', host)]: '1x60',
       [of('farlet_host_rpcs_total', { ...host, method: 'status', code: 'OK' })]: '0+60x60',
@@ -105,7 +108,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletHostRequestsUnanswered',
-    labels: { ...host, pace: 'risky' },
+    labels: { ...ofHost, pace: 'risky' },
     fires: {
       [of('farlet_host_up', host)]: '1x60',
       [of('farlet_host_request_errors_total', { ...host, pace: 'risky' })]: '0+1x60',
@@ -120,7 +123,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletHostConnectionsWait',
-    labels: { ...host, use: 'probe', state: 'waiting' },
+    labels: { ...ofHost, use: 'probe' },
     fires: { [of('farlet_host_dials', { ...host, use: 'probe', state: 'waiting' })]: '0x5 3x30' },
     quiet: {
       [of('farlet_host_dials', { ...host, use: 'probe', state: 'waiting' })]: '0x5 3x5 0x30',
@@ -131,7 +134,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletKubeletApiNotOnHost',
-    labels: host,
+    labels: ofHost,
     fires: { [of('farlet_kubelet_api_on_host', host)]: '1x5 0x30' },
     quiet: { [of('farlet_kubelet_api_on_host', host)]: '1x5 0x5 1x30' },
     at: 17,
@@ -139,7 +142,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletPodStuck',
-    labels: { ...node, state: 'busy' },
+    labels: { ...ofNode, state: 'busy' },
     fires: { [of('farlet_pod_worker_oldest_seconds', { ...node, state: 'busy' })]: '0+60x90' },
     quiet: { [of('farlet_pod_worker_oldest_seconds', { ...node, state: 'busy' })]: '0+60x25 0+60x25' },
     at: 37,
@@ -147,7 +150,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletPlegStale',
-    labels: node,
+    labels: ofNode,
     fires: { ...own, [of('kubelet_pleg_last_seen_seconds')]: '1+60x5 301x40' },
     // a host that is away has an alert of its own, one that was never seen is not late
     quiet: {
@@ -162,7 +165,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletPlegSlow',
-    labels: node,
+    labels: ofNode,
     fires: { ...own, ...all('kubelet_pleg_relist_duration_seconds', node, '5') },
     quiet: {
       ...own,
@@ -174,7 +177,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletPodStatusesWait',
-    labels: node,
+    labels: ofNode,
     fires: { [of('farlet_pod_status_oldest_seconds')]: '0+60x60' },
     quiet: { [of('farlet_pod_status_oldest_seconds')]: '0x5 60x30' },
     at: 10,
@@ -182,7 +185,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletApiCallsFail',
-    labels: { instance: 'i' },
+    labels: {},
     fires: {
       ...own,
       'rest_client_requests_total{instance="i",code="200",method="GET"}': '0+60x60',
@@ -200,7 +203,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletCertificateExpiresSoon',
-    labels: node,
+    labels: ofNode,
     fires: { ...own, [of('kubelet_certificate_manager_server_ttl_seconds')]: '500000-60x60' },
     quiet: {
       ...own,
@@ -212,7 +215,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletClientCertificateExpiresSoon',
-    labels: node,
+    labels: {},
     fires: { ...own, [of('kubelet_certificate_manager_client_ttl_seconds')]: '500000-60x60' },
     quiet: {
       ...own,
@@ -223,7 +226,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletCertificateNotRenewed',
-    labels: node,
+    labels: ofNode,
     fires: { ...own, [of('kubelet_server_expiration_renew_errors')]: '0x5 1x60' },
     quiet: { ...own, [of('kubelet_server_expiration_renew_errors')]: '7x60' },
     at: 25,
@@ -231,7 +234,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletUsageUnread',
-    labels: host,
+    labels: ofHost,
     fires: {
       [of('farlet_usage_readings_total', { ...host, result: 'read' })]: '5x60',
       [of('farlet_usage_readings_total', { ...host, result: 'failed' })]: '0+4x60',
@@ -245,7 +248,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletFault',
-    labels: { ...node, part: 'pleg' },
+    labels: { ...ofNode, part: 'pleg' },
     // a series begins with the first of its faults
     fires: { ...own, [of('farlet_faults_total', { ...node, part: 'pleg' })]: '_x20 1x30' },
     // of before it was scraped
@@ -255,7 +258,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletEventLoopLate',
-    labels: { instance: 'i' },
+    labels: {},
     fires: { ...own, ...all('nodejs_eventloop_delay_seconds', { instance: 'i' }, '0.5') },
     quiet: {
       ...own,
@@ -268,7 +271,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletBusy',
-    labels: { instance: 'i', state: 'active' },
+    labels: {},
     fires: { ...own, 'nodejs_eventloop_time_seconds_total{instance="i",state="active"}': '0+54x60' },
     quiet: {
       ...own,
@@ -280,7 +283,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletFilesRunOut',
-    labels: { instance: 'i' },
+    labels: {},
     fires: { ...own, 'process_open_fds{instance="i"}': '900x60', 'process_max_fds{instance="i"}': '1000x60' },
     quiet: {
       ...own,
@@ -294,7 +297,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletCallersRefused',
-    labels: node,
+    labels: ofNode,
     fires: { [of('farlet_streams_refused_total', { ...node, kind: 'exec', limit: 'user' })]: '0+5x60' },
     quiet: { [of('farlet_streams_refused_total', { ...node, kind: 'exec', limit: 'user' })]: '9x60' },
     at: 20,
@@ -302,7 +305,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'FarletEventsDropped',
-    labels: node,
+    labels: ofNode,
     fires: { [of('farlet_events_dropped_total')]: '0+1x60' },
     quiet: { [of('farlet_events_dropped_total')]: '5x60' },
     at: 20,

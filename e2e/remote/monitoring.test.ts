@@ -371,7 +371,10 @@ describe('Prometheus', () => {
 
 /** A query of the dashboard, as Grafana asks it with all nodes chosen. */
 function shown(query: string): string {
-  return query.replaceAll(/\$(node|host|instance)\b/g, '.*').replaceAll('$__rate_interval', '30s');
+  return query
+    .replaceAll(/\$(node|host|instance)\b/g, '.*')
+    .replaceAll('$job', 'edge-farlet')
+    .replaceAll('$__rate_interval', '30s');
 }
 
 /** What promtool says, but for what is excepted by family and the beginning of the fault. */
