@@ -103,7 +103,9 @@ describe('the load of the workers', () => {
     assert.deepEqual([oldestBusySeconds, oldestWaitingSeconds], [7, 2]);
     step.resolve({ kind: 'settled' });
     await settle();
-    assert.deepEqual([workers.load().oldestBusySeconds, workers.load().waiting], [0, 0]);
+    await clock.advance(5_000);
+    const rests = { busy: 0, resting: 1, waiting: 0, oldestBusySeconds: 0, oldestWaitingSeconds: 0 };
+    assert.deepEqual(workers.load(), rests);
     stop.abort();
   });
 });
