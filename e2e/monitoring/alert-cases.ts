@@ -184,6 +184,17 @@ export const alertCases: readonly AlertCase[] = [
     notBefore: 6,
   },
   {
+    alert: 'FarletTokensFail',
+    labels: ofNode,
+    fires: { [of('farlet_token_requests_total', { ...node, result: 'failed' })]: '0+1x60' },
+    quiet: {
+      [of('farlet_token_requests_total', { ...node, result: 'failed' })]: '0x10 2x30',
+      [of('farlet_token_requests_total', { ...node, result: 'issued' })]: '0+9x60',
+    },
+    at: 20,
+    notBefore: 12,
+  },
+  {
     alert: 'FarletApiCallsFail',
     labels: {},
     fires: {

@@ -348,6 +348,11 @@ export const table = {
     kind: 'gauge',
     help: 'Seconds since the oldest status was wished for that is not written yet, 0 if there is none',
   },
+  farlet_token_requests_total: {
+    kind: 'counter',
+    help: "Requests for pods' service account tokens, by how they ended: issued or failed",
+    labels: ['result'],
+  },
   farlet_node_ready: {
     kind: 'gauge',
     help: "Whether the Node's Ready condition is True, as far as farlet has told the API server",

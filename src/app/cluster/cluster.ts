@@ -73,7 +73,12 @@ export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess
     objects: new PodObjects(common.objects),
     services: common.services,
     runtimeClasses: common.runtimeClasses,
-    tokens: new Tokens(shared),
+    tokens: new Tokens({
+      ...shared,
+      onRequest: (result) => {
+        metrics.farlet_token_requests_total.inc({ result });
+      },
+    }),
     status,
     volumeObjects: volumeObjects(kube),
     flushStatuses: async (options) => {
