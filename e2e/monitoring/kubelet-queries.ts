@@ -80,6 +80,10 @@ const podDashboards: readonly string[] = [
     `sum(${rate(`container_network_${way}_packets_total`, ofPods)}) by (namespace, pod)`,
     `sum(${rate(`container_network_${way}_packets_dropped_total`, ofPods)}) by (namespace, pod)`,
   ]),
+];
+
+/** What pods read and write, where the kernel counts it by control group. */
+export const diskQueries: readonly string[] = [
   ...['reads', 'writes'].flatMap((way) => [
     `ceil(sum by (namespace, pod) (${rate(`container_fs_${way}_total`, `${ofPods}, container!=""`)}))`,
     `sum by (namespace, pod) (${rate(`container_fs_${way}_bytes_total`, `${ofPods}, container!=""`)})`,
