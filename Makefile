@@ -52,7 +52,7 @@ test: verify build ## everything, scenarios on real parts included
 LINKED := main-job store-restored hostile-files lifecycle containers probes volumes resources managers admission kubelet-api slow-readers usage autoscaling
 
 test-remote: build ## scenarios on hosts over ssh and tcp: links, their faults, sandboxed runtimes, most of 'make test' again
-	@scripts/setup-remote.sh && scripts/setup-agents.sh && scripts/setup-image.sh
+	@scripts/setup-remote.sh && scripts/setup-agents.sh && scripts/setup-clients.sh && scripts/setup-image.sh
 	@$(SCENARIOS) 'e2e/remote/*.test.ts'
 	@echo '── faults and pools over tcp'; FARLET_E2E_LINK=tcp $(SCENARIOS) e2e/remote/link-faults.test.ts e2e/scenarios/pool.test.ts
 	@for link in ssh tcp; do echo "── over $$link"; export FARLET_E2E_LINK=$$link; \

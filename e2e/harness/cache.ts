@@ -47,6 +47,16 @@ export function metricsServer(): string {
   return `${builtFolder('clients-')}/metrics-server`;
 }
 
+/** Prometheus, or promtool (scripts/setup-clients.sh builds them). */
+export function prometheus(program: 'prometheus' | 'promtool' = 'prometheus'): string {
+  return `${builtFolder('prometheus-', 'scripts/setup-clients.sh')}/${program}`;
+}
+
+/** OpenTelemetry's kubeletstats receiver, as a program of its own (scripts/setup-clients.sh builds it). */
+export function kubeletStats(): string {
+  return `${builtFolder('kubeletstats-', 'scripts/setup-clients.sh')}/kubeletstats`;
+}
+
 /** The OCI archive with the images that scenarios use. */
 export function imageArchive(): string {
   return `${builtFolder('images-')}/images.tar`;

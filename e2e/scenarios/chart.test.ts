@@ -10,6 +10,7 @@ import { rightsFor } from '../../src/app/check/rights.ts';
 import { configSchema } from '../../src/app/config/schema.ts';
 import { valuesSchema } from '../../scripts/chart/values.ts';
 import { helm } from '../harness/cache.ts';
+import { alertRules, type AlertRule } from '../monitoring/chart-files.ts';
 import { outcome, run, type Outcome } from '../harness/processes.ts';
 import { useWorld } from '../harness/world.ts';
 
@@ -27,10 +28,17 @@ interface Rule {
 interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
   readonly data?: Readonly<Record<string, string>>;
   readonly rules?: readonly Rule[];
-  readonly spec?: { readonly template?: { readonly metadata: object; readonly spec: object } };
+  readonly spec?: {
+    readonly template?: { readonly metadata: object; readonly spec: object };
+    readonly groups?: readonly { readonly name: string; readonly rules: readonly AlertRule[] }[];
+  };
 }
 
 function template(major: 3 | 4, args: readonly string[]): Promise<Outcome> {
@@ -56,7 +64,8 @@ async function rendered(file: string, major: 3 | 4 = 4): Promise<Manifest[]> {
 }
 
 function configOf(manifests: readonly Manifest[]): unknown {
-  return parse(manifests.find(({ kind }) => kind === 'ConfigMap')?.data?.['farlet.yaml'] ?? '');
+  const files = manifests.flatMap(({ data }) => data?.['farlet.yaml'] ?? []);
+  return parse(files[0] ?? '');
 }
 
 /** One line for each thing that is allowed, as the API server compares them. */
@@ -152,6 +161,33 @@ describe('charts/farlet', () => {
       );
       assert.deepEqual(granted(manifests), needed.sort(), file);
     }
+  });
+
+  it('hands on the alerts and the dashboard as they are, or not at all', async () => {
+    const manifests = await rendered('everything-values.yaml');
+    const rule = manifests.find(({ kind }) => kind === 'PrometheusRule');
+    const groups = rule?.spec?.groups ?? [];
+    const base = 'https://git.example.com/farlet/blob/main/';
+    assert.deepEqual(
+      groups.flatMap(({ rules }) => rules),
+      alertRules()
+        .filter(({ alert }) => alert !== 'FarletBusy')
+        .map(({ labels, annotations, ...rest }) => ({
+          ...rest,
+          labels: { ...labels, team: 'edge' },
+          annotations: { ...annotations, runbook_url: base + annotations.runbook_url },
+        })),
+    );
+    assert.equal(rule?.metadata.labels?.release, 'prometheus');
+    const dashboard = manifests.find(({ metadata }) => metadata.labels?.grafana_dashboard === '1');
+    assert.equal(dashboard?.metadata.namespace, 'monitoring');
+    assert.deepEqual(
+      JSON.parse(dashboard.data?.['farlet.json'] ?? ''),
+      JSON.parse(readFileSync(`${chart}/files/dashboard.json`, 'utf8')),
+    );
+    const withoutThem = await rendered('ssh-values.yaml');
+    assert.ok(!withoutThem.some(({ kind }) => kind === 'PrometheusRule'));
+    assert.ok(!withoutThem.some(({ metadata }) => metadata.name.endsWith('-dashboard')));
   });
 
   it('docs/rbac.md has a row for each rule', () => {
@@ -251,7 +287,7 @@ describe('values that are refused, and why', () => {
 });
 
 /** The Prometheus operator's, as far as an API server needs them to take such an object. */
-const monitors = (['PodMonitor', 'ServiceMonitor'] as const).map((kind) => {
+const monitors = (['PodMonitor', 'ServiceMonitor', 'PrometheusRule'] as const).map((kind) => {
   const plural = `${kind.toLowerCase()}s`;
   const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
   return {
@@ -274,6 +310,7 @@ describe('a real API server', () => {
       world.plane.kubectl(['apply', '-f', '-'], JSON.stringify(object));
     const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
     await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'farlet', labels } });
+    await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'monitoring' } });
     for (const definition of monitors) await apply(definition);
     const names = monitors.map(({ metadata }) => `crd/${metadata.name}`);
     await world.plane.kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...names]);

@@ -43,6 +43,10 @@ config:
 - **Secrets** are read again by farlet itself when they change: keys of ssh and tcp, and the kubelet API's certificate.
 - **Where Helm can't ask the cluster** (\`helm template\`, some GitOps tools) set \`clientCA.pem\` and
   \`config.clusterDNS\`: else both are looked up at installation.
+- **Alerts and a dashboard** are off until asked for: \`prometheusRule.enabled\` hands [files/alerts.yaml](files/alerts.yaml) to the
+  Prometheus operator, \`dashboard.enabled\` hands [files/dashboard.json](files/dashboard.json) to Grafana's sidecar. Both files work
+  without Helm; [docs/operations.md](../../docs/operations.md#alerts) says what to do about each alert. Without a monitor
+  (\`podMonitor\` or \`serviceMonitor\`) nothing feeds them.
 - **The API server must reach farlet's pod** on the ports of the nodes, for logs, exec and port-forward.
 
 ## Values

@@ -187,6 +187,27 @@ export const valuesSchema = z.strictObject({
     .prefault({}),
   podMonitor: monitor.prefault({}).describe('scrape by a PodMonitor'),
   serviceMonitor: monitor.prefault({}).describe('or by a ServiceMonitor, of the Service'),
+  prometheusRule: z
+    .strictObject({
+      enabled: flag(false).describe(
+        'make the alerts of files/alerts.yaml; needs the resources of the Prometheus operator',
+      ),
+      labels: strings.default({}).describe('labels by which your Prometheus finds them'),
+      additionalRuleLabels: strings.default({}).describe('labels of every alert, as for routes to people'),
+      disabled: z.array(z.string()).default([]).describe('names of alerts that are left out'),
+      runbookBase: text().describe(
+        'what stands before docs/operations.md in runbook_url: where the docs are that your people read',
+      ),
+    })
+    .prefault({}),
+  dashboard: z
+    .strictObject({
+      enabled: flag(false).describe("make a ConfigMap of files/dashboard.json, for Grafana's sidecar"),
+      namespace: text().describe("where that sidecar looks for it; default: the release's"),
+      labels: strings.default({ grafana_dashboard: '1' }).describe('labels by which the sidecar finds it'),
+      annotations: strings.default({}).describe('as k8s-sidecar-target-directory'),
+    })
+    .prefault({}),
   podDisruptionBudget: z
     .strictObject({
       enabled: flag(false).describe("hold drains of the node that farlet's pod is on"),

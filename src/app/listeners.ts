@@ -55,10 +55,9 @@ export async function listenPlainPorts(
   }
 }
 
-/** Several nodes are told apart by a label; what the process has one of has none. */
+/** Nodes are told apart by a label; what the process has one of has none. */
 function exposed({ nodes, metrics }: ProcessContext): Exposed[] {
-  const several = nodes.length > 1;
   const running = nodes.flatMap((node) => node.app() ?? []);
-  const each = running.map((node) => ({ node: several ? node.name : undefined, metrics: node.metrics }));
+  const each = running.map((node) => ({ node: node.name, metrics: node.metrics }));
   return [...each, { node: undefined, metrics }];
 }

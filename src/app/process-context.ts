@@ -54,6 +54,7 @@ export function processContext(options: ProcessContextOptions): ProcessContext {
   const metrics = createProcessMetrics({
     refresh: () => {
       showApiAccess(metrics, { kube, reviews: common.reviews });
+      showOwnership(metrics, nodes);
     },
   });
   const followed = followFiles(metrics, { clock, log });
@@ -71,6 +72,19 @@ export function processContext(options: ProcessContextOptions): ProcessContext {
   const needsApi = config.nodes.every(({ staticPodPath }) => staticPodPath === undefined);
   const shared = { kube, common, followed, nodes, metrics, tracing, faults, clock, log, signal };
   return { config, standalone, needsApi, ...shared };
+}
+
+function showOwnership(metrics: ProcessMetrics, nodes: readonly OwnedNode[]): void {
+  // a node that was taken out of the configuration is none any more
+  metrics.farlet_node_owned.reset();
+  metrics.farlet_node_lease_renewed_timestamp_seconds.reset();
+  for (const each of nodes) {
+    const labels = { node: each.name };
+    metrics.farlet_node_owned.set(labels, each.app() !== undefined && each.problem() === undefined ? 1 : 0);
+    const renewedAt = each.leaseRenewedAt();
+    if (renewedAt !== undefined)
+      metrics.farlet_node_lease_renewed_timestamp_seconds.set(labels, renewedAt / 1000);
+  }
 }
 
 function connectMeasured(

@@ -1,5 +1,6 @@
 /** The link that an endpoint asks for. */
 import type { CgroupDriver } from './cri/cgroup-driver.ts';
+import type { RequestObserver } from './link/host-request.ts';
 import { HostError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Clock } from '../util/clock.ts';
@@ -32,6 +33,8 @@ export interface OpenLinkOptions {
   readonly log: Log;
   readonly owner: HelperOwner;
   readonly cgroupDriver: CgroupDriver;
+  /** what the host's shells were asked, on links that have them */
+  readonly onRequest?: RequestObserver;
   /** what the link needs on the host goes with it */
   readonly temporary?: boolean;
 }
@@ -39,10 +42,10 @@ export interface OpenLinkOptions {
 /** `unix:`, `ssh:` and `tcp:` endpoints; others throw, as they do when the configuration is read. */
 export function openLink(host: HostAddress, options: OpenLinkOptions): HostLink {
   const { name, endpoint, ssh, tls, helperImage = DEFAULT_HELPER_IMAGE } = host;
-  const { followed, clock, log, temporary = false } = options;
+  const { followed, clock, log, onRequest, temporary = false } = options;
   if (endpoint.startsWith('unix:')) return unixLink({ name, endpoint });
   if (endpoint.startsWith('ssh:') && ssh !== undefined)
-    return sshLink({ name, endpoint, credentials: ssh, followed, clock, log });
+    return sshLink({ name, endpoint, credentials: ssh, followed, clock, log, onRequest });
   if (endpoint.startsWith('tcp:') && tls !== undefined)
     return tcpLink({ ...options, name, endpoint, tls, helperImage, temporary });
   throw new HostError('invalid', name, `${name}: no link for ${endpoint}`);

@@ -10,6 +10,7 @@ const own = pod({ metadata: { uid: 'u', resourceVersion: '1' }, status: {} });
 function setUp(log = quietLog) {
   const clock = new FakeClock();
   const written: string[] = [];
+  const ended: string[] = [];
   const server = {
     answer: (): Promise<unknown> => Promise.resolve(),
     keeps: (status: PodStatus): PodStatus => status,
@@ -35,6 +36,7 @@ function setUp(log = quietLog) {
     log,
     signal: new AbortController().signal,
     merge: (_api, desired) => desired,
+    onWrite: (result) => ended.push(result),
   });
   const set = (reason: string, lingerMs?: number, of: Pod = own): void => {
     writer.set(of, {
@@ -43,7 +45,7 @@ function setUp(log = quietLog) {
       ...(lingerMs === undefined ? {} : { lingerMs }),
     });
   };
-  return { clock, written, server, writer, set };
+  return { clock, written, ended, server, writer, set };
 }
 
 describe('a status', () => {
@@ -64,6 +66,22 @@ describe('a status', () => {
     for (const uid of ['a', 'b', 'c']) set('x', undefined, pod({ metadata: { uid, name: uid }, status: {} }));
     await settle();
     assert.deepEqual(warned, [{ err: lost, pod: 'a', namespace: 'default', uid: 'a' }]);
+  });
+
+  it('that is not written yet is counted, with how long it has been wished for', async () => {
+    const { clock, ended, server, set, writer } = setUp();
+    server.answer = () => Promise.reject(new Error('away'));
+    set('a');
+    await settle();
+    await clock.advance(3_000);
+    const { count, oldestMs } = writer.backlog();
+    assert.deepEqual({ count, oldestMs }, { count: 1, oldestMs: 3_000 });
+    assert.ok(ended.length > 1 && ended.every((result) => result === 'failed'), ended.join());
+    server.answer = () => Promise.resolve();
+    await clock.advance(60_000);
+    await settle();
+    assert.equal(ended.at(-1), 'written');
+    assert.deepEqual(writer.backlog(), { count: 0, oldestMs: 0 });
   });
 
   it('of which newer ones came while it was written is followed by the newest', async () => {

@@ -42,6 +42,8 @@ export interface StatusWriterOptions {
   readonly illegal?: (pod: Pod, from: PodStatus, to: PodStatus) => string | undefined;
   /** a newer status is wished for */
   readonly onStatus?: (before: PodStatus, after: PodStatus) => void;
+  /** how each write ended; `refused`: something else was quicker, or the pod is gone */
+  readonly onWrite?: (result: 'written' | 'refused' | 'failed') => void;
   /** the object with the status as written, and the seconds from the first wish for the change */
   readonly onWritten?: (pod: Pod, seconds: number) => void;
 }
@@ -168,6 +170,15 @@ export class StatusWriter {
     }
   }
 
+  /** Pods whose status is not written yet, and how long the oldest of them has been wished for. */
+  backlog(): { readonly count: number; readonly oldestMs: number } {
+    const now = this.#options.clock.monotonic();
+    const since = [...this.#entries.values()].flatMap(({ writing, wishedAt }) =>
+      writing === undefined || wishedAt === undefined ? [] : [wishedAt],
+    );
+    return { count: since.length, oldestMs: since.reduce((most, at) => Math.max(most, now - at), 0) };
+  }
+
   /** Resolves when nothing waits to be written for the pod. */
   async settled(uid: string): Promise<void> {
     const entry = this.#entries.get(uid);
@@ -252,7 +263,7 @@ export class StatusWriter {
   }
 
   async #untilWritten(entry: Entry): Promise<void> {
-    const { clock, log, signal, onWritten } = this.#options;
+    const { clock, log, signal, onWrite, onWritten } = this.#options;
     for (let failures = 0; ;) {
       const { uid, namespace, name } = entry.pod.metadata;
       try {
@@ -277,6 +288,7 @@ export class StatusWriter {
           return;
         }
         failures = 0;
+        onWrite?.('written');
         // the mirror may have been replaced meanwhile
         const isLatest =
           entry.pod.metadata.uid === uid && (entry.listing !== this.#listing || isNewer(written, entry.pod));
@@ -292,6 +304,7 @@ export class StatusWriter {
           return;
       } catch (error) {
         signal.throwIfAborted();
+        onWrite?.(isRefusedWrite(error) ? 'refused' : 'failed');
         // the mirror was replaced meanwhile: the status is for the new one
         if (entry.pod.metadata.uid !== uid) continue;
         if (isRefusedWrite(error) && (await this.#isGone(entry, error))) return;

@@ -8,6 +8,7 @@ import { Tokens } from './tokens.ts';
 function tokens(lifeSeconds: number) {
   const clock = new FakeClock();
   const asked: unknown[] = [];
+  const told: string[] = [];
   const world = { down: false };
   const client: Partial<KubeClient> = {
     create: <T>(_path: string, body: object) => {
@@ -20,13 +21,15 @@ function tokens(lifeSeconds: number) {
       return Promise.resolve({ status: { token: `t${asked.length}`, expirationTimestamp } } as T);
     },
   };
-  const made = new Tokens({ client: client as KubeClient, clock, log: quietLog, random: () => 0 });
+  const onRequest = (result: string): unknown => told.push(result);
+  const shared = { clock, log: quietLog, random: () => 0, onRequest };
+  const made = new Tokens({ ...shared, client: client as KubeClient });
   const get = (): Promise<{ token: string; renewAt: number }> =>
     made.get(
       { pod: pod(), serviceAccountName: 'default', audience: 'me', expirationSeconds: lifeSeconds },
       { signal: new AbortController().signal },
     );
-  return { clock, asked, get, made, world };
+  return { clock, asked, told, get, made, world };
 }
 
 describe('service account tokens', () => {
@@ -45,6 +48,18 @@ describe('service account tokens', () => {
         },
       },
     ]);
+  });
+
+  it('are told of by how the request ended, those that are held not again', async () => {
+    const { clock, told, get, world } = tokens(600);
+    await get();
+    await get();
+    world.down = true;
+    await clock.advance(500_000);
+    await get();
+    await clock.advance(200_000);
+    await assert.rejects(get());
+    assert.deepEqual(told, ['issued', 'failed', 'failed']);
   });
 
   const rows: [lifeSeconds: number, renewedAfterMs: number][] = [

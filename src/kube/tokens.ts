@@ -27,18 +27,29 @@ export interface BoundToken {
   readonly renewAt: number;
 }
 
+export interface TokensOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random?: () => number;
+  /** the API server was asked for a token: it issued one, or failed to */
+  readonly onRequest?: (result: 'issued' | 'failed') => void;
+}
+
 export class Tokens {
   readonly #client: KubeClient;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #random: () => number;
   readonly #cache = lru<BoundToken>(MAX_TOKENS);
+  readonly #onRequest: TokensOptions['onRequest'];
 
-  constructor(options: { client: KubeClient; clock: Clock; log: Log; random?: () => number }) {
+  constructor(options: TokensOptions) {
     this.#client = options.client;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#random = options.random ?? Math.random;
+    this.#onRequest = options.onRequest;
   }
 
   /**
@@ -53,8 +64,10 @@ export class Tokens {
     try {
       const fresh = await this.#request(input, signal);
       this.#cache.set(key, fresh);
+      this.#onRequest?.('issued');
       return fresh;
     } catch (error) {
+      if (!signal.aborted) this.#onRequest?.('failed');
       if (held === undefined || now >= held.expiresAt) throw error;
       this.#log.warn(
         { ...podFields(input.pod.metadata), err: error },

@@ -33,6 +33,8 @@ export class CriError extends FarletError {
   readonly host: string;
   /** the gRPC status code's number */
   readonly code: number;
+  /** as Go's gRPC prints it, e.g. NotFound */
+  readonly codeName: string;
   readonly description: string;
   constructor(
     fault: {
@@ -49,6 +51,7 @@ export class CriError extends FarletError {
     this.method = fault.method;
     this.host = fault.host;
     this.code = fault.code;
+    this.codeName = fault.codeName;
     this.description = fault.description;
   }
 }

@@ -117,6 +117,11 @@ export class Ownership implements NodeClaim {
     }
   }
 
+  /** When the last renewal that came through was begun, ms since the epoch. */
+  renewedAt(): number | undefined {
+    return this.#renewed?.wall;
+  }
+
   /** Resolves once the node is this farlet's to run; rejects with the signal's reason. */
   async acquire({ signal }: { signal: AbortSignal }): Promise<void> {
     const { clock, log, mayBeginUnasked } = this.#options;

@@ -204,6 +204,7 @@ export const table = {
     kind: 'counter',
     help: 'Pods that made room for a critical one, by what was short',
     labels: ['preemption_signal'],
+    open: ['preemption_signal'],
   },
   kubelet_admission_rejections_total: {
     kind: 'counter',
@@ -324,7 +325,76 @@ export const table = {
     help: 'Entries that wait for the SyncLoop, by queue',
     labels: ['queue'],
   },
+  farlet_pod_workers: {
+    kind: 'gauge',
+    help: "Pods' workers by what they do: a step (busy), nothing (resting), or waiting to begin",
+    labels: ['state'],
+  },
+  farlet_pod_worker_oldest_seconds: {
+    kind: 'gauge',
+    help: 'Seconds since the oldest step under way began (busy), or the oldest pod came that waits for another to end',
+    labels: ['state'],
+  },
+  farlet_pod_status_writes_total: {
+    kind: 'counter',
+    help: 'Writes of pod statuses: written, failed (and tried again), or refused since something else was quicker',
+    labels: ['result'],
+  },
+  farlet_pod_statuses_waiting: {
+    kind: 'gauge',
+    help: 'Pods whose status the API server has not got yet',
+  },
+  farlet_pod_status_oldest_seconds: {
+    kind: 'gauge',
+    help: 'Seconds since the oldest status was wished for that is not written yet, 0 if there is none',
+  },
+  farlet_token_requests_total: {
+    kind: 'counter',
+    help: "Requests for pods' service account tokens, by how they ended: issued or failed",
+    labels: ['result'],
+  },
+  farlet_node_ready: {
+    kind: 'gauge',
+    help: "Whether the Node's Ready condition is True, as far as farlet has told the API server",
+  },
   farlet_host_up: { kind: 'gauge', help: "Whether the host's runtime answers", labels: ['host'] },
+  farlet_host_link_up: {
+    kind: 'gauge',
+    help: 'Whether nothing is wrong with the way to the host, on links that make one (ssh, tcp)',
+    labels: ['host'],
+  },
+  farlet_host_connections_total: {
+    kind: 'counter',
+    help: 'Times that the way to the host was made, on links that make one: beyond the first it had broken',
+    labels: ['host'],
+  },
+  farlet_host_bytes_total: {
+    kind: 'counter',
+    help: 'Bytes over the connections to the host, on links that make one, by direction: sent or received',
+    labels: ['host', 'direction'],
+  },
+  farlet_host_round_trip_seconds: {
+    kind: 'histogram',
+    help: "Seconds until the host's runtime had said how it is, which it is asked every few seconds",
+    labels: ['host'],
+    buckets: standard,
+  },
+  farlet_host_rpcs_total: {
+    kind: 'counter',
+    help: "Calls of the host's runtime that have ended, by method (as operation_type) and gRPC code",
+    labels: ['host', 'method', 'code'],
+  },
+  farlet_host_request_duration_seconds: {
+    kind: 'histogram',
+    help: "Seconds that requests took which the host's shells answer (files, volumes, usage), by how long they may",
+    labels: ['host', 'pace'],
+    buckets: standard,
+  },
+  farlet_host_request_errors_total: {
+    kind: 'counter',
+    help: 'Such requests without an answer: the way to the host broke, or they took too long',
+    labels: ['host', 'pace'],
+  },
   farlet_host_dials: {
     kind: 'gauge',
     help: 'Connections that start at the host, by what they are for: open, or waiting for a place',
@@ -352,6 +422,17 @@ export const table = {
     labels: ['kind', 'limit'],
   },
   farlet_events_dropped_total: { kind: 'counter', help: 'Kubernetes events that were not recorded' },
+  farlet_usage_readings_total: {
+    kind: 'counter',
+    help: 'Looks at what a host and its pods use, by how they ended: read or failed',
+    labels: ['host', 'result'],
+  },
+  farlet_usage_reading_duration_seconds: {
+    kind: 'histogram',
+    help: 'Seconds that such looks took, by detail: brief (/metrics/resource) or full',
+    labels: ['host', 'detail'],
+    buckets: standard,
+  },
 } as const satisfies Record<string, Row>;
 
 /** What the process has one of, however many nodes it runs; each node's kubelet API shows it as well. */
@@ -409,9 +490,20 @@ export const processTable = {
     help: 'Spans of traces that the collector took, or that were dropped: it did not take them, or too many waited',
     labels: ['outcome'],
   },
+  farlet_node_owned: {
+    kind: 'gauge',
+    help: 'Whether this farlet runs the node; 0: it waits for its turn, or has lost it',
+    labels: ['node'],
+  },
+  farlet_node_lease_renewed_timestamp_seconds: {
+    kind: 'gauge',
+    help: "When the node's lease was last renewed, in seconds since the epoch",
+    labels: ['node'],
+  },
   process_resident_memory_bytes: { kind: 'gauge', help: 'Resident memory size in bytes' },
   process_cpu_seconds_total: { kind: 'counter', help: 'Total user and system CPU time spent in seconds' },
   process_open_fds: { kind: 'gauge', help: 'Number of open file descriptors' },
+  process_max_fds: { kind: 'gauge', help: 'Maximum number of open file descriptors' },
   nodejs_active_resources: {
     kind: 'gauge',
     help: 'What keeps the event loop alive, by kind: timers, sockets, file watches and others',

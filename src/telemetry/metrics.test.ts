@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { processTable, table as nodeTable, type Row } from './metric-table.ts';
+import { createMetrics } from './metrics.ts';
 
 const table = { ...nodeTable, ...processTable };
 
@@ -50,6 +51,48 @@ describe("a metric under a kubelet's name is as the kubelet's", () => {
       assert.deepEqual([...(row.labels ?? [])].sort(), family.labels);
       if (row.kind === 'histogram') assert.deepEqual(row.buckets, family.buckets);
     });
+});
+
+/** Why the values of a label are few that is not bounded by telemetry/bounded-labels.ts. */
+const fewValues: Readonly<Record<string, readonly string[]>> = {
+  'farlet and the kubelet name them': [
+    ...['config', 'container_state', 'container_type', 'detail', 'direction', 'eviction_signal', 'kind'],
+    ...['lifecycle', 'limit', 'long_running', 'migrated', 'operation_name', 'operation_type', 'pace', 'part'],
+    ...['probe_type', 'queue', 'reason', 'result', 'server_type', 'state', 'static', 'status', 'use'],
+    'image_size_in_bytes',
+  ],
+  'names of health checks, which are as many as nodes': ['name'],
+  'of health checks and of Node itself': ['type'],
+  'codes and methods of HTTP and gRPC, and the calls of CRI': ['code', 'method', 'verb'],
+  'roots of paths, others are `other`': ['path'],
+  'the configuration has them': ['node', 'host'],
+  'one build has one of each': [
+    ...['build_date', 'compiler', 'git_commit', 'git_tree_state', 'git_version', 'go_version'],
+    ...['major', 'minor', 'platform'],
+  ],
+  "a probe's series go with its container": ['container', 'namespace', 'pod', 'pod_uid'],
+};
+
+describe('labels', () => {
+  it('have few values, each for a reason', () => {
+    const few = new Set(Object.values(fewValues).flat());
+    const untold = Object.entries<Row>(table).flatMap(([name, { labels = [], open = [] }]) =>
+      labels.filter((label) => !few.has(label) && !open.includes(label)).map((label) => `${name} ${label}`),
+    );
+    assert.deepEqual(untold, []);
+  });
+
+  it('of open values are told apart up to a bound', async () => {
+    const metrics = createMetrics({ node: 'a', kubeletVersion: 'v1.36.3' });
+    for (let exit = 0; exit < 1_000; exit += 1)
+      metrics.kubelet_terminated_containers_total.inc({
+        container_type: 'container',
+        exit_code: String(exit),
+        reason: 'Error',
+      });
+    const lines = (await metrics.family('kubelet_terminated_containers_total')).split('\n');
+    assert.equal(lines.filter((line) => !line.startsWith('#')).length, 65);
+  });
 });
 
 describe('docs/metrics.md', () => {

@@ -1,5 +1,5 @@
 /** A node's metrics and the process's, made of the table of all of them. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { Registry } from 'prom-client';
 import { loopTime } from './event-loop.ts';
 import { makeFamilies, type Families } from './families.ts';
@@ -64,6 +64,7 @@ export function createProcessMetrics(options: {
       loop = now;
       made.process_resident_memory_bytes.set(process.memoryUsage.rss());
       made.process_open_fds.set(openFiles());
+      made.process_max_fds.set(maxOpenFiles());
       made.nodejs_active_resources.reset();
       for (const type of process.getActiveResourcesInfo()) made.nodejs_active_resources.inc({ type });
       options.refresh(metrics);
@@ -83,6 +84,21 @@ function openFiles(): number {
   } catch {
     return NaN;
   }
+}
+
+/** The soft limit, as Prometheus' clients tell it; NaN where there is no /proc. */
+function maxOpenFiles(): number {
+  try {
+    return maxFilesIn(readFileSync('/proc/self/limits', 'utf8'));
+  } catch {
+    return NaN;
+  }
+}
+
+/** Of /proc/<pid>/limits (proc(5)). */
+export function maxFilesIn(limits: string): number {
+  const [, soft] = /^Max open files +(\S+)/m.exec(limits) ?? [];
+  return soft === 'unlimited' ? Infinity : Number(soft ?? NaN);
 }
 
 /** What farlet can't say of itself stays empty, which Prometheus takes as not there. */

@@ -40,6 +40,12 @@ export interface HostUsageReaderOptions {
   readonly owner: Readonly<Record<string, string>>;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   readonly signal: AbortSignal;
+  /** a look at the host is over, however many wait for it */
+  readonly onReading?: (reading: {
+    readonly detail: Detail;
+    readonly seconds: number;
+    readonly failed: boolean;
+  }) => void;
 }
 
 /** Where pods' groups are. */
@@ -97,10 +103,22 @@ export class HostUsageReader {
   }
 
   #start(detail: Detail): Promise<HostReading> {
+    const { clock, onReading, signal } = this.#options;
+    const began = clock.monotonic();
+    const over = (failed: boolean): void => {
+      onReading?.({ detail, seconds: (clock.monotonic() - began) / 1000, failed });
+    };
     const reading = this.#read(detail).finally(() => this.#running.delete(detail));
     this.#running.set(detail, reading);
     // whoever asked may be gone
-    reading.catch(() => undefined);
+    reading.then(
+      () => {
+        over(false);
+      },
+      () => {
+        if (!signal.aborted) over(true);
+      },
+    );
     return reading;
   }
 

@@ -273,6 +273,26 @@ describe('the use of a host', () => {
   });
 });
 
+describe('a look at what a host uses', () => {
+  it('is told of once, however many wait for it, and how it ended', async () => {
+    const told: unknown[] = [];
+    const onReading: HostUsageReaderOptions['onReading'] = (reading) => told.push(reading);
+    const { reader } = readerOf(usageOf, { onReading });
+    await Promise.all([reader.read('full', { signal }), reader.read('brief', { signal })]);
+    const failing = readerOf(
+      () => {
+        throw new Error('cut');
+      },
+      { onReading },
+    );
+    await assert.rejects(failing.reader.read('brief', { signal }));
+    assert.deepEqual(told, [
+      { detail: 'full', seconds: 0, failed: false },
+      { detail: 'brief', seconds: 0, failed: true },
+    ]);
+  });
+});
+
 describe('processor rates', () => {
   const nanos = (of: number) => new Map([['a', of]]);
   it('are between readings at least five seconds apart', () => {

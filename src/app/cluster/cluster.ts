@@ -65,6 +65,9 @@ export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess
           reason,
         });
     },
+    onWrite: (result) => {
+      metrics.farlet_pod_status_writes_total.inc({ result });
+    },
     onWritten: (pod, seconds) => {
       startup.written(pod);
       traces?.written(pod, seconds);
@@ -76,7 +79,12 @@ export function buildClusterAccess(options: ClusterAccessOptions): ClusterAccess
     objects,
     services: common.services,
     runtimeClasses: common.runtimeClasses,
-    tokens: new Tokens(shared),
+    tokens: new Tokens({
+      ...shared,
+      onRequest: (result) => {
+        metrics.farlet_token_requests_total.inc({ result });
+      },
+    }),
     status,
     volumeObjects: volumeObjects(kube),
     flushStatuses: async (options) => {

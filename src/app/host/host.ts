@@ -33,6 +33,7 @@ import type { PodTable } from '../../sync/pod-table.ts';
 import { Pleg } from '../../sync/sources/pleg.ts';
 import type { SyncLoop } from '../../sync/sync-loop.ts';
 import type { SyncQueue } from '../../sync/sync-queue.ts';
+import type { WorkersLoad } from '../../sync/workers/workers-load.ts';
 import type { WorkingPod } from '../../sync/workers/working-pods.ts';
 import { orAbort } from '../../util/abort.ts';
 import { rfc3339 } from '../../util/clock.ts';
@@ -64,6 +65,7 @@ export interface HostApp {
   /** pods that hold resources of the host */
   activePods(): Pod[];
   workingPods(): WorkingPod[];
+  workersLoad(): WorkersLoad;
   cgroupVersion(): number | undefined;
   readonly usage: HostUsageReader;
   volumeTotals(): ReturnType<PodVolumes['totals']>;
@@ -191,6 +193,7 @@ function asked(context: HostContext, parts: HostParts): Omit<HostApp, Shown | Ru
     },
     activePods: context.activePods,
     workingPods: () => workers.working(),
+    workersLoad: () => workers.load(),
     cgroupVersion: () => view.facts()?.cgroupVersion,
     volumeTotals: () => volumes.totals(),
     mirrorPods: () => mirrors.size,

@@ -1,5 +1,6 @@
 /** What happens on a host, as a kubelet's metrics: an observer for each room. */
 import type { ConnectCriOptions } from '../../hosts/cri/connect.ts';
+import type { RequestObserver } from '../../hosts/link/host-request.ts';
 import type { Pod } from '../../model/kube.ts';
 import { firstSeen, isStaticPod } from '../../model/pod-source.ts';
 import type { PodStartupOptions } from '../../pods/pod-startup.ts';
@@ -11,6 +12,7 @@ import type { PlegObserver } from '../../sync/sources/pleg.ts';
 import type { SyncLoopOptions } from '../../sync/sync-loop.ts';
 import type { PodWorkersOptions } from '../../sync/workers/pod-workers.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import type { HostUsageReaderOptions } from '../../usage/host-reader.ts';
 import type { Clock } from '../../util/clock.ts';
 
 export function plegObserver(metrics: Metrics): PlegObserver {
@@ -30,12 +32,33 @@ export function plegObserver(metrics: Metrics): PlegObserver {
   };
 }
 
-export function criObserver(metrics: Metrics): NonNullable<ConnectCriOptions['onCall']> {
+export function criObserver(metrics: Metrics, host: string): NonNullable<ConnectCriOptions['onCall']> {
   return ({ operation, seconds, error }) => {
+    metrics.farlet_host_rpcs_total.inc({ host, method: operation, code: error?.codeName ?? 'OK' });
+    // an answer that never came is no round trip
+    if (operation === 'status' && error === undefined)
+      metrics.farlet_host_round_trip_seconds.observe({ host }, seconds);
     metrics.kubelet_runtime_operations_total.inc({ operation_type: operation });
     metrics.kubelet_runtime_operations_duration_seconds.observe({ operation_type: operation }, seconds);
     if (error !== undefined)
       metrics.kubelet_runtime_operations_errors_total.inc({ operation_type: operation });
+  };
+}
+
+export function requestObserver(metrics: Metrics, host: string): RequestObserver {
+  return ({ pace, seconds, answered }) => {
+    if (answered) metrics.farlet_host_request_duration_seconds.observe({ host, pace }, seconds);
+    else metrics.farlet_host_request_errors_total.inc({ host, pace });
+  };
+}
+
+export function usageObserver(
+  metrics: Metrics,
+  host: string,
+): NonNullable<HostUsageReaderOptions['onReading']> {
+  return ({ detail, seconds, failed }) => {
+    metrics.farlet_usage_readings_total.inc({ host, result: failed ? 'failed' : 'read' });
+    if (!failed) metrics.farlet_usage_reading_duration_seconds.observe({ host, detail }, seconds);
   };
 }
 

@@ -6,7 +6,7 @@ import { fencedLink } from '../../hosts/link/fenced-link.ts';
 import { openLink } from '../../hosts/open-link.ts';
 import type { Log } from '../../model/log.ts';
 import type { NodeClaim } from '../../node/node-claim.ts';
-import { criObserver } from './observers.ts';
+import { criObserver, requestObserver } from './observers.ts';
 import { criTrace } from './traced.ts';
 import { staticOwner } from '../../sync/sources/static-owner.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
@@ -38,12 +38,13 @@ export function openHost(
     // the cluster may not be known yet
     owner: { node: node.name, cluster: staticOwner(node) },
     cgroupDriver: config.cgroupDriver,
+    onRequest: requestObserver(metrics, address.name),
   });
   const link = fencedLink(open, claim.host);
   const connected = connectCri({
     endpoint: link.cri(),
     host: link.name,
-    onCall: criObserver(metrics),
+    onCall: criObserver(metrics, link.name),
     onBegin: criTrace(tracing, link.name),
   });
   const cri = fenced(connected, claim.host, { streams: ['getContainerEvents'], free: ['close'] });

@@ -1,5 +1,6 @@
 /** What reads the use of one host, put together. Composition only. */
 import type { HostContext } from './host-context.ts';
+import { usageObserver } from './observers.ts';
 import { runsContainer } from '../../model/holds.ts';
 import type { PodVolumes } from '../../pods/volumes/pod-volumes.ts';
 import type { PodCgroups } from '../../resources/cgroups/pod-cgroups.ts';
@@ -11,7 +12,7 @@ export function buildUsage(
   context: HostContext,
   { cgroups, volumes }: { cgroups: PodCgroups; volumes: PodVolumes },
 ): HostUsageReader {
-  const { host, view, table, cache, owner, paths, clock, log, signal } = context;
+  const { host, view, table, cache, owner, paths, metrics, clock, log, signal } = context;
   const { cri, link } = host;
   return new HostUsageReader({
     host: host.name,
@@ -33,5 +34,6 @@ export function buildUsage(
     owner,
     clock,
     signal,
+    onReading: usageObserver(metrics, host.name),
   });
 }

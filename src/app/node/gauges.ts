@@ -2,9 +2,10 @@
  * Brings a node's gauges up to date that tell of what is, not of what happens: only when they are asked for.
  */
 import type { HostApp } from '../host/host.ts';
-import type { Pod } from '../../model/kube.ts';
+import type { KubeNode, Pod } from '../../model/kube.ts';
 import { isStaticPod } from '../../model/pod-source.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import { sumOfLoads } from '../../sync/workers/workers-load.ts';
 import { workingPodCounts } from '../../sync/workers/working-pods.ts';
 
 export function showState(metrics: Metrics, apps: readonly HostApp[]): void {
@@ -40,11 +41,44 @@ export function showState(metrics: Metrics, apps: readonly HostApp[]): void {
       depths.reduce((sum, [other, depth]) => (other === name ? sum + depth : sum), 0),
     );
   showCgroupVersion(metrics, apps);
-  for (const { host } of apps)
+  showWorkers(metrics, apps);
+  const { count, oldestMs } = apps[0]?.status.backlog() ?? { count: 0, oldestMs: 0 };
+  metrics.farlet_pod_statuses_waiting.set(count);
+  metrics.farlet_pod_status_oldest_seconds.set(oldestMs / 1000);
+  metrics.farlet_host_connections_total.reset();
+  metrics.farlet_host_bytes_total.reset();
+  for (const { host } of apps) {
+    showLink(metrics, host);
     for (const { use, open, waiting } of host.link.dials?.() ?? []) {
       metrics.farlet_host_dials.set({ host: host.name, use, state: 'open' }, open);
       metrics.farlet_host_dials.set({ host: host.name, use, state: 'waiting' }, waiting);
     }
+  }
+}
+
+/** The Node's Ready condition, as the API server was told; not told before the Node is registered. */
+export function showReadiness(metrics: Metrics, node: KubeNode | undefined): void {
+  const ready = node?.status?.conditions?.find(({ type }) => type === 'Ready');
+  if (ready !== undefined) metrics.farlet_node_ready.set(ready.status === 'True' ? 1 : 0);
+}
+
+function showWorkers(metrics: Metrics, apps: readonly HostApp[]): void {
+  const load = sumOfLoads(apps.map((app) => app.workersLoad()));
+  for (const state of ['busy', 'resting', 'waiting'] as const)
+    metrics.farlet_pod_workers.set({ state }, load[state]);
+  metrics.farlet_pod_worker_oldest_seconds.set({ state: 'busy' }, load.oldestBusySeconds);
+  metrics.farlet_pod_worker_oldest_seconds.set({ state: 'waiting' }, load.oldestWaitingSeconds);
+}
+
+/** What links count by themselves is told as it stands. */
+function showLink(metrics: Metrics, { name, link }: HostApp['host']): void {
+  const made = link.connections?.();
+  if (made === undefined) return;
+  metrics.farlet_host_connections_total.inc({ host: name }, made);
+  metrics.farlet_host_link_up.set({ host: name }, made > 0 && link.fault?.() === undefined ? 1 : 0);
+  const { received = 0, sent = 0 } = link.traffic?.() ?? {};
+  metrics.farlet_host_bytes_total.inc({ host: name, direction: 'received' }, received);
+  metrics.farlet_host_bytes_total.inc({ host: name, direction: 'sent' }, sent);
 }
 
 function showPods(

@@ -15,7 +15,7 @@ import { isStaticPod } from '../../model/pod-source.ts';
 import { NodeHost } from '../../node/node-host.ts';
 import { NodeHosts } from '../../node/node-hosts.ts';
 import { VirtualNode } from '../../node/virtual-node.ts';
-import { showState } from './gauges.ts';
+import { showReadiness, showState } from './gauges.ts';
 import { nodeContext, type NodeAppOptions, type NodeContext } from './node-context.ts';
 import { nodeIdentity, providerIdOf } from './node-identity.ts';
 import { buildPool, type NodePool } from './pool.ts';
@@ -66,7 +66,7 @@ export function buildNode(options: NodeAppOptions): NodeApp {
     const nodeHost = nodeHosts.all[index];
     return nodeHost === undefined ? [] : [buildHostApp(context, { host, nodeHost, virtualNode, pool })];
   });
-  attach(context, { nodeHosts, pool, apps });
+  attach(context, { nodeHosts, virtualNode, pool, apps });
   return {
     name: node.name,
     metrics,
@@ -149,12 +149,13 @@ function buildHostApp(
 
 interface Built {
   readonly nodeHosts: NodeHosts;
+  readonly virtualNode: VirtualNode;
   readonly pool: NodePool;
   readonly apps: readonly HostApp[];
 }
 
 /** Those are told of what happens who could not be there before the others were. */
-function attach(context: NodeContext, { nodeHosts, pool, apps }: Built): void {
+function attach(context: NodeContext, { nodeHosts, virtualNode, pool, apps }: Built): void {
   const { access, startup, traces, sources, metrics } = context;
   const { router } = pool;
   pool.attach(apps);
@@ -184,6 +185,7 @@ function attach(context: NodeContext, { nodeHosts, pool, apps }: Built): void {
   });
   metrics.beforeText(() => {
     showState(metrics, apps);
+    showReadiness(metrics, virtualNode.node());
   });
 }
 

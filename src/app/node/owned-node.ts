@@ -89,6 +89,11 @@ export class OwnedNode {
     return this.#claim.problem() ?? this.#startProblem;
   }
 
+  /** When its lease was last renewed, ms since the epoch; undefined: it has not been, or there is none. */
+  leaseRenewedAt(): number | undefined {
+    return this.#claim instanceof Ownership ? this.#claim.renewedAt() : undefined;
+  }
+
   /** Why it could not be started the last time. */
   get startProblem(): string | undefined {
     return this.#startProblem;

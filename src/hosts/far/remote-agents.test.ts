@@ -3,7 +3,8 @@ import { Duplex, PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
 import { FakeClock } from '../../testing/fixtures.ts';
 import type { ShellChannel } from './remote-agent.ts';
-import { RemoteAgents, type Pace } from './remote-agents.ts';
+import type { Pace } from '../link/host-request.ts';
+import { RemoteAgents } from './remote-agents.ts';
 import { remoteProgram } from './remote-program.ts';
 
 const { signal } = new AbortController();
@@ -57,10 +58,12 @@ function mute(): ShellChannel {
 function setUp(...opens: (() => Promise<ShellChannel> | ShellChannel)[]) {
   const state = { opened: 0 };
   const clock = new FakeClock();
+  const told: string[] = [];
   reaped.length = 0;
   const agents: RemoteAgents = new RemoteAgents({
     host: 'box',
     clock,
+    onRequest: ({ pace, seconds, answered }) => told.push(`${pace} ${seconds} ${answered}`),
     open: async () => {
       const open = opens[state.opened];
       state.opened += 1;
@@ -74,7 +77,7 @@ function setUp(...opens: (() => Promise<ShellChannel> | ShellChannel)[]) {
       ({ ok }) => (ok ? 'done' : 'error'),
       (error: unknown) => (error as Error).message,
     );
-  return { agents, ask, state, clock, reaped };
+  return { agents, ask, state, clock, reaped, told };
 }
 
 describe('the agents of a host', () => {
@@ -115,6 +118,17 @@ describe('the agents of a host', () => {
       agents.close();
       assert.equal((await Promise.all(hanging)).length, 10);
     });
+
+  it('tell of each request how long it took, and whether it was answered', async () => {
+    const { ask, agents, clock, told } = setUp(() => shell('', ' 17 99'), shell, shell);
+    await ask('slow');
+    const stuck = ask('risky', 'hang');
+    for (let turns = 0; turns < 20; turns += 1) await turn();
+    await clock.advance(20_000);
+    await stuck;
+    agents.close();
+    assert.deepEqual(told.slice(0, 2), ['slow 0 true', 'risky 20 false']);
+  });
 
   it('do what may hang too, where there is but one', async () => {
     const { ask, agents } = setUp(shell, down, down);

@@ -10,6 +10,7 @@ import type { Clock } from '../../util/clock.ts';
 import { NotBegun, RemoteAgent, type ShellChannel } from './remote-agent.ts';
 import type { RemoteAnswer, RemoteStep } from './remote-encoding.ts';
 import { remoteCommand } from './remote-program.ts';
+import type { Pace, RequestObserver } from '../link/host-request.ts';
 import { limitSignal } from '../../util/abort.ts';
 
 /** Starts a command on the host. Rejects with HostError. */
@@ -22,13 +23,8 @@ export interface RemoteAgentsOptions {
   readonly host: string;
   readonly open: OpenShell;
   readonly clock: Clock;
+  readonly onRequest?: RequestObserver | undefined;
 }
-
-/**
- * What a request may cost: `slow` changes things or takes its time; what `hangs` does so for as long as
- * somebody else likes; `risky` looks at what a pod or another machine may hold up, and is given up soon.
- */
-export type Pace = 'quick' | 'slow' | 'hangs' | 'risky';
 
 interface Pending {
   readonly steps: readonly RemoteStep[];
@@ -184,13 +180,25 @@ export class RemoteAgents {
 
   #send(entry: Entry, pending: Pending): void {
     const { steps, pace, give, started } = pending;
+    const { clock, onRequest } = this.#options;
     entry.pace = pace;
     started();
+    const sentAt = clock.monotonic();
+    const over = (answered: boolean): void => {
+      onRequest?.({ pace, seconds: (clock.monotonic() - sentAt) / 1000, answered });
+    };
     entry.agent
       .ask(steps, LIMIT_MS[pace])
-      .then(give, (error: unknown) => {
-        this.#failed(pending, entry.agent, error);
-      })
+      .then(
+        (answer) => {
+          over(true);
+          give(answer);
+        },
+        (error: unknown) => {
+          over(false);
+          this.#failed(pending, entry.agent, error);
+        },
+      )
       .finally(() => {
         if (entry.agent.load === 0) entry.pace = 'quick';
         this.#dispatch();

@@ -20,6 +20,7 @@ import type {
 import { mountsAtOrBelow, parseMountinfo } from './mountinfo.ts';
 import type { HostUsage, UsageQuery } from '../link/host-usage.ts';
 import { pathOf } from '../link/op-path.ts';
+import type { RequestObserver } from '../link/host-request.ts';
 import { RemoteAgents, type OpenShell } from './remote-agents.ts';
 import { MOUNT_FAILED, mountinfoPath, type RemoteAnswer, type RemoteStep } from './remote-encoding.ts';
 import { opSteps } from './remote-ops.ts';
@@ -35,6 +36,7 @@ export interface RemoteFilesOptions {
   /** starts a command on the host; the program becomes root there if need be */
   readonly open: OpenShell;
   readonly clock: Clock;
+  readonly onRequest?: RequestObserver | undefined;
 }
 
 const MOUNTS = '/proc/self/mountinfo';

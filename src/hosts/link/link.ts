@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { DialUse, DialUsage } from './dial-limits.ts';
 import type { DialTarget } from './dial-target.ts';
 import type { HostUsage, UsageQuery } from './host-usage.ts';
+import type { LinkTraffic } from './traffic.ts';
 
 /** How the CRI client reaches a host's runtime through its link. */
 export interface CriEndpoint {
@@ -35,6 +36,8 @@ export interface HostLink {
    * the host may have been gone, and even booted, in between.
    */
   connections?(): number;
+  /** Bytes that went over its connections since it was opened, on links that make some. */
+  traffic?(): LinkTraffic;
   /**
    * What the link itself lacks on a host whose runtime answers, after trying for a few seconds to mend it.
    * Asked with every look at the runtime: asks nothing of the host while all is well.

@@ -7,6 +7,7 @@ import { HostError, kindOf, messageOf } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
 import { orAbort, withDeadline } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
+import { sumOfTraffic, type LinkTraffic } from '../link/traffic.ts';
 import { logIn, type SshClient, type SshLogin } from './ssh-handshake.ts';
 import { watchSilence } from './ssh-silence.ts';
 import { nextSshState, type SshEvent, type SshState } from './ssh-state.ts';
@@ -34,6 +35,8 @@ export class SshConnection {
   #current: SshClient | undefined;
   #running: Promise<void> | undefined;
   #made = 0;
+  /** over connections that have ended */
+  #past = { received: 0, sent: 0 };
 
   constructor(options: SshConnectionOptions) {
     this.#options = options;
@@ -47,6 +50,11 @@ export class SshConnection {
   /** how often it has come up */
   get made(): number {
     return this.#made;
+  }
+
+  /** Bytes over all its connections so far. */
+  traffic(): LinkTraffic {
+    return sumOfTraffic(this.#past, this.#current?.socket);
   }
 
   /** Why it is down, if it is. */
@@ -133,6 +141,7 @@ export class SshConnection {
     const stopWatching = this.#watch(this.#current);
     const error = await broken;
     stopWatching();
+    this.#past = sumOfTraffic(this.#past, this.#current.socket);
     this.#current.socket.destroy();
     this.#current = undefined;
     this.#renew();

@@ -13,6 +13,7 @@ import { DialLimits, onTheWay } from '../link/dial-limits.ts';
 import { checkedTarget, TargetError, type DialTarget } from '../link/dial-target.ts';
 import type { HostLink } from '../link/link.ts';
 import type { ShellChannel } from '../far/remote-agent.ts';
+import type { RequestObserver } from '../link/host-request.ts';
 import { hostPort, spokenError } from '../link/net-errors.ts';
 import { RemoteFiles } from '../far/remote-files.ts';
 import { bridgeSocket } from '../link/socket-bridge.ts';
@@ -29,6 +30,7 @@ export interface SshLinkOptions {
   readonly followed: FollowedFiles;
   readonly clock: Clock;
   readonly log: Log;
+  readonly onRequest?: RequestObserver | undefined;
 }
 
 /**
@@ -53,7 +55,7 @@ type Open = (client: Client, done: (error: Error | undefined, channel: ClientCha
  * Nothing is connected before it is needed. Throws on an endpoint that app/config/load.ts would have refused.
  */
 export function sshLink(options: SshLinkOptions): HostLink {
-  const { name, endpoint, credentials, followed, clock, log } = options;
+  const { name, endpoint, credentials, followed, clock, log, onRequest } = options;
   const parsed = parseSshEndpoint(endpoint);
   if ('problem' in parsed) throw new HostError('invalid', name, `${name}: ${endpoint}: ${parsed.problem}`);
   const login = { host: name, endpoint: parsed, credentials, files: sshFiles(credentials, followed) };
@@ -87,6 +89,7 @@ export function sshLink(options: SshLinkOptions): HostLink {
   const files = new RemoteFiles({
     host: name,
     clock,
+    onRequest,
     open: async (command, { signal }): Promise<ShellChannel> => {
       const stream = await channel(
         'a shell',
@@ -102,6 +105,7 @@ export function sshLink(options: SshLinkOptions): HostLink {
     cri: () => ({ target: `unix:${bridge.path}`, watched: true }),
     fault: () => connection.fault() ?? toRuntime.problem,
     connections: () => connection.made,
+    traffic: () => connection.traffic(),
     dial: async (to, { signal, use = 'user' }) => {
       const target = checkedTarget(name, to);
       return dialLimits.open(use, signal, () => dial(target, signal));

@@ -19,10 +19,12 @@ import { helperTrial, onTheHost, type HelperOwner } from './helper-spec.ts';
 import { DialLimits, onTheWay } from '../link/dial-limits.ts';
 import { checkedTarget, type DialTarget } from '../link/dial-target.ts';
 import type { HostLink } from '../link/link.ts';
+import type { RequestObserver } from '../link/host-request.ts';
 import { RemoteFiles } from '../far/remote-files.ts';
 import { endWhenCut } from './silent-cut.ts';
 import { bridgeSocket } from '../link/socket-bridge.ts';
 import { streamTarget } from '../link/stream-target.ts';
+import { sumOfTraffic, type LinkTraffic } from '../link/traffic.ts';
 import { connectTls, tlsWhere } from './tls-connect.ts';
 import { tlsFault } from './tls-fault.ts';
 import { followTlsFiles, type TlsFiles, type TlsMaterial } from './tls-files.ts';
@@ -40,6 +42,7 @@ export interface TcpLinkOptions {
   readonly temporary: boolean;
   readonly clock: Clock;
   readonly log: Log;
+  readonly onRequest?: RequestObserver | undefined;
 }
 
 /** Connections from the host open at a time, each a process there; those beyond wait. */
@@ -111,6 +114,7 @@ export function tcpLink(options: TcpLinkOptions): HostLink {
   const files = new RemoteFiles({
     host: name,
     clock,
+    onRequest: options.onRequest,
     open: (command, { signal }) => run(onTheHost(command), { signal, watched: true }),
   });
   const dialLimits = new DialLimits(name, WIDTHS);
@@ -120,6 +124,7 @@ export function tcpLink(options: TcpLinkOptions): HostLink {
     cri: () => ({ target }),
     fault: () => connections.fault,
     connections: () => connections.made,
+    traffic: () => connections.traffic(),
     problem: (o) => helper.problem(o),
     dial: async (to, { signal, use = 'user' }) => {
       const target = checkedTarget(name, to);
@@ -173,6 +178,9 @@ class TlsConnections {
   fault: string | undefined;
   /** connections to the runtime so far */
   made = 0;
+  readonly #open = new Set<Socket>();
+  /** over connections that have ended */
+  #past: LinkTraffic = { received: 0, sent: 0 };
 
   constructor(options: TcpLinkOptions) {
     this.#options = options;
@@ -193,9 +201,11 @@ class TlsConnections {
     const { name: host, tls: files, clock } = this.#options;
     const target = this.#endpoint;
     try {
-      const socket = await connectTls(
-        { host, files, material: this.#material, clock, target, protocol: 'h2' },
-        { signal },
+      const socket = this.#counted(
+        await connectTls(
+          { host, files, material: this.#material, clock, target, protocol: 'h2' },
+          { signal },
+        ),
       );
       this.made += 1;
       socket.once('data', () => {
@@ -211,6 +221,20 @@ class TlsConnections {
     }
   }
 
+  /** Bytes over all connections so far. */
+  traffic(): LinkTraffic {
+    return sumOfTraffic(this.#past, ...this.#open);
+  }
+
+  #counted<Connection extends Socket>(socket: Connection): Connection {
+    this.#open.add(socket);
+    socket.once('close', () => {
+      this.#open.delete(socket);
+      this.#past = sumOfTraffic(this.#past, socket);
+    });
+    return socket;
+  }
+
   /** Where the runtime's streaming server is, by a URL that it gave out. */
   streamsAt(url: URL): DialTarget {
     return streamTarget(url, { name: this.#options.name, host: this.#endpoint.host });
@@ -221,7 +245,9 @@ class TlsConnections {
     const target = this.streamsAt(url);
     try {
       const material = this.#material;
-      return await connectTls({ host, files, material, clock, target, protocol: 'http/1.1' }, { signal });
+      return this.#counted(
+        await connectTls({ host, files, material, clock, target, protocol: 'http/1.1' }, { signal }),
+      );
     } catch (error) {
       signal.throwIfAborted();
       throw new HostError(

@@ -46,6 +46,7 @@ export class PodWorker {
   #again = false;
   #changed = false;
   #steps = 0;
+  #stepBegan: number | undefined;
   #cancelTimer: (() => void) | undefined;
 
   constructor(options: PodWorkerOptions) {
@@ -59,6 +60,11 @@ export class PodWorker {
 
   get pod(): Pod {
     return this.#state.pod;
+  }
+
+  /** How long its step has been under way, ms; undefined: it rests. */
+  get busyForMs(): number | undefined {
+    return this.#stepBegan === undefined ? undefined : this.#options.clock.monotonic() - this.#stepBegan;
   }
 
   /** Resolves when the step under way, if any, has ended. */
@@ -114,6 +120,7 @@ export class PodWorker {
     this.#changed = false;
     this.#steps += 1;
     const started = clock.monotonic();
+    this.#stepBegan = started;
     try {
       return await this.#perform(state, signal);
     } catch (error) {
@@ -123,6 +130,7 @@ export class PodWorker {
       else log.warn({ err: error, step: kind }, 'pod step failed');
       return jittered(RETRY_MS, JITTER);
     } finally {
+      this.#stepBegan = undefined;
       onStep(kind, (clock.monotonic() - started) / 1000);
     }
   }

@@ -87,6 +87,29 @@ const untilAborted = (signal: AbortSignal): Promise<SyncOutcome> =>
     });
   });
 
+describe('the load of the workers', () => {
+  it('is the steps under way and the pods that wait, with the age of the oldest', async () => {
+    const { workers, syncer, clock, stop } = setUp();
+    const step = Promise.withResolvers<SyncOutcome>();
+    syncer.outcomes = [() => step.promise];
+    workers.update(pod());
+    await clock.advance(5_000);
+    const { uid } = pod().metadata;
+    workers.remove(uid);
+    workers.update(pod());
+    await clock.advance(2_000);
+    const { busy, resting, waiting, oldestBusySeconds, oldestWaitingSeconds } = workers.load();
+    assert.deepEqual({ busy, resting, waiting }, { busy: 1, resting: 0, waiting: 1 });
+    assert.deepEqual([oldestBusySeconds, oldestWaitingSeconds], [7, 2]);
+    step.resolve({ kind: 'settled' });
+    await settle();
+    await clock.advance(5_000);
+    const rests = { busy: 0, resting: 1, waiting: 0, oldestBusySeconds: 0, oldestWaitingSeconds: 0 };
+    assert.deepEqual(workers.load(), rests);
+    stop.abort();
+  });
+});
+
 describe('pod workers', () => {
   it('syncs again at once after acting, then rests until the resync', async () => {
     const { workers, syncer, clock, due, kinds } = setUp();

@@ -11,6 +11,7 @@ import type { Clock } from '../../util/clock.ts';
 import type { PodSyncer } from './pod-syncer.ts';
 import { PodWorker, type StepKind } from './pod-worker.ts';
 import { initialState, type WorkerState } from './worker-state.ts';
+import { workersLoad, type WorkersLoad } from './workers-load.ts';
 import { lifecycleOf, type WorkingPod } from './working-pods.ts';
 
 export interface PodWorkersOptions {
@@ -31,13 +32,20 @@ export interface PodWorkersOptions {
   readonly onForgotten?: (uid: string) => void;
 }
 
+interface WaitingPod {
+  readonly pod: Pod;
+  readonly isRestart: boolean;
+  /** monotonic ms */
+  readonly since: number;
+}
+
 export class PodWorkers {
   readonly #options: PodWorkersOptions;
   #syncer: PodSyncer | undefined;
   readonly #workers = new Map<string, PodWorker>();
   readonly #removed = new Set<string>();
   /** pods that may not start yet, oldest first: what has their UID or their static name still stops */
-  readonly #waiting = new Map<string, { readonly pod: Pod; readonly isRestart: boolean }>();
+  readonly #waiting = new Map<string, WaitingPod>();
   readonly #orphans = new Map<string, Promise<void>>();
 
   constructor(options: PodWorkersOptions) {
@@ -62,7 +70,8 @@ export class PodWorkers {
       return;
     }
     const isRestart = worker !== undefined || this.#waiting.get(uid)?.isRestart === true;
-    this.#waiting.set(uid, { pod, isRestart });
+    const since = this.#waiting.get(uid)?.since ?? this.#options.clock.monotonic();
+    this.#waiting.set(uid, { pod, isRestart, since });
     this.startWaiting();
   }
 
@@ -127,6 +136,14 @@ export class PodWorkers {
         static: 'unknown',
       })),
     ];
+  }
+
+  /** What the workers do now, for farlet_pod_workers. */
+  load(): WorkersLoad {
+    const { clock } = this.#options;
+    const busyForMs = [...this.#workers.values()].map((worker) => worker.busyForMs);
+    const waitingForMs = [...this.#waiting.values()].map(({ since }) => clock.monotonic() - since);
+    return workersLoad(busyForMs, waitingForMs);
   }
 
   /** Stops a pod that only the runtime knows, unless that is under way. */

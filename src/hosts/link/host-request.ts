@@ -1,0 +1,15 @@
+/**
+ * What a request to a host's shell may cost: `slow` changes things or takes its time; what `hangs` does so
+ * for as long as somebody else likes; `risky` looks at what a pod or another machine may hold up, and is
+ * given up soon.
+ */
+export type Pace = 'quick' | 'slow' | 'hangs' | 'risky';
+
+/** Told of each request that was sent, once it is over. */
+export type RequestObserver = (request: {
+  readonly pace: Pace;
+  /** from when it was sent */
+  readonly seconds: number;
+  /** false: the shell ended before it had answered */
+  readonly answered: boolean;
+}) => void;
