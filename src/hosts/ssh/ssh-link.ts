@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
 import { HostError, messageOf } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
-import { reasonOf, withDeadline } from '../../util/abort.ts';
+import { limitSignal, reasonOf, withDeadline } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
 import { DialLimits, onTheWay } from '../link/dial-limits.ts';
 import { checkedTarget, TargetError, type DialTarget } from '../link/dial-target.ts';
@@ -20,6 +20,7 @@ import { parseSshEndpoint } from '../../model/ssh-endpoint.ts';
 import type { SshCredentials } from './ssh-handshake.ts';
 import { SshListeners } from './ssh-listener.ts';
 import { relayCommand } from './ssh-relay.ts';
+import { SshSessions } from './ssh-session.ts';
 
 export interface SshLinkOptions {
   readonly name: string;
@@ -54,7 +55,14 @@ export function sshLink(options: SshLinkOptions): HostLink {
   const { name, endpoint, credentials, clock, log } = options;
   const parsed = parseSshEndpoint(endpoint);
   if ('problem' in parsed) throw new HostError('invalid', name, `${name}: ${endpoint}: ${parsed.problem}`);
-  const connection = new SshConnection({ host: name, endpoint: parsed, credentials, clock, log });
+  const sessions = new SshSessions();
+  const connection = new SshConnection({
+    ...{ host: name, endpoint: parsed, credentials, clock, log },
+    onUp: (client, { signal }) => {
+      // a host that does not tell loses nothing but what it would have been told
+      sessions.began(client, { signal: limitSignal(OPEN_MS, signal) }).catch(() => undefined);
+    },
+  });
   const dialLimits = new DialLimits(name, WIDTHS);
   const listeners = new SshListeners();
   const channel = async (what: string, open: Open, signal: AbortSignal): Promise<ClientChannel> => {
