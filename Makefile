@@ -49,7 +49,7 @@ test: verify build ## everything, scenarios on real parts included
 	@echo '── scenarios: a real control plane, containerd 1.6 and 2'; $(SCENARIOS) $(filter-out %/parity.test.ts,$(wildcard e2e/scenarios/*.test.ts))
 
 # whose hosts FARLET_E2E_LINK puts behind a link
-LINKED := main-job store-restored hostile-files lifecycle containers probes volumes resources managers admission kubelet-api slow-readers usage autoscaling
+LINKED := main-job streams store-restored hostile-files lifecycle containers probes volumes resources managers admission kubelet-api slow-readers usage autoscaling
 
 test-remote: build ## scenarios on hosts over ssh and tcp: links, their faults, sandboxed runtimes, most of 'make test' again
 	@scripts/setup-remote.sh && scripts/setup-agents.sh && scripts/setup-clients.sh && scripts/setup-image.sh

@@ -70,6 +70,8 @@ export async function startLinkEnvironment(
       folder: `${folder}/farlet`,
       plane,
       hosts: [{ ...host, endpoint, ssh: { ...host.ssh, knownHostsFile } }],
+      // a large log is to stay one file, and a far host's /tmp is memory
+      config: { containerLogMaxSize: '8Gi', podLogsDir: '/var/lib/pod-logs' },
     });
     started.push(farlet);
     const client = connectKube({ userAgent: 'farlet-bench', kubeconfig: plane.kubeconfig });

@@ -9,6 +9,7 @@ it('what grows with the distance is told in round trips', () => {
     logLines: [10 + 2 * delayMs * 0.5],
     execLines: [5 + 2 * delayMs * 1.2],
     execStarts: [100],
+    logRate: 90 - delayMs / 2,
   });
   const text = linkText({
     delays: [at(0, 8), at(20, 8), at(100, 7.5)],
@@ -16,12 +17,13 @@ it('what grows with the distance is told in round trips', () => {
   });
   const lines = text.split('\n').map((line) => line.replace(/ {2,}/g, ' | '));
   assert.deepEqual(
-    lines.filter((line) => line.includes('→') || line.startsWith('over')),
+    lines.filter((line) => line.includes('→') || line.startsWith('over') || line.startsWith('MB/s')),
     [
       'watch event → Ready | 400 | 720 (8.0) | 1900 (7.5) | ≤ 8 | met',
       'a log line, written → read | 10 | 30 (0.5) | 110 (0.5) | ≤ 1 | met',
       'exec output, written → read | 5 | 53 (1.2) | 245 (1.2) | ≤ 1 | NOT MET',
       'exec, called → first output | 100 | 100 (0.0) | 100 (0.0)',
+      'MB/s | 90 | 80 | 40',
       'over 60 s | 1.0 | 1000 | ≤ 1 message | met',
     ],
   );

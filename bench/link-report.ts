@@ -56,7 +56,11 @@ export function linkText({ delays, idle }: LinkResults): string {
       ],
     ],
   );
-  return `${main}\n\n${quiet}`;
+  const rates = table(
+    ['kubectl logs of 128 MiB', 'near', ...others.map(({ delayMs }) => `+${delayMs} ms each way`)],
+    [['MB/s', ...delays.map(({ logRate }) => logRate.toFixed(0))]],
+  );
+  return `${main}\n\n${rates}\n\n${quiet}`;
 }
 
 /** To one decimal, as it is shown. */

@@ -14,6 +14,11 @@ const DELAYS = [0, 20, 100] as const;
 const WARM_UP = 3;
 const SETTLE_MS = 15_000;
 const LINES = 12;
+const LOG_POD = 'says-much';
+/** Of a log that is read whole: less than the time that anybody would rotate it in. */
+const LOG_BYTES = 128 * 1024 * 1024;
+/** as most lines are: some eighty letters */
+const SAY_MUCH = `yes ${'x'.repeat(87)} | head -c ${String(LOG_BYTES)} >/proc/1/fd/1`;
 /** Prints the machine's uptime, in hundredths of a second, a few times a second. */
 const CLOCK = `i=0; while [ $i -lt ${LINES} ]; do cut -d " " -f 1 /proc/uptime; i=$((i + 1)); usleep 330000; done`;
 
@@ -27,6 +32,8 @@ export interface AtDelay {
   readonly execLines: readonly number[];
   /** ms from the call to the first output */
   readonly execStarts: readonly number[];
+  /** MB/s of `kubectl logs` of a log of 128 MiB */
+  readonly logRate: number;
 }
 
 export interface LinkResults {
@@ -51,6 +58,9 @@ export async function measureLink(
   progress: (step: string) => void,
 ): Promise<LinkResults> {
   const delays: AtDelay[] = [];
+  await env.pods.start(LOG_POD);
+  await follow(env, ['exec', LOG_POD, '--', 'sh', '-c', SAY_MUCH]);
+  progress('a large log');
   for (const delayMs of DELAYS) {
     env.proxy.setDelay(delayMs);
     const starts: number[] = [];
@@ -60,7 +70,8 @@ export async function measureLink(
       if (turn >= 0) starts.push(readyAt - createdAt);
       await env.pods.delete(name);
     }
-    delays.push({ delayMs, starts, ...(await measureStreams(env, delayMs)) });
+    const logRate = await measureLog(env);
+    delays.push({ delayMs, starts, logRate, ...(await measureStreams(env, delayMs)) });
     progress(`${samples} pods, logs and exec at ${delayMs} ms each way`);
   }
   env.proxy.setDelay(DELAYS[1]);
@@ -83,7 +94,7 @@ export async function measureLink(
 async function measureStreams(
   env: LinkEnvironment,
   delayMs: number,
-): Promise<Omit<AtDelay, 'delayMs' | 'starts'>> {
+): Promise<Omit<AtDelay, 'delayMs' | 'starts' | 'logRate'>> {
   const name = `talks-${String(delayMs)}`;
   await env.pods.start(name);
   const execLines: number[] = [];
@@ -99,6 +110,18 @@ async function measureStreams(
   const { lines: logLines } = await logging;
   await env.pods.delete(name);
   return { execLines, execStarts, logLines };
+}
+
+/** MB/s of a large log from its beginning to its end. */
+async function measureLog({ plane }: LinkEnvironment): Promise<number> {
+  const began = performance.now();
+  const [file, ...words] = kubernetes('kubectl');
+  const args = [...words, `--kubeconfig=${plane.kubeconfig}`, 'logs', LOG_POD];
+  const child = spawn(file ?? '', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let bytes = 0;
+  for await (const chunk of child.stdout as AsyncIterable<Buffer>) bytes += chunk.length;
+  if (bytes !== LOG_BYTES) throw new Error(`the log has ${String(bytes)} bytes, not ${String(LOG_BYTES)}`);
+  return bytes / 1000 / (performance.now() - began);
 }
 
 /** Runs kubectl until it ends, or has shown as many lines. */

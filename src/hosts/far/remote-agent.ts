@@ -44,6 +44,10 @@ const GREETING_MS = 20_000;
 const MAX_STDERR = 2_000;
 /** More than any answer has; a host that sends more is not understood. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** Of the line that an answer ends with: errors are told in it. */
+const MAX_STATUS_BYTES = 1024 * 1024;
+/** Chunks are put together up to this, that there are not too many. */
+const MIN_CHUNK = 1024;
 const NEWLINE = 0x0a;
 
 export class RemoteAgent {
@@ -56,6 +60,10 @@ export class RemoteAgent {
   #greeting: Buffer | undefined = Buffer.alloc(0);
   #chunks: Buffer[] = [];
   #size = 0;
+  /** the last chunk has the marker, and not all of the line that it begins */
+  #isCut = false;
+  /** what came last of this answer, as much as the marker may begin in */
+  #tail: Buffer = Buffer.alloc(0);
   #sequence = 0;
   #stopTimer: () => void = () => undefined;
   #stderr = '';
@@ -168,18 +176,21 @@ export class RemoteAgent {
       this.#end('it sent what nobody asked for');
       return undefined;
     }
-    this.#chunks.push(chunk);
-    this.#size += chunk.length;
-    const last = this.#chunks.at(-2);
-    // the marker can only begin in what is new, or shortly before: older chunks are not searched again
-    if (last !== undefined && last.length < first.marker.length + 1024)
-      this.#chunks.splice(-2, 2, Buffer.concat([last, chunk]));
-    const [before, recent] = this.#recent(first.marker.length);
+    this.#add(chunk, first.marker);
+    const recent = this.#chunks.at(-1) ?? chunk;
     const at = recent.indexOf(first.marker);
     const end = at < 0 ? -1 : recent.indexOf(NEWLINE, at + first.marker.length);
-    if (end < 0) return undefined;
+    this.#isCut = at >= 0;
+    if (end < 0 && (at < 0 || recent.length - at < MAX_STATUS_BYTES)) return undefined;
+    if (end < 0) {
+      this.#end('it sent what nobody asked for');
+      return undefined;
+    }
+    const before = this.#chunks.slice(0, -1);
     this.#chunks = [];
     this.#size = 0;
+    this.#isCut = false;
+    this.#tail = Buffer.alloc(0);
     this.#waiting.shift();
     this.#startTimer();
     const status = recent.subarray(at + first.marker.length, end).toString();
@@ -187,17 +198,30 @@ export class RemoteAgent {
     return recent.subarray(end + 1);
   }
 
-  /** The chunks, the last two joined if the marker may lie across them. */
-  #recent(markerLength: number): [Buffer[], Buffer] {
+  /** What has the line in it that the marker begins is one chunk: others need not be searched again. */
+  #add(chunk: Buffer, marker: Buffer): void {
     const chunks = this.#chunks;
-    const last = chunks.at(-1) ?? Buffer.alloc(0);
-    const previous = chunks.at(-2);
-    if (previous === undefined) return [[], last];
-    const cut = Math.max(0, previous.length - markerLength - 4096);
-    return [
-      [...chunks.slice(0, -2), previous.subarray(0, cut)],
-      Buffer.concat([previous.subarray(cut), last]),
-    ];
+    this.#size += chunk.length;
+    const last = chunks.at(-1);
+    const isEnd = this.#isCut || this.#isAcross(marker, chunk);
+    if (last === undefined || (!isEnd && last.length >= MIN_CHUNK)) {
+      chunks.push(chunk);
+      return;
+    }
+    let from = chunks.length - 1;
+    for (let size = last.length; isEnd && size < marker.length && from > 0;) {
+      from -= 1;
+      size += chunks[from]?.length ?? 0;
+    }
+    chunks.push(Buffer.concat([...chunks.splice(from), chunk]));
+  }
+
+  /** Whether the marker ends in the chunk and begins before it. */
+  #isAcross(marker: Buffer, chunk: Buffer): boolean {
+    const rest = marker.length - 1;
+    const seen = Buffer.concat([this.#tail, chunk.subarray(0, rest)]);
+    this.#tail = chunk.length >= rest ? chunk.subarray(-rest) : seen.subarray(-rest);
+    return seen.includes(marker);
   }
 
   #end(why: string, kind: 'unavailable' | 'deadline-exceeded' = 'unavailable'): void {

@@ -107,7 +107,8 @@ describe('the agents of a host', () => {
   for (const [pace, others] of [
     ['hangs', ['risky', 'slow', 'quick']],
     ['risky', ['hangs', 'slow', 'quick']],
-    ['slow', ['quick']],
+    ['slow', ['bulk', 'quick']],
+    ['bulk', ['hangs', 'risky', 'slow', 'quick']],
   ] as const)
     it(`are left for what is ${others.join(' or ')} by what ${pace === 'slow' ? 'is slow' : pace}`, async () => {
       const { ask, agents, state } = setUp(...Array<() => ShellChannel>(6).fill(shell));
@@ -131,8 +132,9 @@ describe('the agents of a host', () => {
   });
 
   it('do what may hang too, where there is but one', async () => {
-    const { ask, agents } = setUp(shell, down, down);
-    assert.deepEqual(await Promise.all([ask('hangs'), ask('slow'), ask('quick')]), ['done', 'done', 'done']);
+    const { ask, agents } = setUp(shell, down, down, down, down);
+    const all = [ask('hangs'), ask('bulk'), ask('slow'), ask('quick'), ask('bulk')];
+    assert.deepEqual(await Promise.all(all), Array(5).fill('done'));
     agents.close();
   });
 
@@ -147,6 +149,21 @@ describe('the agents of a host', () => {
     assert.deepEqual(await Promise.all([behind, late]), ['done', 'done']);
     assert.equal(state.opened, 2);
     assert.deepEqual(reaped, ['17 99']);
+    agents.close();
+  });
+
+  it('bring much side by side, two at most', async () => {
+    const { agents, state } = setUp(...Array<() => ShellChannel>(6).fill(shell));
+    const control = new AbortController();
+    const step = { verb: 'hang', args: ['', ''] };
+    const asked = Array.from({ length: 8 }, () =>
+      agents.ask([step], { signal: control.signal, pace: 'bulk' }).catch((error: unknown) => error),
+    );
+    for (let turns = 0; turns < 20; turns += 1) await turn();
+    assert.equal(state.opened, 2);
+    control.abort(new Error('nobody reads it any more'));
+    // nobody need wait for their end
+    assert.equal(new Set((await Promise.all(asked)).map(String)).size, 1);
     agents.close();
   });
 

@@ -1,9 +1,9 @@
 /**
  * The agents of one host. An sshd allows ten sessions a connection by default, so there are few agents: quick
- * requests share one, back to back; one that may take long has an agent to itself; beyond that requests wait
- * in a queue. One agent is left for quick requests, and what may hang never has more than a third of them: it
- * holds up only its like. An agent that is stuck is given up, killed by another, and what waited behind in it
- * is asked again.
+ * requests share one, back to back, and so do those that bring much, in one or two of their own; one that may
+ * take long has an agent to itself; beyond that requests wait in a queue. One agent is left for quick
+ * requests, and what may hang never has more than a third of them: it holds up only its like. An agent that
+ * is stuck is given up, killed by another, and what waited behind in it is asked again.
  */
 import { HostError, kindOf } from '../../model/errors.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -45,9 +45,15 @@ interface Entry {
 const MAX_AGENTS = 6;
 const MAX_IN_FLIGHT = 32;
 const MAX_QUEUED = 10_000;
+/**
+ * Agents for what brings much: what one sends is bounded by the window of its channel in a round trip, which
+ * ssh2 makes 2 MiB.
+ */
+const MAX_BULK = 2;
 const OPEN_MS = 30_000;
 const LIMIT_MS: Readonly<Record<Pace, number>> = {
   quick: 30_000,
+  bulk: 60_000,
   risky: 20_000,
   slow: 600_000,
   hangs: 600_000,
@@ -113,7 +119,7 @@ export class RemoteAgents {
       const abort = (): void => {
         const at = this.#queue.indexOf(pending);
         if (at >= 0) this.#queue.splice(at, 1);
-        if (sent && pace !== 'quick')
+        if (sent && !changesNothing(pace))
           cancelTimer = clock.after(SETTLE_MS, () => {
             reject(reasonOf(signal));
           });
@@ -142,37 +148,60 @@ export class RemoteAgents {
   }
 
   #dispatch(): void {
-    // how many would be sent if there were an agent for them
-    let ready = 0;
+    // how many would be sent if there were an agent for them; what is bulk shares its own
+    let [ready, bulkReady] = [0, 0];
     for (let at = 0; at < this.#queue.length;) {
       const pending = this.#queue[at];
       const held = pending === undefined || this.#isHeld(pending);
       const entry = held ? undefined : this.#placeFor(pending);
       if (held || entry === undefined) {
-        ready += held ? 0 : 1;
+        if (pending?.pace === 'bulk') bulkReady += 1;
+        else ready += held ? 0 : 1;
         at += 1;
         continue;
       }
       this.#queue.splice(at, 1);
       this.#send(entry, pending);
+      // there would be work for one more
+      if (entry.pace === 'bulk' && entry.agent.load > 1 && this.#shared('bulk').length < this.#maxBulk)
+        bulkReady += 1;
     }
-    if (ready > this.#opening && this.#mayOpen()) void this.#openOne();
+    const wanted = ready + Math.min(bulkReady, this.#maxBulk - this.#shared('bulk').length);
+    if (wanted > this.#opening && this.#mayOpen()) void this.#openOne();
   }
 
   #placeFor({ pace }: Pending): Entry | undefined {
     const entries = [...this.#entries];
-    const quick = entries
-      .filter((entry) => entry.pace === 'quick' && entry.agent.load > 0 && entry.agent.load < MAX_IN_FLIGHT)
-      .sort((a, b) => a.agent.load - b.agent.load)[0];
     const idle = entries.find(({ agent }) => agent.load === 0);
-    return pace === 'quick' ? (quick ?? idle) : idle;
+    const [quick, bulk] = [this.#shared('quick'), this.#shared('bulk')];
+    if (pace === 'quick') return quick[0] ?? idle ?? (this.#mayOpen() ? undefined : bulk[0]);
+    if (pace !== 'bulk') return idle;
+    if (bulk.length < this.#maxBulk && idle !== undefined) return idle;
+    return bulk[0] ?? (this.#maxBulk > 0 && this.#mayOpen() ? undefined : (quick[0] ?? idle));
+  }
+
+  /** Agents with requests of this pace and room for one more, those with the fewest first. */
+  #shared(pace: 'quick' | 'bulk'): Entry[] {
+    return [...this.#entries]
+      .filter((entry) => entry.pace === pace && entry.agent.load > 0 && entry.agent.load < MAX_IN_FLIGHT)
+      .sort((a, b) => a.agent.load - b.agent.load);
+  }
+
+  /** How many there may be at most, as the host lets it. */
+  get #most(): number {
+    return this.#mayOpen() ? MAX_AGENTS : this.#entries.size + this.#opening;
+  }
+
+  get #maxBulk(): number {
+    return Math.min(MAX_BULK, Math.floor(this.#most / 2));
   }
 
   /** It waits for its like to end, whether or not an agent is idle. */
   #isHeld({ pace }: Pending): boolean {
-    if (pace === 'quick') return false;
-    const most = this.#mayOpen() ? MAX_AGENTS : this.#entries.size + this.#opening;
-    const busy = [...this.#entries].map((entry) => entry.pace).filter((each) => each !== 'quick');
+    if (changesNothing(pace)) return false;
+    const paces = [...this.#entries].map((entry) => entry.pace);
+    const most = this.#most - paces.filter((each) => each === 'bulk').length;
+    const busy = paces.filter((each) => !changesNothing(each));
     if (busy.length >= Math.max(1, most - 1)) return true;
     const alike = busy.filter((each) => each === pace).length;
     return pace !== 'slow' && alike >= Math.max(1, Math.floor(most / 3));
@@ -277,6 +306,11 @@ export class RemoteAgents {
   #failQueued(error: unknown): void {
     for (const { fail } of this.#queue.splice(0)) fail(error);
   }
+}
+
+/** What the caller does next may overtake it. */
+function changesNothing(pace: Pace): boolean {
+  return pace === 'quick' || pace === 'bulk';
 }
 
 function reasonOf(signal: AbortSignal): Error {

@@ -93,7 +93,7 @@ export class RemoteFile implements HostFile {
     const { at, bytes } = this.#ahead;
     const known = Math.max(this.#end, at + bytes.length);
     if (this.#wanted === 0 || known - this.#end >= MAX_AHEAD) return undefined;
-    const wanted = this.#wanted;
+    const wanted = Math.min(this.#wanted, MAX_AHEAD);
     return {
       step: { verb: 'grown', args: this.#args(known, wanted) },
       take: (grown) => {

@@ -20,7 +20,7 @@ import type {
 import { mountsAtOrBelow, parseMountinfo } from './mountinfo.ts';
 import type { HostUsage, UsageQuery } from '../link/host-usage.ts';
 import { pathOf } from '../link/op-path.ts';
-import type { RequestObserver } from '../link/host-request.ts';
+import type { Pace, RequestObserver } from '../link/host-request.ts';
 import { RemoteAgents, type OpenShell } from './remote-agents.ts';
 import { MOUNT_FAILED, mountinfoPath, type RemoteAnswer, type RemoteStep } from './remote-encoding.ts';
 import { opSteps } from './remote-ops.ts';
@@ -39,6 +39,8 @@ export interface RemoteFilesOptions {
   readonly onRequest?: RequestObserver | undefined;
 }
 
+/** What is longer is kept apart from what is to be quick. */
+const QUICK_BYTES = 64 * 1024;
 const MOUNTS = '/proc/self/mountinfo';
 
 type Answered = Extract<RemoteAnswer, { ok: true }>;
@@ -114,7 +116,11 @@ export class RemoteFiles implements HostFiles {
     return new RemoteFile({
       path,
       opened,
-      pread: (args) => this.#ask('read', { verb: 'pread', args }, { signal }),
+      pread: (args) => {
+        const [, , , , length] = args;
+        const pace = length > QUICK_BYTES ? 'bulk' : 'quick';
+        return this.#ask('read', { verb: 'pread', args }, { signal, pace });
+      },
     });
   }
 
@@ -203,11 +209,16 @@ export class RemoteFiles implements HostFiles {
   async #ask(
     what: string,
     step: RemoteStep,
-    { signal, mayHang = false, shown }: Call & { shown?: string },
+    {
+      signal,
+      mayHang = false,
+      pace = mayHang ? 'risky' : 'quick',
+      shown,
+    }: Call & { pace?: Pace; shown?: string },
   ): Promise<Answered> {
     const path = String(step.args[0]);
     if (!isUsable(path)) throw this.#unusable(what, path);
-    const answer = await this.#agents.ask([step], { signal, pace: mayHang ? 'risky' : 'quick' });
+    const answer = await this.#agents.ask([step], { signal, pace });
     if (answer.ok) return answer;
     throw this.#error(answer, { verb: what, path: shown ?? path });
   }

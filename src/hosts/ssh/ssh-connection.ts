@@ -15,6 +15,8 @@ import { nextSshState, type SshEvent, type SshState } from './ssh-state.ts';
 export interface SshConnectionOptions extends Omit<SshLogin, 'clock'> {
   readonly clock: Clock;
   readonly log: Log;
+  /** each time that it has come up; must not throw */
+  readonly onUp?: (client: Client, options: { signal: AbortSignal }) => void;
 }
 
 /** tcpmux: nothing is forwarded from it */
@@ -138,6 +140,7 @@ export class SshConnection {
     this.#made += 1;
     this.#move({ type: 'connected' });
     this.#attempt.resolve(this.#current.client);
+    this.#options.onUp?.(this.#current.client, { signal });
     const stopWatching = this.#watch(this.#current);
     const error = await broken;
     stopWatching();

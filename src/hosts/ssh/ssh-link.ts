@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
 import { HostError, messageOf } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
-import { reasonOf, withDeadline } from '../../util/abort.ts';
+import { limitSignal, reasonOf, withDeadline } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { FollowedFiles } from '../../util/followed-files.ts';
 import { DialLimits, onTheWay } from '../link/dial-limits.ts';
@@ -22,6 +22,7 @@ import { parseSshEndpoint } from '../../model/ssh-endpoint.ts';
 import { sshFiles, type SshCredentials } from './ssh-files.ts';
 import { SshListeners } from './ssh-listener.ts';
 import { relayCommand } from './ssh-relay.ts';
+import { SshSessions } from './ssh-session.ts';
 
 export interface SshLinkOptions {
   readonly name: string;
@@ -59,7 +60,16 @@ export function sshLink(options: SshLinkOptions): HostLink {
   const parsed = parseSshEndpoint(endpoint);
   if ('problem' in parsed) throw new HostError('invalid', name, `${name}: ${endpoint}: ${parsed.problem}`);
   const login = { host: name, endpoint: parsed, credentials, files: sshFiles(credentials, followed) };
-  const connection = new SshConnection({ ...login, clock, log });
+  const sessions = new SshSessions();
+  const connection = new SshConnection({
+    ...login,
+    clock,
+    log,
+    onUp: (client, { signal }) => {
+      // a host that does not tell loses nothing but what it would have been told
+      sessions.began(client, { signal: limitSignal(OPEN_MS, signal) }).catch(() => undefined);
+    },
+  });
   const dialLimits = new DialLimits(name, WIDTHS);
   const listeners = new SshListeners();
   const channel = async (what: string, open: Open, signal: AbortSignal): Promise<ClientChannel> => {

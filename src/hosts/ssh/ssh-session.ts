@@ -35,6 +35,21 @@ export async function endSession(
   return 'ended';
 }
 
+/**
+ * The sessions of one host, one after the other. While sshd takes a former one for alive, the streams that it
+ * carried stay open on the host, and commands wait at their ends: it is ended when the next one is there.
+ */
+export class SshSessions {
+  #last: SshSession | undefined;
+
+  /** To be called for each connection that has come up. Rejects with the signal's reason alone. */
+  async began(client: Client, { signal }: Look): Promise<void> {
+    const former = this.#last;
+    this.#last = await sshSession(client, { signal });
+    if (former !== undefined) await endSession(client, former, { signal });
+  }
+}
+
 /** /proc/PID/stat (proc(5)) of an sshd. */
 export function parseStat(text: string): SshSession | undefined {
   const match = /^(\d+) \(sshd[^)]*\) (.+)$/m.exec(text);

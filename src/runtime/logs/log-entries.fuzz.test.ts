@@ -30,6 +30,17 @@ const line = fc
   .map(([stamp, stream, tag, text, end]) =>
     Buffer.concat([Buffer.from(`${stamp} ${stream} ${tag} `), text, Buffer.from(end)]),
   );
+const usual = fc
+  .tuple(
+    fc.constantFrom(
+      ...['01.123456789Z', '01.5Z', '02.1Z', '02Z', '02.000000005+00:00', '02.25+05:30', '03.0123456789Z'],
+      ...['02.1-24:60', '02.1+99:00', '60.1Z', '02,1Z', '02.Z'],
+    ),
+    fc.constantFrom('stdout', 'stdout', 'stderr', 'stdlog'),
+    fc.constantFrom('F', 'F', 'P', 'FP', 'P:x'),
+    fc.string({ maxLength: 12 }).map((text) => text.replaceAll('\n', '')),
+  )
+  .map((parts) => Buffer.from(`2026-01-01T00:00:${parts.join(' ')}\n`));
 const json = fc.json().map((text) => Buffer.from(`${text}\n`));
 const docker = Buffer.from('{"log":"a\\n","stream":"stdout","time":"2026-01-01T00:00:00Z"}\n');
 const file = fc
@@ -66,6 +77,18 @@ describe('logs that somebody else may have written', () => {
       assert.equal(sent(bytes, chosen, block), whole);
       // without options nothing of a text is made up
       assert.ok(chosen.timestamps || whole.length <= bytes.length + 200_000);
+    },
+  );
+  fuzz(
+    'entries that are taken together, as those taken one by one',
+    fc.tuple(fc.array(fc.oneof({ weight: 20, arbitrary: usual }, line), { maxLength: 30 }), options),
+    ([lines, chosen]) => {
+      // what begins before its end is there is taken alone
+      const one = new LogReader(chosen);
+      const taken = lines.flatMap((each) => [one.take(each.subarray(0, 1)), one.take(each.subarray(1))]);
+      const apart = Buffer.concat([...taken, one.end()]).toString('latin1') + (one.fault?.message ?? '');
+      const bytes = Buffer.concat(lines);
+      assert.equal(sent(bytes, chosen, bytes.length || 1), apart);
     },
   );
   fuzz('last words', fc.tuple(file, fc.boolean(), fc.boolean()), ([bytes, isWhole, isLast]) => {

@@ -6,6 +6,7 @@
 import { goQuote } from '../../model/go-quote.ts';
 import { textOfBytes } from '../../model/go-string.ts';
 import { fixedGoTime, isBefore, type GoTime, type Moment } from '../../model/go-time.ts';
+import { EntryRuns } from './entry-run.ts';
 import { LogFault } from './log-fault.ts';
 import { criEntry, entryForm, entryHead, type LogEntry, type ParseEntry } from './log-entry.ts';
 
@@ -45,11 +46,13 @@ export class LogReader {
   #dropsBreak = false;
   #fault: LogFault | undefined;
   #out: Buffer[] = [];
+  readonly #runs: EntryRuns;
 
   /** `form`: of the log's entries, where that is known; else its first line tells. */
   constructor(options: LogOptions, form?: ParseEntry) {
     this.#options = options;
     this.#form = form;
+    this.#runs = new EntryRuns(options);
     this.#bytesLeft = options.limitBytes ?? Infinity;
     this.#entriesLeft = options.follow ? Infinity : (options.tailLines ?? Infinity);
   }
@@ -66,7 +69,16 @@ export class LogReader {
 
   /** What is to be sent of the next bytes of the file. */
   take(block: Buffer): Buffer {
+    // whose entries are moved together in it
+    let own: Buffer | undefined;
     for (let at = 0; at < block.length && !this.isFull;) {
+      if (this.#takesRuns(block.length - at)) {
+        const runEnd = this.#run((own ??= Buffer.from(block)), at);
+        if (runEnd > at) {
+          at = runEnd;
+          continue;
+        }
+      }
       const end = block.indexOf(NEWLINE, at) + 1;
       const piece = block.subarray(at, end === 0 ? block.length : end);
       if (this.#passing !== 'not') this.#pass(piece, end > 0);
@@ -91,6 +103,25 @@ export class LogReader {
     const text = `${this.#goesOn ? '\n' : ''}${note}\n`;
     this.#goesOn = false;
     return Buffer.concat([before, Buffer.from(text)]);
+  }
+
+  /** What is sent of a run is never longer than it is. */
+  #takesRuns(bytes: number): boolean {
+    return (
+      this.#form === criEntry && this.#passing === 'not' && this.#keptBytes === 0 && this.#bytesLeft >= bytes
+    );
+  }
+
+  /** Answers where it ends. */
+  #run(own: Buffer, at: number): number {
+    const { end, length, entries, goesOn } = this.#runs.take(own, at, {
+      most: this.#entriesLeft,
+      goesOn: this.#goesOn,
+    });
+    this.#send(own.subarray(at, at + length));
+    this.#entriesLeft -= entries;
+    this.#goesOn = goesOn;
+    return end;
   }
 
   #keep(piece: Buffer): void {
@@ -169,6 +200,6 @@ export class LogReader {
   #given(): Buffer {
     const out = this.#out;
     this.#out = [];
-    return Buffer.concat(out);
+    return out.length === 1 && out[0] !== undefined ? out[0] : Buffer.concat(out);
   }
 }

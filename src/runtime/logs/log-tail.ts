@@ -6,7 +6,8 @@ import { LogReader } from './log-reader.ts';
 
 const NEWLINE = 0x0a;
 const MIN_BLOCK = 64 * 1024;
-const MAX_BLOCK = 512 * 1024;
+/** Each costs a round trip. */
+const MAX_BLOCK = 2 * 1024 * 1024;
 
 /**
  * Looked at for a last message, in this order until it is enough: one entry of most runtimes, many of them, a
