@@ -32,6 +32,11 @@ export interface Asked {
   readonly user: string;
 }
 
+export interface Route {
+  readonly method: string;
+  readonly url: string;
+}
+
 /** `node`: whose listener has taken the request. */
 export type KubeletRouter = (node: ServedNode, request: IncomingMessage, response: ServerResponse) => void;
 
@@ -41,8 +46,15 @@ export type KubeletRouter = (node: ServedNode, request: IncomingMessage, respons
  */
 const MAX_SEGMENT = 1024;
 
-export async function kubeletRouter(): Promise<KubeletRouter> {
+/** `onRoute`: told of each route there is, its path as fastify writes it. */
+export async function kubeletRouter({
+  onRoute,
+}: { onRoute?: (route: Route) => void } = {}): Promise<KubeletRouter> {
   const server = fastify({ logger: false, routerOptions: { maxParamLength: MAX_SEGMENT } });
+  if (onRoute !== undefined)
+    server.addHook('onRoute', ({ method, url }) => {
+      for (const each of [method].flat()) onRoute({ method: each, url });
+    });
   const all = new WeakMap<IncomingMessage, Asked>();
   const askedBy = (raw: IncomingMessage): Asked => {
     const asked = all.get(raw);
