@@ -7,62 +7,12 @@ import { Agent, request } from 'node:https';
 import { after, before, describe, it } from 'node:test';
 import { admin, expired, nameless, serving, stranger, type TestPair } from '../../testing/certificates.ts';
 import { openBackend, startKubelet, type TestServer } from '../../testing/kubelet-server.ts';
+import { nowhere, rootOf, routeRights, subresourcesOf, type RouteRight } from '../../testing/route-rights.ts';
 import { HttpFault } from '../http/http-fault.ts';
 import type { Backend } from './backend.ts';
-import { kubeletRouter, type Route } from './kubelet-router.ts';
-
-/** By the first segment of a path, any of which is enough (KEP-2862); of none else: proxy. */
-const subresources = new Map<string, readonly string[]>([
-  ['pods', ['pods', 'proxy']],
-  ['runningpods', ['pods', 'proxy']],
-  ['healthz', ['healthz', 'proxy']],
-  ['configz', ['configz', 'proxy']],
-  ['metrics', ['metrics']],
-  ['stats', ['stats']],
-  ['logs', ['log']],
-  ['checkpoint', ['checkpoint']],
-  ...['containerLogs', 'run', 'exec', 'attach', 'portForward', 'debug'].map(
-    (root) => [root, ['proxy']] as const,
-  ),
-]);
-const entering = new Set(['run', 'exec', 'attach', 'portForward']);
-const verbs = new Map([
-  ['POST', 'create'],
-  ['GET', 'get'],
-  ['PUT', 'update'],
-  ['PATCH', 'patch'],
-  ['DELETE', 'delete'],
-]);
-/** What no route is for asks for a right as well. */
-const nowhere = ['/', '/nope', '//metrics', '/spec/', '/debug/flags/v', '/x/../pods', '/Metrics'];
-
-interface Question extends Route {
-  readonly verb: string;
-  readonly subresources: readonly string[];
-}
-
-function questionOf({ method, url }: Route): Question {
-  const root = url.split('/')[1] ?? '';
-  const enters = entering.has(root);
-  return {
-    method,
-    url,
-    verb: enters ? 'create' : (verbs.get(method) ?? ''),
-    subresources: subresources.get(root) ?? ['proxy'],
-  };
-}
-
-const values: Readonly<Record<string, string>> = {
-  ':namespace': 'ns',
-  ':pod': 'p',
-  ':uid': 'u',
-  ':container': 'c',
-  ':name': 'ping',
-  '*': 'a/b',
-};
 
 /** Which stand for all where those would take long: methods with a verb and without, no twins. */
-function isOfMany({ method, url }: Question): boolean {
+function isOfMany({ method, url }: RouteRight): boolean {
   return ['GET', 'POST', 'HEAD'].includes(method) && (!url.endsWith('/') || nowhere.includes(url));
 }
 
@@ -154,7 +104,7 @@ const otherFriends: typeof friends = {
 };
 
 describe('every route, however it is written', () => {
-  const questions: Question[] = [];
+  const questions: RouteRight[] = [];
   let server: TestServer | undefined;
   const agents: Agent[] = [];
   const agentOf = ({ pair }: Caller): Agent => {
@@ -163,13 +113,8 @@ describe('every route, however it is written', () => {
     return agent;
   };
   before(async () => {
-    const routes = new Map<string, Route>();
-    const router = await kubeletRouter({
-      onRoute: (route) => routes.set(`${route.method} ${route.url}`, route),
-    });
-    for (const url of nowhere)
-      for (const method of ['GET', 'POST']) routes.set(`${method} ${url}`, { method, url });
-    questions.push(...[...routes.values()].map(questionOf));
+    const { router, routes } = await routeRights();
+    questions.push(...routes);
     server = await startKubelet({ backend: known, server: { router } });
   });
   after(async () => {
@@ -184,8 +129,7 @@ describe('every route, however it is written', () => {
     readonly asked: readonly string[];
   }
 
-  const ask = ({ method, url }: Question, form: Form, as: Caller & { agent: Agent }): Promise<Answer> => {
-    const path = url.replace(/:[a-z]+|\*/g, (name) => values[name] ?? name);
+  const ask = ({ method, path }: RouteRight, form: Form, as: Caller & { agent: Agent }): Promise<Answer> => {
     reached.length = 0;
     asked.length = 0;
     return new Promise((resolve, reject) => {
@@ -211,7 +155,7 @@ describe('every route, however it is written', () => {
   const each = async (
     form: Form,
     caller: Caller,
-    check: (question: Question, ask: () => Promise<Answer>, what: string) => Promise<void>,
+    check: (question: RouteRight, ask: () => Promise<Answer>, what: string) => Promise<void>,
   ): Promise<void> => {
     const agent = agentOf(caller);
     for (const question of form === plain ? questions : questions.filter(isOfMany))
@@ -222,19 +166,11 @@ describe('every route, however it is written', () => {
       );
   };
 
-  it('has its right in the table above', () => {
-    const roots = questions.map(({ url }) => url.split('/')[1] ?? '');
-    assert.deepEqual(
-      [...new Set(roots)].filter((root) => !subresources.has(root)).sort(),
-      [...new Set(nowhere.map((url) => url.split('/')[1] ?? ''))]
-        .filter((root) => !subresources.has(root))
-        .sort(),
-      'a new route: say in the table what right it asks for',
+  it('has its right in the table of src/testing/route-rights.ts', () => {
+    const roots = new Set(
+      questions.filter(({ url }) => !nowhere.includes(url)).map(({ url }) => rootOf(url)),
     );
-    assert.deepEqual(
-      [...subresources.keys()].filter((root) => !roots.includes(root)),
-      [],
-    );
+    assert.deepEqual([...roots].sort(), [...subresourcesOf.keys()].sort());
   });
 
   for (const [formName, form] of Object.entries(forms)) {
