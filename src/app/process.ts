@@ -10,6 +10,7 @@ import { processContext, surviveUncaught, type ProcessContext } from './process-
 import { ProcessHealth } from './process-health.ts';
 import { standaloneProblem } from './standalone.ts';
 import { kubeletRouter } from '../api/server/kubelet-router.ts';
+import { Strangers } from '../api/server/strangers.ts';
 import { readClusterId } from '../kube/cluster-id.ts';
 import { isClusterConfigured } from '../kube/credentials.ts';
 import { FarletError } from '../model/errors.ts';
@@ -95,6 +96,7 @@ async function runNodes(
   const { config, common, clock, standalone, metrics } = context;
   const me = ownProcess(options.podUid);
   const router = await kubeletRouter();
+  const strangers = new Strangers({ clock });
   const claimed = claimsFirst(config.nodes.length, { clock });
   let address: Promise<string> | undefined;
   for (const node of config.nodes) {
@@ -104,7 +106,7 @@ async function runNodes(
       const app = buildNode({ ...shared, cluster: cluster.id });
       await listeners.add(`kubelet API of ${node.name}`, {
         key: `port of node ${node.name}`,
-        listening: listenKubeletApi({ ...shared, router, app, processMetrics: metrics }),
+        listening: listenKubeletApi({ ...shared, router, strangers, app, processMetrics: metrics }),
       });
       return app;
     };
