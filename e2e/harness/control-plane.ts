@@ -21,6 +21,11 @@ export interface ControlPlane {
   readonly clientCa: string;
   /** the client certificate with which the API server calls kubelets */
   readonly kubeletClient: KeyPair;
+  /** A client certificate of the cluster's CA, and a kubeconfig with it. */
+  account(
+    name: string,
+    subject: { readonly cn: string; readonly o?: string; readonly days?: number },
+  ): Promise<{ readonly pair: KeyPair; readonly kubeconfig: string }>;
   kubectl(args: readonly string[], input?: string): Promise<string>;
   tryKubectl(args: readonly string[], input?: string): Promise<Outcome>;
   /** what `audited` has asked so far */
@@ -41,6 +46,8 @@ export interface ControlPlane {
 export interface Audited {
   readonly verb: string;
   readonly requestURI: string;
+  readonly user: { readonly username: string };
+  readonly userAgent?: string;
   readonly objectRef?: {
     readonly resource: string;
     readonly subresource?: string;
@@ -59,8 +66,8 @@ export interface ControlPlaneOptions {
   readonly onProgress?: (step: string) => void;
   /** the processes go on when this one ends (the demo) */
   readonly detached?: boolean;
-  /** a user whose requests the API server is to write down */
-  readonly audited?: string;
+  /** users whose requests the API server is to write down */
+  readonly audited?: string | readonly string[];
   /** of Services: one range, or one of each family, the cluster's own first */
   readonly serviceCIDR?: string;
   /**
@@ -235,6 +242,12 @@ async function launchControlPlane(
     link: network?.link,
     clientCa: files.ca.cert,
     kubeletClient: files.kubeletClient,
+    account: async (name, subject) => {
+      const pair = await files.ca.issue(name, { ...subject, usage: 'clientAuth' });
+      const kubeconfig = `${folder}/${name}.kubeconfig`;
+      writeKubeconfig(kubeconfig, { server, ca: files.ca.cert, user: pair });
+      return { pair, kubeconfig };
+    },
     tryKubectl,
     kubectl: async (args, input) => {
       const result = await tryKubectl(args, input);
@@ -273,8 +286,11 @@ async function launchControlPlane(
   return plane;
 }
 
-function auditFlags(folder: string, user: string): string[] {
-  const rules = [{ level: 'Metadata', users: [user], omitStages: ['RequestReceived'] }, { level: 'None' }];
+function auditFlags(folder: string, users: string | readonly string[]): string[] {
+  const rules = [
+    { level: 'Metadata', users: [users].flat(), omitStages: ['RequestReceived'] },
+    { level: 'None' },
+  ];
   const policy = { apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules };
   writeFileSync(`${folder}/audit.yaml`, JSON.stringify(policy));
   return [`--audit-policy-file=${folder}/audit.yaml`, `--audit-log-path=${folder}/audit.log`];

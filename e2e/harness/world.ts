@@ -50,8 +50,8 @@ export interface WorldOptions {
   readonly plane?: Pick<ControlPlaneOptions, 'clusterCIDR' | 'serviceCIDR'>;
   /** the farlet over these hosts; false: none, the scenario starts its own */
   readonly farlet?: false | Omit<FarletOptions, 'folder' | 'plane' | 'hosts'>;
-  /** a user whose requests the API server is to write down */
-  readonly audited?: string;
+  /** users whose requests the API server is to write down */
+  readonly audited?: string | readonly string[];
   /** What else is to be there before the first test; hooks beside this one don't wait for the world. */
   readonly onUp?: (world: World) => Promise<void>;
 }

@@ -11,6 +11,7 @@ import { useNamespace } from '../harness/namespace.ts';
 import { Authority } from '../harness/pki.ts';
 import { shell } from '../harness/pods.ts';
 import { recordedRoutes, type RouteRow } from '../harness/routes.ts';
+import { routeRights, type RouteRight } from '../../src/testing/route-rights.ts';
 import { useWorld } from '../harness/world.ts';
 
 const world = useWorld({
@@ -251,6 +252,54 @@ for (const node of world.nodes) {
             ],
           );
         }
+      });
+
+      describe('on every route', () => {
+        const forms: Record<string, (path: string) => string> = {
+          plain: (path) => path,
+          encoded: (path) => path.replace(/[a-z]/gi, (letter) => `%${letter.charCodeAt(0).toString(16)}`),
+        };
+        let routes: RouteRight[] = [];
+        before(async () => {
+          // the others are walked without a cluster (src/api/server/access-walk.test.ts)
+          routes = (await routeRights()).routes.filter(
+            ({ method, url }) => ['GET', 'POST'].includes(method) && (url === '/' || !url.endsWith('/')),
+          );
+        });
+
+        it('401 for who is nobody here', async () => {
+          const url = world.farlet.kubeletUrl(node);
+          const strange = await Authority.create(`${world.folder}/strange-${node}`, 'strange');
+          const admin = { cn: 'admin', o: 'system:masters' } as const;
+          const callers = [
+            undefined,
+            { token: 'nonsense' },
+            await strange.issue('admin', { ...admin, usage: 'clientAuth' }),
+            (await world.plane.account(`late-${node}`, { ...admin, days: -1 })).pair,
+          ];
+          for (const as of callers)
+            for (const { method, path } of routes)
+              for (const [form, write] of Object.entries(forms)) {
+                const target = { url, path: write(path), method };
+                const { code } = await askKubelet({ ...target, ...(as === undefined ? {} : { as }) });
+                assert.equal(code, 401, `${method} ${path}, ${form}`);
+              }
+        });
+
+        for (const subresource of [
+          ...['proxy', 'pods', 'healthz', 'configz', 'metrics', 'stats', 'log', 'checkpoint'],
+        ])
+          it(`nodes/${subresource} opens what asks for it, and nothing else`, async () => {
+            const name = `walk-${subresource}`;
+            const bearer = await account(name, [subresource]);
+            for (const { method, path, subresources } of routes)
+              for (const [form, write] of Object.entries(forms)) {
+                const { code } = await asToken(bearer, write(path), method);
+                const isIn = subresources.includes(subresource);
+                assert.equal(code !== 403, isIn, `${method} ${path}, ${form}: ${String(code)}`);
+                assert.notEqual(code, 401);
+              }
+          });
       });
 
       it('nodes/proxy opens all but what has a permission of its own', async () => {

@@ -8,6 +8,7 @@ import { OwnedNode, type NodeStart, type OwnedNodeOptions, type StartedNode } fr
 import { ownIP } from './own-ip.ts';
 import type { ProcessContext } from './process-context.ts';
 import type { KubeletRouter } from '../api/server/kubelet-router.ts';
+import type { Strangers } from '../api/server/strangers.ts';
 import { FarletError } from '../model/errors.ts';
 import type { Owner } from '../node/owner-claim.ts';
 import { stopAll } from '../util/stopping.ts';
@@ -17,6 +18,7 @@ export interface NodeFleetOptions {
   readonly hostIP: string | undefined;
   readonly me: Owner;
   readonly router: KubeletRouter;
+  readonly strangers: Strangers;
   /** tells this cluster from others, once it answered; undefined: there is none to ask */
   readonly cluster: Promise<string> | undefined;
 }
@@ -91,7 +93,7 @@ export class NodeFleet {
   }
 
   async #start({ node, claim, signal }: NodeStart): Promise<StartedNode> {
-    const { podIP, hostIP, cluster, router } = this.#options;
+    const { podIP, hostIP, cluster, router, strangers } = this.#options;
     const nodeIPs = node.nodeIP ?? [podIP ?? (await (this.#address ??= ownIP(this.#context)))];
     const shared = { ...this.#context, node, nodeIPs, hostIP, claim, signal };
     const app = buildNode({ ...shared, cluster });
@@ -99,7 +101,7 @@ export class NodeFleet {
       const { metrics } = this.#context;
       const listener = await listening(
         `port of node ${node.name}`,
-        listenKubeletApi({ ...shared, router, app, processMetrics: metrics }),
+        listenKubeletApi({ ...shared, router, strangers, app, processMetrics: metrics }),
       );
       return { app, listener };
     } catch (error) {

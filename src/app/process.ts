@@ -8,6 +8,7 @@ import { ConfigReloads, type ConfigReloadsOptions } from './config-reloads.ts';
 import { ProcessHealth } from './process-health.ts';
 import { standaloneProblem } from './standalone.ts';
 import { kubeletRouter } from '../api/server/kubelet-router.ts';
+import { Strangers } from '../api/server/strangers.ts';
 import { readClusterId } from '../kube/cluster-id.ts';
 import { isClusterConfigured } from '../kube/kubeconfig.ts';
 import { FarletError } from '../model/errors.ts';
@@ -99,7 +100,8 @@ async function runNodes(
   const { podIP, hostIP } = options;
   const me = ownProcess(options.podUid);
   const router = await kubeletRouter();
-  const fleet = new NodeFleet(context, { podIP, hostIP, me, router, cluster: cluster.id });
+  const strangers = new Strangers({ clock });
+  const fleet = new NodeFleet(context, { podIP, hostIP, me, router, strangers, cluster: cluster.id });
   const reloads = new ConfigReloads({
     ...options.configFile,
     applied: config,

@@ -13,6 +13,7 @@ import {
 } from '../api/server/kubelet-server.ts';
 import { kubeletRouter } from '../api/server/kubelet-router.ts';
 import { ServingTls, type ServingTlsOptions } from '../api/server/serving-tls.ts';
+import { Strangers } from '../api/server/strangers.ts';
 import { systemClock } from '../util/clock.ts';
 import * as certificates from './certificates.ts';
 import { quietLog } from './fixtures.ts';
@@ -92,6 +93,7 @@ export async function startKubelet(options: TestServerOptions = {}): Promise<Tes
   const server = await listenKubelet(
     {
       router: await router(),
+      strangers: new Strangers({ clock: systemClock }),
       backend: { ...openBackend, ...backend },
       log,
       clock: systemClock,

@@ -184,6 +184,8 @@ annotations:
 {{- if not $x509.clientCAFile }}
 {{- $_ := set $config "authentication" (mustMergeOverwrite (dict) $authentication (dict "x509" (dict "clientCAFile" "/etc/farlet/client-ca/ca.crt"))) }}
 {{- end }}
+{{- /* whoever scrapes comes from elsewhere; networkPolicy.metricsFrom says who may */}}
+{{- if not (hasKey $config "metricsBindAddress") }}{{ $_ := set $config "metricsBindAddress" "0.0.0.0" }}{{ end }}
 {{- if not (hasKey $config "healthzBindAddress") }}{{ $_ := set $config "healthzBindAddress" "0.0.0.0" }}{{ end }}
 {{- if not (hasKey $config "clusterDNS") }}
 {{- $dns := lookup "v1" "Service" "kube-system" "kube-dns" | default dict }}

@@ -3,6 +3,7 @@
  * upgrades, handshakes).
  */
 import type { Server, Socket } from 'node:net';
+import type { Strangers } from './strangers.ts';
 
 /**
  * Of those that have not shown who they are: a handshake and the first questions take a fraction of a second.
@@ -19,12 +20,18 @@ type Peer = Pick<Socket, 'remoteAddress' | 'remotePort'>;
  */
 export class Connections {
   readonly #limits: { readonly strangers: number; readonly all: number };
+  readonly #ofProcess: Pick<Strangers, 'add' | 'delete'> | undefined;
   readonly #strangers = new Map<string, Socket>();
   readonly #known = new Map<string, Socket>();
   #isClosed = false;
 
-  constructor(limits = { strangers: MAX_STRANGERS, all: MAX_CONNECTIONS }) {
+  /** `ofProcess`: those of all its listeners */
+  constructor(
+    limits = { strangers: MAX_STRANGERS, all: MAX_CONNECTIONS },
+    ofProcess?: Pick<Strangers, 'add' | 'delete'>,
+  ) {
     this.#limits = limits;
+    this.#ofProcess = ofProcess;
   }
 
   get size(): number {
@@ -51,7 +58,9 @@ export class Connections {
     }
     const key = keyOf(socket);
     this.#strangers.set(key, socket);
+    this.#ofProcess?.add(socket);
     socket.once('close', () => {
+      this.#ofProcess?.delete(socket);
       for (const group of [this.#strangers, this.#known]) if (group.get(key) === socket) group.delete(key);
     });
   }
@@ -65,6 +74,7 @@ export class Connections {
     const socket = this.#strangers.get(key);
     if (socket === undefined) return;
     this.#strangers.delete(key);
+    this.#ofProcess?.delete(socket);
     this.#known.set(key, socket);
   }
 

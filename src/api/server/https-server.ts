@@ -24,6 +24,9 @@ const times = {
   keepAliveInitialDelay: 15_000,
 } as const;
 
+/** Of any other method there are no streams, and HEAD may not even be answered in words. */
+const upgradable = new Set(['GET', 'POST']);
+
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /**
@@ -37,7 +40,8 @@ export function createHttpsServer(tls: TlsOptions, handle: RequestHandler): Serv
       ...times,
       maxHeaderSize: MAX_HEADERS,
       // any other request that offers an upgrade is answered as if it had not
-      shouldUpgradeCallback: ({ url = '' }) => streamTarget(pathOf(url)) !== undefined,
+      shouldUpgradeCallback: ({ method = '', url = '' }) =>
+        upgradable.has(method) && streamTarget(pathOf(url)) !== undefined,
     },
     (request, response) => {
       const target = requestTarget(request.url ?? '');

@@ -11,6 +11,7 @@ import { admit, type AdmitOptions } from './admit.ts';
 import type { Backend } from './backend.ts';
 import { TEXT } from './rest-service.ts';
 import { addRoutes } from './routes.ts';
+import { READER_MS } from './send-pieces.ts';
 import type { StreamLimits } from './stream-limits.ts';
 
 /** A node as its requests are answered. */
@@ -32,6 +33,11 @@ export interface Asked {
   readonly user: string;
 }
 
+export interface Route {
+  readonly method: string;
+  readonly url: string;
+}
+
 /** `node`: whose listener has taken the request. */
 export type KubeletRouter = (node: ServedNode, request: IncomingMessage, response: ServerResponse) => void;
 
@@ -41,8 +47,19 @@ export type KubeletRouter = (node: ServedNode, request: IncomingMessage, respons
  */
 const MAX_SEGMENT = 1024;
 
-export async function kubeletRouter(): Promise<KubeletRouter> {
+/**
+ * `onRoute`: told of each route there is, its path as fastify writes it. `readerMs`: who takes nothing of an
+ * answer for so long is given up, so that answers don't pile up in memory.
+ */
+export async function kubeletRouter({
+  onRoute,
+  readerMs = READER_MS,
+}: { onRoute?: (route: Route) => void; readerMs?: number } = {}): Promise<KubeletRouter> {
   const server = fastify({ logger: false, routerOptions: { maxParamLength: MAX_SEGMENT } });
+  if (onRoute !== undefined)
+    server.addHook('onRoute', ({ method, url }) => {
+      for (const each of [method].flat()) onRoute({ method: each, url });
+    });
   const all = new WeakMap<IncomingMessage, Asked>();
   const askedBy = (raw: IncomingMessage): Asked => {
     const asked = all.get(raw);
@@ -61,6 +78,11 @@ export async function kubeletRouter(): Promise<KubeletRouter> {
     const { user } = await admit(node, raw);
     all.set(raw, { node, user });
     node.onAdmitted(raw);
+  });
+  server.addHook('onSend', ({ raw }, _reply, _payload, done) => {
+    // until the answer is out: the listener then sets its own for the next request
+    raw.socket.setTimeout(readerMs);
+    done();
   });
   server.setErrorHandler((error, _request, reply) => {
     const { code, body, headers } = faultOf(error);

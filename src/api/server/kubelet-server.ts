@@ -14,6 +14,7 @@ import { Refusals } from './refusals.ts';
 import type { ServingTls } from './serving-tls.ts';
 import { logLimits, StreamLimits, streamLimits, type LimitName } from './stream-limits.ts';
 import { TlsRenewal } from './tls-renewal.ts';
+import type { Strangers } from './strangers.ts';
 import { serveUpgrade } from './upgrades.ts';
 
 /** What there is to count of streams; `kind`: stream or log. */
@@ -25,6 +26,7 @@ export interface StreamObserver {
 export interface KubeletServerOptions {
   /** shared with the other nodes */
   readonly router: KubeletRouter;
+  readonly strangers: Strangers;
   readonly backend: Backend;
   readonly log: Log;
   readonly clock: Clock;
@@ -49,7 +51,7 @@ export async function listenKubelet(
   { host, port }: { host: string; port: number },
 ): Promise<KubeletServer> {
   const { router, backend, tls, log, clock, observer, idleMs } = options;
-  const connections = new Connections();
+  const connections = new Connections(undefined, options.strangers);
   const renewal = new TlsRenewal();
   const limits = limitsOf(options);
   const refusals = new Refusals({

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { bearer, kubelet, nobody } from '../../testing/kubelets.ts';
 import { FarletError } from '../../model/errors.ts';
 import type { Backend } from './backend.ts';
+import { kubeletRouter } from './kubelet-router.ts';
 import { HttpFault } from '../http/http-fault.ts';
 
 describe('plain requests', () => {
@@ -37,6 +38,24 @@ describe('plain requests', () => {
     const client = await server.connect();
     client.ask('POST /run/ns/p/c?cmd=x', [...bearer, 'Connection: close']);
     assert.match(await client.until(), /^HTTP\/1\.1 500 [^]*\r\n\r\ncommand 'x' exited with 1: \xff$/);
+  });
+
+  it('who takes nothing of an answer is given up, and who has taken it may ask again', async () => {
+    const text = 'x'.repeat(64 * 1024 * 1024);
+    const router = await kubeletRouter({ readerMs: 200 });
+    const server = await kubelet({
+      backend: { metrics: () => Promise.resolve({ text, contentType: 'text/plain' }) },
+      server: { router },
+    });
+    const reader = await server.connect();
+    reader.ask('GET /configz', bearer);
+    await reader.until('{}');
+    const sleeper = await server.connect();
+    sleeper.socket.pause();
+    sleeper.ask('GET /metrics', bearer);
+    while (server.connections > 1) await new Promise(setImmediate);
+    reader.ask('GET /healthz', [...bearer, 'Connection: close']);
+    assert.match(await reader.until(), /200 [^]*HTTP\/1\.1 200 /);
   });
 
   it('a client that goes while it is asked about has nothing begun for it', async () => {

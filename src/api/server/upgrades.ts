@@ -66,8 +66,6 @@ async function serve(options: UpgradesOptions, upgrade: Upgrade, signal: AbortSi
   const url = request.url ?? '/';
   const found = streamTarget(pathOf(url));
   if (found === undefined) throw new HttpFault(404, '404: Page Not Found');
-  if (request.method !== 'GET' && request.method !== 'POST')
-    throw new HttpFault(405, '405: Method Not Allowed', { allow: 'GET, POST' });
   takePlace(options, { client, who, target: found.target });
   const command = queryTexts(url, 'command');
   const offered = offeredProtocols(request);

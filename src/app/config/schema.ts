@@ -399,7 +399,12 @@ export const configSchema = z.strictObject({
   address: z.string().default('0.0.0.0').describe("the kubelet API's listen address"),
   healthzBindAddress: z.string().default('127.0.0.1').describe('listen address of /healthz'),
   healthzPort: port(10_248).describe('port of /healthz; 0: off'),
-  metricsBindAddress: z.string().default('0.0.0.0').describe("listen address of farlet's own metrics, plain"),
+  metricsBindAddress: z
+    .string()
+    .default('127.0.0.1')
+    .describe(
+      "listen address of farlet's own metrics, plain, for whoever reaches it; the kubelet API's /metrics asks who comes",
+    ),
   metricsPort: port(9_464).describe('their port; 0: off'),
   logLevel: z.enum(logLevels).optional().describe('what is logged, in place of --log-level'),
   tracing: z

@@ -23,6 +23,7 @@ import { HttpFault } from '../../api/http/http-fault.ts';
 import type { KubeletRouter } from '../../api/server/kubelet-router.ts';
 import { listenKubelet, type StreamObserver } from '../../api/server/kubelet-server.ts';
 import type { RequestObserver } from '../../api/server/observe-requests.ts';
+import type { Strangers } from '../../api/server/strangers.ts';
 import { ServingTls } from '../../api/server/serving-tls.ts';
 import type { SharedCluster } from '../cluster/shared-cluster.ts';
 import { syncLoopsProblem } from '../../sync/sync-loop-health.ts';
@@ -34,6 +35,7 @@ import { inOne } from '../../util/in-one.ts';
 
 export interface KubeletApiOptions {
   readonly router: KubeletRouter;
+  readonly strangers: Strangers;
   readonly app: NodeApp;
   readonly node: NodeConfig;
   readonly nodeIPs: readonly string[];
@@ -48,7 +50,7 @@ export interface KubeletApiOptions {
 }
 
 export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ close(): Promise<void> }> {
-  const { router, config, node, nodeIPs, kube, followed, clock, log } = options;
+  const { router, strangers, config, node, nodeIPs, kube, followed, clock, log } = options;
   const { metrics } = options.app;
   const { tlsCertFile, tlsPrivateKeyFile, authentication } = config;
   const signed = signedCertificate(options);
@@ -80,6 +82,7 @@ export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ cl
   const server = await listenKubelet(
     {
       router,
+      strangers,
       backend: backend(options),
       log,
       clock,
