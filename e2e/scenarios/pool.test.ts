@@ -139,7 +139,7 @@ describe('a node of several hosts', { concurrency: 1 }, () => {
       }
     }
   };
-  /** Changes the configuration of the node's hosts; farlet reads it when it starts. */
+  /** Changes the configuration of the node's hosts, which farlet takes over while it runs. */
   const configure = (change: (node: NodeConfig) => void): void => {
     const config = JSON.parse(readFileSync(farlet.configFile, 'utf8')) as { nodes: [NodeConfig] };
     change(config.nodes[0]);
@@ -178,12 +178,10 @@ describe('a node of several hosts', { concurrency: 1 }, () => {
     await pods.waitReady('early');
     assert.equal(await hostOf('early'), undefined);
     const before = (await pod('early')).status.containerStatuses;
-    await farlet.stop();
     configure(({ hosts }) => {
       // first, so that what is judged by order would choose it
       hosts.unshift(poolHost(world.host('far')));
     });
-    farlet.start();
     await pods.wait('the pod to be placed', async () => (await hostOf('early')) === 'near');
     await pods.wait(
       'both hosts to be ready',
@@ -564,11 +562,20 @@ describe('a node of several hosts', { concurrency: 1 }, () => {
         (await pods.kubectl(['get', 'pdb', 'keep', '-o', 'jsonpath={.status.currentHealthy}'])) === '4',
     );
     const before = await identities(await listed('app=moves'));
-    await farlet.stop();
+    const whole = readFileSync(farlet.configFile, 'utf8');
+    configure((of) => {
+      of.hosts = of.hosts.filter(({ name }) => name === 'near');
+    });
+    await pods.wait('the reason why it stays', () =>
+      Promise.resolve(farlet.log(500).includes('host far still has pods')),
+    );
+    writeFileSync(farlet.configFile, whole);
     configure(({ hosts }) => {
       for (const host of hosts) host.drain = host.name === 'far';
     });
-    farlet.start();
+    await pods.wait('it to be drained', () =>
+      Promise.resolve(farlet.log(500).split('host far still has pods')[1]?.includes('relabel-node') === true),
+    );
     await pods.createPod('avoids');
     await pods.waitReady('avoids');
     assert.equal(await hostOf('avoids'), 'near');
@@ -585,11 +592,9 @@ describe('a node of several hosts', { concurrency: 1 }, () => {
 
   it('goes on with one host when the other is taken out of the configuration', async () => {
     const same = await identities(await listed('app=moves'));
-    await farlet.stop();
     configure((of) => {
       of.hosts = of.hosts.filter(({ name }) => name === 'near');
     });
-    farlet.start();
     await pods.wait('the label of the other to be gone', async () => {
       const { labels } = (await node()).metadata;
       return labels['host.farlet.dev/far'] === undefined && labels['host.farlet.dev/near'] === undefined;
