@@ -57,15 +57,24 @@ describe("a metric under a kubelet's name is as the kubelet's", () => {
 const fewValues: Readonly<Record<string, readonly string[]>> = {
   'farlet and the kubelet name them': [
     ...['config', 'container_state', 'container_type', 'detail', 'direction', 'eviction_signal', 'kind'],
-    ...['lifecycle', 'limit', 'long_running', 'migrated', 'operation_name', 'operation_type', 'pace', 'part'],
-    ...['probe_type', 'queue', 'reason', 'result', 'server_type', 'state', 'static', 'status', 'use'],
+    ...[
+      'lifecycle',
+      'limit',
+      'long_running',
+      'migrated',
+      'operation_name',
+      'operation_type',
+      'outcome',
+      'pace',
+    ],
+    ...['part', 'probe_type', 'queue', 'reason', 'result', 'server_type', 'state', 'static', 'status', 'use'],
     'image_size_in_bytes',
   ],
   'names of health checks, which are as many as nodes': ['name'],
   'of health checks and of Node itself': ['type'],
   'codes and methods of HTTP and gRPC, and the calls of CRI': ['code', 'method', 'verb'],
   'roots of paths, others are `other`': ['path'],
-  'the configuration has them': ['node', 'host'],
+  'the configuration has them': ['node', 'host', 'file'],
   'one build has one of each': [
     ...['build_date', 'compiler', 'git_commit', 'git_tree_state', 'git_version', 'go_version'],
     ...['major', 'minor', 'platform'],
