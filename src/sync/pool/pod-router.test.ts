@@ -121,12 +121,35 @@ describe('PodRouter', () => {
     assert.deepEqual(delivered, ['b: add p b']);
   });
 
+  it('spreads what came before the second host was reached, right after a start', async () => {
+    const { router, stored, waiting, silent } = pool(['a', 'b']);
+    silent.add('b');
+    router.apply(['1', '2'].map((name) => add(named(name))));
+    await settle();
+    assert.deepEqual([stored, waiting], [[], []]);
+    silent.delete('b');
+    router.retry();
+    await settle();
+    assert.deepEqual(stored, ['1 → a', '2 → b']);
+  });
+
+  it('does without a host that is not reached after a moment', async () => {
+    const { router, stored, silent, clock } = pool(['a', 'b']);
+    silent.add('b');
+    router.apply([add(named('p'))]);
+    await clock.advance(5_000);
+    router.retry();
+    await settle();
+    assert.deepEqual(stored, ['p → a']);
+  });
+
   it('waits for a host and says so once', async () => {
-    const { router, delivered, waiting, silent } = pool(['a', 'b']);
+    const { router, delivered, waiting, silent, clock } = pool(['a', 'b']);
     silent.add('a').add('b');
     router.apply([add(named('p'))]);
     router.retry();
     assert.deepEqual(waiting, ['p host a does not answer: gone; host b does not answer: gone']);
+    await clock.advance(5_000);
     silent.delete('b');
     router.retry();
     await settle();

@@ -72,6 +72,8 @@ interface Entry {
 }
 
 const STORES_AT_ONCE = 8;
+/** How long hosts may take to be reached after a start before pods are led to the others alone. */
+const FIRST_LOOK_MS = 5_000;
 const retry = { baseMs: 200, maxMs: 10_000, factor: 2, jitter: 0.2 };
 
 export class PodRouter {
@@ -80,8 +82,11 @@ export class PodRouter {
   readonly #entries = new Map<string, Entry>();
   readonly #semaphore = new Semaphore(STORES_AT_ONCE);
 
+  readonly #began: number;
+
   constructor(options: PodRouterOptions) {
     this.#options = options;
+    this.#began = options.clock.monotonic();
   }
 
   /** Before any change. */
@@ -160,7 +165,9 @@ export class PodRouter {
 
   #place(entry: Entry): void {
     const { log, onWaiting, signal } = this.#options;
-    const placement = this.#whereItIs(entry.pod) ?? this.#choose(entry.pod);
+    const known = this.#whereItIs(entry.pod);
+    const placement = known ?? this.#choose(entry.pod);
+    if (known === undefined && placement.kind === 'placed' && this.#isEarly(entry.pod)) return;
     if (placement.kind === 'placed') {
       const host = this.#hosts.find((each) => each.name === placement.host);
       if (host === undefined) return;
@@ -182,6 +189,16 @@ export class PodRouter {
       log.warn({ ...podFields(entry.pod.metadata), err: error }, 'pod could not be placed: trying again');
       entry.seat = { at: 'waiting', why: '' };
     });
+  }
+
+  /** A host that is late by a moment after a start would get none of the pods that came meanwhile. */
+  #isEarly(pod: Pod): boolean {
+    const { clock } = this.#options;
+    return (
+      !isLeaving(pod) &&
+      clock.monotonic() - this.#began < FIRST_LOOK_MS &&
+      this.#hosts.some((host) => host.silent() !== undefined)
+    );
   }
 
   /** For a pod without a choice that may have run: where its runtime is, or that this can't be told yet. */
