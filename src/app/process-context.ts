@@ -13,6 +13,8 @@ import { systemClock, type Clock } from '../util/clock.ts';
 export interface ProcessContext {
   readonly config: Config;
   readonly kube: KubeConnection;
+  /** of nodes that have an account of their own, by name */
+  readonly kubeOf: ReadonlyMap<string, KubeConnection>;
   /** no API server is configured: static pods only */
   readonly standalone: boolean;
   /** false: every node has manifests, and with them work to do while the API server is away */
@@ -44,10 +46,14 @@ export function processContext(options: ProcessContextOptions): ProcessContext {
   const nodes: OwnedNode[] = [];
   const metrics = createProcessMetrics({
     refresh: () => {
-      showApiAccess(metrics, { kube, reviews: common.reviews });
+      showApiAccess(metrics, { all: [kube, ...kubeOf.values()], reviews: common.reviews });
     },
   });
   const kube = standalone ? offlineKube() : connectMeasured(options, { clock, metrics });
+  const kubeOf = new Map<string, KubeConnection>();
+  for (const { name, kubeconfig } of config.nodes)
+    if (kubeconfig !== undefined)
+      kubeOf.set(name, connectMeasured({ ...options, kubeconfig }, { clock, metrics }));
   const faults = processFaults(nodes, log);
   const common = buildSharedCluster({ config, kube, metrics, clock, log, faults, signal });
   sampleLoopDelay({
@@ -58,7 +64,7 @@ export function processContext(options: ProcessContextOptions): ProcessContext {
     signal,
   });
   const needsApi = config.nodes.every(({ staticPodPath }) => staticPodPath === undefined);
-  return { config, kube, standalone, needsApi, common, nodes, metrics, faults, clock, log, signal };
+  return { config, kube, kubeOf, standalone, needsApi, common, nodes, metrics, faults, clock, log, signal };
 }
 
 function connectMeasured(

@@ -1,6 +1,7 @@
 /** The process: connects to the cluster, runs the nodes, stops in order. Composition only. */
 import { claimsFirst } from './claims-first.ts';
 import type { Config } from './config/schema.ts';
+import { clusterOfOwnAccount } from './cluster/shared-cluster.ts';
 import { Listeners, listenPlainPorts } from './listeners.ts';
 import { listenKubeletApi } from './node/kubelet-api.ts';
 import { buildNode, type NodeApp } from './node/node.ts';
@@ -93,31 +94,44 @@ async function runNodes(
   context: ProcessContext,
   { options, cluster, listeners }: { options: AppOptions; cluster: Cluster; listeners: Listeners },
 ): Promise<void> {
-  const { config, common, clock, standalone, metrics } = context;
+  const { config, common, clock, standalone, metrics, kubeOf } = context;
   const me = ownProcess(options.podUid);
   const router = await kubeletRouter();
   const strangers = new Strangers({ clock });
   const claimed = claimsFirst(config.nodes.length, { clock });
   let address: Promise<string> | undefined;
   for (const node of config.nodes) {
+    const kube = kubeOf.get(node.name);
+    const account =
+      kube === undefined ? {} : { kube, common: clusterOfOwnAccount(common, { ...context, kube }) };
     const start = async (claim: NodeClaim, signal: AbortSignal): Promise<NodeApp> => {
       const nodeIPs = node.nodeIP ?? [options.podIP ?? (await (address ??= ownIP(context)))];
-      const shared = { ...context, node, nodeIPs, hostIP: options.hostIP, claim, signal };
+      const shared = { ...context, ...account, node, nodeIPs, hostIP: options.hostIP, claim, signal };
       const app = buildNode({ ...shared, cluster: cluster.id });
       await listeners.add(`kubelet API of ${node.name}`, {
         key: `port of node ${node.name}`,
-        listening: listenKubeletApi({ ...shared, router, strangers, app, processMetrics: metrics }),
+        listening: listenKubeletApi({
+          ...shared,
+          approver: context.kube,
+          router,
+          strangers,
+          app,
+          processMetrics: metrics,
+        }),
       });
       return app;
     };
-    context.nodes.push(ownNode({ ...context, node, hasCluster: !standalone, me, claimed, start }));
+    context.nodes.push(
+      ownNode({ ...context, ...account, node, hasCluster: !standalone, me, claimed, start }),
+    );
   }
   await Promise.all([cluster.id?.then(() => common.run()), ...context.nodes.map((node) => node.run())]);
 }
 
 async function stop(context: ProcessContext, listeners: Listeners): Promise<void> {
-  const { nodes, kube, clock, log } = context;
+  const { nodes, kube, kubeOf, clock, log } = context;
   const ends = nodes.map((node) => ({ name: `node ${node.name}`, stop: node.stop.bind(node) }));
   await stopAll([...listeners.open, ...ends], { ms: STOP_MS, clock, log });
-  await waitAtMost(kube.close(), { ms: CLOSE_MS, clock });
+  const connections = [kube, ...kubeOf.values()];
+  await waitAtMost(Promise.all(connections.map((each) => each.close())), { ms: CLOSE_MS, clock });
 }

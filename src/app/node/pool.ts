@@ -74,8 +74,9 @@ export function buildPool(options: NodePoolOptions): NodePool {
   const router = new PodRouter({
     handlerOf,
     store: async ({ metadata: { namespace, name, uid, resourceVersion } }, host, options) => {
+      // nodes may write there (NodeRestriction), and annotations are kept
       await kube.patch(
-        paths.pod(namespace, name),
+        paths.podStatus(namespace, name),
         'merge',
         { metadata: { uid, resourceVersion, annotations: { [hostKey]: host } } },
         options,
