@@ -273,7 +273,7 @@ describe('a node of several hosts', { concurrency: 1 }, () => {
       world.plane.kubeconfig,
     ]);
     assert.equal(code, 0, stdout);
-    for (const what of ['pool/near runtime', 'pool/far runtime', 'may patch pods', 'may watch nodes'])
+    for (const what of ['pool/near runtime', 'pool/far runtime', 'may watch nodes'])
       assert.match(stdout, new RegExp(`^ok {4}${what} `, 'm'));
     assert.match(stdout, /^ok {4}may create pods\/eviction +yes$/m);
   });

@@ -1,5 +1,6 @@
 /** The nodes of the process: started with it, added and removed while it runs. Composition only. */
 import { claimsFirst } from './claims-first.ts';
+import { clusterOfOwnAccount } from './cluster/shared-cluster.ts';
 import type { NodeConfig } from './config/schema.ts';
 import { listening } from './listeners.ts';
 import { listenKubeletApi } from './node/kubelet-api.ts';
@@ -22,6 +23,8 @@ export interface NodeFleetOptions {
   /** tells this cluster from others, once it answered; undefined: there is none to ask */
   readonly cluster: Promise<string> | undefined;
 }
+
+type Account = Pick<ProcessContext, 'kube' | 'common'>;
 
 /** As long as the process itself gets to end. */
 const REMOVE_MS = 10_000;
@@ -55,11 +58,13 @@ export class NodeFleet {
 
   /** Lets go of a node: the Node, its pods and their containers stay as they are. */
   async remove(name: string): Promise<void> {
-    const { nodes, clock, log } = this.#context;
+    const { nodes, kubeOf, clock, log } = this.#context;
     const owned = this.node(name);
     nodes.splice(nodes.indexOf(owned), 1);
     const part = { name: `node ${name}`, stop: owned.stop.bind(owned) };
     await stopAll([part], { ms: REMOVE_MS, clock, log });
+    await kubeOf.get(name)?.close();
+    kubeOf.delete(name);
   }
 
   /** @throws FarletError `not-found` */
@@ -71,13 +76,15 @@ export class NodeFleet {
 
   #own(node: NodeConfig, how: Pick<OwnedNodeOptions, 'claimed' | 'triesOn'>): OwnedNode {
     const { standalone, nodes } = this.#context;
+    const account = this.#accountOf(node);
     const owned = new OwnedNode({
       ...this.#context,
+      ...account,
       ...how,
       node,
       hasCluster: !standalone,
       me: this.#options.me,
-      start: (start) => this.#start(start),
+      start: (start) => this.#start(start, account),
     });
     nodes.push(owned);
     return owned;
@@ -92,16 +99,25 @@ export class NodeFleet {
     }
   }
 
-  async #start({ node, claim, signal }: NodeStart): Promise<StartedNode> {
+  /** By which account the node reaches the API server: the process's, or one of its own. */
+  #accountOf({ name, kubeconfig }: NodeConfig): Account {
+    const { kube, kubeOf, connect, common } = this.#context;
+    if (kubeconfig === undefined) return { kube, common };
+    const own = kubeOf.get(name) ?? connect(kubeconfig);
+    kubeOf.set(name, own);
+    return { kube: own, common: clusterOfOwnAccount(common, { ...this.#context, kube: own }) };
+  }
+
+  async #start({ node, claim, signal }: NodeStart, account: Account): Promise<StartedNode> {
     const { podIP, hostIP, cluster, router, strangers } = this.#options;
     const nodeIPs = node.nodeIP ?? [podIP ?? (await (this.#address ??= ownIP(this.#context)))];
-    const shared = { ...this.#context, node, nodeIPs, hostIP, claim, signal };
+    const shared = { ...this.#context, ...account, node, nodeIPs, hostIP, claim, signal };
     const app = buildNode({ ...shared, cluster });
     try {
-      const { metrics } = this.#context;
+      const { kube: approver, metrics } = this.#context;
       const listener = await listening(
         `port of node ${node.name}`,
-        listenKubeletApi({ ...shared, router, strangers, app, processMetrics: metrics }),
+        listenKubeletApi({ ...shared, approver, router, strangers, app, processMetrics: metrics }),
       );
       return { app, listener };
     } catch (error) {

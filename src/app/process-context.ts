@@ -16,6 +16,10 @@ import { FollowedFiles } from '../util/followed-files.ts';
 export interface ProcessContext {
   readonly config: Config;
   readonly kube: KubeConnection;
+  /** of nodes that have an account of their own, by name */
+  readonly kubeOf: Map<string, KubeConnection>;
+  /** Opens one more, by that kubeconfig. */
+  readonly connect: (kubeconfig: string | undefined) => KubeConnection;
   /** no API server is configured: static pods only */
   readonly standalone: boolean;
   /** false: every node has manifests, and with them work to do while the API server is away */
@@ -53,13 +57,16 @@ export function processContext(options: ProcessContextOptions): ProcessContext {
   const nodes: OwnedNode[] = [];
   const metrics = createProcessMetrics({
     refresh: () => {
-      showApiAccess(metrics, { kube, reviews: common.reviews });
+      showApiAccess(metrics, { all: [kube, ...kubeOf.values()], reviews: common.reviews });
       showOwnership(metrics, nodes);
     },
   });
   const followed = followFiles(metrics, { clock, log });
   const tracing = openTracing(options, { metrics, clock });
-  const kube = standalone ? offlineKube() : connectMeasured(options, { clock, metrics, followed });
+  const connect = (kubeconfig: string | undefined): KubeConnection =>
+    connectMeasured({ ...options, kubeconfig }, { clock, metrics, followed });
+  const kube = standalone ? offlineKube() : connect(options.kubeconfig);
+  const kubeOf = new Map<string, KubeConnection>();
   const faults = processFaults(nodes, log);
   const common = buildSharedCluster({ config, kube, metrics, clock, log, faults, signal });
   sampleLoopDelay({
@@ -70,8 +77,8 @@ export function processContext(options: ProcessContextOptions): ProcessContext {
     signal,
   });
   const needsApi = config.nodes.every(({ staticPodPath }) => staticPodPath === undefined);
-  const shared = { kube, common, followed, nodes, metrics, tracing, faults, clock, log, signal };
-  return { config, standalone, needsApi, ...shared };
+  const access = { kube, kubeOf, connect, common, followed };
+  return { config, standalone, needsApi, ...access, nodes, metrics, tracing, faults, clock, log, signal };
 }
 
 function showOwnership(metrics: ProcessMetrics, nodes: readonly OwnedNode[]): void {

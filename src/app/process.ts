@@ -133,8 +133,9 @@ function configObserver(
 }
 
 async function stop(context: ProcessContext, listeners: Listeners): Promise<void> {
-  const { nodes, kube, tracing, clock, log } = context;
+  const { nodes, kube, kubeOf, tracing, clock, log } = context;
   const ends = nodes.map((node) => ({ name: `node ${node.name}`, stop: node.stop.bind(node) }));
   await stopAll([...listeners.open, ...ends], { ms: STOP_MS, clock, log });
-  await waitAtMost(Promise.all([kube.close(), tracing?.close()]), { ms: CLOSE_MS, clock });
+  const closed = [kube, ...kubeOf.values()].map((each) => each.close());
+  await waitAtMost(Promise.all([...closed, tracing?.close()]), { ms: CLOSE_MS, clock });
 }

@@ -6,6 +6,9 @@ import type { Config } from './config/schema.ts';
  */
 export function standaloneProblem(config: Config): string | undefined {
   const { nodes, authorization } = config;
+  const own = nodes.findIndex(({ kubeconfig }) => kubeconfig !== undefined);
+  if (own >= 0)
+    return `nodes[${String(own)}].kubeconfig: no API server is configured for farlet itself, whose account watches what nodes share: give --kubeconfig FILE too`;
   const without = nodes.filter(({ staticPodPath }) => staticPodPath === undefined).map(({ name }) => name);
   if (without.length > 0)
     return `no API server is configured and node ${without.join(', ')} has no staticPodPath: give --kubeconfig FILE, or a staticPodPath for every node`;

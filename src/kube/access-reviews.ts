@@ -139,6 +139,20 @@ export class AccessReviews {
   }
 }
 
+/** Whom the API server takes farlet for (`farlet check`). */
+export async function whoAmI(
+  client: Pick<KubeClient, 'create'>,
+  { signal }: { signal: AbortSignal },
+): Promise<Identity> {
+  const review = await client.create<{ status?: { userInfo?: { username?: string; groups?: string[] } } }>(
+    paths.selfSubjectReviews,
+    { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' },
+    { signal },
+  );
+  const { username = '', groups = [] } = review.status?.userInfo ?? {};
+  return { user: username, groups };
+}
+
 /** Whether farlet itself may do something (`farlet check`). */
 export async function mayI(
   client: Pick<KubeClient, 'create'>,

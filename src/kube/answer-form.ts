@@ -50,6 +50,7 @@ const resources = new Map<string, Resource>([
   ['serviceaccounts/token', passing('TokenRequest', 'authentication.k8s.io/v1')],
   ['tokenreviews', passing('TokenReview', 'authentication.k8s.io/v1')],
   ['subjectaccessreviews', passing('SubjectAccessReview', 'authorization.k8s.io/v1')],
+  ['selfsubjectreviews', passing('SelfSubjectReview', 'authentication.k8s.io/v1')],
   ['selfsubjectaccessreviews', passing('SelfSubjectAccessReview', 'authorization.k8s.io/v1')],
 ]);
 /** Subresources that are answered with a Status: what was asked for has been done. */

@@ -48,6 +48,15 @@ describe('an answer is what was asked for', () => {
     ['that it is gone', 'DELETE', own, success],
     ['an eviction', 'POST', paths.podEviction('default', 'web'), success],
     ['a node', 'PATCH', paths.nodeStatus('edge-1'), node],
+    [
+      'who one is',
+      'POST',
+      paths.selfSubjectReviews,
+      {
+        ...review('SelfSubjectReview', { userInfo: { username: 'system:node:a', groups: ['system:nodes'] } }),
+        apiVersion: 'authentication.k8s.io/v1',
+      },
+    ],
     ['an unknown token', 'POST', tokenReviews, review('TokenReview', { user: {}, error: 'unknown' })],
     [
       'a known token',
@@ -115,6 +124,13 @@ describe('an answer that is not what was asked for is a failed call', () => {
     ],
     ['no review', 'POST', tokenReviews, review('TokenReview'), /no status/],
     ['half a review', 'POST', tokenReviews, review('TokenReview', {}), /does not say/],
+    [
+      'one of oneself without a name',
+      'POST',
+      paths.selfSubjectReviews,
+      { ...review('SelfSubjectReview', { userInfo: {} }), apiVersion: 'authentication.k8s.io/v1' },
+      /does not say who/,
+    ],
     [
       'a token of nobody',
       'POST',

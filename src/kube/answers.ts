@@ -118,6 +118,10 @@ function passingProblem({ kind, status }: Json): string | undefined {
         : 'the TokenRequest has no token, or none that expires';
     case 'TokenReview':
       return reviewProblem(status);
+    case 'SelfSubjectReview':
+      return isJson(status.userInfo) && isText(status.userInfo.username)
+        ? undefined
+        : 'the SelfSubjectReview does not say who is asking';
     default:
       return typeof status.allowed === 'boolean'
         ? undefined

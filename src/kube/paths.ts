@@ -39,5 +39,6 @@ export const paths = {
     `/apis/certificates.k8s.io/v1/certificatesigningrequests/${encodeURIComponent(name)}/approval`,
   tokenReviews: '/apis/authentication.k8s.io/v1/tokenreviews',
   subjectAccessReviews: '/apis/authorization.k8s.io/v1/subjectaccessreviews',
+  selfSubjectReviews: '/apis/authentication.k8s.io/v1/selfsubjectreviews',
   selfSubjectAccessReviews: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
 } as const;

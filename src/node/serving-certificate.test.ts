@@ -37,17 +37,19 @@ class Cluster {
     this.clock = new FakeClock(at);
     const answer = (name: string, uid: string, status: Status): CertificateSigningRequest =>
       ({ metadata: { name, uid }, spec: { request: 'UkVRVUVTVA==' }, status }) as CertificateSigningRequest;
+    const approver = {
+      replace: <T>(path: string, body: object) => {
+        const { status } = body as CertificateSigningRequest;
+        this.said.push(`${path.split('/').slice(-2).join('/')} ${status?.conditions?.[0]?.type ?? ''}`);
+        return Promise.resolve(body as T);
+      },
+    };
     this.certificate = new ServingCertificate({
       client: {
         create: <T>(_: string, body: object) => {
           const { spec } = body as CertificateSigningRequest;
           this.said.push(`ask ${spec.signerName} ${(spec.usages ?? []).join('+')} ${spec.request}`);
           return Promise.resolve(answer('csr-1', 'u', {}) as T);
-        },
-        replace: <T>(path: string, body: object) => {
-          const { status } = body as CertificateSigningRequest;
-          this.said.push(`${path.split('/').slice(-2).join('/')} ${status?.conditions?.[0]?.type ?? ''}`);
-          return Promise.resolve(body as T);
         },
         get: <T>() => {
           if (this.status === 'gone')
@@ -58,7 +60,7 @@ class Cluster {
       },
       node: 'edge-1',
       names: () => this.names,
-      approves,
+      approver: approves ? approver : undefined,
       onProblem: (problem) => this.said.push(problem ?? 'well'),
       onRotation: (seconds) => this.said.push(`lived ${String(seconds)}`),
       onFailure: () => this.said.push('failed'),

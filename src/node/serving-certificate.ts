@@ -27,12 +27,12 @@ const again = { baseMs: 2_000, maxMs: 300_000, factor: 2, jitter: 0.1 };
 const CHECK_MS = 60_000;
 
 export interface ServingCertificateOptions {
-  readonly client: Pick<KubeClient, 'get' | 'create' | 'replace'>;
+  readonly client: Pick<KubeClient, 'get' | 'create'>;
   readonly node: string;
   /** Those of the Node; without an address nothing is asked for. */
   readonly names: () => CertificateNames;
-  /** Approves what this has asked for. */
-  readonly approves: boolean;
+  /** Whose account approves what this has asked for; undefined: others do. */
+  readonly approver: Pick<KubeClient, 'replace'> | undefined;
   /** Why there is none after a while; undefined: there is one now. */
   readonly onProblem: (problem: string | undefined) => void;
   readonly onRotation: (livedSeconds: number) => void;
@@ -93,7 +93,8 @@ export class ServingCertificate {
     const subject = { organization: 'system:nodes', commonName: `system:node:${node}` };
     const { request, key } = await makeRequest(subject, names);
     const asked = await this.#ask(request, signal);
-    if (this.#options.approves) await this.#approve(asked, signal);
+    const { approver } = this.#options;
+    if (approver !== undefined) await approve(approver, asked, signal);
     const cert = await this.#signed(asked, signal);
     const [from, until] = validity(cert, key);
     const before = this.#held;
@@ -117,17 +118,6 @@ export class ServingCertificate {
       },
       { signal },
     );
-  }
-
-  async #approve(asked: CertificateSigningRequest, signal: AbortSignal): Promise<void> {
-    const condition = {
-      type: 'Approved',
-      status: 'True',
-      reason: 'FarletApproved',
-      message: 'This farlet made the request, for a node that it runs.',
-    };
-    const path = paths.certificateApproval(nameOf(asked));
-    await this.#options.client.replace(path, { ...asked, status: { conditions: [condition] } }, { signal });
   }
 
   /** Waits for at most a quarter of an hour; rejects when the request is refused, or gone. */
@@ -170,6 +160,21 @@ export class ServingCertificate {
     this.#told = problem;
     if (isNews) this.#options.onProblem(problem);
   }
+}
+
+async function approve(
+  client: Pick<KubeClient, 'replace'>,
+  asked: CertificateSigningRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  const condition = {
+    type: 'Approved',
+    status: 'True',
+    reason: 'FarletApproved',
+    message: 'This farlet made the request, for a node that it runs.',
+  };
+  const path = paths.certificateApproval(nameOf(asked));
+  await client.replace(path, { ...asked, status: { conditions: [condition] } }, { signal });
 }
 
 /** At 70 to 90 % of its life (jitteryDuration). Pure. */

@@ -240,7 +240,13 @@ export class VirtualNode {
   ): Promise<void> {
     const providerID = await orAbort(this.#options.providerID, signal);
     const node = { ...wanted, spec: { ...wanted.spec, providerID } };
-    this.#registered.take(await createOrReconcile(client, node, { signal }));
+    const onRefused = (error: unknown): void => {
+      this.#options.log.warn(
+        { err: error },
+        "labels and taints of the Node are not the configuration's, and its account may not change them",
+      );
+    };
+    this.#registered.take(await createOrReconcile(client, node, { signal, onRefused }));
   }
 
   async #untilRegistered(attempt: () => Promise<void>, signal: AbortSignal): Promise<void> {

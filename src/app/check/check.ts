@@ -6,9 +6,15 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { checkHost, type CheckedHost } from './check-host.ts';
 import { rightsFor, type Right } from './rights.ts';
 import { rowsAsJson, table, type Row } from './table.ts';
-import { apiVerdict, clientCaVerdict, keyModeVerdict, kubeletApiVerdict } from './verdicts.ts';
+import {
+  apiVerdict,
+  clientCaVerdict,
+  keyModeVerdict,
+  kubeletApiVerdict,
+  nodeAccountVerdict,
+} from './verdicts.ts';
 import type { Config } from '../config/schema.ts';
-import { mayI } from '../../kube/access-reviews.ts';
+import { mayI, whoAmI } from '../../kube/access-reviews.ts';
 import { connectKube, type KubeConnection } from '../../kube/connect.ts';
 import { isClusterConfigured } from '../../kube/kubeconfig.ts';
 import { messageOf } from '../../model/errors.ts';
@@ -49,8 +55,9 @@ async function lookAround({ config, kubeconfig, version }: CheckOptions): Promis
   const kube = isClusterConfigured(kubeconfig)
     ? connectKube({ userAgent: `farlet/${version}`, ...(kubeconfig === undefined ? {} : { kubeconfig }) })
     : undefined;
-  const [hosts, cluster] = await Promise.all([
+  const [hosts, accounts, cluster] = await Promise.all([
     checkHosts(config),
+    checkAccounts(config, version),
     kube === undefined ? [standalone(config)] : checkCluster(kube, config).finally(() => kube.close()),
   ]);
   return [
@@ -59,6 +66,7 @@ async function lookAround({ config, kubeconfig, version }: CheckOptions): Promis
     ...(await checkManifests(config)),
     ...hosts,
     ...cluster,
+    ...accounts,
   ];
 }
 
@@ -141,6 +149,26 @@ async function checkHosts(config: Config): Promise<Row[]> {
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   return rows.flat();
+}
+
+/** Of nodes that have a kubeconfig of their own. */
+async function checkAccounts({ nodes }: Config, version: string): Promise<Row[]> {
+  const signal = limitSignal(4 * ANSWER_MS);
+  const rows = nodes.map(async ({ name, kubeconfig }): Promise<Row | undefined> => {
+    if (kubeconfig === undefined) return undefined;
+    const what = `${name} account`;
+    try {
+      const kube = connectKube({ userAgent: `farlet/${version}`, kubeconfig });
+      try {
+        return { what, ...nodeAccountVerdict(name, await whoAmI(kube, { signal })) };
+      } finally {
+        await kube.close();
+      }
+    } catch (error) {
+      return { what, state: 'fail', found: messageOf(error), advice: `look at ${kubeconfig}` };
+    }
+  });
+  return (await Promise.all(rows)).filter((row) => row !== undefined);
 }
 
 async function checkCluster(kube: KubeConnection, config: Config): Promise<Row[]> {

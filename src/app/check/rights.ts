@@ -1,5 +1,5 @@
 /** What farlet's account must be allowed; docs/rbac.md says what for. Pure. */
-import type { Config } from '../config/schema.ts';
+import type { Config, NodeConfig } from '../config/schema.ts';
 
 export interface Right {
   /** `watch` stands for list and watch */
@@ -12,13 +12,30 @@ export interface Right {
   readonly names?: readonly string[];
 }
 
-/** Nothing more than what a farlet with this configuration asks of the API server. */
+/**
+ * Nothing more than what a farlet with this configuration asks of the API server by its own account: nodes
+ * that have one of their own ask for what is theirs by that.
+ */
 export function rightsFor(config: Config): Right[] {
-  const { nodes, authentication, authorization } = config;
+  const nodes = config.nodes.filter(({ kubeconfig }) => kubeconfig === undefined);
+  return [
+    ...ofProcess,
+    ...when(nodes.length > 0, ofNodes(nodes)),
+    ...ofCertificates(config, nodes),
+    ...ofCallers(config),
+  ];
+}
+
+const ofProcess: readonly Right[] = [
+  { verb: 'get', resource: 'namespaces', names: ['kube-system'] },
+  { verb: 'watch', resource: 'services' },
+  { verb: 'watch', resource: 'runtimeclasses', group: 'node.k8s.io' },
+];
+
+function ofNodes(nodes: readonly NodeConfig[]): readonly Right[] {
   const names = nodes.map(({ name }) => name);
   const leases = { resource: 'leases', group: 'coordination.k8s.io', namespace: 'kube-node-lease' };
   const always: readonly Right[] = [
-    { verb: 'get', resource: 'namespaces', names: ['kube-system'] },
     { verb: 'create', resource: 'nodes' },
     { verb: 'get', resource: 'nodes', names },
     // labels, where they are not the configuration's
@@ -31,7 +48,6 @@ export function rightsFor(config: Config): Right[] {
     { verb: 'get', resource: 'pods' },
     { verb: 'delete', resource: 'pods' },
     { verb: 'patch', resource: 'pods', subresource: 'status' },
-    { verb: 'watch', resource: 'services' },
     { verb: 'watch', resource: 'configmaps' },
     { verb: 'watch', resource: 'secrets' },
     { verb: 'get', resource: 'persistentvolumeclaims' },
@@ -43,7 +59,6 @@ export function rightsFor(config: Config): Right[] {
     { verb: 'create', ...leases },
     { verb: 'get', ...leases, names },
     { verb: 'update', ...leases, names },
-    { verb: 'watch', resource: 'runtimeclasses', group: 'node.k8s.io' },
   ];
   return [
     ...always,
@@ -52,25 +67,27 @@ export function rightsFor(config: Config): Right[] {
       nodes.some(({ staticPodPath }) => staticPodPath !== undefined),
       [{ verb: 'create', resource: 'pods' }],
     ),
-    // to store where a pod is, to drain hosts
+    // to drain hosts
     ...when(
       nodes.some(({ hosts }) => hosts.length > 1),
-      [
-        { verb: 'patch', resource: 'pods' },
-        { verb: 'create', resource: 'pods', subresource: 'eviction' },
-      ],
+      [{ verb: 'create', resource: 'pods', subresource: 'eviction' }],
     ),
-    ...when(config.serverTLSBootstrap, [
-      { verb: 'create', resource: 'certificatesigningrequests', group: 'certificates.k8s.io' },
-      { verb: 'get', resource: 'certificatesigningrequests', group: 'certificates.k8s.io' },
+  ];
+}
+
+/** Certificates of the kubelet API are asked for by the node's account and approved by farlet's own. */
+function ofCertificates(
+  { serverTLSBootstrap, approveServingCertificates }: Config,
+  nodes: readonly NodeConfig[],
+): readonly Right[] {
+  const requests = { resource: 'certificatesigningrequests', group: 'certificates.k8s.io' };
+  return [
+    ...when(serverTLSBootstrap && nodes.length > 0, [
+      { verb: 'create', ...requests },
+      { verb: 'get', ...requests },
     ]),
-    ...when(config.approveServingCertificates, [
-      {
-        verb: 'update',
-        resource: 'certificatesigningrequests',
-        group: 'certificates.k8s.io',
-        subresource: 'approval',
-      },
+    ...when(approveServingCertificates, [
+      { verb: 'update', ...requests, subresource: 'approval' },
       {
         verb: 'approve',
         resource: 'signers',
@@ -78,7 +95,12 @@ export function rightsFor(config: Config): Right[] {
         names: ['kubernetes.io/kubelet-serving'],
       },
     ]),
-    // who calls the kubelet API, and whether they may
+  ];
+}
+
+/** Who calls the kubelet API, and whether they may. */
+function ofCallers({ authentication, authorization }: Config): readonly Right[] {
+  return [
     ...when(authentication.webhook.enabled, [
       { verb: 'create', resource: 'tokenreviews', group: 'authentication.k8s.io' },
     ]),

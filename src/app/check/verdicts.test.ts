@@ -10,6 +10,7 @@ import {
   keyModeVerdict,
   kubeletApiVerdict,
   latencyVerdict,
+  nodeAccountVerdict,
   rightsVerdict,
   sandboxVerdict,
   unreachable,
@@ -94,6 +95,22 @@ describe('how farlet is reached, and reaches the API server', () => {
   for (const [error, advice] of rows)
     it(`says what to do about: ${error}`, () => {
       assertVerdict(apiVerdict(error), ['fail', error, advice]);
+    });
+});
+
+describe('whom the API server takes a node for', () => {
+  const nodes = ['system:nodes', 'system:authenticated'];
+  const rows: [user: string, groups: string[], state: string, says: RegExp][] = [
+    ['system:node:edge-1', nodes, 'ok', /^system:node:edge-1$/],
+    ['system:node:edge-2', nodes, 'fail', /^system:node:edge-2 is another node$/],
+    ['system:node:edge-1', ['system:authenticated'], 'warn', /is held to no node$/],
+    ['farlet', nodes, 'warn', /^farlet is no node's/],
+  ];
+  for (const [user, groups, state, says] of rows)
+    it(`${user} of ${groups.join(' and ')}: ${state}`, () => {
+      const verdict = nodeAccountVerdict('edge-1', { user, groups });
+      assert.equal(verdict.state, state);
+      assert.match(verdict.found, says);
     });
 });
 

@@ -37,6 +37,22 @@ export function unreachable(
   return { what: 'link', state: 'fail', found, advice };
 }
 
+/** Whether the account of a node's own kubeconfig is held to that node by the API server. */
+export function nodeAccountVerdict(
+  node: string,
+  { user, groups }: { user: string; groups: readonly string[] },
+): Verdict {
+  const own = `system:node:${node}`;
+  if (user === own && groups.includes('system:nodes')) return { state: 'ok', found: user };
+  if (user.startsWith('system:node:') && user !== own)
+    return { state: 'fail', found: `${user} is another node`, advice: `give it the kubeconfig of ${own}` };
+  return {
+    state: 'warn',
+    found: `${user} is no node's, and is held to no node`,
+    advice: `take a certificate of user ${own} and group system:nodes, or see that the account has the rights of docs/rbac.md`,
+  };
+}
+
 interface Advice {
   readonly matches: RegExp;
   readonly advice: string;

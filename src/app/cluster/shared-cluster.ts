@@ -71,14 +71,27 @@ export function buildSharedCluster(options: SharedClusterOptions): SharedCluster
   };
 }
 
+/**
+ * As a node with an account of its own has it: Secrets and ConfigMaps are watched by that account, which may
+ * read only those of its own pods. What is no node's is watched once for all.
+ */
+export function clusterOfOwnAccount(
+  common: SharedCluster,
+  { kube, clock, log, faults, signal }: Omit<SharedClusterOptions, 'config' | 'metrics'>,
+): SharedCluster {
+  return { ...common, objects: new ObjectWatches({ client: kube, clock, log, faults, signal }) };
+}
+
 /** Brings the gauges of the way to the API server up to date. */
 export function showApiAccess(
   metrics: ProcessMetrics,
-  { kube, reviews }: { kube: KubeConnection; reviews: AccessReviews | undefined },
+  { all, reviews }: { all: readonly Pick<KubeConnection, 'streams'>[]; reviews: AccessReviews | undefined },
 ): void {
-  const { open, waiting } = kube.streams();
-  metrics.farlet_api_watches.set({ state: 'open' }, open);
-  metrics.farlet_api_watches.set({ state: 'waiting' }, waiting);
+  const counts = all.map((kube) => kube.streams());
+  for (const state of ['open', 'waiting'] as const) {
+    const sum = counts.reduce((total, { [state]: count }) => total + count, 0);
+    metrics.farlet_api_watches.set({ state }, sum);
+  }
   for (const kind of ['token', 'access'] as const)
     metrics.farlet_access_reviews_waiting.set({ kind }, reviews?.waiting(kind) ?? 0);
 }

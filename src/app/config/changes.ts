@@ -22,8 +22,13 @@ export interface ConfigDiff {
   readonly needsRestart: readonly string[];
 }
 
-/** Where pods' files and cgroups are, and what a Node can't change: those that run would be left behind. */
-const FIXED = ['rootDir', 'cgroupRoot', 'providerID'] as const satisfies readonly (keyof NodeConfig)[];
+/** Where pods are and by which account: those that run would be left behind; and what a Node can't change. */
+const FIXED = [
+  'rootDir',
+  'cgroupRoot',
+  'providerID',
+  'kubeconfig',
+] as const satisfies readonly (keyof NodeConfig)[];
 /** Written to the Node, or asked for whenever they count. */
 const NODE_LIVE = new Set<string>(['labels', 'registerWithTaints']);
 const HOST_LIVE = new Set<string>(['labels', 'drain']);

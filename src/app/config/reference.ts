@@ -34,7 +34,7 @@ KubeletConfiguration has keeps its name, form and default here.
 
 The file may change while farlet runs; it is looked at every 5 s. \`logLevel\`, \`labels\`, \`registerWithTaints\` and \`drain\`
 take effect at once; nodes that are added, removed or otherwise changed do so without a restart of the others or of any
-container. All other keys, and \`rootDir\`, \`cgroupRoot\` and \`providerID\` of a node, count from the next start: the log names
+container. All other keys, and \`rootDir\`, \`cgroupRoot\`, \`kubeconfig\` and \`providerID\` of a node, count from the next start: the log names
 them. A file that is wrong changes nothing ([how it goes](operations.md#another-configuration)).
 `;
 

@@ -117,6 +117,13 @@ const node = z.strictObject({
       "where the API server and the agents on the host find the kubelet API: at nodeIP, or at the host's own address, whose port 10250 then leads to farlet",
     ),
   port: port(10_250).describe("port of this node's kubelet API, one per node"),
+  kubeconfig: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "by which all that concerns this node and its pods is asked of the API server, best as user system:node:<name> of group system:nodes, which is held to what the kubelet of that node may; farlet's own account is then for what nodes share",
+    ),
   staticPodPath: z
     .string()
     .startsWith('/')

@@ -41,6 +41,8 @@ export interface KubeletApiOptions {
   readonly nodeIPs: readonly string[];
   readonly config: Config;
   readonly kube: KubeConnection;
+  /** by farlet's own account, where the node has another */
+  readonly approver: KubeConnection;
   readonly common: Pick<SharedCluster, 'reviews'>;
   readonly followed: FollowedFiles;
   readonly processMetrics: ProcessMetrics;

@@ -105,7 +105,8 @@ function placements(kube: KubeConnection): Pick<PodRouterOptions, 'store' | 'rea
   return {
     store: async ({ metadata: { namespace, name, uid, resourceVersion } }, host, options) => {
       const metadata = { uid, resourceVersion, annotations: { [hostKey]: host } };
-      await kube.patch(paths.pod(namespace, name), 'merge', { metadata }, options);
+      // nodes may write there (NodeRestriction), and annotations are kept
+      await kube.patch(paths.podStatus(namespace, name), 'merge', { metadata }, options);
     },
     read: async ({ metadata: { namespace, name, uid } }, options) => {
       const pod = await kube.get<Pod>(paths.pod(namespace, name), options);

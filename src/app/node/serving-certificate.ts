@@ -7,7 +7,7 @@ import type { Pair } from '../../util/x509.ts';
 
 /** What the cluster has signed last; undefined: the certificate is not the cluster's to sign. */
 export function signedCertificate(options: KubeletApiOptions): (() => Pair | undefined) | undefined {
-  const { app, config, node, nodeIPs, kube, clock, log, signal } = options;
+  const { app, config, node, nodeIPs, kube, approver, clock, log, signal } = options;
   if (!config.serverTLSBootstrap) return undefined;
   const { metrics, events, faults } = app;
   const certificate = new ServingCertificate({
@@ -19,7 +19,7 @@ export function signedCertificate(options: KubeletApiOptions): (() => Pair | und
       const ips = ofHosts.length === 0 ? [] : [...new Set([...nodeIPs, ...ofHosts])];
       return { dnsNames: [node.name], ips };
     },
-    approves: config.approveServingCertificates,
+    approver: config.approveServingCertificates ? approver : undefined,
     onProblem: (problem) => {
       events.event(
         nodeReference(node.name),
