@@ -44,19 +44,25 @@ dead-code:
 SCENARIOS := node --test --test-timeout=900000 --test-concurrency=3 --test-reporter=spec --test-reporter-destination=stdout \
   --test-reporter=./scripts/file-times.ts --test-reporter-destination=stdout
 
-test: verify build ## everything, scenarios on real parts included
-	@echo '── parity with a kubelet'; $(SCENARIOS) --test-concurrency=1 e2e/scenarios/parity.test.ts
-	@echo '── scenarios: a real control plane, containerd 1.6 and 2'; $(SCENARIOS) $(filter-out %/parity.test.ts,$(wildcard e2e/scenarios/*.test.ts))
+# the slowest, which are tried over links as well: a change is judged without them
+SLOW := autoscaling hostile-files pool slow-readers store-restored streams
+scenario = $(patsubst %,e2e/scenarios/%.test.ts,$(1))
+JUDGING := $(filter-out $(call scenario,parity $(SLOW)),$(sort $(wildcard e2e/scenarios/*.test.ts)))
+
+test: verify build ## all that judges a change, scenarios on real parts included
+	@echo '── parity with a kubelet'; $(SCENARIOS) --test-concurrency=1 $(call scenario,parity)
+	@echo '── scenarios: a real control plane, containerd 1.6 and 2'; $(SCENARIOS) $(JUDGING)
 
 # whose hosts FARLET_E2E_LINK puts behind a link
 LINKED := main-job streams store-restored hostile-files lifecycle containers probes volumes resources managers admission kubelet-api slow-readers usage autoscaling
 
-test-remote: build ## scenarios on hosts over ssh and tcp: links, their faults, sandboxed runtimes, most of 'make test' again
+test-remote: build ## slow scenarios, and those over ssh and tcp: links, their faults, sandboxed runtimes, most of 'make test' again
 	@scripts/setup-remote.sh && scripts/setup-agents.sh && scripts/setup-clients.sh && scripts/setup-image.sh
 	@$(SCENARIOS) 'e2e/remote/*.test.ts'
-	@echo '── faults and pools over tcp'; FARLET_E2E_LINK=tcp $(SCENARIOS) e2e/remote/link-faults.test.ts e2e/scenarios/pool.test.ts
+	@echo '── the slow ones, on hosts of this machine'; $(SCENARIOS) $(call scenario,$(SLOW))
+	@echo '── faults and pools over tcp'; FARLET_E2E_LINK=tcp $(SCENARIOS) e2e/remote/link-faults.test.ts $(call scenario,pool)
 	@for link in ssh tcp; do echo "── over $$link"; export FARLET_E2E_LINK=$$link; \
-	  $(SCENARIOS) --test-concurrency=1 e2e/scenarios/parity.test.ts && $(SCENARIOS) $(LINKED:%=e2e/scenarios/%.test.ts) || exit 1; done
+	  $(SCENARIOS) --test-concurrency=1 $(call scenario,parity) && $(SCENARIOS) $(call scenario,$(LINKED)) || exit 1; done
 
 demo: build ## a cluster, a host, farlet and a Deployment; KUBECONFIG=file uses that cluster
 	@node e2e/demo.ts up $(if $(filter command line,$(origin KUBECONFIG)),$(KUBECONFIG))
