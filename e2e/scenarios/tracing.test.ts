@@ -13,7 +13,7 @@ import {
 } from '../../src/testing/otlp-collector.ts';
 import { linkHosts } from '../harness/link-hosts.ts';
 import { useNamespace } from '../harness/namespace.ts';
-import { shell } from '../harness/pods.ts';
+import { shell, SLEEP } from '../harness/pods.ts';
 import { useWorld } from '../harness/world.ts';
 
 const hosts = linkHosts.slice(-1);
@@ -28,6 +28,7 @@ const recorded = (traceId: string) => ({
 });
 const EARLY = '0af7651916cd43dd8448eb211c80319c';
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+const UNFINISHED = '5bd66ef5095369c7b0d1f8f4bd33716a';
 const CRI = 'runtime.v1.RuntimeService';
 
 after(() => {
@@ -127,6 +128,18 @@ for (const { name: node } of hosts)
         );
         assert.ok(spans().every(({ traceId }) => traceId === TRACE || traceId === EARLY));
         await pods.deletePods('silent', 'traced');
+      });
+
+      it('end with farlet: a start that is under way is told of', async () => {
+        const never = shell(SLEEP, { readinessProbe: { exec: { command: ['false'] } } });
+        await pods.createPod('waits', { containers: [never] }, recorded(UNFINISHED));
+        const ofIt = (name: string): CollectedSpan | undefined =>
+          spans().find((span) => span.traceId === UNFINISHED && span.name === name);
+        await pods.wait('the pod to be worked for', () => Promise.resolve(ofIt('queue')), 60_000);
+        await world.farlet.stop('SIGTERM');
+        assert.equal(ofIt('startPod')?.attributes['farlet.pod.start'], 'unfinished');
+        world.farlet.start();
+        await pods.deletePods('waits');
       });
     });
 

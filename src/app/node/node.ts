@@ -227,12 +227,13 @@ async function followCluster(
 }
 
 async function stop(
-  { reporting, access, clock }: NodeContext,
+  { reporting, access, traces, clock }: NodeContext,
   apps: readonly HostApp[],
   options: { signal: AbortSignal },
 ): Promise<void> {
   // what still works then is left to itself: what is to be told of the pods must not wait for it
   await waitAtMost(Promise.all(apps.map((app) => app.idle())), { ms: IDLE_MS, clock });
   await Promise.all([reporting.flush(options), access.flushStatuses(options)]);
+  traces?.close();
   await Promise.all(apps.map((app) => app.close()));
 }
