@@ -108,7 +108,7 @@ function connectMeasured(
     onCredentials: ({ files, ...outcome }) => {
       followed.looked(files, outcome);
     },
-    ...(kubeconfig === undefined ? {} : { kubeconfig }),
+    kubeconfig,
   });
 }
 

@@ -18,7 +18,7 @@ export interface ApiRequest {
 
 export interface ConnectKubeOptions {
   /** a file; absent: the pod's service account, else the usual places */
-  readonly kubeconfig?: string;
+  readonly kubeconfig?: string | undefined;
   readonly userAgent: string;
   readonly clock?: Clock;
   readonly onRequest?: (request: ApiRequest) => void;

@@ -53,7 +53,7 @@ export async function runCheck(options: CheckOptions): Promise<number> {
 /** Hosts and cluster, beside each other. */
 async function lookAround({ config, kubeconfig, version }: CheckOptions): Promise<Row[]> {
   const kube = isClusterConfigured(kubeconfig)
-    ? connectKube({ userAgent: `farlet/${version}`, ...(kubeconfig === undefined ? {} : { kubeconfig }) })
+    ? connectKube({ userAgent: `farlet/${version}`, kubeconfig })
     : undefined;
   const [hosts, accounts, cluster] = await Promise.all([
     checkHosts(config),

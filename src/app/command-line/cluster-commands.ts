@@ -127,10 +127,7 @@ async function withCluster(
   const kubeconfig = values.get('kubeconfig');
   if (!isClusterConfigured(kubeconfig))
     throw new FarletError('invalid', 'no cluster is configured: give --kubeconfig FILE, or set $KUBECONFIG');
-  const client = connectKube({
-    userAgent: `farlet/${version}`,
-    ...(kubeconfig === undefined ? {} : { kubeconfig }),
-  });
+  const client = connectKube({ userAgent: `farlet/${version}`, kubeconfig });
   try {
     return await work(client, limitSignal(limitMs, signal));
   } finally {

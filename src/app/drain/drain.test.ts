@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { KubeError } from '../../model/errors.ts';
 import type { KubeNode, Pod } from '../../model/kube.ts';
 import { drain, uncordon, type DrainOptions } from './drain.ts';
-import { judgePods } from './movable.ts';
+import { hindrances, movablePods } from './movable.ts';
 import { parseTarget } from './targets.ts';
 
 const controller = (kind: string): object => ({
@@ -34,11 +34,11 @@ describe('which pods a drain moves', () => {
   ];
   for (const [name, one, moves, refused] of rows)
     it(name, () => {
-      const judged = judgePods([one], unasked);
-      assert.equal(judged.evict.length, moves ? 1 : 0);
-      if (refused === undefined) assert.deepEqual(judged.refused, []);
-      else assert.match(judged.refused.join(), refused);
-      assert.deepEqual(judgePods([one], { force: true, deleteEmptyDirData: true }).refused, []);
+      assert.equal(movablePods([one]).length, moves ? 1 : 0);
+      const hindered = hindrances([one], unasked);
+      if (refused === undefined) assert.deepEqual(hindered, []);
+      else assert.match(hindered.join(), refused);
+      assert.deepEqual(hindrances([one], { force: true, deleteEmptyDirData: true }), []);
     });
 });
 

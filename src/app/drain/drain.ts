@@ -3,7 +3,7 @@
  * evicted from here. A host of a pool is drained by farlet itself, as the Node's annotation asks; from here
  * one only watches.
  */
-import { judgePods, type DrainLimits } from './movable.ts';
+import { hindrances, movablePods, type DrainLimits } from './movable.ts';
 import { targetText, type Target } from './targets.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { evict } from '../../kube/evict.ts';
@@ -37,7 +37,7 @@ const TRIES = 5;
 export async function drain(target: Target, options: DrainOptions & { limits: DrainLimits }): Promise<void> {
   const { client, limits, print, signal } = options;
   checkTarget(target, await client.get<KubeNode>(paths.node(target.node), { signal }));
-  const { refused } = judgePods(await podsOf(target, options), limits);
+  const refused = hindrances(await podsOf(target, options), limits);
   if (refused.length > 0)
     throw new FarletError(
       'invalid',
@@ -47,10 +47,7 @@ export async function drain(target: Target, options: DrainOptions & { limits: Dr
     target.host === undefined ? cordoned(node, true) : drained(node, target.host, true),
   );
   // those that come later tolerate it, and are none of the drain's
-  const { evict: moved } = judgePods(await podsOf(target, options), {
-    force: true,
-    deleteEmptyDirData: true,
-  });
+  const moved = movablePods(await podsOf(target, options));
   print(`${targetText(target)} takes no new pods; ${String(moved.length)} to be moved\n`);
   const left = new Map(moved.map(({ metadata }) => [metadata.uid, podName(metadata)]));
   try {

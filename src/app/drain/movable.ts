@@ -3,6 +3,7 @@
  * pkg/drain/filters.go). Pure.
  */
 import type { Pod } from '../../model/kube.ts';
+import { isTerminalPhase } from '../../model/holds.ts';
 import { isMirrorPod } from '../../model/pod-source.ts';
 import { isOfDaemonSet } from '../../sync/pool/lost-pods.ts';
 
@@ -13,28 +14,23 @@ export interface DrainLimits {
   readonly deleteEmptyDirData: boolean;
 }
 
-export interface Judged {
-  readonly evict: readonly Pod[];
-  /** why the drain can't begin, a sentence for each pod */
-  readonly refused: readonly string[];
+/** Pods of DaemonSets and mirrors stay: the first come back at once, the second are not the API server's. */
+export function movablePods(pods: readonly Pod[]): Pod[] {
+  return pods.filter((pod) => !isMirrorPod(pod) && !isOfDaemonSet(pod));
 }
 
-/** Pods of DaemonSets and mirrors stay: the first come back at once, the second are not the API server's. */
-export function judgePods(pods: readonly Pod[], limits: DrainLimits): Judged {
-  const movable = pods.filter((pod) => !isMirrorPod(pod) && !isOfDaemonSet(pod));
-  return {
-    evict: movable,
-    refused: movable.flatMap((pod) => {
-      const why = hindrance(pod, limits);
-      const { namespace, name } = pod.metadata;
-      return why === undefined ? [] : [`${namespace}/${name} ${why}`];
-    }),
-  };
+/** Why a drain of these pods can't begin: a sentence for each that may not be moved unasked. */
+export function hindrances(pods: readonly Pod[], limits: DrainLimits): string[] {
+  return movablePods(pods).flatMap((pod) => {
+    const why = hindrance(pod, limits);
+    const { namespace, name } = pod.metadata;
+    return why === undefined ? [] : [`${namespace}/${name} ${why}`];
+  });
 }
 
 function hindrance({ metadata, spec, status }: Pod, limits: DrainLimits): string | undefined {
   if (metadata.deletionTimestamp !== undefined) return undefined;
-  if (status?.phase === 'Succeeded' || status?.phase === 'Failed') return undefined;
+  if (isTerminalPhase(status?.phase)) return undefined;
   const isControlled = metadata.ownerReferences?.some(({ controller }) => controller === true) === true;
   if (!isControlled && !limits.force) return 'has no controller that would make it again (--force)';
   const loses = spec.volumes?.some(({ emptyDir }) => emptyDir !== undefined) === true;

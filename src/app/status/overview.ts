@@ -1,5 +1,7 @@
 /** What the cluster knows of the nodes that farlet runs, in one record. Pure. */
+import { hostPort } from '../../hosts/link/net-errors.ts';
 import type { KubeNode, Lease, Pod } from '../../model/kube.ts';
+import { isTerminalPhase } from '../../model/holds.ts';
 import { drainedHosts, hostKey, namedHosts } from '../../model/host-labels.ts';
 import { own } from '../../model/own.ts';
 import { configuredKey } from '../../node/configured.ts';
@@ -112,12 +114,14 @@ function hostsOf(
     name,
     ready: areReady === 'True' || (areReady === 'False' && lost?.includes(`host ${name}: `) === false),
     drained: drained.has(name),
-    pods: pods?.filter((pod) => !hasEnded(pod) && own(pod.metadata.annotations, hostKey) === name).length,
+    pods: pods?.filter(
+      (pod) => !isTerminalPhase(pod.status?.phase) && own(pod.metadata.annotations, hostKey) === name,
+    ).length,
   }));
 }
 
 function countsOf(pods: readonly Pod[], now: number): PodCounts {
-  const bound = pods.filter((pod) => !hasEnded(pod));
+  const bound = pods.filter(({ status }) => !isTerminalPhase(status?.phase));
   const waiting = bound.filter(
     ({ metadata, status }) => metadata.deletionTimestamp === undefined && status?.startTime === undefined,
   );
@@ -138,10 +142,6 @@ function boundAt({ metadata, status }: Pod): string | undefined {
   );
 }
 
-function hasEnded({ status }: Pod): boolean {
-  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
-}
-
 function isTrue(
   conditions: readonly { readonly type: string; readonly status: string }[] | undefined,
   type: string,
@@ -153,7 +153,7 @@ function addressOf({ status }: KubeNode): string | undefined {
   const address = status?.addresses?.find(({ type }) => type === 'InternalIP')?.address;
   const port = status?.daemonEndpoints?.kubeletEndpoint?.Port;
   if (address === undefined || port === undefined) return undefined;
-  return address.includes(':') ? `[${address}]:${String(port)}` : `${address}:${String(port)}`;
+  return hostPort(address, port);
 }
 
 function secondsSince(time: string | undefined, now: number): number | undefined {

@@ -51,17 +51,18 @@ export async function readCluster(
   const { client, warn, signal, now } = options;
   const nodes = await farletNodes(options);
   const turns = new Semaphore(AT_ONCE);
-  const leases = seen(listOf<Lease>(client, { path: paths.leases, signal }), 'heartbeats and owners', warn);
+  const listed = listAll<Lease>(client, { path: paths.leases, fieldSelector: undefined, signal });
+  const leases = seen(listed, 'heartbeats and owners', warn);
   const pods = await Promise.all(
     nodes.map(async ({ metadata: { name } }) => {
       const fieldSelector = `spec.nodeName=${name}`;
       const listed = turns.run(signal, () =>
-        listOf<Pod>(client, { path: paths.pods, fieldSelector, signal }),
+        listAll<Pod>(client, { path: paths.pods, fieldSelector, signal }),
       );
-      return [name, await seen(listed, `the pods of node ${name}`, warn)] as const;
+      return [name, (await seen(listed, `the pods of node ${name}`, warn))?.items] as const;
     }),
   );
-  return { nodes, leases: await leases, pods: new Map(pods), now: now() };
+  return { nodes, leases: (await leases)?.items, pods: new Map(pods), now: now() };
 }
 
 async function farletNodes({
@@ -69,8 +70,14 @@ async function farletNodes({
   names,
   signal,
 }: Pick<StatusOptions, 'client' | 'names' | 'signal'>): Promise<KubeNode[]> {
-  if (names.length === 0)
-    return (await listOf<KubeNode>(client, { path: paths.nodes, signal })).filter(isFarlets);
+  if (names.length === 0) {
+    const { items } = await listAll<KubeNode>(client, {
+      path: paths.nodes,
+      fieldSelector: undefined,
+      signal,
+    });
+    return items.filter(isFarlets);
+  }
   const nodes = await Promise.all(
     [...new Set(names)].map((name) => client.get<KubeNode>(paths.node(name), { signal })),
   );
@@ -78,14 +85,6 @@ async function farletNodes({
   if (other !== undefined)
     throw new FarletError('not-found', `node ${other.metadata.name} is none that farlet runs`);
   return nodes;
-}
-
-async function listOf<T extends object>(
-  client: Pick<KubeClient, 'get'>,
-  { path, fieldSelector, signal }: { path: string; fieldSelector?: string; signal: AbortSignal },
-): Promise<T[]> {
-  const { items } = await listAll(client, { path, fieldSelector, signal });
-  return items as T[];
 }
 
 /** A failure is of this part alone. */

@@ -4,6 +4,7 @@ import { HostError } from '../../model/errors.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Followed } from '../../util/followed-files.ts';
 import type { DialTarget } from '../link/dial-target.ts';
+import { hostPort } from '../link/net-errors.ts';
 import { tlsFault } from './tls-fault.ts';
 import { readTlsFiles, type TlsFiles, type TlsMaterial } from './tls-files.ts';
 
@@ -84,7 +85,7 @@ export async function connectTls(
 
 /** How messages name the connection. */
 export function tlsWhere(host: string, { host: to, port }: DialTarget): string {
-  return `${host}: tls ${to.includes(':') ? `[${to}]` : to}:${String(port)}`;
+  return `${host}: tls ${hostPort(to, port)}`;
 }
 
 function isAddress(host: string): boolean {
