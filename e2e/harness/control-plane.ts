@@ -7,7 +7,8 @@ import { kubernetes } from './cache.ts';
 import { numbers } from './host.ts';
 import { Authority, type KeyPair } from './pki.ts';
 import { etcdCommand, keepData, putBackData } from './etcd.ts';
-import { eventually, freePorts, outcome, run, start, tail, type Outcome, type Running } from './processes.ts';
+import { freePorts } from './free-ports.ts';
+import { eventually, outcome, run, start, tail, type Outcome, type Running } from './processes.ts';
 
 export interface ControlPlane {
   readonly folder: string;

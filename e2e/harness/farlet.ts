@@ -2,7 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type { ControlPlane } from './control-plane.ts';
 import type { TestHost } from './host.ts';
-import { freePorts, start, tail, type Running } from './processes.ts';
+import { freePorts } from './free-ports.ts';
+import { start, tail, type Running } from './processes.ts';
 
 export interface Farlet {
   readonly folder: string;

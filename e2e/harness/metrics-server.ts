@@ -5,7 +5,8 @@
 import { mkdirSync } from 'node:fs';
 import { metricsServer } from './cache.ts';
 import type { ControlPlane } from './control-plane.ts';
-import { eventually, freePorts, start, tail } from './processes.ts';
+import { freePorts } from './free-ports.ts';
+import { eventually, start, tail } from './processes.ts';
 
 const API = 'v1beta1.metrics.k8s.io';
 

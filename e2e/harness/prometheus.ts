@@ -2,7 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { prometheus } from './cache.ts';
-import { eventually, freePorts, start, tail } from './processes.ts';
+import { freePorts } from './free-ports.ts';
+import { eventually, start, tail } from './processes.ts';
 
 export interface Series {
   readonly metric: Readonly<Record<string, string>>;

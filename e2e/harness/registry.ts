@@ -1,6 +1,7 @@
 /** Debian's docker-registry, which asks for a name and a password. */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { eventually, freePorts, run, start, tail } from './processes.ts';
+import { freePorts } from './free-ports.ts';
+import { eventually, run, start, tail } from './processes.ts';
 
 export interface Registry {
   /** host:port, as images' names begin */

@@ -7,7 +7,8 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import type { Farlet } from '../harness/farlet.ts';
 import { useNamespace } from '../harness/namespace.ts';
-import { eventually, freePorts } from '../harness/processes.ts';
+import { freePorts } from '../harness/free-ports.ts';
+import { eventually } from '../harness/processes.ts';
 import { useWorld } from '../harness/world.ts';
 
 const [FIRST, SECOND] = ['first', 'second'];

@@ -7,7 +7,8 @@ import { before, describe, it } from 'node:test';
 import { kubernetes } from '../harness/cache.ts';
 import { useNamespace } from '../harness/namespace.ts';
 import { shell } from '../harness/pods.ts';
-import { eventually, freePorts, outcome, start } from '../harness/processes.ts';
+import { freePorts } from '../harness/free-ports.ts';
+import { eventually, outcome, start } from '../harness/processes.ts';
 import { useWorld } from '../harness/world.ts';
 
 const world = useWorld();

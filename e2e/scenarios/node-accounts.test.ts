@@ -10,7 +10,8 @@ import { kindOf } from '../../src/model/errors.ts';
 import { poolHost, type Farlet } from '../harness/farlet.ts';
 import { useNamespace } from '../harness/namespace.ts';
 import { IMAGE, shell, SLEEP } from '../harness/pods.ts';
-import { eventually, freePorts, outcome } from '../harness/processes.ts';
+import { freePorts } from '../harness/free-ports.ts';
+import { eventually, outcome } from '../harness/processes.ts';
 import { useWorld } from '../harness/world.ts';
 
 const NODE = 'edge';

@@ -10,7 +10,8 @@ import { startCriProxy } from '../harness/cri-proxy.ts';
 import { poolHost, type Farlet } from '../harness/farlet.ts';
 import { useNamespace, type EventJson, type PodJson } from '../harness/namespace.ts';
 import { deployment, shell, SLEEP } from '../harness/pods.ts';
-import { freePorts, outcome, start } from '../harness/processes.ts';
+import { freePorts } from '../harness/free-ports.ts';
+import { outcome, start } from '../harness/processes.ts';
 import { useWorld } from '../harness/world.ts';
 
 const world = useWorld({

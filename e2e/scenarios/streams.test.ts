@@ -14,15 +14,8 @@ import { startExec, type ExecClient } from '../harness/exec-client.ts';
 import { link, linkHosts } from '../harness/link-hosts.ts';
 import { useNamespace } from '../harness/namespace.ts';
 import { shell } from '../harness/pods.ts';
-import {
-  eventually,
-  freePorts,
-  outcome,
-  start,
-  tail,
-  type Outcome,
-  type Running,
-} from '../harness/processes.ts';
+import { freePorts } from '../harness/free-ports.ts';
+import { eventually, outcome, start, tail, type Outcome, type Running } from '../harness/processes.ts';
 import { useWorld } from '../harness/world.ts';
 
 const hosts = linkHosts.slice(-1);
