@@ -44,22 +44,28 @@ dead-code:
 SCENARIOS := node --test --test-timeout=900000 --test-concurrency=3 --test-reporter=spec --test-reporter-destination=stdout \
   --test-reporter=./scripts/file-times.ts --test-reporter-destination=stdout
 
-# the slowest, which are tried over links as well: a change is judged without them
+# the slowest, which are tried over links as well: a change is judged without them, and on one containerd; the main job,
+# parity and what farlet relies on in a runtime are always tried on both
 SLOW := autoscaling hostile-files pool slow-readers store-restored streams
 scenario = $(patsubst %,e2e/scenarios/%.test.ts,$(1))
 JUDGING := $(filter-out $(call scenario,parity $(SLOW)),$(sort $(wildcard e2e/scenarios/*.test.ts)))
 
+# whose hosts FARLET_E2E_CONTAINERD limits to one containerd
+BOTH := admission containers farlet-killed faults kubectl kubelet-api lifecycle logs managers pressure probes resources \
+  static-pods usage volumes
+
 test: verify build ## all that judges a change, scenarios on real parts included
 	@echo '── parity with a kubelet'; $(SCENARIOS) --test-concurrency=1 $(call scenario,parity)
-	@echo '── scenarios: a real control plane, containerd 1.6 and 2'; $(SCENARIOS) $(JUDGING)
+	@echo '── scenarios: a real control plane, containerd 2'; FARLET_E2E_CONTAINERD=2 $(SCENARIOS) $(JUDGING)
 
 # whose hosts FARLET_E2E_LINK puts behind a link
 LINKED := main-job streams store-restored hostile-files lifecycle containers probes volumes resources managers admission kubelet-api slow-readers usage autoscaling
 
-test-remote: build ## slow scenarios, and those over ssh and tcp: links, their faults, sandboxed runtimes, most of 'make test' again
+test-remote: build ## slow scenarios, containerd 1.6, and ssh and tcp: links, their faults, sandboxed runtimes, most of 'make test' again
 	@scripts/setup-remote.sh && scripts/setup-agents.sh && scripts/setup-clients.sh && scripts/setup-image.sh
 	@$(SCENARIOS) 'e2e/remote/*.test.ts'
 	@echo '── the slow ones, on hosts of this machine'; $(SCENARIOS) $(call scenario,$(SLOW))
+	@echo '── on containerd 1.6'; FARLET_E2E_CONTAINERD=1.6 $(SCENARIOS) $(call scenario,$(BOTH))
 	@echo '── faults and pools over tcp'; FARLET_E2E_LINK=tcp $(SCENARIOS) e2e/remote/link-faults.test.ts $(call scenario,pool)
 	@for link in ssh tcp; do echo "── over $$link"; export FARLET_E2E_LINK=$$link; \
 	  $(SCENARIOS) --test-concurrency=1 $(call scenario,parity) && $(SCENARIOS) $(call scenario,$(LINKED)) || exit 1; done

@@ -1,6 +1,7 @@
 /** What is measured on: a control plane, one host, farlet, all real and the bench's own. */
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { containerd2, imageArchive, kubernetes } from '../e2e/harness/cache.ts';
+import type { ContainerdVersion } from '../e2e/harness/containerds.ts';
 import { startControlPlane } from '../e2e/harness/control-plane.ts';
 import { startFarlet, type Farlet } from '../e2e/harness/farlet.ts';
 import { startHost } from '../e2e/harness/host.ts';
@@ -23,7 +24,7 @@ export interface Environment {
 }
 
 /** What has to be there first, as sentences; empty if all is. */
-export async function missing(version: '1.6' | '2'): Promise<string[]> {
+export async function missing(version: ContainerdVersion): Promise<string[]> {
   const problems: string[] = [];
   if (process.platform !== 'linux' || process.getuid?.() !== 0)
     problems.push('it must run as root on Linux: it starts containers');
@@ -47,7 +48,7 @@ export async function missing(version: '1.6' | '2'): Promise<string[]> {
 }
 
 export async function startEnvironment(
-  version: '1.6' | '2',
+  version: ContainerdVersion,
   progress: (step: string) => void,
 ): Promise<Environment> {
   const folder = mkdtempSync('/tmp/farlet-bench-');

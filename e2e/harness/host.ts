@@ -1,5 +1,6 @@
 /** A containerd of its own on this machine: root, state, socket, CNI bridge and logs in one folder. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import type { ContainerdVersion } from './containerds.ts';
 import { connectCri } from '../../src/hosts/cri/connect.ts';
 import { containerd2, imageArchive } from './cache.ts';
 import { eventually, outcome, run, start, tail, type Outcome, type Running } from './processes.ts';
@@ -43,7 +44,7 @@ export interface TestHost {
 
 export interface HostOptions {
   readonly name: string;
-  readonly version: '1.6' | '2';
+  readonly version: ContainerdVersion;
   readonly folder: string;
   /** 0–255: tells hosts of one machine apart in bridge name and subnet; default: one that nobody uses */
   readonly number?: number;

@@ -1,4 +1,8 @@
-/** The hosts of scenarios that run over every link: those of `FARLET_E2E_LINK`, which is unix, ssh or tcp. */
+/**
+ * The hosts of scenarios that run over every link: those of `FARLET_E2E_LINK`, which is unix, ssh or tcp, with
+ * the containerds of `FARLET_E2E_CONTAINERD`.
+ */
+import { onContainerds } from './containerds.ts';
 import type { TestHost } from './host.ts';
 import type { WorldHost } from './world.ts';
 
@@ -7,7 +11,10 @@ export type Link = 'unix' | 'ssh' | 'tcp';
 export const link = linkOf(process.env.FARLET_E2E_LINK ?? 'unix');
 
 /** One of each containerd. */
-export const linkHosts: readonly WorldHost[] = hostsOver(link);
+export const bothLinkHosts = hostsOver(link);
+
+/** Those whose containerd the scenarios run on. */
+export const linkHosts = onContainerds(bothLinkHosts);
 
 /**
  * An address of this machine that the host, its pods and the API server's proxy may all be sent to: not

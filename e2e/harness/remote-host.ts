@@ -12,6 +12,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import type { ContainerdVersion } from './containerds.ts';
 import { containerd2, gvisor, imageArchive } from './cache.ts';
 import { gvisorConfig, gvisorShimConfig, mapUsers } from './gvisor.ts';
 import { API_NETWORK } from './control-plane.ts';
@@ -52,7 +53,7 @@ export interface RemoteHost extends TestHost {
 
 export interface RemoteHostOptions {
   readonly name: string;
-  readonly version: '1.6' | '2';
+  readonly version: ContainerdVersion;
   readonly folder: string;
   /** default: ssh; a host on tcp has no sshd */
   readonly link?: 'ssh' | 'tcp';
@@ -145,7 +146,7 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
   const address = `10.214.${number}.2`;
   const withGvisor = options.gvisor === true;
   const holder = await startHolder(folder, { number, inUserNamespace: withGvisor, detached });
-  const binOf = (of: '1.6' | '2'): string => (of === '2' ? containerd2() : '/usr/bin');
+  const binOf = (of: ContainerdVersion): string => (of === '2' ? containerd2() : '/usr/bin');
   let bin = binOf(version);
   const searchPath = (): string => [bin, ...(withGvisor ? [gvisor()] : []), process.env.PATH ?? ''].join(':');
   const keys = await makeKeys(folder, address);
@@ -461,7 +462,7 @@ async function makeEtc(
   disk: string,
   of: {
     keys: HostKeys;
-    version: '1.6' | '2';
+    version: ContainerdVersion;
     network: 'bridge' | 'agent';
     subnet: string;
     sshd: readonly string[];
@@ -522,7 +523,7 @@ async function makeOpt(disk: string): Promise<void> {
 const PLUGINS = { bridge: '/usr/lib/cni', agent: '/opt/cni/bin' };
 
 /** Everything is where containerd has it by default. */
-function containerdConfig(version: '1.6' | '2', network: 'bridge' | 'agent'): string {
+function containerdConfig(version: ContainerdVersion, network: 'bridge' | 'agent'): string {
   if (version === '2')
     return `version = 3
 [plugins.'io.containerd.cri.v1.images'.pinned_images]

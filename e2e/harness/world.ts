@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { after, before } from 'node:test';
 import { connectKube, type KubeConnection } from '../../src/kube/connect.ts';
+import { onContainerds } from './containerds.ts';
 import { startControlPlane, type ControlPlane, type ControlPlaneOptions } from './control-plane.ts';
 import { startFarlet, type Farlet, type FarletOptions } from './farlet.ts';
 import { startHost, type HostOptions, type TestHost } from './host.ts';
@@ -45,7 +46,7 @@ export interface World {
 }
 
 export interface WorldOptions {
-  /** default: node-1-6 on containerd 1.6 and node-2 on containerd 2 */
+  /** default: node-1-6 and node-2, of the containerds of `FARLET_E2E_CONTAINERD` */
   readonly hosts?: readonly WorldHost[];
   readonly plane?: Pick<ControlPlaneOptions, 'clusterCIDR' | 'serviceCIDR'>;
   /** the farlet over these hosts; false: none, the scenario starts its own */
@@ -56,7 +57,7 @@ export interface WorldOptions {
   readonly onUp?: (world: World) => Promise<void>;
 }
 
-const BOTH_VERSIONS: readonly WorldHost[] = [
+export const bothContainerds: readonly WorldHost[] = [
   { name: 'node-1-6', version: '1.6' },
   { name: 'node-2', version: '2' },
 ];
@@ -67,7 +68,7 @@ const BOTH_VERSIONS: readonly WorldHost[] = [
  * tests.
  */
 export function useWorld(options: WorldOptions = {}): World {
-  const { hosts: wanted = BOTH_VERSIONS, farlet: farletOptions = {} } = options;
+  const { hosts: wanted = onContainerds(bothContainerds), farlet: farletOptions = {} } = options;
   const folder = mkdtempSync('/tmp/farlet-e2e-');
   const ends: (() => unknown)[] = [];
   const hosts = new Map<string, TestHost>();

@@ -1,5 +1,6 @@
 /** Every difference from the recordings that is meant, with its reason. Nothing else may differ. Pure. */
 import { isDeepStrictEqual } from 'node:util';
+import type { ContainerdVersion } from '../harness/containerds.ts';
 import type { RecordedCall, Recording } from './recording.ts';
 
 /** How containerd 1.6 says what 2.x says otherwise. */
@@ -15,7 +16,7 @@ const words16: readonly (readonly [RegExp, string])[] = [
 /** What was run, and on what. */
 export interface Circumstances {
   readonly name: string;
-  readonly containerd: '1.6' | '2';
+  readonly containerd: ContainerdVersion;
 }
 
 export interface AllowedDifference {

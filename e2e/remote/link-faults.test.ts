@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
+import type { ContainerdVersion } from '../harness/containerds.ts';
 import { paths } from '../../src/kube/paths.ts';
 import type { KubeNode } from '../../src/model/kube.ts';
 import { kubernetes } from '../harness/cache.ts';
@@ -19,7 +20,7 @@ import { startSlowRegistry, type SlowRegistry } from '../harness/slow-registry.t
 import { useWorld, type WorldHost } from '../harness/world.ts';
 
 const link = process.env.FARLET_E2E_LINK === 'tcp' ? 'tcp' : 'ssh';
-const far = (name: string, version: '1.6' | '2', more: { disks?: HostDisks } = {}): WorldHost => ({
+const far = (name: string, version: ContainerdVersion, more: { disks?: HostDisks } = {}): WorldHost => ({
   name,
   version,
   link,

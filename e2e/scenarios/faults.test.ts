@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
+import { containerds } from '../harness/containerds.ts';
 import type { Farlet } from '../harness/farlet.ts';
 import type { TestHost } from '../harness/host.ts';
 import { useNamespace, type Namespace } from '../harness/namespace.ts';
@@ -9,13 +10,12 @@ import { IMAGE, shell, SLEEP } from '../harness/pods.ts';
 import { eventually } from '../harness/processes.ts';
 import { useWorld } from '../harness/world.ts';
 
-const versions = ['1.6', '2'] as const;
 const dashed = (version: string): string => version.replace('.', '-');
 const world = useWorld({
   farlet: false,
   hosts: [
-    ...versions.map((version) => ({ name: `dies-${dashed(version)}`, version })),
-    ...versions.map((version) => ({ name: `lives-${dashed(version)}`, version })),
+    ...containerds.map((version) => ({ name: `dies-${dashed(version)}`, version })),
+    ...containerds.map((version) => ({ name: `lives-${dashed(version)}`, version })),
     { name: 'waits-2', version: '2' },
   ],
 });
@@ -52,7 +52,7 @@ async function identity(pods: Namespace, names: readonly string[]): Promise<unkn
 }
 
 describe('one thing is broken', { concurrency: true }, () => {
-  for (const version of versions) {
+  for (const version of containerds) {
     const node = `dies-${dashed(version)}`;
     describe(`containerd ${version} dies`, { concurrency: 1 }, () => {
       const pods = useNamespace(world, { name: `e2e-${node}`, node, awaitNode: false });
@@ -122,7 +122,7 @@ describe('one thing is broken', { concurrency: true }, () => {
     });
   }
 
-  for (const version of versions) {
+  for (const version of containerds) {
     const node = `lives-${dashed(version)}`;
     describe(`a pod's own trouble on containerd ${version}`, { concurrency: true }, () => {
       before(async () => {
@@ -232,7 +232,7 @@ describe('one thing is broken', { concurrency: true }, () => {
 });
 
 describe('the API server is away', () => {
-  const [node = ''] = world.nodes.filter((name) => name.startsWith('lives-2'));
+  const [node = ''] = world.nodes.filter((name) => name.startsWith('lives-')).slice(-1);
   const pods = useNamespace(world, { name: 'e2e-away', node, awaitNode: false });
   let late: Farlet;
 

@@ -5,14 +5,14 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:net';
 import { describe, it } from 'node:test';
-import { linkHosts } from '../harness/link-hosts.ts';
+import { bothLinkHosts } from '../harness/link-hosts.ts';
 import { useNamespace } from '../harness/namespace.ts';
 import { deployment, shell, SLEEP } from '../harness/pods.ts';
 import { outcome } from '../harness/processes.ts';
 import { useWorld } from '../harness/world.ts';
 
 const world = useWorld({
-  hosts: linkHosts,
+  hosts: bothLinkHosts,
   // looks at logs so often that pods start and end in the midst of one
   farlet: { config: { containerLogMonitorInterval: '3s' } },
 });

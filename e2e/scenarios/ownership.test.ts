@@ -16,7 +16,7 @@ const LEASE_S = 8;
 const config = { nodeLeaseDurationSeconds: LEASE_S };
 /** What it writes of pods can be told from what another does. */
 const at = (address: string) => (host: FarletHost) => ({ hosts: [{ ...poolHost(host), address }] });
-const world = useWorld({ hosts: linkHosts.slice(1), farlet: { config, node: at('127.0.0.1') } });
+const world = useWorld({ hosts: linkHosts.slice(-1), farlet: { config, node: at('127.0.0.1') } });
 const [node = ''] = world.nodes;
 
 interface NodeJson {

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Farlet } from '../harness/farlet.ts';
 import { addImageVariant } from '../harness/image-variant.ts';
-import { linkHosts } from '../harness/link-hosts.ts';
+import { bothLinkHosts } from '../harness/link-hosts.ts';
 import { eventually } from '../harness/processes.ts';
 import { useWorld, type World } from '../harness/world.ts';
 import { otherWatchSeconds } from '../parity/allowed-differences.ts';
@@ -27,7 +27,9 @@ const cases = goldenCases().map((each) => ({
   ...(each.name in otherWatchSeconds && { watchSeconds: otherWatchSeconds[each.name] }),
 }));
 // a proxy is not where the host is: the URLs of streams must say where they lead
-const hosts = linkHosts.map((host) => (host.link === 'tcp' ? { ...host, namesStreamAddress: true } : host));
+const hosts = bothLinkHosts.map((host) =>
+  host.link === 'tcp' ? { ...host, namesStreamAddress: true } : host,
+);
 const world = useWorld({ hosts, farlet: false, onUp: startRuns });
 let recorder: Recorder;
 let farlet: Farlet;

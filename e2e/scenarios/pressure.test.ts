@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { onContainerds } from '../harness/containerds.ts';
 import { useNamespace } from '../harness/namespace.ts';
 import { shell } from '../harness/pods.ts';
 import { useWatched } from '../harness/watched.ts';
@@ -12,10 +13,10 @@ import { useWorld } from '../harness/world.ts';
 // hosts with mounts of their own: what they say of their memory and processes can be set without filling this
 // machine
 const world = useWorld({
-  hosts: [
+  hosts: onContainerds([
     { name: 'pressed-1-6', version: '1.6', link: 'ssh' },
     { name: 'pressed-2', version: '2', link: 'ssh' },
-  ],
+  ]),
   farlet: {
     config: {
       evictionHard: { 'memory.available': '100Mi', 'pid.available': '1k' },

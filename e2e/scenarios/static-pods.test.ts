@@ -2,16 +2,17 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
+import { onContainerds } from '../harness/containerds.ts';
 import type { Farlet } from '../harness/farlet.ts';
 import { askKubelet } from '../harness/kubelet-client.ts';
 import { eventually } from '../harness/processes.ts';
 import { useWorld } from '../harness/world.ts';
 
 const world = useWorld({
-  hosts: [
+  hosts: onContainerds([
     { name: 'edge-1-6', version: '1.6' },
     { name: 'edge-2', version: '2' },
-  ],
+  ]),
   farlet: false,
 });
 
