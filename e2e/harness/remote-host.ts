@@ -68,6 +68,8 @@ export interface RemoteHostOptions {
   /** lines at its end, as Match blocks */
   readonly sshdEnd?: readonly string[];
   readonly disks?: HostDisks;
+  /** what the host mounts later is not seen by containers that ask for it, as where no systemd runs */
+  readonly isRootPrivate?: boolean;
   /**
    * who brings the network of pods: it is there (default), or an agent will bring it. For one there are CNI
    * plugins in /opt/cni/bin, and no configuration.
@@ -138,6 +140,7 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
     user = 'root',
     link = 'ssh',
     network = 'bridge',
+    isRootPrivate = false,
     detached = false,
   } = options;
   const disk = `${folder}/disk`;
@@ -222,6 +225,7 @@ export async function startRemoteHost(options: RemoteHostOptions): Promise<Remot
       holder: holder.pid,
       boot: boots,
       inUserNamespace: withGvisor,
+      isRootPrivate,
       detached,
     });
     for (const mount of mountDisks(options.disks, DISKS)) await run(enter(mount));
@@ -360,17 +364,25 @@ async function startHolder(
   return holder;
 }
 
+const SHARED_ROOT = `# as systemd has it: what the host mounts later is seen by containers that ask for it
+mount --make-rshared /`;
+
 /** The host's first process. Its mounts are private, so they go when it goes. */
 async function startInit(
   folder: string,
-  of: { holder: number; boot: number; inUserNamespace: boolean; detached: boolean },
+  of: {
+    holder: number;
+    boot: number;
+    inUserNamespace: boolean;
+    isRootPrivate: boolean;
+    detached: boolean;
+  },
 ): Promise<Running> {
-  const { inUserNamespace, detached } = of;
+  const { inUserNamespace, isRootPrivate, detached } = of;
   const disk = `${folder}/disk`;
   const script = `set -e
 mount --make-rprivate /
-# as systemd has it: what the host mounts later is seen by containers that ask for it
-mount --make-rshared /
+${isRootPrivate ? '' : SHARED_ROOT}
 for d in etc opt var/lib var/log; do
   mkdir -p ${disk}/$d; mount --bind ${disk}/$d /$d
   # no peer of the folder that it shows: what is mounted below one is not below the other

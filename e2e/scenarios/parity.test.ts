@@ -27,10 +27,12 @@ const cases = goldenCases().map((each) => ({
   ...each,
   ...(each.name in otherWatchSeconds && { watchSeconds: otherWatchSeconds[each.name] }),
 }));
-// a proxy is not where the host is: the URLs of streams must say where they lead
-const hosts = bothLinkHosts.map((host) =>
-  host.link === 'tcp' ? { ...host, namesStreamAddress: true } : host,
-);
+const hosts = bothLinkHosts.map((host) => {
+  if (host.link !== 'ssh' && host.link !== 'tcp') return host;
+  // the kubelet that was recorded ran without systemd; a proxy is not where the host is, so the URLs of
+  // streams must say where they lead
+  return { ...host, isRootPrivate: true, namesStreamAddress: host.link === 'tcp' };
+});
 const world = useWorld({ hosts, farlet: false, onUp: startRuns });
 let recorder: Recorder;
 let farlet: Farlet;
