@@ -1,0 +1,105 @@
+/**
+ * What a pod costs in calls, of its host's runtime, its shell (files, mounts, control groups) and of
+ * the API server: each is a round trip or the CPU of another machine, and none creeps in unseen.
+ */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { emptied } from '../harness/emptied.ts';
+import { useNamespace } from '../harness/namespace.ts';
+import { IMAGE, shell } from '../harness/pods.ts';
+import { useWorld } from '../harness/world.ts';
+
+const NODE = 'counted';
+const world = useWorld({ hosts: [{ name: NODE, version: '2', link: 'ssh' }] });
+const PODS = 5;
+
+/** By name: operations of the runtime, methods of the API server, and `shell`. */
+type Calls = Readonly<Record<string, number>>;
+
+const COUNTERS = [
+  /^kubelet_runtime_operations_total\{.*operation_type="(\w+)"/,
+  /^rest_client_requests_total\{.*method="(\w+)"/,
+  /^farlet_host_request_duration_seconds_(count)\{/,
+];
+/** what is asked whether or not there are pods */
+const OF_THE_NODE = ['status', 'version', 'GET', 'PUT', 'list_podsandbox_stats', 'list_containers_stats'];
+
+async function calls(): Promise<Map<string, number>> {
+  const text = await (await fetch(world.farlet.metricsUrl)).text();
+  const found = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    const name = COUNTERS.map((counter) => counter.exec(line)?.[1]).find((each) => each !== undefined);
+    if (name === undefined || OF_THE_NODE.includes(name)) continue;
+    const key = name === 'count' ? 'shell' : name;
+    found.set(key, (found.get(key) ?? 0) + Number(line.split(' ').at(-1)));
+  }
+  return found;
+}
+
+/** For each pod, and what the node did meanwhile. */
+async function costOf(work: () => Promise<unknown>): Promise<Calls> {
+  const before = await calls();
+  await work();
+  // what is done for the pods after they are Ready or gone counts as well
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  const grown = [...(await calls())].map(([name, count]): [string, number] => [
+    name,
+    (count - (before.get(name) ?? 0)) / PODS,
+  ]);
+  return Object.fromEntries(grown.filter(([, count]) => count > 0));
+}
+
+const usual = {
+  initContainers: [{ name: 'i', image: IMAGE, command: ['true'] }],
+  containers: [
+    shell(undefined, {
+      volumeMounts: [
+        { name: 'c', mountPath: '/c' },
+        { name: 's', mountPath: '/s' },
+      ],
+      readinessProbe: { exec: { command: ['true'] }, periodSeconds: 60 },
+    }),
+  ],
+  volumes: [
+    { name: 'c', configMap: { name: 'settings' } },
+    { name: 's', secret: { secretName: 'key' } },
+  ],
+};
+
+const rows: {
+  name: string;
+  spec: object;
+  start: Calls;
+  end: Calls;
+}[] = [
+  { name: 'one container and a token', spec: {}, start: {}, end: {} },
+  { name: 'what a pod usually has', spec: usual, start: {}, end: {} },
+];
+
+describe('a pod costs no more calls than', () => {
+  const space = useNamespace(world, { name: 'budgets', node: NODE });
+  const names = Array.from({ length: PODS }, (_, index) => `p${String(index)}`);
+  const startAll = async (spec: object): Promise<void> => {
+    await Promise.all(names.map((name) => space.createPod(name, spec)));
+    for (const name of names) await space.waitReady(name);
+  };
+
+  for (const { name, spec, start, end } of rows)
+    it(name, async (t) => {
+      await space.tryKubectl(['create', 'configmap', 'settings', '--from-literal=a=b']);
+      await space.tryKubectl(['create', 'secret', 'generic', 'key', '--from-literal=a=b']);
+      // watches, tokens' keys and images are there once a pod has been
+      await startAll(spec);
+      await space.deletePods(...names);
+      await emptied(world.host(NODE));
+      const started = await costOf(() => startAll(spec));
+      const ended = await costOf(() => space.deletePods(...names));
+      t.diagnostic(`start ${JSON.stringify(started)}, end ${JSON.stringify(ended)}`);
+      for (const [cost, budget] of [
+        [started, start],
+        [ended, end],
+      ] as const)
+        for (const [call, count] of Object.entries(cost))
+          assert.ok(count <= (budget[call] ?? 0), `${call}: ${count} a pod, of ${JSON.stringify(cost)}`);
+    });
+});
