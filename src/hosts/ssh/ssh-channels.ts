@@ -2,6 +2,7 @@
 import type { Client, ClientChannel } from 'ssh2';
 import { HostError, messageOf } from '../../model/errors.ts';
 import { reasonOf } from '../../util/abort.ts';
+import { attempt } from '../../util/attempt.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { ShellChannel } from '../far/remote-agent.ts';
 import { onTheWay } from '../link/dial-limits.ts';
@@ -74,41 +75,24 @@ function commandLine(words: readonly string[]): string {
   return words.map((word) => (/^[\w-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ');
 }
 
-function openChannel(
+async function openChannel(
   client: Client,
   open: OpenChannel,
   options: { host: string; what: string; clock: Pick<Clock, 'after'>; signal: AbortSignal; limitMs: number },
 ): Promise<ClientChannel> {
   const { host, what, clock, signal, limitMs } = options;
-  return new Promise((resolve, reject) => {
-    let over = false;
-    const end = (): boolean => {
-      const first = !over;
-      over = true;
-      cancelTimer();
-      signal.removeEventListener('abort', abort);
-      return first;
-    };
-    const fail = (error: unknown): void => {
-      if (end()) reject(channelError(error, host, what));
-    };
-    const abort = (): void => {
-      if (end()) reject(reasonOf(signal));
-    };
-    const cancelTimer = clock.after(limitMs, () => {
-      fail(new Error(`no answer within ${String(limitMs / 1000)}s`));
-    });
-    signal.addEventListener('abort', abort, { once: true });
-    try {
+  try {
+    return await attempt({ signal, limit: { clock, ms: limitMs } }, ({ succeed, fail }) => {
       open(client, (error, channel) => {
         if (error !== undefined) fail(error);
-        else if (end()) resolve(channel);
-        else channel.destroy();
+        else if (!succeed(channel)) channel.destroy();
       });
-    } catch (error) {
-      fail(error);
-    }
-  });
+      return undefined;
+    });
+  } catch (error) {
+    if (signal.aborted) throw reasonOf(signal);
+    throw channelError(error, host, what);
+  }
 }
 
 function channelError(error: unknown, host: string, what: string): HostError {
