@@ -54,13 +54,7 @@ export async function listenKubelet(
   const connections = new Connections(undefined, options.strangers);
   const renewal = new TlsRenewal();
   const limits = limitsOf(options);
-  const refusals = new Refusals({
-    log,
-    clock,
-    hasClientCa: tls.serverOptions().requestCert === true,
-    acceptsTokens: options.acceptsTokens,
-    caProblem: () => tls.caProblem(),
-  });
+  const refusals = refusalsOf(options);
   const onAdmitted = ({ socket }: IncomingMessage): void => {
     connections.trust(socket);
   };
@@ -97,6 +91,16 @@ export async function listenKubelet(
       await closed;
     },
   };
+}
+
+function refusalsOf({ tls, acceptsTokens, log, clock }: KubeletServerOptions): Refusals {
+  return new Refusals({
+    log,
+    clock,
+    hasClientCa: tls.serverOptions().requestCert === true,
+    acceptsTokens,
+    caProblem: () => tls.caProblem(),
+  });
 }
 
 function limitsOf({ observer, limits }: KubeletServerOptions): Record<'stream' | 'log', StreamLimits> {
