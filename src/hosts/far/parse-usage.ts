@@ -58,11 +58,30 @@ export function* parseUsageAnswer(
   };
 }
 
+/** How many keys of memory.stat come first, the same for both versions, in the order of usage-program.ts. */
+const MEMORY_KEYS = 7;
+
+function memoryOf(memory: string | undefined, memoryStat: string | undefined): GroupUse {
+  const memoryBytes = count(memory);
+  const [rss, cache, mapped, inactive, active, faults, majorFaults] = counts(memoryStat);
+  return {
+    memoryBytes,
+    workingSetBytes: workingSet(memoryBytes, inactive),
+    rssBytes: rss,
+    cacheBytes: cache,
+    mappedFileBytes: mapped,
+    inactiveFileBytes: inactive,
+    activeFileBytes: active,
+    pageFaults: faults,
+    majorPageFaults: majorFaults,
+  };
+}
+
 function groupOfV1(columns: readonly string[]): GroupUse {
   const [procs, cpu, user, system, stat, quota, period, shares, memory, memoryStat, ...more] = columns;
   const [peak, kernel, hits, oom, limit, reservation, memsw, threads, maxThreads, bytes, operations] = more;
   const [periods, throttled, throttledNanos] = counts(stat);
-  const [rss, cache, mapped, inactive, active, faults, majorFaults, swap] = counts(memoryStat);
+  const [swap] = counts(memoryStat).slice(MEMORY_KEYS);
   const memoryLimitBytes = limited(limit);
   const both = limited(memsw);
   return {
@@ -76,15 +95,7 @@ function groupOfV1(columns: readonly string[]): GroupUse {
     cpuQuotaMicros: count(quota),
     cpuPeriodMicros: count(period),
     cpuShares: count(shares),
-    memoryBytes: count(memory),
-    workingSetBytes: workingSet(count(memory), inactive),
-    rssBytes: rss,
-    cacheBytes: cache,
-    mappedFileBytes: mapped,
-    inactiveFileBytes: inactive,
-    activeFileBytes: active,
-    pageFaults: faults,
-    majorPageFaults: majorFaults,
+    ...memoryOf(memory, memoryStat),
     swapBytes: swap,
     peakMemoryBytes: count(peak),
     kernelBytes: limited(kernel),
@@ -104,7 +115,7 @@ function groupOfV2(columns: readonly string[]): GroupUse {
   const [procs, stat, cpuMax, weight, memory, memoryStat, swap, peak, events, limit, ...more] = columns;
   const [reservation, swapLimit, threads, maxThreads, cpuPsi, memoryPsi, ioPsi, io] = more;
   const [usage, user, system, periods, throttled, throttledMicros] = counts(stat);
-  const [rss, cache, mapped, inactive, active, faults, majorFaults, kernel] = counts(memoryStat);
+  const [kernel] = counts(memoryStat).slice(MEMORY_KEYS);
   const [hits, oom] = counts(events);
   const [quota, period] = counts(cpuMax);
   return {
@@ -118,15 +129,7 @@ function groupOfV2(columns: readonly string[]): GroupUse {
     cpuQuotaMicros: quota,
     cpuPeriodMicros: period,
     cpuShares: sharesOfWeight(count(weight)),
-    memoryBytes: count(memory),
-    workingSetBytes: workingSet(count(memory), inactive),
-    rssBytes: rss,
-    cacheBytes: cache,
-    mappedFileBytes: mapped,
-    inactiveFileBytes: inactive,
-    activeFileBytes: active,
-    pageFaults: faults,
-    majorPageFaults: majorFaults,
+    ...memoryOf(memory, memoryStat),
     kernelBytes: kernel,
     swapBytes: count(swap),
     peakMemoryBytes: count(peak),
