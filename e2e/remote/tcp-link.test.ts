@@ -58,12 +58,7 @@ function open(version: string, more: Partial<TcpLinkOptions> = {}): HostLink {
     owner: { node: name, cluster: 'test' },
     cgroupDriver: 'cgroupfs',
     temporary: false,
-    followed: new FollowedFiles({
-      clock: systemClock,
-      log,
-      onLook: () => undefined,
-      onReleased: () => undefined,
-    }),
+    followed: new FollowedFiles({ clock: systemClock, log }),
     clock: systemClock,
     log,
     ...more,

@@ -30,9 +30,9 @@ export interface Followed<T> {
 
 export interface FollowedFilesOptions {
   /** What became of the last look at a file; undefined: what it holds is in use. */
-  readonly onLook: (path: string, problem: string | undefined) => void;
+  readonly onLook?: (path: string, problem: string | undefined) => void;
   /** Nobody needs the file any more. */
-  readonly onReleased: (path: string) => void;
+  readonly onReleased?: (path: string) => void;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly log: Log;
 }
@@ -84,7 +84,7 @@ export class FollowedFiles {
   /** What became of a look: for those who read their files themselves, too. */
   looked(paths: readonly string[], { problem, isNew }: Outcome): void {
     const { log, onLook } = this.#options;
-    for (const path of paths) onLook(path, problem);
+    for (const path of paths) onLook?.(path, problem);
     const key = paths.join('\n');
     const before = this.#said.get(key);
     if (problem === undefined) this.#said.delete(key);
@@ -97,7 +97,7 @@ export class FollowedFiles {
   #forget(paths: readonly string[]): void {
     this.#said.delete(paths.join('\n'));
     const needed = new Set([...this.#all.values()].flat());
-    for (const path of paths) if (!needed.has(path)) this.#options.onReleased(path);
+    for (const path of paths) if (!needed.has(path)) this.#options.onReleased?.(path);
   }
 }
 
