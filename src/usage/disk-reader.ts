@@ -155,10 +155,10 @@ function podFigures(
 ): Pick<DiskFigures, 'logs' | 'volumes'> {
   const logs = new Map<string, FsFigures>();
   const volumes = new Map<string, VolumeFigures[]>();
-  for (const [index, { uid, name, query }] of measured.entries()) {
+  for (const [index, { uid, kind, name, query }] of measured.entries()) {
     const { tree, usage } = answers[index] ?? {};
-    if (name.kind === 'logs') {
-      if (tree !== undefined) logs.set(`${uid}/${name.of}`, fsFigures(logFs, tree, at));
+    if (kind === 'logs') {
+      if (tree !== undefined) logs.set(`${uid}/${name}`, fsFigures(logFs, tree, at));
       continue;
     }
     const figures =
@@ -167,14 +167,16 @@ function podFigures(
         : usage && fsFigures(usage, wholeUse(usage), at);
     if (figures === undefined) continue;
     const own = volumes.get(uid) ?? [];
-    volumes.set(uid, [...own, { ...figures, name: name.of, inMemory: query.look === 'usage' }]);
+    volumes.set(uid, [...own, { ...figures, name, inMemory: query.look === 'usage' }]);
   }
   return { logs, volumes };
 }
 
 interface Measured {
   readonly uid: string;
-  readonly name: { readonly kind: 'logs' | 'volume'; readonly of: string };
+  readonly kind: 'logs' | 'volume';
+  /** of the container, or of the volume */
+  readonly name: string;
   readonly query: HostQuery;
 }
 
@@ -187,13 +189,15 @@ function measuredOf(pod: Pod, paths: HostPaths): Measured[] {
   const logs = podLogDir(paths, podRef(pod));
   const volume = (name: string, plugin: string, look: 'tree' | 'usage'): Measured => ({
     uid,
-    name: { kind: 'volume', of: name },
+    kind: 'volume',
+    name,
     query: { look, path: volumeDir(paths, uid, `kubernetes.io~${plugin}`, name) },
   });
   return [
     ...specContainers(pod.spec).map(({ name }): Measured => ({
       uid,
-      name: { kind: 'logs', of: name },
+      kind: 'logs',
+      name,
       query: { look: 'tree', path: `${logs}/${name}` },
     })),
     ...(pod.spec.volumes ?? []).flatMap(({ name, emptyDir, configMap, secret, downwardAPI, projected }) => {

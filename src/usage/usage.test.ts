@@ -136,7 +136,7 @@ function readerOf(usage: () => HostUsage, more: Partial<HostUsageReaderOptions> 
     },
     disks: { read: () => Promise.resolve(disk) },
     served: { read: () => Promise.resolve(new Map()) },
-    cgroups: () => Promise.resolve({ of: () => POD, above: ['/kubepods'] }),
+    cgroups: () => Promise.resolve({ pathOf: () => POD, above: ['/kubepods'] }),
     pods: () => [{ pod: podOf(), state: stateOf() }],
     facts: () => undefined,
     hasOwnKernel: (handler) => handler === 'kata',
@@ -206,7 +206,7 @@ describe('the use of a host', () => {
     const odd = { pod: podOf(), state: stateOf({ sandboxes: [sandbox({ id: '*' })] }) };
     const { reader, asked } = readerOf(usageOf, {
       pods: () => [odd],
-      cgroups: () => Promise.resolve({ of: () => '/kubepods/pod../*', above: ['/a b'] }),
+      cgroups: () => Promise.resolve({ pathOf: () => '/kubepods/pod../*', above: ['/a b'] }),
     });
     await reader.read('full', { signal });
     assert.deepEqual([asked[0]?.parents, asked[0]?.sandboxes, asked[0]?.groups], [[], [], []]);
@@ -216,7 +216,7 @@ describe('the use of a host', () => {
     const path = `/k8s.io/${containerId}`;
     const usage = usageOf({ groups: new Map([[path, { cpuNanos: 3, workingSetBytes: 4 }]]) });
     const { reader, asked } = readerOf(() => usage, {
-      cgroups: () => Promise.resolve({ of: () => undefined, above: [] }),
+      cgroups: () => Promise.resolve({ pathOf: () => undefined, above: [] }),
     });
     const { pods } = await reader.read('brief', { signal });
     assert.ok(asked[0]?.groups.includes(path));

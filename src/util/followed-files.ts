@@ -111,7 +111,7 @@ export interface Outcome {
 class Contents<Name extends string, T> {
   readonly #options: FollowedOptions<Name, T>;
   readonly #tell: (outcome: Outcome) => void;
-  #held: { readonly of: Named<Name, Buffer>; readonly value: T } | undefined;
+  #held: { readonly bytes: Named<Name, Buffer>; readonly value: T } | undefined;
   #reading: Promise<T> | undefined;
 
   constructor(options: FollowedOptions<Name, T>, tell: (outcome: Outcome) => void) {
@@ -131,10 +131,10 @@ class Contents<Name extends string, T> {
     try {
       const { files } = this.#options;
       const what = Object.values<string>(files).join(', ');
-      const of = await withDeadline(undefined, READ_MS, what, () => readAll(files));
-      const isNew = held === undefined || !sameContents(held.of, of);
-      const value = isNew ? await this.#options.parse(of) : held.value;
-      this.#held = { of, value };
+      const bytes = await withDeadline(undefined, READ_MS, what, () => readAll(files));
+      const isNew = held === undefined || !sameContents(held.bytes, bytes);
+      const value = isNew ? await this.#options.parse(bytes) : held.value;
+      this.#held = { bytes, value };
       this.#tell({ problem: undefined, isNew: isNew && held !== undefined });
       return value;
     } catch (error) {

@@ -103,8 +103,8 @@ function byName(hosts: readonly HostConfig[]): ReadonlyMap<string, HostConfig> {
   return new Map(hosts.map((host) => [host.name, host]));
 }
 
-function missing(of: ReadonlyMap<string, unknown>, from: ReadonlyMap<string, unknown>): string[] {
-  return [...of.keys()].filter((name) => !from.has(name));
+function missing(all: ReadonlyMap<string, unknown>, from: ReadonlyMap<string, unknown>): string[] {
+  return [...all.keys()].filter((name) => !from.has(name));
 }
 
 /** What all nodes, or the process, were made with. */

@@ -158,9 +158,9 @@ function backend(options: KubeletApiOptions): Backend {
         app.metrics.kubernetes_healthchecks_total.inc({ name, type, status });
       }
     },
-    summary: (query, rest) => statsSummary(ofUsage, query, rest),
-    resourceMetrics: (rest) => resourceMetrics(ofUsage, rest),
-    cadvisorMetrics: (rest) => cadvisorMetrics(ofUsage, { ...rest, now: clock.now() }),
+    summary: (query, life) => statsSummary(ofUsage, query, life),
+    resourceMetrics: (life) => resourceMetrics(ofUsage, life),
+    cadvisorMetrics: (life) => cadvisorMetrics(ofUsage, { ...life, now: clock.now() }),
     healthChecks: () => [
       { name: 'ping', problem: undefined },
       { name: 'log', problem: undefined },

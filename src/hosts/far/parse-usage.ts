@@ -162,8 +162,10 @@ function machine(files: ReadonlyMap<string, string>): MachineUse {
   const events = named('/proc/vmstat');
   const cpu = lines('/proc/stat').find((line) => line.startsWith('cpu '));
   const [user, nice, system, , , irq, softirq, steal] = counts(cpu?.slice('cpu '.length));
-  const ticks = (...of: readonly (number | undefined)[]): number | undefined =>
-    of.includes(undefined) ? undefined : of.reduce<number>((sum, each) => sum + (each ?? 0) * TICK_NANOS, 0);
+  const ticks = (...parts: readonly (number | undefined)[]): number | undefined =>
+    parts.includes(undefined)
+      ? undefined
+      : parts.reduce<number>((sum, each) => sum + (each ?? 0) * TICK_NANOS, 0);
   return {
     bootTime: named('/proc/stat').get('btime'),
     cpuNanos: ticks(user, nice, system, irq, softirq, steal),
@@ -268,8 +270,8 @@ function disksOfV1(bytes: string | undefined, operations: string | undefined): D
     for (const line of text.split(';')) {
       const [, device = '', what, value] = /^(\d+:\d+) (Read|Write) (\d{1,20})$/.exec(line) ?? [];
       if (device === '') continue;
-      const of = found.get(device) ?? { read: 0, write: 0 };
-      found.set(device, { ...of, [what === 'Read' ? 'read' : 'write']: Number(value) });
+      const known = found.get(device) ?? { read: 0, write: 0 };
+      found.set(device, { ...known, [what === 'Read' ? 'read' : 'write']: Number(value) });
     }
     return found;
   };

@@ -102,7 +102,7 @@ function answersOf({ look, paths }: Group, next: () => Buffer | undefined): [str
       return text === undefined ? [] : [[path, { text }]];
     }
     case 'usage':
-      return [...named(next(), paths, ' ')].map(([of, text]) => [of, { usage: parseUsage(text) }]);
+      return [...named(next(), paths, ' ')].map(([path, text]) => [path, { usage: parseUsage(text) }]);
     case 'stat':
       return [...named(next(), paths, ' ')].map(([path, text]) => [path, { stat: parseStat(text) }]);
     case 'tree': {

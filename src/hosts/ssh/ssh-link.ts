@@ -58,12 +58,12 @@ export function sshLink(options: SshLinkOptions): HostLink {
     host: name,
     clock,
     onRequest,
-    open: (command, o) => channels.shell(command, o),
+    open: (command, { signal }) => channels.shell(command, { signal }),
   });
   const { socket, user } = endpoint;
   const shed = files.shed.bind(files);
   const runtime = new SshRuntimeSocket({ host: name, socket, user, channels, limits, clock, shed });
-  const bridge = bridgeSocket((o) => runtime.open(o));
+  const bridge = bridgeSocket(({ signal }) => runtime.open({ signal }));
   const listeners = new SshListeners();
   return {
     name,

@@ -5,8 +5,8 @@ import { limitSignal } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
 import { lastWords } from '../link/last-words.ts';
 import { openExecStream, type ExecStream } from './exec-stream.ts';
-import type { HelperPod } from './helper-pod.ts';
-import { helperTrial } from './helper-spec.ts';
+import type { HelperPod, HelperPodOptions } from './helper-pod.ts';
+import { trialCommand } from './helper-spec.ts';
 import type { TlsConnections } from './tls-connections.ts';
 
 export interface ExecOptions {
@@ -79,29 +79,28 @@ export function runInHelper(
   };
 }
 
-/** Rejects with HostError if the host can't be stepped into by way of the container. */
-export async function tryHelper(
-  container: string,
-  { host, exec, signal }: { host: string; exec: ExecInContainer; signal: AbortSignal },
-): Promise<void> {
-  const limit = limitSignal(TRY_MS, signal);
-  const { stream, stderr, ended } = await exec(container, helperTrial, { signal: limit });
-  const words = lastWords(stderr);
-  stream.on('error', () => undefined).resume();
-  const end = (): void => {
-    stream.destroy();
+/** What it returns rejects with HostError if the host can't be stepped into by way of the container. */
+export function helperTrial(host: string, exec: ExecInContainer): HelperPodOptions['try'] {
+  return async (container, { signal }) => {
+    const limit = limitSignal(TRY_MS, signal);
+    const { stream, stderr, ended } = await exec(container, trialCommand, { signal: limit });
+    const words = lastWords(stderr);
+    stream.on('error', () => undefined).resume();
+    const end = (): void => {
+      stream.destroy();
+    };
+    limit.addEventListener('abort', end, { once: true });
+    const { ok, text } = await ended;
+    limit.removeEventListener('abort', end);
+    end();
+    signal.throwIfAborted();
+    if (ok) return;
+    const said = words();
+    const why = said.includes('lacks') ? said.split('\n')[0] : said.trim() || text;
+    throw new HostError(
+      'unavailable',
+      host,
+      `${host}: a command could not be run on the host by way of it: ${why ?? text}; its image needs what busybox has (sh, nsenter, nc, dd, awk, readlink, sleep), and the host needs a shell`,
+    );
   };
-  limit.addEventListener('abort', end, { once: true });
-  const { ok, text } = await ended;
-  limit.removeEventListener('abort', end);
-  end();
-  signal.throwIfAborted();
-  if (ok) return;
-  const said = words();
-  const why = said.includes('lacks') ? said.split('\n')[0] : said.trim() || text;
-  throw new HostError(
-    'unavailable',
-    host,
-    `${host}: a command could not be run on the host by way of it: ${why ?? text}; its image needs what busybox has (sh, nsenter, nc, dd, awk, readlink, sleep), and the host needs a shell`,
-  );
 }

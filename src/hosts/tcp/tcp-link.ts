@@ -9,9 +9,9 @@ import type { Log } from '../../model/log.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { FollowedFiles } from '../../util/followed-files.ts';
 import { DIAL_MS, dialFromHelper } from './helper-dial.ts';
-import { execInContainer, runInHelper, tryHelper } from './helper-exec.ts';
+import { execInContainer, helperTrial, runInHelper } from './helper-exec.ts';
 import { listenInHelper } from './helper-listen.ts';
-import { HelperPod, type HelperPodOptions } from './helper-pod.ts';
+import { HelperPod } from './helper-pod.ts';
 import { onTheHost, type HelperOwner } from './helper-spec.ts';
 import { DialLimits } from '../link/dial-limits.ts';
 import { checkedTarget } from '../link/dial-target.ts';
@@ -55,11 +55,11 @@ export function tcpLink(options: TcpLinkOptions): HostLink {
   const { name, endpoint, helperImage, temporary, clock, onRequest } = options;
   const connections = new TlsConnections(options);
   const fault = (): string | undefined => connections.fault;
-  const bridge = bridgeSocket((o) => connections.toRuntime(o));
+  const bridge = bridgeSocket(({ signal }) => connections.toRuntime({ signal }));
   const target = `unix:${bridge.path}`;
   const cri = connectCri({ endpoint: { target }, host: name });
   const exec = execInContainer({ host: name, cri, connections, clock });
-  const trial: HelperPodOptions['try'] = (container, o) => tryHelper(container, { host: name, exec, ...o });
+  const trial = helperTrial(name, exec);
   const helper = new HelperPod({ ...options, host: name, image: helperImage, cri, fault, try: trial });
   const run = runInHelper(helper, exec);
   const files = new RemoteFiles({
@@ -76,19 +76,20 @@ export function tcpLink(options: TcpLinkOptions): HostLink {
     fault,
     connections: () => connections.made,
     traffic: () => connections.traffic(),
-    problem: (o) => helper.problem(o),
+    problem: ({ signal }) => helper.problem({ signal }),
     dial: async (to, { signal, use = 'user' }) => {
       const checked = checkedTarget(name, to);
       return limits.open(use, signal, () => dialFromHelper(checked, { host: name, run, signal }));
     },
     dials: () => limits.usage(),
-    dialStream: async (url, o) => {
-      const stream = await connections.toStream(url, o);
+    dialStream: async (url, { signal }) => {
+      const stream = await connections.toStream(url, { signal });
       endWhenCut(stream, { host: name, target: connections.streamsAt(url), clock });
       return stream;
     },
     witness: () => witness(cri, connections),
-    listen: (port, o) => listenInHelper({ ...o, host: name, port, run }),
+    listen: (port, { signal, onConnection }) =>
+      listenInHelper({ host: name, port, run, onConnection, signal }),
     files,
     close: async () => {
       files.close();

@@ -61,7 +61,7 @@ export interface PodCgroupsOptions {
 
 /** Paths from the hierarchy's root. */
 export interface PodGroupPlaces {
-  readonly of: (pod: Pod) => string | undefined;
+  readonly pathOf: (pod: Pod) => string | undefined;
   readonly above: readonly string[];
 }
 
@@ -115,10 +115,10 @@ export class PodCgroups {
 
   /** Where the groups of pods are, and those above them, that of all pods first. */
   async places({ signal }: { signal: AbortSignal }): Promise<PodGroupPlaces> {
-    if (!this.#options.enabled) return { of: () => undefined, above: [] };
+    if (!this.#options.enabled) return { pathOf: () => undefined, above: [] };
     const { driver } = await this.#where(signal);
     return {
-      of: this.parent.bind(this),
+      pathOf: this.parent.bind(this),
       above: classes.map((qos) => cgroupPath(qosCgroup(this.#root, qos), driver)),
     };
   }
