@@ -258,7 +258,7 @@ export class Host implements RuntimeHost {
     } else if (now.error !== undefined) {
       this.#log.warn(
         { state: now.at, reason: now.error, endpoint: this.link.endpoint },
-        'the runtime does not answer: trying on',
+        'the runtime does not answer: trying again',
       );
     }
   }

@@ -186,7 +186,7 @@ function take<T extends KubeObject>(
     });
   if (event.type === 'BOOKMARK') return event.version;
   if (!matchesFields(event.object, fieldSelector))
-    throw unexpected(`the watch tells of an object that is not of ${fieldSelector ?? ''}`, 200);
+    throw unexpected(`the watch reported an object outside ${fieldSelector ?? ''}`, 200);
   delivery.tell({ type: event.type === 'DELETED' ? 'delete' : 'upsert', object: event.object });
   return event.version;
 }

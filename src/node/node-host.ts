@@ -138,7 +138,7 @@ export class NodeHost {
     const request = { runtime_config: { network_config: { pod_cidr: cidr } } };
     await this.host.cri.updateRuntimeConfig(request, { signal, timeoutMs: CALL_MS });
     this.#podCIDR = cidr;
-    this.#options.log.info({ host: this.name, cidr }, 'the runtime was told the pod CIDR');
+    this.#options.log.info({ host: this.name, cidr }, 'the runtime was given the pod CIDR');
   }
 
   /** The host may have booted, or be another machine: it is looked at anew. */

@@ -96,7 +96,7 @@ export class DiskReader {
       this.#known = await this.#look(pods, signal);
     } catch (error) {
       if (!this.#options.signal.aborted)
-        log.warn({ err: error }, 'what pods take of the disk could not be measured: told without');
+        log.warn({ err: error }, 'disk usage of pods could not be measured: usage is reported without it');
     }
     const now = clock.monotonic();
     const share = (now - began) * SHARE;

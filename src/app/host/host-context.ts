@@ -138,7 +138,7 @@ function runtimeSettings({ config, node, sources }: HostAppOptions, paths: HostP
 
 function linuxHost(node: NodeView): LinuxHost {
   const facts = node.facts();
-  if (facts === undefined) throw new Error('the host has not been looked at yet');
+  if (facts === undefined) throw new Error('the host has not been observed yet');
   const { memoryBytes, cgroupVersion, swapController, selinux, thermalThrottleCpus } = facts;
   return {
     memoryCapacityBytes: memoryBytes,

@@ -51,7 +51,7 @@ export function* parseUsageAnswer(
     else if (kind === 'X') isCut = true;
   }
   const uptime = Number(/^\d+(\.\d+)?/.exec(files.get(UPTIME) ?? '')?.[0] ?? NaN);
-  if (Number.isNaN(uptime)) throw new Error(`the host does not tell its uptime in ${UPTIME}`);
+  if (Number.isNaN(uptime)) throw new Error(`the host does not report its uptime in ${UPTIME}`);
   return {
     usage: { uptime, cgroupVersion: version, groups, networks, machine: machine(files), isCut },
     rest: payload.subarray(end + 2),

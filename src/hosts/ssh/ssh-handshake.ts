@@ -145,7 +145,7 @@ function refusal(
   const add = `if it is the right one, add it: ${knownHostsName(endpoint)} ${keyType(key)} ${key.toString('base64')}`;
   const texts = {
     unknown: `${shown} is not in ${file}; ${add}`,
-    changed: `${shown} is not the one in ${lines}: somebody may be listening in, or the host was made anew; ${add} in place of the old`,
+    changed: `${shown} is not the one in ${lines}: somebody may be listening in, or the host was reinstalled; ${add} in place of the old`,
     revoked: `${shown} is revoked by ${lines}`,
     'certificates-only': `only @cert-authority lines name the host (${lines}), and host certificates are not supported; ${add}`,
   };

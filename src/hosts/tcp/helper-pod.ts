@@ -25,7 +25,7 @@ export interface HelperPodOptions {
   readonly host: string;
   readonly owner: HelperOwner;
   readonly image: string;
-  /** counts only where the runtime can't tell */
+  /** used only where the runtime does not report it */
   readonly cgroupDriver: CgroupDriver;
   readonly cri: HelperCri;
   readonly clock: Clock;
@@ -155,7 +155,7 @@ export class HelperPod {
         const error = this.#failure(cause);
         const told = error.message === before?.error.message || error.message === this.#options.fault();
         if (!told && !this.#life.signal.aborted)
-          this.#log.warn({ err: error }, 'the helper pod could not be started: trying on');
+          this.#log.warn({ err: error }, 'the helper pod could not be started: trying again');
         const waitMs = unreached ? UNREACHED_MS : backoffMs(retry, count);
         this.#state = {
           at: 'failed',

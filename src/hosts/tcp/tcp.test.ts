@@ -196,7 +196,7 @@ describe('how a process in a container ended', () => {
   const rows: [payload: string, expect: object][] = [
     ['{"metadata":{},"status":"Success"}', { ok: true, text: '' }],
     ['{"status":"Failure","message":"exit code 3"}', { ok: false, text: 'exit code 3' }],
-    ['null', { ok: false, text: 'the runtime told no status' }],
+    ['null', { ok: false, text: 'the runtime reported no status' }],
     ['x', { ok: false, text: 'the runtime ended the stream with "x"' }],
   ];
   for (const [payload, expect] of rows)

@@ -233,7 +233,7 @@ describe('PodRouter', () => {
     router.apply([add(ran), add(named('fresh'))]);
     await settle();
     assert.deepEqual(delivered, ['a: add fresh a']);
-    assert.match(waiting.join(), /p it has run before, .* looked at yet: b/);
+    assert.match(waiting.join(), /p it has run before, .* observed yet: b/);
     assert.equal(router.isUnsettled('uid-p'), true);
     unseen.delete('b');
     held.add('b uid-p');

@@ -210,7 +210,7 @@ export class PodRouter {
     if (status?.startTime === undefined || unseen.length === 0) return undefined;
     return {
       kind: 'wait',
-      why: `it has run before, and may be on a host that has not been looked at yet: ${unseen.join(', ')}`,
+      why: `it has run before, and may be on a host that has not been observed yet: ${unseen.join(', ')}`,
     };
   }
 

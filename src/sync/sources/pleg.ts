@@ -266,7 +266,7 @@ export class Pleg {
       if (cache.get(pod.uid)?.fault === undefined)
         log.warn(
           { ...podFields(pod), reason: fault },
-          'a pod waits: the runtime does not tell of all that it holds of it',
+          'a pod waits: the runtime did not report all that it holds of it',
         );
       cache.setFault(pod, fault);
     }
