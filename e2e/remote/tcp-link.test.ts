@@ -143,7 +143,7 @@ describe('a tcp link alone', () => {
       await eventually('no fault', () => link.fault?.() === undefined);
     });
 
-    it(`makes its helper anew when it is killed, and only one (containerd ${version})`, async () => {
+    it(`makes its helper again when it is killed, and only one (containerd ${version})`, async () => {
       const host = hostOf(version);
       const link = open(version);
       assert.equal((await read(link)).length, 33);
@@ -198,7 +198,7 @@ describe('a tcp link alone', () => {
     assert.equal(again, id);
   });
 
-  it('is whole again after the host has booted anew', async () => {
+  it('is whole again after the host has booted again', async () => {
     const remote = hostOf('1.6');
     const link = open('1.6');
     const bootId = async (): Promise<string> =>

@@ -41,7 +41,7 @@ interface Look {
 /**
  * Everything at once: one batch of independent reads, which is one round trip to a far host. `rootDir`
  * decides which file system counts as nodefs. With `known`, what a host only gets by booting (the sizes of
- * huge pages, CPUs) is not listed anew while the boot id is the same.
+ * huge pages, CPUs) is not listed again while the boot id is the same.
  */
 export async function readHostFacts(
   files: HostFiles,

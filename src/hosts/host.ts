@@ -97,8 +97,8 @@ export class Host implements RuntimeHost {
   }
 
   /**
-   * Resolves when the host is ready, or, `again`, when it has become ready anew. Resolves too when the signal
-   * aborts.
+   * Resolves when the host is ready, or, `again`, when it has become ready again. Resolves too when the
+   * signal aborts.
    */
   async whenReady({ again, signal }: { again: boolean; signal: AbortSignal }): Promise<void> {
     if (signal.aborted || (!again && this.#state.at === 'ready')) return;
@@ -237,9 +237,9 @@ export class Host implements RuntimeHost {
   /** It may have been away since the last good look. */
   #isBack(): boolean {
     const connections = this.link.connections?.();
-    const anew = connections !== this.#connections;
+    const isOtherConnection = connections !== this.#connections;
     this.#connections = connections;
-    return anew || this.#failing;
+    return isOtherConnection || this.#failing;
   }
 
   #tell(before: HostState, now: HostState): void {

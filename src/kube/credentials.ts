@@ -67,7 +67,7 @@ export class Credentials {
     return this.#current;
   }
 
-  /** Reads them at most once at a time; who asks may leave before they are there. */
+  /** Reads them at most once at a time; a caller may leave before they are there. */
   get({ signal }: { signal: AbortSignal }): Promise<Access> {
     const held = this.#current;
     const isFresh = held !== undefined && this.#options.clock.monotonic() - held.readAt < FRESH_MS;
@@ -83,7 +83,7 @@ export class Credentials {
     return orAbort(this.#reading, signal);
   }
 
-  /** The server did not know what it was shown (401): it is read anew with the next call. */
+  /** The server did not know what it was shown (401): it is read again with the next call. */
   refused(): void {
     this.#exec?.refused();
     this.#isStale = true;

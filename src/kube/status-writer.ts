@@ -40,11 +40,11 @@ export interface StatusWriterOptions {
   readonly merge: (api: PodStatus, desired: PodStatus, options: { mayRun: boolean }) => PodStatus;
   /** why a status must not follow another; undefined: it may */
   readonly illegal?: (pod: Pod, from: PodStatus, to: PodStatus) => string | undefined;
-  /** a newer status is wished for */
+  /** a newer status is desired */
   readonly onStatus?: (before: PodStatus, after: PodStatus) => void;
   /** how each write ended; `refused`: something else was quicker, or the pod is gone */
   readonly onWrite?: (result: 'written' | 'refused' | 'failed') => void;
-  /** the object with the status as written, and the seconds from the first wish for the change */
+  /** the object with the status as written, and the seconds since the change was first desired */
   readonly onWritten?: (pod: Pod, seconds: number) => void;
 }
 
@@ -179,11 +179,11 @@ export class StatusWriter {
     }
   }
 
-  /** Pods whose status is not written yet, and how long the oldest of them has been wished for. */
+  /** Pods whose status is not written yet, and how long the oldest of them has been desired. */
   backlog(): { readonly count: number; readonly oldestMs: number } {
     const now = this.#options.clock.monotonic();
-    const since = [...this.#entries.values()].flatMap(({ writing, wishedAt }) =>
-      writing === undefined || wishedAt === undefined ? [] : [wishedAt],
+    const since = [...this.#entries.values()].flatMap(({ writing, desiredAt }) =>
+      writing === undefined || desiredAt === undefined ? [] : [desiredAt],
     );
     return { count: since.length, oldestMs: since.reduce((most, at) => Math.max(most, now - at), 0) };
   }
@@ -211,7 +211,7 @@ export class StatusWriter {
     this.#endLinger(entry);
     this.#endTruce(entry);
     this.#write(entry);
-    // what is wished for as a write ends begins another one
+    // what becomes desired as a write ends begins another one
     while (entry.writing !== undefined) await entry.writing;
   }
 
@@ -246,7 +246,7 @@ export class StatusWriter {
     const waits = entry.writing !== undefined || entry.lingering !== undefined || entry.truce !== undefined;
     if (waits || this.#patch(entry) === undefined) return;
     const { clock, log, signal } = this.#options;
-    entry.wishedAt ??= clock.monotonic();
+    entry.desiredAt ??= clock.monotonic();
     const writing = this.#untilWritten(entry)
       .catch((error: unknown) => {
         if (!signal.aborted)
@@ -254,7 +254,7 @@ export class StatusWriter {
       })
       .finally(() => {
         if (entry.writing === writing) entry.writing = undefined;
-        // what was wished for as the last write ended
+        // what became desired as the last write ended
         if (!signal.aborted) this.#write(entry);
       });
     entry.writing = writing;
@@ -322,8 +322,8 @@ export class StatusWriter {
     const isLatest =
       entry.pod.metadata.uid === uid && (entry.listing !== this.#listing || isNewer(answer, entry.pod));
     if (isLatest) entry.pod = withStatusOf(entry.pod, answer);
-    onWritten?.(entry.pod, (clock.monotonic() - (entry.wishedAt ?? clock.monotonic())) / 1000);
-    entry.wishedAt = undefined;
+    onWritten?.(entry.pod, (clock.monotonic() - (entry.desiredAt ?? clock.monotonic())) / 1000);
+    entry.desiredAt = undefined;
     entry.inVain = undefined;
     if (isLatest && isDeepStrictEqual(this.#patch(entry), patch)) entry.inVain = patch;
     // overwritten before this answer came

@@ -1,4 +1,4 @@
-/** Whether credentials that were read anew can take the place of those in use. Pure. */
+/** Whether credentials that were read again can take the place of those in use. Pure. */
 import { materialFault, type TlsInput } from '../util/tls-material.ts';
 
 export interface Presented {

@@ -141,7 +141,7 @@ export class NodeHost {
     this.#options.log.info({ host: this.name, cidr }, 'the runtime was given the pod CIDR');
   }
 
-  /** The host may have booted, or be another machine: it is looked at anew. */
+  /** The host may have booted, or be another machine: it is looked at again. */
   outdate(): void {
     this.#factsAt = -Infinity;
   }

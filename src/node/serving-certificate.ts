@@ -1,5 +1,5 @@
 /**
- * The kubelet API's certificate as the cluster signs it: asked for by a CertificateSigningRequest, and anew
+ * The kubelet API's certificate as the cluster signs it: asked for by a CertificateSigningRequest, and again
  * well before it ends or when the node has other addresses (k8s.io/client-go/util/certificate
  * certificate_manager.go, pkg/kubelet/certificate/kubelet.go). Kept in memory only: a farlet that starts asks
  * again.

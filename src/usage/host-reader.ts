@@ -1,6 +1,6 @@
 /**
- * What one host uses, for whoever asks: one reading serves all who ask within a few seconds, and those who
- * ask while it is under way (a kubelet's housekeeping has figures of up to 10 s ago as well).
+ * What one host uses: one reading serves all callers within a few seconds, and those that come while it is
+ * under way (a kubelet's housekeeping has figures of up to 10 s ago as well).
  */
 import type { CriClient } from '../hosts/cri/calls.ts';
 import type { HostFacts } from '../hosts/facts.ts';
@@ -113,7 +113,7 @@ export class HostUsageReader {
     };
     const reading = this.#read(detail).finally(() => this.#running.delete(detail));
     this.#running.set(detail, reading);
-    // whoever asked may be gone
+    // the caller may be gone
     reading.then(
       () => {
         over(false);

@@ -302,7 +302,7 @@ describe('processor rates', () => {
     assert.equal(rates.take(5_000, nanos(2.5e9)).get('a'), 0.5e9);
     assert.equal(rates.take(6_000, nanos(6e9)).get('a'), 1e9, 'still since the first');
     assert.equal(rates.take(10_000, nanos(2.5e9)).get('a'), 0);
-    assert.equal(rates.take(15_000, nanos(1)).get('a'), undefined, 'it began anew');
+    assert.equal(rates.take(15_000, nanos(1)).get('a'), undefined, 'it began again');
     assert.equal(rates.take(16_000, new Map([['b', 1]])).get('b'), undefined);
     assert.equal(rates.take(400_000, nanos(9e9)).get('a'), undefined, 'too long ago');
     assert.equal(rates.take(300_000, nanos(9e9)).get('a'), undefined, 'a clock that went back');

@@ -1,7 +1,7 @@
 /**
- * The kubelet API's side of TLS: certificate, key and client CAs, taken over anew when their files change (as
- * dynamiccertificates of k8s.io/apiserver), a self-signed certificate renewed in time. Connections that are
- * there go on.
+ * The kubelet API's side of TLS: certificate, key and client CAs, taken over again when their files change
+ * (as dynamiccertificates of k8s.io/apiserver), a self-signed certificate renewed in time. Connections that
+ * are there go on.
  */
 import { constants } from 'node:crypto';
 import { readFile } from 'node:fs/promises';

@@ -69,7 +69,7 @@ export class NodeSources {
         : orAbort(cluster, signal).then((id) => {
             this.#clusterId = id;
           });
-    // whoever waits for it hears of it; nobody need wait
+    // a waiting caller gets the failure; nobody need wait
     this.clusterKnown.catch(() => undefined);
   }
 

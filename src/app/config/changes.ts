@@ -9,7 +9,7 @@ export type ConfigChange =
   /** its labels, its taints, labels or drains of its hosts: nothing of it ends */
   | { readonly kind: 'relabel-node'; readonly node: NodeConfig }
   /**
-   * The node is put together anew, as by a restart of farlet that costs this node alone: containers run on,
+   * The node is put together again, as by a restart of farlet that costs this node alone: containers run on,
    * its kubelet API is away for a moment. `withoutHosts`: names of those that it has no more.
    */
   | { readonly kind: 'rebuild-node'; readonly node: NodeConfig; readonly withoutHosts: readonly string[] }

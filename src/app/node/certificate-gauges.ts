@@ -44,7 +44,7 @@ function expiry(pem: string | Buffer): number {
   try {
     return Date.parse(new X509Certificate(pem).validTo);
   } catch {
-    // whoever uses it says what is wrong with it
+    // its user says what is wrong with it
     return Infinity;
   }
 }

@@ -144,7 +144,7 @@ async function take(connection: string, { host, port, run, onConnection, life }:
   try {
     onConnection(throughHelper(await run(takeCommand(port, connection), { signal: life }), host));
   } catch {
-    // whoever is at the other end sees it closed
+    // the other end sees it closed
   }
 }
 

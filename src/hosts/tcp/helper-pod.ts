@@ -1,5 +1,5 @@
 /**
- * The helper of one host: found or made when first needed, made anew when it has gone.
+ * The helper of one host: found or made when first needed, made again when it has gone.
  *
  * I1. Only one attempt is under way; all who need the helper wait for it.
  * I2. A failed look makes and removes nothing.

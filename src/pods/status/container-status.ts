@@ -47,7 +47,7 @@ export interface ContainerStatusInput {
   readonly isComplete: boolean;
   /** what a running container really has; undefined: what its spec says */
   readonly actuated?: ResourceAmounts | undefined;
-  /** a container has asked for all to begin anew */
+  /** a container has asked for all to begin again */
   readonly restartingAll?: boolean;
   /** the runtime holds a regular container of the pod, so its init containers are through */
   readonly wasInitialized?: boolean;
@@ -170,7 +170,7 @@ function previousEnd(
     : (previous.state?.terminated ?? previous.lastState?.terminated);
 }
 
-/** Never fewer than were told before: where its records were removed, a container may count anew. */
+/** Never fewer than were told before: where its records were removed, a container may count again. */
 function shownRestarts(newest: ObservedContainer, previous: ContainerStatus | undefined): number {
   const counted = restartCount(newest);
   const told = previous?.restartCount ?? 0;

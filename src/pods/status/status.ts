@@ -148,7 +148,7 @@ function hasRegularContainer(pod: Pod, state: PodRuntimeState): boolean {
 }
 
 /**
- * Whether one was made in the sandbox that serves now: init containers of a new one run anew
+ * Whether one was made in the sandbox that serves now: init containers of a new one run again
  * (HasAnyActiveRegularContainerStarted).
  */
 function hasActiveRegularContainer(pod: Pod, state: PodRuntimeState): boolean {

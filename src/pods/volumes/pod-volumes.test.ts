@@ -136,7 +136,7 @@ describe('the volumes of a pod', () => {
     ]);
   });
 
-  it('are made anew once the pod has no sandbox any more, as after a reboot of the host', async () => {
+  it('are made again once the pod has no sandbox any more, as after a reboot of the host', async () => {
     const world = new World();
     world.configMaps.set('cm', { k: '1' });
     const of = using({ name: 'e', emptyDir: {} }, { name: 'm', configMap: { name: 'cm' } });

@@ -49,7 +49,7 @@ export interface PodCgroupsOptions {
   readonly nodeLimits: () => CgroupLimits;
   /** pods that hold resources of the node */
   readonly active: () => readonly Pod[];
-  /** resolves when the host is ready; `again`: when it is ready anew */
+  /** resolves when the host is ready; `again`: when it is ready again */
   readonly hostReady: (options: { again: boolean; signal: AbortSignal }) => Promise<void>;
   readonly node: ObjectReference;
   readonly events: EventRecorder;

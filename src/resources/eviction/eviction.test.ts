@@ -95,7 +95,7 @@ describe('decisions over time', () => {
       ],
     },
     {
-      name: 'a soft threshold acts when its grace is over, and begins anew after a pause',
+      name: 'a soft threshold acts when its grace is over, and begins again after a pause',
       thresholds: thresholds({}, { 'memory.available': '10%' }, { grace: { 'memory.available': 30 } }),
       steps: [
         [0, Gi - 1, ['MemoryPressure'], []],

@@ -10,7 +10,7 @@ import { logFault } from './log-fault.ts';
 import { LogReader, type LogOptions } from './log-reader.ts';
 import { tailStart } from './log-tail.ts';
 
-/** A runtime that begins a log anew may still be writing its last lines to the old file. */
+/** A runtime that begins a log again may still be writing its last lines to the old file. */
 const SETTLE_MS = 100;
 
 export interface ReadLogInput {

@@ -480,7 +480,7 @@ describe('a pod that runs', () => {
     { what: 'of another image', left: { annotations: { [annotations.containerHash]: 'other' } } },
   ];
   for (const { what, left } of foreign) {
-    it(`makes anew what was left ${what}`, async () => {
+    it(`makes again what was left ${what}`, async () => {
       const { cri, runtime } = setUp();
       await runtime.syncPod(again(pod(), [container({ state: 'created', ...left })]), { signal });
       assert.deepEqual(cri.names(), ['imageStatus', 'createContainer', 'startContainer']);
@@ -541,7 +541,7 @@ describe('a pod that runs', () => {
     assert.deepEqual([cri.calls, files.batches], [[], []]);
   });
 
-  it('gets a new sandbox after the old one is stopped, and its init containers anew', async () => {
+  it('gets a new sandbox after the old one is stopped, and its init containers again', async () => {
     const { cri, events, runtime } = setUp();
     const web = withSpec({ initContainers: [{ name: 'i', image: 'a' }] });
     const state = observed({

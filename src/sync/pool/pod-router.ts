@@ -42,7 +42,7 @@ export interface PodRouterOptions {
   readonly store: (pod: Pod, host: string, options: { signal: AbortSignal }) => Promise<void>;
   /** The pod as the API server has it now. */
   readonly read: (pod: Pod, options: { signal: AbortSignal }) => Promise<Pod>;
-  /** Reads the Node's labels anew. */
+  /** Reads the Node's labels again. */
   readonly refreshNode: (options: { signal: AbortSignal }) => Promise<void>;
   readonly onRefused: (pod: Pod, why: Refusal) => void;
   /** the object of a pod that no host had is gone */
