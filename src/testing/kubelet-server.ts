@@ -15,6 +15,7 @@ import { kubeletRouter } from '../api/server/kubelet-router.ts';
 import { ServingTls, type ServingTlsOptions } from '../api/server/serving-tls.ts';
 import { Strangers } from '../api/server/strangers.ts';
 import { systemClock } from '../util/clock.ts';
+import { FollowedFiles } from '../util/followed-files.ts';
 import * as certificates from './certificates.ts';
 import { quietLog } from './fixtures.ts';
 
@@ -125,7 +126,7 @@ async function openTls(folder: string, options: TestServerOptions): Promise<Serv
     clientCaFile: withCa ? `${folder}/ca.crt` : undefined,
     minVersion: 'VersionTLS12',
     cipherSuites: [],
-    onLook: () => undefined,
+    followed: new FollowedFiles({ clock: systemClock, log }),
     log,
     clock: systemClock,
     ...options.tls,

@@ -81,7 +81,10 @@ export class FollowedFiles {
     }
   }
 
-  /** What became of a look: for those who read their files themselves, too. */
+  /**
+   * What became of a look at files. For credentials of the API server, too: files are only a part of them,
+   * and a library reads those.
+   */
   looked(paths: readonly string[], { problem, isNew }: Outcome): void {
     const { log, onLook } = this.#options;
     for (const path of paths) onLook?.(path, problem);

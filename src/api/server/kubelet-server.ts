@@ -75,7 +75,10 @@ export async function listenKubelet(
     });
   // a name would be looked up, and one of its addresses taken
   listener.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port });
-  await once(listener, 'listening');
+  await once(listener, 'listening').catch((error: unknown) => {
+    tls.release();
+    throw error;
+  });
   const life = new AbortController();
   void tls.follow(renewal.renew.bind(renewal), { signal: life.signal });
   return {

@@ -66,13 +66,7 @@ export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ cl
     clientCaFile: authentication.x509.clientCAFile,
     minVersion: config.tlsMinVersion,
     cipherSuites: config.tlsCipherSuites,
-    onLook: (problem) => {
-      const files = [tlsCertFile, tlsPrivateKeyFile, authentication.x509.clientCAFile];
-      followed.looked(
-        files.filter((file) => file !== undefined),
-        { problem, isNew: false },
-      );
-    },
+    followed,
     log,
     clock,
   });
