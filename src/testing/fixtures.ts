@@ -2,7 +2,7 @@
 import { silentLog, type Log } from '../model/log.ts';
 import type { Pod } from '../model/kube.ts';
 import type { ObservedContainer, ObservedSandbox } from '../model/runtime-state.ts';
-import type { LinuxHost, RuntimeSettings } from '../runtime/spec/settings.ts';
+import type { LinuxHost, RuntimeSettings } from '../runtime/spec/runtime-settings.ts';
 import type { Clock } from '../util/clock.ts';
 
 export function pod(

@@ -8,7 +8,7 @@ import { moved } from '../../model/go-time.ts';
 import type { ContainerStatus, Pod } from '../../model/kube.ts';
 import type { ObservedContainer } from '../../model/runtime-state.ts';
 import { logTarget } from '../../runtime/logs/log-target.ts';
-import { readContainerLog } from '../../runtime/logs/logs.ts';
+import { readContainerLog } from '../../runtime/logs/read-container-log.ts';
 import type { Target } from '../http/stream-request.ts';
 import { HttpFault } from '../http/http-fault.ts';
 import { parseLogQuery } from '../server/log-query.ts';

@@ -16,7 +16,7 @@ import type { NodeView } from '../../node/node-view.ts';
 import { workersObserver } from './observers.ts';
 import type { PodStartup } from '../../pods/pod-startup.ts';
 import { RuntimeCache } from '../../runtime/observed/runtime-cache.ts';
-import type { LinuxHost, RuntimeSettings } from '../../runtime/spec/settings.ts';
+import type { LinuxHost, RuntimeSettings } from '../../runtime/spec/runtime-settings.ts';
 import type { NodeSources } from '../cluster/node-sources.ts';
 import { activePods } from '../../sync/active-pods.ts';
 import { PodTable } from '../../sync/pod-table.ts';

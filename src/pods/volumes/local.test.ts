@@ -5,8 +5,8 @@ import { pod } from '../../testing/fixtures.ts';
 import { checkLocalSource, isMountedInPods, localOps } from './local.ts';
 import { contentOf } from './mount-content.ts';
 import { MountStepError } from './mount-step-error.ts';
-import { showsPartOf } from './sub-path-check.ts';
-import { outermost } from './teardown.ts';
+import { showsPartOf } from './shows-part-of.ts';
+import { outermost } from './outermost.ts';
 
 const entry = (path: string, device: string, root = '/'): MountEntry => ({
   path,

@@ -18,7 +18,7 @@ import { claimName, resolveClaim } from './claims.ts';
 import { MountStepError } from './mount-step-error.ts';
 import type { MountedVolume } from './ready-volume.ts';
 import type { VolumeSources } from './sources.ts';
-import { outermost } from './teardown.ts';
+import { outermost } from './outermost.ts';
 import type { VolumeMounter } from './volume-mounter.ts';
 import type { VolumeObservation } from './volume-observation.ts';
 import { VolumeOperation, type AttemptOutcome, type VolumeToMount } from './volume-operation.ts';

@@ -10,7 +10,7 @@ import {
   sandboxResources,
 } from './linux-resources.ts';
 import { oomScoreAdj } from './oom-score.ts';
-import type { LinuxHost } from './settings.ts';
+import type { LinuxHost } from './runtime-settings.ts';
 
 const gi = 2 ** 30;
 const host = linuxHost({ memoryCapacityBytes: 10 * gi, hugePageSizes: ['2MB'] });
