@@ -37,7 +37,7 @@ describe('the report of a simulation', () => {
     ['a late loop', { relists: { delayP99: 0.1 } }, /delay, p99 +100 ms.*FAIL$/m],
     ['much CPU', { relists: { cpu: 0.7 } }, /CPU seconds a second.*FAIL$/m],
     ['a late heartbeat', { restart: { leaseGap: 21 } }, /without a heartbeat \(sim-001\) +21\.0 s.*FAIL$/m],
-    ['pods that are started again', { restart: { containers: 1 } }, /containers made again.*FAIL$/m],
+    ['pods that are started again', { restart: { containers: 1 } }, /containers made anew.*FAIL$/m],
     ['what was not measured', { relists: { delayP99: NaN } }, /delay, p99.*FAIL$/m],
   ];
   for (const [what, { relists, restart }, line] of rows)

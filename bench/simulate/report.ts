@@ -59,7 +59,7 @@ export function report({ relists, restart }: Found): Report {
       '< 20 s',
       restart.leaseGap < 20,
     ),
-    limited(`${again}: containers made again`, String(restart.containers), '0', restart.containers === 0),
+    limited(`${again}: containers made anew`, String(restart.containers), '0', restart.containers === 0),
     { figure: `${again}: event loop delay, p99`, found: ms(restart.delayP99) },
     { figure: `${again}: CPU seconds until then`, found: s(restart.cpuSeconds) },
     { figure: `${again}: resident memory`, found: mib(restart.rssMiB) },
