@@ -14,6 +14,8 @@ const DELAYS = [0, 20, 100] as const;
 const WARM_UP = 3;
 const SETTLE_MS = 15_000;
 const LINES = 12;
+const BURST = 40;
+const BURSTS = 3;
 const LOG_POD = 'says-much';
 /** Of a log that is read whole: less than the time that anybody would rotate it in. */
 const LOG_BYTES = 128 * 1024 * 1024;
@@ -27,6 +29,10 @@ export interface AtDelay {
   readonly delayMs: number;
   /** ms from the watch event to Ready */
   readonly starts: readonly number[];
+  /** ms from the return of the delete call until the object is gone */
+  readonly deletes: readonly number[];
+  /** ms from the first of 40 create calls to the last Ready */
+  readonly bursts: readonly number[];
   /** ms from a line's being written to its being read, of a log that is followed */
   readonly logLines: readonly number[];
   readonly execLines: readonly number[];
@@ -63,16 +69,11 @@ export async function measureLink(
   progress('a large log');
   for (const delayMs of DELAYS) {
     env.proxy.setDelay(delayMs);
-    const starts: number[] = [];
-    for (let turn = -WARM_UP; turn < samples; turn += 1) {
-      const name = `far-${String(delayMs)}-${String(turn + WARM_UP)}`;
-      const { createdAt, readyAt } = await env.pods.start(name);
-      if (turn >= 0) starts.push(readyAt - createdAt);
-      await env.pods.delete(name);
-    }
+    const one = await measurePods(env, { delayMs, samples });
+    const bursts = await measureBursts(env, delayMs);
     const logRate = await measureLog(env);
-    delays.push({ delayMs, starts, logRate, ...(await measureStreams(env, delayMs)) });
-    progress(`${samples} pods, logs and exec at ${delayMs} ms each way`);
+    delays.push({ delayMs, ...one, bursts, logRate, ...(await measureStreams(env, delayMs)) });
+    progress(`${samples} pods, ${BURSTS} bursts, logs and exec at ${delayMs} ms each way`);
   }
   env.proxy.setDelay(DELAYS[1]);
   await env.pods.start('idle');
@@ -91,10 +92,43 @@ export async function measureLink(
   };
 }
 
+/** One pod at a time. */
+async function measurePods(
+  { pods }: LinkEnvironment,
+  { delayMs, samples }: { delayMs: number; samples: number },
+): Promise<Pick<AtDelay, 'starts' | 'deletes'>> {
+  const starts: number[] = [];
+  const deletes: number[] = [];
+  for (let turn = -WARM_UP; turn < samples; turn += 1) {
+    const name = `far-${String(delayMs)}-${String(turn + WARM_UP)}`;
+    const { createdAt, readyAt } = await pods.start(name);
+    const goneIn = await pods.delete(name);
+    if (turn < 0) continue;
+    starts.push(readyAt - createdAt);
+    deletes.push(goneIn);
+  }
+  return { starts, deletes };
+}
+
+async function measureBursts({ pods }: LinkEnvironment, delayMs: number): Promise<number[]> {
+  const bursts: number[] = [];
+  for (let turn = 0; turn < BURSTS; turn += 1) {
+    const names = Array.from(
+      { length: BURST },
+      (_, at) => `burst-${String(delayMs)}-${String(turn)}-${String(at)}`,
+    );
+    const started = await Promise.all(names.map((name) => pods.start(name)));
+    const begin = Math.min(...started.map(({ sentAt }) => sentAt));
+    bursts.push(Math.max(...started.map(({ readyAt }) => readyAt)) - begin);
+    await Promise.all(names.map((name) => pods.delete(name)));
+  }
+  return bursts;
+}
+
 async function measureStreams(
   env: LinkEnvironment,
   delayMs: number,
-): Promise<Omit<AtDelay, 'delayMs' | 'starts' | 'logRate'>> {
+): Promise<Pick<AtDelay, 'logLines' | 'execLines' | 'execStarts'>> {
   const name = `talks-${String(delayMs)}`;
   await env.pods.start(name);
   const execLines: number[] = [];

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { after, before, describe, it } from 'node:test';
+import { mountsAtOrBelow } from '../../src/hosts/far/mountinfo.ts';
 import type { FileOp, HostLink } from '../../src/hosts/link/link.ts';
 import { kindOf } from '../../src/model/errors.ts';
 import type { Outcome } from './processes.ts';
@@ -51,6 +52,8 @@ export function describeLink(name: string, host: () => ContractHost): void {
   describe(name, () => {
     let at = '';
     let link: HostLink;
+    const mountsBelow = async (path: string): Promise<string[]> =>
+      mountsAtOrBelow(await link.files.mounts({ signal }), path);
     const apply = (...ops: FileOp[]): Promise<void> => link.files.apply(ops, { signal });
     const mkdir = (path: string, mode = 0o755): FileOp => ({ op: 'mkdir', path, mode });
     const write = (path: string, data: string | Buffer, mode = 0o644): FileOp => ({
@@ -201,7 +204,7 @@ export function describeLink(name: string, host: () => ContractHost): void {
         await apply(mkdir(path), mount, write(`${path}/kept`, 'x'), mount);
         assert.equal((await read(`${path}/kept`)).toString(), 'x');
         assert.match(await stat(path), /^directory 1777 /);
-        assert.deepEqual(await link.files.mountsBelow(at, { signal }), [path]);
+        assert.deepEqual(await mountsBelow(at), [path]);
         const usage = await link.files.usage(path, { signal });
         assert.equal(usage.capacityBytes, MIB);
         assert.ok(usage.availableBytes < MIB && usage.inodes > usage.inodesFree);
@@ -210,7 +213,7 @@ export function describeLink(name: string, host: () => ContractHost): void {
         assert.equal(await kind(apply(write(`${path}/big`, Buffer.alloc(2 * MIB)))), 'resource-exhausted');
         assert.equal((await read(`${path}/kept`)).toString(), 'x');
         await apply({ op: 'unmount', path }, { op: 'unmount', path });
-        assert.deepEqual(await link.files.mountsBelow(at, { signal }), []);
+        assert.deepEqual(await mountsBelow(at), []);
         assert.equal(await stat(`${path}/kept`), 'nothing');
       });
 
@@ -260,7 +263,7 @@ export function describeLink(name: string, host: () => ContractHost): void {
         await apply({ op: 'bind', source, path: target });
         await apply({ op: 'bind', source, path: target });
         assert.equal((await read(`${target}/f`)).toString(), 'one');
-        assert.deepEqual(await link.files.mountsBelow(target, { signal }), [target]);
+        assert.deepEqual(await mountsBelow(target), [target]);
         const entry = (await link.files.mounts({ signal })).find(({ path }) => path === target);
         assert.ok(entry?.root.endsWith('/bind source'));
         await apply({ op: 'bind', source: other, path: target, options: ['ro'] });
@@ -278,7 +281,7 @@ export function describeLink(name: string, host: () => ContractHost): void {
         });
         assert.equal((await stat(`${at}/deep/x y`)).slice(0, 19), 'directory 2770 0:77');
         await apply({ op: 'unmount', path: `${at}/deep` }, { op: 'unmount', path: `${at}/bound file` });
-        assert.deepEqual(await link.files.mountsBelow(at, { signal }), []);
+        assert.deepEqual(await mountsBelow(at), []);
         assert.equal(await kind(apply({ op: 'bind', source: `${at}/none`, path: target })), 'not-found');
       });
 

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { emptied } from '../harness/emptied.ts';
 import type { Farlet } from '../harness/farlet.ts';
 import { addImageVariant } from '../harness/image-variant.ts';
 import { bothLinkHosts } from '../harness/link-hosts.ts';
@@ -96,7 +97,7 @@ for (const { name: node, version } of hosts) {
     it('leaves nothing behind', async () => {
       await everyRun;
       const host = world.host(node);
-      assert.deepEqual(await host.containers(), []);
+      await emptied(host);
       const { code, stdout } = await host.inside(['ls', '-A', `${host.folder}/farlet/pods`]);
       assert.deepEqual({ code, stdout }, { code: 0, stdout: '' });
     });

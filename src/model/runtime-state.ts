@@ -92,3 +92,11 @@ export function emptyRuntimeState(
     observedAt,
   };
 }
+
+/** What became of what the runtime held of a pod that is done. */
+export interface Removal {
+  /** ids of containers and sandboxes */
+  readonly gone: readonly string[];
+  /** what the runtime says of each that it keeps */
+  readonly refused: readonly string[];
+}

@@ -3,31 +3,57 @@ import { describe, it } from 'node:test';
 import { FarletError } from '../model/errors.ts';
 import type { PodStatus } from '../model/kube.ts';
 import { podRef } from '../model/pod-ref.ts';
-import { emptyRuntimeState, type PodRuntimeState } from '../model/runtime-state.ts';
+import {
+  emptyRuntimeState,
+  type ObservedSandbox,
+  type PodRuntimeState,
+  type Removal,
+} from '../model/runtime-state.ts';
 import type { SyncStep } from '../runtime/spec/steps.ts';
 import { FakeEvents } from '../testing/fake-host.ts';
-import { container, FakeClock, pod, quietLog, sandbox } from '../testing/fixtures.ts';
+import { container, FakeClock, pod, quietLog, sandbox, settle } from '../testing/fixtures.ts';
 import { PodSyncer, type PodSyncerOptions } from './pod-syncer.ts';
 
 const { signal } = new AbortController();
 const web = pod();
 const nothing = emptyRuntimeState(podRef(web), 0);
 
+const running = { ...nothing, sandboxes: [sandbox()], containers: [container()] };
+const dead: PodRuntimeState = {
+  ...nothing,
+  sandboxes: [sandbox({ ready: false })],
+  containers: [container({ state: 'exited' })],
+};
+
 /** What the tested ways touch; anything else would throw. */
 function setUp({
   state = nothing,
+  found = [],
   refresh = () => Promise.resolve(),
   killed = [],
   before,
+  removePod = () => Promise.resolve({ gone: ['c1', 's1'], refused: [] }),
 }: {
   state?: PodRuntimeState;
+  /** what one look after the other finds; the last stays */
+  found?: readonly PodRuntimeState[];
   refresh?: () => Promise<void>;
   killed?: readonly SyncStep[];
   before?: PodStatus;
+  removePod?: () => Promise<Removal>;
 } = {}) {
   const events = new FakeEvents();
   const none = (): undefined => undefined;
   const runs = { count: 0 };
+  const calls: string[] = [];
+  const says =
+    <T>(call: string, answer: T) =>
+    (): Promise<T> => {
+      calls.push(call);
+      return Promise.resolve(answer);
+    };
+  const finds = [...found];
+  let held = state;
   const options = {
     clock: new FakeClock(),
     log: quietLog,
@@ -37,9 +63,31 @@ function setUp({
       state: () => ({ at: 'ready', networkReady: { status: false, reason: '', message: '' } }),
       runtime: none,
     },
-    cache: { get: () => state },
-    observe: { refresh },
-    runtime: { killPod: () => Promise.resolve(killed) },
+    cache: {
+      get: () => held,
+      stopped: (_: string, id: string) => {
+        const stop = (each: ObservedSandbox) => (each.id === id ? { ...each, ready: false } : each);
+        held = { ...held, sandboxes: held.sandboxes.map(stop) };
+      },
+      removed: (_: string, id: string) => calls.push(`forget ${id}`),
+    },
+    observe: {
+      refresh: async () => {
+        calls.push('look');
+        held = finds.shift() ?? held;
+        await refresh();
+      },
+    },
+    runtime: {
+      killContainers: ({ state: { containers } }: { state: PodRuntimeState }) => {
+        calls.push(`kill ${containers.map(({ id }) => id).join(' ')}`);
+        return Promise.resolve(killed);
+      },
+      stopSandboxes: ({ sandboxes }: PodRuntimeState) => {
+        calls.push(`stop ${sandboxes.map(({ id }) => id).join(' ')}`);
+        return Promise.resolve({ action: 'kill-sandbox', target: 'web' });
+      },
+    },
     startErrors: { get: none },
     resizes: { conditions: () => [], actuated: { ofContainer: none }, observe: none },
     probes: {
@@ -50,13 +98,28 @@ function setUp({
       remove: none,
     },
     messages: { read: () => Promise.resolve(), get: none },
-    status: { current: () => before, set: none },
+    status: {
+      current: () => before,
+      set: none,
+      settled: says('write the status', undefined),
+      finish: says('delete the object', undefined),
+    },
+    volumes: { unmount: says('unmount', undefined) },
+    cgroups: { remove: says('remove the cgroup', undefined) },
+    objects: { unregister: none },
+    collector: {
+      removePod: () => {
+        calls.push('remove');
+        return removePod();
+      },
+    },
+    forgetPod: none,
     onLook: none,
     onRunning: () => (runs.count += 1),
     runtimeClass: none,
     hostIPs: () => [],
   };
-  return { steps: new PodSyncer(options as unknown as PodSyncerOptions), events, runs };
+  return { steps: new PodSyncer(options as unknown as PodSyncerOptions), events, runs, calls };
 }
 
 const stopping = { graceSeconds: 1, status: undefined, signal };
@@ -75,8 +138,7 @@ describe("a pod's steps", () => {
     { name: 'do not tell again of one that ran', before: { phase: 'Running' }, count: 0 },
   ])
     it(name, async () => {
-      const state = { ...nothing, sandboxes: [sandbox()], containers: [container()] };
-      const { steps, runs } = setUp({ state, ...(before === undefined ? {} : { before }) });
+      const { steps, runs } = setUp({ state: running, ...(before === undefined ? {} : { before }) });
       await steps.syncPod(web, { signal });
       assert.equal(runs.count, count);
     });
@@ -102,5 +164,109 @@ describe("a pod's steps", () => {
     const { steps, events } = setUp({ killed: [{ action: 'kill-container', target: 'c', error }] });
     await assert.rejects(steps.stopPod(web, stopping), /could not be stopped: it clings/);
     assert.deepEqual(events.seen, ['Warning FailedKillPod: error killing pod: it clings']);
+  });
+
+  const stops = ['kill c1', 'look', 'stop s1'];
+  const other = { ...dead, containers: [container({ id: 'c2' })] };
+  const rows: {
+    name: string;
+    state: PodRuntimeState;
+    found: readonly PodRuntimeState[];
+    calls: readonly string[];
+  }[] = [
+    { name: 'stop a pod that runs without a look before', state: running, found: [dead], calls: stops },
+    {
+      name: 'look first where a container is not known to run: it may be just being made',
+      state: { ...running, containers: [] },
+      found: [running, dead],
+      calls: ['look', ...stops],
+    },
+    {
+      name: 'look first where one restarts',
+      state: { ...running, containers: dead.containers },
+      found: [running, dead],
+      calls: ['look', ...stops],
+    },
+    {
+      name: 'look first at a pod that is not known, of which there is nothing',
+      state: nothing,
+      found: [nothing],
+      calls: ['look', 'kill ', 'look', 'stop '],
+    },
+    {
+      name: 'stop what nobody knew of, too',
+      state: running,
+      found: [{ ...dead, sandboxes: [sandbox(), sandbox({ id: 's2', ready: true })] }, dead],
+      calls: [...stops, 'kill c1', 'look', 'stop s1 s2'],
+    },
+  ];
+  for (const { name, state, found, calls: expected } of rows)
+    it(name, async () => {
+      const { steps, calls } = setUp({ state, found });
+      await steps.stopPod(web, stopping);
+      assert.deepEqual(calls, expected);
+    });
+
+  it('do not take a pod for stopped of which something runs on', async () => {
+    const { steps } = setUp({ state: running, found: [other] });
+    await assert.rejects(steps.stopPod(web, stopping), /could not be stopped: still running: c$/);
+  });
+
+  const deleted = pod({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } });
+  const ends = ['unmount', 'remove the cgroup', 'delete the object'];
+
+  it('let the object go before what is dead is removed', async () => {
+    const { steps, calls } = setUp({ state: dead });
+    await steps.finishPod(deleted, { signal });
+    assert.deepEqual(calls, [...ends, 'remove', 'forget c1', 'forget s1']);
+  });
+
+  it('keep what is dead of a pod that nobody deleted: its logs may be asked for', async () => {
+    const { steps, calls } = setUp({ state: dead });
+    await steps.finishPod(web, { signal });
+    assert.deepEqual(calls, ['unmount', 'remove the cgroup', 'write the status']);
+  });
+
+  it('are done with a pod whose remains stay', async () => {
+    const { steps, calls } = setUp({
+      state: dead,
+      removePod: () => Promise.reject(new FarletError('unavailable', 'no link')),
+    });
+    await steps.finishPod(deleted, { signal });
+    assert.deepEqual(calls, [...ends, 'remove']);
+  });
+
+  it('say what the runtime refuses to remove', async () => {
+    const { steps, events } = setUp({
+      state: dead,
+      removePod: () => Promise.resolve({ gone: ['s1'], refused: ['cannot delete running task'] }),
+    });
+    await steps.finishPod(deleted, { signal });
+    assert.match(
+      events.seen.join(),
+      /FailedRemovePodContainers: .* refuses to remove 1 .*cannot delete running/,
+    );
+  });
+
+  it('remove two pods at a time', async () => {
+    const turns: (() => void)[] = [];
+    const { steps, calls } = setUp({
+      state: dead,
+      removePod: () =>
+        new Promise((resolve) => {
+          turns.push(() => {
+            resolve({ gone: [], refused: [] });
+          });
+        }),
+    });
+    const removals = (): number => calls.filter((call) => call === 'remove').length;
+    const all = Promise.all([1, 2, 3].map(() => steps.finishPod(deleted, { signal })));
+    await settle();
+    assert.deepEqual([calls.filter((call) => call === 'delete the object').length, removals()], [3, 2]);
+    turns[0]?.();
+    await settle();
+    assert.equal(removals(), 3);
+    for (const turn of turns) turn();
+    await all;
   });
 });

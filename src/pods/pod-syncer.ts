@@ -3,17 +3,18 @@
  *
  * I1. A step acts only on an observation newer than its last action: it observes the pod before it ends.
  * I2. While the host can't be asked, no step decides or writes anything.
- * I3. The object goes only after the runtime and the host's disk hold nothing of the pod, but for dead
- *     containers that the runtime refuses to remove: an object that waits for them would wait for ever.
+ * I3. The object goes only after nothing of the pod runs, and its volumes and control group are gone. What is
+ *     dead in the runtime, and the logs, go after it: after a crash the pod is one that no source knows.
  */
 import { FarletError } from '../model/errors.ts';
 import type { Pod } from '../model/kube.ts';
 import { podFields, podReference, type PodRef } from '../model/pod-ref.ts';
 import type { KillOrder, SyncOutcome } from '../model/pod-update.ts';
-import type { PodRuntimeState } from '../model/runtime-state.ts';
+import type { PodRuntimeState, Removal } from '../model/runtime-state.ts';
 import type { PodRuntime } from '../runtime/pod/pod-runtime.ts';
 import { firstFailure } from '../runtime/spec/steps.ts';
 import { settledBoth } from '../util/abort.ts';
+import { Semaphore } from '../util/semaphore.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
 import { finalStatus } from './status/merge-status.ts';
 import { overriddenStatus } from './status/overridden-status.ts';
@@ -21,9 +22,14 @@ import { PodView } from './pod-view.ts';
 import { PodSync, type PodSyncOptions } from './pod-sync.ts';
 
 export interface PodSyncerOptions extends PodSyncOptions {
-  readonly runtime: PodSyncOptions['runtime'] & Pick<PodRuntime, 'killPod'>;
+  readonly runtime: PodSyncOptions['runtime'] &
+    Pick<PodRuntime, 'killPod' | 'killContainers' | 'stopSandboxes'>;
+  readonly cache: PodSyncOptions['cache'] & {
+    stopped(uid: string, id: string): void;
+    removed(uid: string, id: string): unknown;
+  };
   readonly collector: {
-    removePod(state: PodRuntimeState, options: { signal: AbortSignal }): Promise<string[]>;
+    removePod(state: PodRuntimeState, options: { signal: AbortSignal }): Promise<Removal>;
   };
   readonly volumes: PodSyncOptions['volumes'] & Pick<PodVolumes, 'unmount'>;
   readonly cgroups: PodSyncOptions['cgroups'] & {
@@ -41,10 +47,14 @@ export interface PodSyncerOptions extends PodSyncOptions {
   readonly forgetPod: (uid: string) => void;
 }
 
+/** Removals wait for each other, so that a burst of deletions spends its time on stopping first. */
+const REMOVALS_AT_ONCE = 2;
+
 export class PodSyncer {
   readonly #options: PodSyncerOptions;
   readonly #view: PodView;
   readonly #sync: PodSync;
+  readonly #removals = new Semaphore(REMOVALS_AT_ONCE);
 
   constructor(options: PodSyncerOptions) {
     this.#options = options;
@@ -69,33 +79,28 @@ export class PodSyncer {
       signal,
     }: { graceSeconds: number; status: KillOrder['status'] | undefined; signal: AbortSignal },
   ): Promise<void> {
-    const { host, runtime, probes, status, events, messages } = this.#options;
+    const { host, probes, status, messages } = this.#options;
     if (host.state().at !== 'ready')
       throw new FarletError('unavailable', 'the host is not ready: the pod is stopped when it is back');
     const { uid } = pod.metadata;
     // 1. Stop the probes that restart containers.
     probes.stopLivenessAndStartup(uid);
-    // 2. Update the status. How containers will end is not known yet: step 5 reports that.
-    await this.#view.observe(pod, signal);
+    // 2. Update the status. How containers will end is not known yet: step 4 reports that.
+    if (!isKnownToRun(pod, this.#view.state(pod))) await this.#view.observe(pod, signal);
     const before = this.#view.state(pod);
     await messages.read(before, { signal });
     status.set(pod, {
       status: overriddenStatus(this.#view.status(pod, before, { isTerminal: false }), override),
       mayRun: true,
     });
-    // 3. Stop the containers and the sandboxes (killPod).
-    const steps = await runtime.killPod({ pod, state: before, graceSeconds }, { signal });
-    const failure = firstFailure(steps);
-    if (failure !== undefined)
-      events.event(podReference(pod), 'FailedKillPod', `error killing pod: ${failure.message}`);
+    // 3. Stop the containers and the sandboxes (killPod), and what a look at the pod finds besides.
+    await this.#kill(pod, before, { graceSeconds, signal });
+    if (runs(this.#view.state(pod))) await this.#kill(pod, this.#view.state(pod), { graceSeconds, signal });
     probes.remove(uid);
-    // 4. Check that nothing of the pod runs.
-    await this.#view.observe(pod, signal);
     const after = this.#view.state(pod);
-    const why = failure?.message ?? stillRunning(after);
-    if (why !== undefined)
-      throw new FarletError('internal', `pod ${pod.metadata.name} could not be stopped: ${why}`);
-    // 5. Report how the containers ended.
+    const running = namesOfRunning(after);
+    if (running.length > 0) throw notStopped(pod, `still running: ${running.join(', ')}`);
+    // 4. Report how the containers ended.
     await messages.read(after, { signal });
     status.set(pod, {
       status: overriddenStatus(this.#view.status(pod, after, { isTerminal: true }), override),
@@ -103,12 +108,33 @@ export class PodSyncer {
     });
   }
 
+  /** Stops what the state holds, then observes the pod. What can't be stopped rejects, told in an event. */
+  async #kill(
+    pod: Pod,
+    state: PodRuntimeState,
+    { graceSeconds, signal }: { graceSeconds: number; signal: AbortSignal },
+  ): Promise<void> {
+    const { runtime, cache, events } = this.#options;
+    const containers = await runtime.killContainers({ pod, state, graceSeconds }, { signal });
+    // all there is to see is there once the containers have ended; the sandbox takes its time to stop
+    const observed = this.#view.observe(pod, signal);
+    observed.catch(() => undefined);
+    const sandboxes = await runtime.stopSandboxes(state, { signal });
+    const failure = firstFailure([...containers, sandboxes]);
+    if (failure !== undefined) {
+      events.event(podReference(pod), 'FailedKillPod', `error killing pod: ${failure.message}`);
+      throw notStopped(pod, failure.message);
+    }
+    await observed;
+    for (const { id } of state.sandboxes) cache.stopped(pod.metadata.uid, id);
+  }
+
   /**
    * SyncTerminatedPod: gives back what the pod held on the host. Resolves once its last status is written
-   * and, for a pod that was deleted, its object is gone.
+   * and, for a pod that was deleted, its object is gone, and then all that the runtime held of it.
    */
   async finishPod(pod: Pod, { signal }: { signal: AbortSignal }): Promise<void> {
-    const { host, collector, objects, status, volumes, cgroups, probes, cache, forgetPod } = this.#options;
+    const { host, objects, status, volumes, cgroups, probes, forgetPod } = this.#options;
     if (host.state().at !== 'ready')
       throw new FarletError('unavailable', 'the host is not ready: the pod is cleaned up when it is back');
     const { uid } = pod.metadata;
@@ -124,14 +150,32 @@ export class PodSyncer {
       await status.settled(uid);
       return;
     }
-    // 4. Remove what the runtime still holds, then the object.
-    const held = cache.get(uid);
-    if (held !== undefined) {
-      this.#reportRefused(pod, await collector.removePod(held, { signal }));
-      await this.#view.observe(pod, signal);
-    }
+    // 4. Let the object go: nothing of the pod runs, or is mounted.
     await status.finish(pod, { signal });
     forgetPod(uid);
+    // 5. Remove what the runtime still holds. Nobody waits for that.
+    await this.#remove(pod, signal);
+  }
+
+  /** A few pods at a time. What fails is told, and left to the collection of every minute. */
+  async #remove(pod: Pod, signal: AbortSignal): Promise<void> {
+    const { collector, cache, log } = this.#options;
+    const { uid } = pod.metadata;
+    try {
+      await this.#removals.run(signal, async () => {
+        const held = cache.get(uid);
+        if (held === undefined) return;
+        const { gone, refused } = await collector.removePod(held, { signal });
+        for (const id of gone) cache.removed(uid, id);
+        this.#reportRefused(pod, refused);
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn(
+        { ...podFields(pod.metadata), err: error },
+        'the remains of a deleted pod could not be removed: the collection of every minute tries again',
+      );
+    }
   }
 
   /** Stops and removes a pod of which only the runtime knows (HandlePodCleanups in kubelet_pods.go). */
@@ -141,7 +185,8 @@ export class PodSyncer {
     await observe.refresh(pod, { signal });
     const state = cache.get(pod.uid);
     if (state === undefined) return;
-    log.warn(podFields(pod), 'stopping a pod that no source knows');
+    if (runs(state)) log.warn(podFields(pod), 'stopping a pod that no source knows');
+    else log.info(podFields(pod), 'removing what is left of a pod that no source knows');
     const failure = firstFailure(
       await runtime.killPod({ pod: undefined, state, graceSeconds: 1 }, { signal }),
     );
@@ -165,7 +210,26 @@ export class PodSyncer {
   }
 }
 
-function stillRunning({ containers }: PodRuntimeState): string | undefined {
-  const names = containers.filter(({ state }) => state === 'running').map(({ name }) => name);
-  return names.length === 0 ? undefined : `still running: ${names.join(', ')}`;
+/**
+ * Each container runs, so none is just being made, and no sandbox either: a look would tell no more. A sync
+ * that was cut off may have left what nobody has seen yet.
+ */
+function isKnownToRun({ spec }: Pod, { containers, sandboxes, fault }: PodRuntimeState): boolean {
+  return (
+    fault === undefined &&
+    sandboxes.length > 0 &&
+    spec.containers.every(({ name }) => containers.find((each) => each.name === name)?.state === 'running')
+  );
+}
+
+function runs(state: PodRuntimeState): boolean {
+  return namesOfRunning(state).length > 0 || state.sandboxes.some(({ ready }) => ready);
+}
+
+function namesOfRunning({ containers }: PodRuntimeState): string[] {
+  return containers.filter(({ state }) => state === 'running').map(({ name }) => name);
+}
+
+function notStopped({ metadata: { name } }: Pod, why: string): FarletError {
+  return new FarletError('internal', `pod ${name} could not be stopped: ${why}`);
 }

@@ -17,12 +17,12 @@ import type {
   HostQuery,
   MountEntry,
 } from '../link/link.ts';
-import { mountsAtOrBelow, parseMountinfo } from './mountinfo.ts';
+import { parseMountinfo } from './mountinfo.ts';
 import type { HostUsage, UsageQuery } from '../link/host-usage.ts';
 import { pathOf } from '../link/op-path.ts';
 import type { Pace, RequestObserver } from '../link/host-request.ts';
 import { RemoteAgents, type OpenShell } from './remote-agents.ts';
-import { MOUNT_FAILED, mountinfoPath, type RemoteAnswer, type RemoteStep } from './remote-encoding.ts';
+import { MOUNT_FAILED, type RemoteAnswer, type RemoteStep } from './remote-encoding.ts';
 import { opSteps } from './remote-ops.ts';
 import { planLooks } from './remote-looks.ts';
 import { parseList, parseStat, parseUsage } from './remote-queries.ts';
@@ -140,21 +140,12 @@ export class RemoteFiles implements HostFiles {
     return answer === undefined ? undefined : parseList(answer.payload);
   }
 
-  async mountsBelow(path: string, { signal }: { signal: AbortSignal }): Promise<string[]> {
-    const { payload } = await this.#ask(
-      'read',
-      { verb: 'mounts', args: [mountinfoPath(path)] },
-      { signal, shown: MOUNTS },
-    );
-    return mountsAtOrBelow(parseMountinfo(payload.toString()), path);
-  }
-
   async usage(path: string, call: Call): Promise<FsUsage> {
     return parseUsage((await this.#ask('statfs', { verb: 'usage', args: [path] }, call)).payload.toString());
   }
 
   async mounts({ signal }: { signal: AbortSignal }): Promise<readonly MountEntry[]> {
-    const { payload } = await this.#ask('read', { verb: 'mounts', args: ['/'] }, { signal, shown: MOUNTS });
+    const { payload } = await this.#ask('read', { verb: 'mounts', args: [] }, { signal, shown: MOUNTS });
     return parseMountinfo(payload.toString());
   }
 

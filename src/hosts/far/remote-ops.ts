@@ -112,7 +112,7 @@ run chmod "$2" "$1"`,
     shell: {
       // data under a mount is not ours to delete
       remove_tree: `[ -e "$1" ] || [ -L "$1" ] || return 0
-m=$(mounts_below "$2" | cut -d " " -f 5)
+m=$(points_below "$2")
 if [ -n "$m" ]; then fail conflict "$m still mounted; unmount it first"; else run rm -rf $ONE_FS "$1"; fi`,
     },
   },
@@ -171,13 +171,18 @@ attach "$1" "$2" $RAW -o bind || return
   unmount: {
     steps: ({ path }) => [{ verb: 'unmount', args: [path, mountinfoPath(path)] }],
     shell: {
-      // what was mounted last goes first; made private before, so that no peer loses what is below
-      unmount: `l=$(mounts_below "$2" | cut -d " " -f 5)
+      // what was mounted last goes first; what holds others is made private before: no peer shall lose them
+      unmount: `l=$(points_below "$2")
 [ -n "$l" ] || return 0
-case $l in *"$LF"*) ! mounted "$2" || run mount --make-rprivate "$1" || return ;; esac
+case $l in *"$LF"*)
+  IFS=$LF
+  for p in $(printf "%s\\n" "$l" | awk "{ for (o in O) if (index(\\$0, o \\"/\\") == 1) { print o; next } O[\\$0] }" | sort -u); do
+    IFS=" "; unescape "$p"; run mount --make-rprivate "$q" || return; IFS=$LF
+  done ;;
+esac
 r=; IFS=$LF; for p in $l; do r=$p$LF$r; done
 for p in $r; do
-  IFS=" "; q=$(printf "%bx" "$(printf %s "$p" | sed "s/[\\\\]/&0/g")"); q=\${q%x}
+  IFS=" "; unescape "$p"
   e=$(umount "$q" 2>&1) || { network "$p" && e=$(umount -f "$q" 2>&1); } || { fail - "$e"; return; }
   IFS=$LF
 done

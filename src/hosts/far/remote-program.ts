@@ -46,10 +46,11 @@ say() { e=$("$@" 2>&1 >&3) || fail - "\${e:-$1 failed}"; }
 regular() { [ -f "$1" ] || if [ -d "$1" ]; then fail - "is a directory"; elif [ -e "$1" ]; then fail - "is not a regular file"; else fail - "no such file or directory"; fi; }
 take() { dd bs="$1" count=1 iflag=fullblock status=none <&5; }
 own() { case "$2:$3" in -:-) return 0 ;; -:*) o=":$3" ;; *:-) o=$2 ;; *) o="$2:$3" ;; esac; run chown -h "$o" "$1"; }
-mounts_below() { P=$1 awk "ENVIRON[\\"P\\"] == \\"/\\" || \\$5 == ENVIRON[\\"P\\"] || index(\\$5, ENVIRON[\\"P\\"] \\"/\\") == 1" /proc/self/mountinfo; }
+points_below() { P=$1 awk "ENVIRON[\\"P\\"] == \\"/\\" || \\$5 == ENVIRON[\\"P\\"] || index(\\$5, ENVIRON[\\"P\\"] \\"/\\") == 1 { print \\$5 }" /proc/self/mountinfo; }
 mounted() { P=$1 awk "\\$5 == ENVIRON[\\"P\\"] { f = 1 } END { exit !f }" /proc/self/mountinfo; }
 network() { P=$1 awk "\\$5 == ENVIRON[\\"P\\"] { for (i = 6; i < NF; i++) if (\\$i == \\"-\\") t = \\$(i + 1) } END { exit t !~ /^nfs4?$/ }" /proc/self/mountinfo; }
 attach() { s=$1; p=$2; shift 2; e=$(mount "$@" -- "$s" "$p" 2>&1) || fail - "${MOUNT_FAILED}exit status $?$NL""Mounting command: mount$NL""Mounting arguments: $* $s $p$NL""Output: $e"; }
+unescape() { case $1 in *\\\\*) q=$(printf "%bx" "$(printf %s "$1" | sed "s/[\\\\]/&0/g")"); q=\${q%x} ;; *) q=$1 ;; esac; }
 put() { printf "%s\\n%s" "\${#1}" "$1"; }
 same() { [ "$(stat -L -c "%i %d" /proc/self/fd/4)" = "$2 $3" ] && say dd bs="$5" count=1 skip="$4" iflag=skip_bytes,fullblock status=none <&4; }
 ${Object.entries(functions)

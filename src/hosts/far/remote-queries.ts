@@ -51,7 +51,7 @@ while [ -n "$l" ]; do
   l=$(cat /proc/[0-9]*/stat 2>/dev/null | P=" $l " awk "{ p = \$1; sub(/.*\\) /, \"\"); if (index(ENVIRON[\"P\"], \" \" \$2 \" \")) printf \"%s \", p }")
 done
 set -f; kill -9 $k 2>/dev/null; return 0`,
-  mounts: `mounts_below "$1"`,
+  mounts: `cat /proc/self/mountinfo`,
   usage: `say stat -f -c "${USAGE_FORMAT}" "$1"`,
   realpath: `if [ -e "$1" ]; then say readlink -n -f "$1"; else fail - "No such file or directory"; fi`,
   // how often to look at most, then folders; answers once a fingerprint is not the last one

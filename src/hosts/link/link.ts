@@ -326,8 +326,6 @@ export interface HostFiles {
   readLink(path: string, options: { signal: AbortSignal }): Promise<string | undefined>;
   /** undefined where no folder is */
   list(path: string, options: Call): Promise<DirEntry[] | undefined>;
-  /** Mount points at or below the path, deepest first. */
-  mountsBelow(path: string, options: { signal: AbortSignal }): Promise<string[]>;
   /** The host's mount table, in the order of mounting: of several mounts on one path the last is seen. */
   mounts(options: { signal: AbortSignal }): Promise<readonly MountEntry[]>;
   /** The path with all links resolved; rejects with kind not-found where nothing is. */

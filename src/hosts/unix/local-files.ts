@@ -21,7 +21,7 @@ import type {
   MountEntry,
 } from '../link/link.ts';
 import { RemoteFiles } from '../far/remote-files.ts';
-import { localMountsBelow, mountEntries } from './local-mounts.ts';
+import { mountEntries } from './local-mounts.ts';
 import { NotRegular, openRegular } from './local-open.ts';
 import { LocalOps } from './local-ops.ts';
 import { openLocalShell } from './local-shell.ts';
@@ -120,10 +120,6 @@ export class LocalFiles implements HostFiles {
       const entries = await readdir(path, { withFileTypes: true });
       return entries.map((entry) => ({ name: entry.name, type: fileType(entry) }));
     });
-  }
-
-  mountsBelow(path: string, _options: { signal: AbortSignal }): Promise<string[]> {
-    return this.#named('read', '/proc/self/mountinfo', () => localMountsBelow(path));
   }
 
   mounts(_options: { signal: AbortSignal }): Promise<readonly MountEntry[]> {

@@ -17,12 +17,15 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { after, before, describe, it } from 'node:test';
+import { mountsAtOrBelow } from '../far/mountinfo.ts';
 import type { FileOp } from '../link/link.ts';
 import { LocalFiles } from './local-files.ts';
 
 const files = new LocalFiles({ host: 'box' });
 const { signal } = new AbortController();
 const apply = (...ops: FileOp[]): Promise<void> => files.apply(ops, { signal });
+const mountsBelow = async (path: string): Promise<string[]> =>
+  mountsAtOrBelow(await files.mounts({ signal }), path);
 const modeOf = (path: string): string => (lstatSync(path).mode & 0o7777).toString(8);
 
 describe('files on the host', { skip: process.getuid?.() !== 0 && 'only root may mount' }, () => {
@@ -114,7 +117,7 @@ describe('files on the host', { skip: process.getuid?.() !== 0 && 'only root may
     writeFileSync(at('source/f'), 'one');
     const bind = { op: 'bind', source: at('source/f'), path: at('targets/f') } as const;
     await apply(bind, bind);
-    assert.equal((await files.mountsBelow(at('targets'), { signal })).length, 1);
+    assert.equal((await mountsBelow(at('targets'))).length, 1);
     rmSync(at('source/f'));
     writeFileSync(at('source/f'), 'two');
     await apply(bind);
@@ -130,7 +133,7 @@ describe('files on the host', { skip: process.getuid?.() !== 0 && 'only root may
     const mount = (await files.mounts({ signal })).find(({ path }) => path === at('targets/d'));
     assert.equal(mount?.root.endsWith('/source'), true);
     await apply({ op: 'unmount', path: at('targets') });
-    assert.deepEqual(await files.mountsBelow(at('targets'), { signal }), []);
+    assert.deepEqual(await mountsBelow(at('targets')), []);
   });
 
   it('unmounts what is below without unmounting it elsewhere', async () => {
@@ -140,11 +143,28 @@ describe('files on the host', { skip: process.getuid?.() !== 0 && 'only root may
     execFileSync('mount', ['--make-shared', at('shared')]);
     await apply({ op: 'bind', source: at('shared'), path: at('peer') });
     await apply({ op: 'mount-tmpfs', path: at('shared/sub'), mode: 0o755 });
-    assert.equal((await files.mountsBelow(at('peer'), { signal })).length, 2);
+    assert.equal((await mountsBelow(at('peer'))).length, 2);
     await apply({ op: 'unmount', path: at('peer') });
-    assert.deepEqual(await files.mountsBelow(at('peer'), { signal }), []);
-    assert.equal((await files.mountsBelow(at('shared'), { signal })).length, 2);
+    assert.deepEqual(await mountsBelow(at('peer')), []);
+    assert.equal((await mountsBelow(at('shared'))).length, 2);
     await apply({ op: 'unmount', path: at('shared') });
+  });
+
+  it('does so from a folder that is no mount', async () => {
+    mkdirSync(at('given/sub'), { recursive: true });
+    mkdirSync(at('pod/one'), { recursive: true });
+    mkdirSync(at('pod/one two'));
+    await apply({ op: 'mount-tmpfs', path: at('given'), mode: 0o755 });
+    execFileSync('mount', ['--make-shared', at('given')]);
+    await apply({ op: 'bind', source: at('given'), path: at('pod/one') });
+    await apply({ op: 'bind', source: at('given'), path: at('pod/one two') });
+    await apply({ op: 'mkdir', path: at('given/sub'), mode: 0o755 });
+    await apply({ op: 'mount-tmpfs', path: at('given/sub'), mode: 0o755 });
+    assert.equal((await mountsBelow(at('pod'))).length, 4);
+    await apply({ op: 'unmount', path: at('pod') });
+    assert.deepEqual(await mountsBelow(at('pod')), []);
+    assert.equal((await mountsBelow(at('given'))).length, 2);
+    await apply({ op: 'unmount', path: at('given') });
   });
 
   it('mounts a tmpfs once, with size, mode and group', async () => {
@@ -157,7 +177,7 @@ describe('files on the host', { skip: process.getuid?.() !== 0 && 'only root may
       sizeBytes: 1 << 20,
     } as const;
     await apply(tmpfs, tmpfs);
-    assert.equal((await files.mountsBelow(at('memory'), { signal })).length, 1);
+    assert.equal((await mountsBelow(at('memory'))).length, 1);
     assert.equal(modeOf(at('memory')), '3777');
     assert.equal(statSync(at('memory')).gid, 77);
     assert.equal((await files.usage(at('memory'), { signal })).capacityBytes, 1 << 20);

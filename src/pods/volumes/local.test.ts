@@ -6,7 +6,6 @@ import { checkLocalSource, isMountedInPods, localOps } from './local.ts';
 import { mountContent } from './mount-content.ts';
 import { MountStepError } from './mount-step-error.ts';
 import { showsPartOf } from './shows-part-of.ts';
-import { outermost } from './outermost.ts';
 
 const entry = (path: string, device: string, root = '/'): MountEntry => ({
   path,
@@ -144,14 +143,4 @@ describe('a part of a volume', () => {
     it(`${ok ? 'is' : 'is not'} ${name}`, () => {
       assert.equal(run(), ok);
     });
-});
-
-describe('teardown', () => {
-  it('begins with the outermost mounts', () => {
-    assert.deepEqual(outermost(['/p/a/b/c', '/p/a/b', '/p/ab', '/p/ab', '/p/a/b2']), [
-      '/p/a/b',
-      '/p/ab',
-      '/p/a/b2',
-    ]);
-  });
 });

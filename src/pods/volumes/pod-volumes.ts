@@ -6,7 +6,7 @@
  * I2. What was ready once holds up no later sync of its pod, until the pod's sandbox is gone.
  * I3. A pod is unmounted only after its operations have ended, and what is mounted is never deleted.
  */
-import type { FileOp, HostFiles } from '../../hosts/link/link.ts';
+import type { HostFiles } from '../../hosts/link/link.ts';
 import { FarletError, kindOf, messageOf, toldOf } from '../../model/errors.ts';
 import type { EventRecorder } from '../../model/events.ts';
 import type { Pod } from '../../model/kube.ts';
@@ -18,7 +18,6 @@ import { claimName, resolveClaim } from './claims.ts';
 import { MountStepError } from './mount-step-error.ts';
 import type { MountedVolume } from './ready-volume.ts';
 import type { VolumeSources } from './sources.ts';
-import { outermost } from './outermost.ts';
 import type { VolumeMounter } from './volume-mounter.ts';
 import type { VolumeObservation } from './volume-observation.ts';
 import { VolumeOperation, type AttemptOutcome, type VolumeToMount } from './volume-operation.ts';
@@ -174,16 +173,15 @@ export class PodVolumes {
     for (const operation of state?.operations.values() ?? []) await orAbort(operation.idle(), signal);
     const folder = podDir(paths, uid);
     const plugins = state === undefined ? await this.#pluginsOnDisk(folder, signal) : pluginsOf(state);
-    await this.#observed(plugins, async () => {
-      const mounts = await files.mountsBelow(folder, { signal });
-      await files.apply(
+    await this.#observed(plugins, () =>
+      files.apply(
         [
-          ...outermost(mounts).map((path): FileOp => ({ op: 'unmount', path })),
+          { op: 'unmount', path: folder },
           { op: 'remove-tree', path: folder },
         ],
         { signal },
-      );
-    });
+      ),
+    );
     this.#pods.delete(uid);
   }
 

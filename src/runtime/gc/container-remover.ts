@@ -26,37 +26,58 @@ export class ContainerRemover {
     pod: PodRef,
     { signal, keepLogs = false }: { signal: AbortSignal; keepLogs?: boolean },
   ): Promise<void> {
-    const { cri, files, paths } = this.#options;
+    const { cri, files } = this.#options;
     if (keepLogs) return ignoringAbsence(cri.removeContainer({ container_id: container.id }, { signal }));
     const slash = container.logPath.lastIndexOf('/');
     const folder = container.logPath.slice(0, slash);
     const file = container.logPath.slice(slash + 1);
     const entries = slash > 0 ? await files.list(folder, { signal }) : undefined;
     const logs = (entries ?? []).filter(({ name }) => file !== '' && name.startsWith(file));
-    const link = containerLogLink(paths, {
-      pod: pod.name,
-      namespace: pod.namespace,
-      container: container.name,
-      id: container.id,
-    });
+    const paths = [...logs.map(({ name }) => `${folder}/${name}`), this.#link(pod, container)];
     await files.apply(
-      [...logs.map(({ name }) => `${folder}/${name}`), link].map((path) => ({ op: 'remove', path }) as const),
+      paths.map((path) => ({ op: 'remove', path }) as const),
       { signal },
     );
     await ignoringAbsence(cri.removeContainer({ container_id: container.id }, { signal }));
   }
 
-  /** Stopped once more before: removing a sandbox that still runs would leak its network. */
-  async removeSandbox(id: string, { signal }: { signal: AbortSignal }): Promise<void> {
+  /**
+   * Stopped once more before, unless it is known to have been: removing a sandbox that still runs would leak
+   * its network.
+   */
+  async removeSandbox(
+    id: string,
+    { signal, isStopped = false }: { signal: AbortSignal; isStopped?: boolean },
+  ): Promise<void> {
     const { cri } = this.#options;
-    await ignoringAbsence(cri.stopPodSandbox({ pod_sandbox_id: id }, { signal }));
+    if (!isStopped) await ignoringAbsence(cri.stopPodSandbox({ pod_sandbox_id: id }, { signal }));
     await ignoringAbsence(cri.removePodSandbox({ pod_sandbox_id: id }, { signal }));
   }
 
-  /** The folder with all logs of a pod that is gone. */
-  async removeLogFolder(pod: PodRef, { signal }: { signal: AbortSignal }): Promise<void> {
+  /** The folder with all logs of a pod that is gone, and the links to those of the containers. */
+  async removePodLogs(
+    pod: PodRef,
+    containers: readonly ObservedContainer[],
+    { signal }: { signal: AbortSignal },
+  ): Promise<void> {
     const { files, paths } = this.#options;
-    await files.apply([{ op: 'remove-tree', path: podLogDir(paths, pod) }], { signal });
+    const links = containers.map((container) => this.#link(pod, container));
+    await files.apply(
+      [
+        ...links.map((path) => ({ op: 'remove', path }) as const),
+        { op: 'remove-tree', path: podLogDir(paths, pod) },
+      ],
+      { signal },
+    );
+  }
+
+  #link(pod: PodRef, { name, id }: ObservedContainer): string {
+    return containerLogLink(this.#options.paths, {
+      pod: pod.name,
+      namespace: pod.namespace,
+      container: name,
+      id,
+    });
   }
 }
 

@@ -1,10 +1,11 @@
 /** Carries out what container-gc.ts and sandbox-gc.ts decide, for one host's pods of one virtual node. */
 import type { Log, LogFields } from '../../model/log.ts';
 import { podFields } from '../../model/pod-ref.ts';
-import type { ObservedContainer, PodRuntimeState } from '../../model/runtime-state.ts';
+import type { ObservedContainer, PodRuntimeState, Removal } from '../../model/runtime-state.ts';
 import { containersToCollect, exitedToRemove } from './container-gc.ts';
 import type { ContainerRemover } from './container-remover.ts';
 import type { ContainerKiller } from '../stop/container-killer.ts';
+import { settledBoth } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
 import { killSubject } from '../stop/kill-subject.ts';
 import { sandboxesToCollect } from './sandbox-gc.ts';
@@ -14,7 +15,7 @@ import { unlessRefused } from './unless-refused.ts';
 const kept = 1;
 
 export interface GarbageCollectorOptions {
-  readonly remover: Pick<ContainerRemover, 'remove' | 'removeSandbox' | 'removeLogFolder'>;
+  readonly remover: Pick<ContainerRemover, 'remove' | 'removeSandbox' | 'removePodLogs'>;
   readonly killer: Pick<ContainerKiller, 'kill'>;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly log: Log;
@@ -75,28 +76,51 @@ export class GarbageCollector {
   }
 
   /**
-   * Everything of a pod that is done: containers, sandboxes, logs. Nothing of it may run any more. Resolves
-   * with what the runtime says of those that it refuses to remove: `collect` tries them again. Rejects with
-   * the first other failure after having tried all, or with the signal's reason.
+   * Everything of a pod that is done: containers, logs, sandboxes. Nothing of it may run any more, and its
+   * sandboxes have been stopped, but for those that are ready. Resolves with what is gone and with what the
+   * runtime says of those that it refuses to remove: `collect` tries them again. Rejects with the first other
+   * failure after having tried all, or with the signal's reason.
    */
-  async removePod(state: PodRuntimeState, { signal }: { signal: AbortSignal }): Promise<string[]> {
-    const { remover, clock } = this.#options;
-    const containers = await Promise.allSettled(
-      state.containers.map((container) =>
-        unlessRefused(() => remover.remove(container, state, { signal }), { clock, signal }),
+  async removePod(state: PodRuntimeState, { signal }: { signal: AbortSignal }): Promise<Removal> {
+    const { remover } = this.#options;
+    // the logs before the sandboxes: as long as one is left it tells whose folder that is
+    const [containers] = await settledBoth(
+      this.#removeAll(state.containers, signal, (container) =>
+        remover.remove(container, state, { signal, keepLogs: true }),
       ),
+      remover.removePodLogs(state, state.containers, { signal }),
     );
-    const refused = outcomesOf(containers, signal);
-    // before the sandboxes: as long as one is left it tells whose folder that is
-    await remover.removeLogFolder(state, { signal });
-    const sandboxes = await Promise.allSettled(
-      // with a container that stays its sandbox stays, too: it is stopped all the same, which gives its
-      // address back
-      state.sandboxes.map(({ id }) =>
-        unlessRefused(() => remover.removeSandbox(id, { signal }), { clock, signal }),
-      ),
+    const sandboxes = await this.#removeAll(state.sandboxes, signal, ({ id, ready }) =>
+      remover.removeSandbox(id, { signal, isStopped: !ready }),
     );
-    return [...refused, ...outcomesOf(sandboxes, signal)];
+    return {
+      gone: [...containers.gone, ...sandboxes.gone],
+      refused: [...containers.refused, ...sandboxes.refused],
+    };
+  }
+
+  /** Side by side. Rejects with the first failure once all have been tried. */
+  async #removeAll<T extends { readonly id: string }>(
+    all: readonly T[],
+    signal: AbortSignal,
+    remove: (one: T) => Promise<void>,
+  ): Promise<Removal> {
+    const { clock } = this.#options;
+    const outcomes = await Promise.allSettled(
+      all.map(async (one) => ({
+        id: one.id,
+        refusal: await unlessRefused(() => remove(one), { clock, signal }),
+      })),
+    );
+    signal.throwIfAborted();
+    const done = outcomes.map((outcome) => {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      return outcome.value;
+    });
+    return {
+      gone: done.filter(({ refusal }) => refusal === undefined).map(({ id }) => id),
+      refused: done.map(({ refusal }) => refusal).filter((refusal) => refusal !== undefined),
+    };
   }
 
   /** Of pods of which nothing is left but sandboxes that go now. */
@@ -110,7 +134,7 @@ export class GarbageCollector {
       if (isLeft || state.sandboxes.length === 0) continue;
       await this.#trying(
         podFields(state),
-        () => this.#options.remover.removeLogFolder(state, { signal }),
+        () => this.#options.remover.removePodLogs(state, [], { signal }),
         signal,
       );
     }
@@ -147,15 +171,4 @@ export class GarbageCollector {
       return false;
     }
   }
-}
-
-/** What was refused; throws the first failure. */
-function outcomesOf(
-  outcomes: readonly PromiseSettledResult<string | undefined>[],
-  signal: AbortSignal,
-): string[] {
-  signal.throwIfAborted();
-  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? (outcome.value ?? []) : []));
 }

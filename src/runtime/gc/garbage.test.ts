@@ -194,7 +194,8 @@ describe('collection', () => {
     });
     const removal = collector.removePod(held, { signal });
     await clock.advance(10_000);
-    const refused = await removal;
+    const { gone, refused } = await removal;
+    assert.deepEqual(gone, ['late']);
     assert.equal(refused.length, 2);
     assert.match(refused[0] ?? '', /cannot delete running task/);
     const removals = cri.calls.filter(({ method }) => method === 'removeContainer');

@@ -48,6 +48,15 @@ describe('runtime cache', () => {
     assert.deepEqual(cache.get('u')?.ips, ['10.0.0.2']);
   });
 
+  it('takes a sandbox that farlet has stopped for stopped, whatever is still on its way', () => {
+    const { cache } = setUp();
+    cache.stopped('u', 's1');
+    cache.stopped('u', 'gone');
+    cache.merge({ pod: ref, sandboxes: [sandbox({ ready: true })], containers: [] });
+    assert.equal(cache.get('u')?.sandboxes[0]?.ready, false);
+    assert.deepEqual(cache.get('u')?.ips, ['10.0.0.2']);
+  });
+
   it('drops what a list lacks, but not what was seen after the list was asked for', async () => {
     const { cache, clock, see } = setUp();
     const askedAt = clock.monotonic() + 1;

@@ -129,6 +129,15 @@ export class RuntimeCache {
     this.#forgetEmpty(entry);
   }
 
+  /** A sandbox that farlet itself has stopped. */
+  stopped(uid: string, id: string): void {
+    const entry = this.#pods.get(uid);
+    const held = entry?.sandboxes.get(id);
+    if (entry === undefined || held === undefined) return;
+    entry.sandboxes.set(id, { ...held, value: { ...held.value, ready: false } });
+    entry.ips = currentIps(entry);
+  }
+
   /** A container or sandbox is no more. */
   removed(uid: string, id: string): PodLifecycleEvent[] {
     const entry = this.#pods.get(uid);

@@ -11,11 +11,11 @@
 import type { PodSandboxConfig } from '../../hosts/cri/generated/runtime/v1/PodSandboxConfig.ts';
 import type { Pod } from '../../model/kube.ts';
 import { formatPod, podFields, podRef, podReference } from '../../model/pod-ref.ts';
-import type { ObservedSandbox } from '../../model/runtime-state.ts';
+import type { ObservedSandbox, PodRuntimeState } from '../../model/runtime-state.ts';
 import { childController } from '../../util/abort.ts';
 import { initContainersToPrune } from '../gc/container-gc.ts';
 import type { ContainerRemover } from '../gc/container-remover.ts';
-import { killPod, type PodKillOrder } from '../stop/kill-pod.ts';
+import { killContainers, stopSandboxes, type PodKillOrder } from '../stop/kill-pod.ts';
 import { killSubject } from '../stop/kill-subject.ts';
 import type { PodRuntimeOptions } from '../start/pod-runtime-options.ts';
 import { Prefetched } from '../start/prefetched.ts';
@@ -95,8 +95,20 @@ export class PodRuntime {
   }
 
   /** Stops all containers in order and then the sandboxes. Rejects only with the signal's reason. */
-  killPod(order: PodKillOrder, { signal }: { signal: AbortSignal }): Promise<SyncStep[]> {
-    return killPod(order, { cri: this.#options.host.cri, containers: this.#options.killer }, { signal });
+  async killPod(order: PodKillOrder, { signal }: { signal: AbortSignal }): Promise<SyncStep[]> {
+    const steps = await this.killContainers(order, { signal });
+    return [...steps, await this.stopSandboxes(order.state, { signal })];
+  }
+
+  /** The first half of `killPod`. */
+  killContainers(order: PodKillOrder, { signal }: { signal: AbortSignal }): Promise<SyncStep[]> {
+    const { host, killer } = this.#options;
+    return killContainers(order, { cri: host.cri, containers: killer }, { signal });
+  }
+
+  /** The second half of `killPod`. */
+  stopSandboxes(state: PodRuntimeState, { signal }: { signal: AbortSignal }): Promise<SyncStep> {
+    return stopSandboxes(state, { cri: this.#options.host.cri }, { signal });
   }
 
   #announceChange({ pod, actions }: PodSyncInput): void {

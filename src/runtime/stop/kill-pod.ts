@@ -1,6 +1,5 @@
 /**
- * Stops a whole pod: killPodWithSyncResult in kuberuntime_manager.go. Sandboxes are removed by garbage
- * collection.
+ * Stops a whole pod: killPodWithSyncResult in kuberuntime_manager.go. What is stopped is removed elsewhere.
  */
 import type { CriClient } from '../../hosts/cri/calls.ts';
 import { isNotFound } from '../../model/errors.ts';
@@ -26,20 +25,17 @@ export interface PodKillerOptions {
 }
 
 /**
- * Stops all running containers side by side, sidecars after those they serve, then every sandbox. Resolves
- * with one step per container and one for the sandboxes; rejects only with the signal's reason.
+ * Stops all running containers side by side, sidecars after those they serve. Resolves with one step per
+ * container; rejects only with the signal's reason.
  */
-export async function killPod(
+export function killContainers(
   order: PodKillOrder,
   options: PodKillerOptions,
   { signal }: { signal: AbortSignal },
 ): Promise<SyncStep[]> {
   const running = order.state.containers.filter(({ state }) => state === 'running');
   const turns = new Turns(order.pod, running);
-  const steps = await Promise.all(
-    running.map((container) => killOne(container, { order, options, turns, signal })),
-  );
-  return [...steps, await stopSandboxes(order.state, options, signal)];
+  return Promise.all(running.map((container) => killOne(container, { order, options, turns, signal })));
 }
 
 async function killOne(
@@ -77,10 +73,11 @@ async function killOne(
   }
 }
 
-async function stopSandboxes(
+/** Stops every sandbox of the pod; one that is gone will do. Rejects only with the signal's reason. */
+export async function stopSandboxes(
   state: PodRuntimeState,
-  { cri }: PodKillerOptions,
-  signal: AbortSignal,
+  { cri }: Pick<PodKillerOptions, 'cri'>,
+  { signal }: { signal: AbortSignal },
 ): Promise<SyncStep> {
   const step = { action: 'kill-sandbox', target: formatPod(state) } as const;
   const outcomes = await Promise.allSettled(

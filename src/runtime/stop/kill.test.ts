@@ -8,7 +8,8 @@ import type { ObservedContainer, PodRuntimeState } from '../../model/runtime-sta
 import { criFault, FakeCri, FakeEvents } from '../../testing/fake-host.ts';
 import { container, FakeClock, pod, quietLog, sandbox, settle } from '../../testing/fixtures.ts';
 import { ContainerKiller } from './container-killer.ts';
-import { killPod, type PodKillOrder } from './kill-pod.ts';
+import { killContainers, stopSandboxes, type PodKillOrder } from './kill-pod.ts';
+import type { SyncStep } from '../spec/steps.ts';
 import { killGraceSeconds, killSubject } from './kill-subject.ts';
 
 const { signal } = new AbortController();
@@ -21,7 +22,10 @@ function setUp(
   const events = new FakeEvents();
   const clock = new FakeClock();
   const killer = new ContainerKiller({ cri: cri.client, hooks: { run: hook }, events, clock, log: quietLog });
-  const kill = (order: PodKillOrder) => killPod(order, { cri: cri.client, containers: killer }, { signal });
+  const kill = async (order: PodKillOrder): Promise<SyncStep[]> => {
+    const steps = await killContainers(order, { cri: cri.client, containers: killer }, { signal });
+    return [...steps, await stopSandboxes(order.state, { cri: cri.client }, { signal })];
+  };
   const stops = (): string[] =>
     cri.calls
       .filter(({ method }) => method === 'stopContainer')
@@ -296,7 +300,7 @@ describe('stopping a pod', () => {
           }),
         ),
     });
-    const killing = killPod(
+    const killing = killContainers(
       { pod: served, state: state(all) },
       { cri: cri.client, containers: killer },
       { signal: stop.signal },
