@@ -202,7 +202,7 @@ export class OwnedNode {
     const running = this.#running;
     if (running === undefined) return;
     this.#running = undefined;
-    running.life.abort(new FarletError('cancelled', `node ${this.name} is put together again`));
+    running.life.abort(new FarletError('cancelled', `node ${this.name} is put together anew`));
     const { app, listener } = running;
     const parts = [
       { name: `kubelet API of ${this.name}`, stop: () => listener.close() },
