@@ -199,7 +199,7 @@ export class Host implements RuntimeHost {
     }
     const same = sameHostState(before, this.#state);
     if (same && !back) return;
-    if (!same) this.#tell(before, this.#state);
+    if (!same) this.#logChange(before, this.#state);
     this.#announce();
   }
 
@@ -242,7 +242,7 @@ export class Host implements RuntimeHost {
     return isOtherConnection || this.#failing;
   }
 
-  #tell(before: HostState, now: HostState): void {
+  #logChange(before: HostState, now: HostState): void {
     if (now.at === 'ready') {
       const { runtime, networkReady } = now;
       if (before.at !== 'ready')

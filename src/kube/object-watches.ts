@@ -124,7 +124,7 @@ function take(watched: Watched, event: WatchEvent<KubeObject>): void {
   watched.object = object;
   watched.failure = undefined;
   watched.known.resolve(undefined);
-  if (watched.isUnreported) for (const tell of watched.users) tell();
+  if (watched.isUnreported) for (const onChange of watched.users) onChange();
   watched.isUnreported = false;
   if (isImmutable(object)) watched.stop.abort(new Error('an immutable object needs no watch'));
 }

@@ -63,7 +63,7 @@ export class StatusWriter {
   readonly #entries = new Map<string, Entry>();
   #listing = 0;
   /** the failure that was last logged as a warning */
-  #told: unknown;
+  #logged: unknown;
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
@@ -333,8 +333,8 @@ export class StatusWriter {
 
   /** Of a lease that could not be renewed every write of the node fails with the very same error. */
   #logFailure({ metadata }: Pod, error: unknown): void {
-    const level = error === this.#told ? 'debug' : 'warn';
-    this.#told = error;
+    const level = error === this.#logged ? 'debug' : 'warn';
+    this.#logged = error;
     this.#options.log[level]({ ...podFields(metadata), err: error }, 'status write failed: trying again');
   }
 

@@ -105,10 +105,10 @@ export class NodeHost {
     const { addresses, families, fallbackAddresses } = this.#options;
     if (addresses.length > 0) return addresses;
     if (this.#facts === undefined) return [];
-    const told = this.#facts.addresses;
-    const fitting = told.filter((address) => families.includes(isIP(address)));
+    const known = this.#facts.addresses;
+    const fitting = known.filter((address) => families.includes(isIP(address)));
     if (fitting.length > 0) return fitting;
-    return told.length > 0 ? told : fallbackAddresses;
+    return known.length > 0 ? known : fallbackAddresses;
   }
 
   /** By size, the largest first; as last listed. */

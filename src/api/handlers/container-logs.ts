@@ -43,7 +43,8 @@ export function containerLogs(
   const seen = (): ObservedContainer | undefined =>
     pods.cache.get(uid)?.containers.find(({ id }) => id === containerId);
   const container = seen();
-  if (container === undefined) return said(`unable to retrieve container logs for ${containerID || '://'}`);
+  if (container === undefined)
+    return oneText(`unable to retrieve container logs for ${containerID || '://'}`);
   const { since } = parsed.query;
   return readContainerLog(
     {
@@ -58,7 +59,7 @@ export function containerLogs(
 }
 
 // eslint-disable-next-line @typescript-eslint/require-await -- an async iterable of one piece
-async function* said(text: string): AsyncIterable<Buffer> {
+async function* oneText(text: string): AsyncIterable<Buffer> {
   yield Buffer.from(text);
 }
 

@@ -134,7 +134,7 @@ export class NodeSources {
     const changes = new PodChanges({ source, now: () => clock.now() });
     return (view) => {
       if (view.type === 'reset' && source === 'api') this.#listener?.onListed();
-      changes.tell(view, (some) => this.#listener?.onChanges(some));
+      changes.report(view, (some) => this.#listener?.onChanges(some));
       // a turn later the loop has them
       if (view.type === 'reset')
         clock.after(0, () => {

@@ -153,8 +153,8 @@ export class HelperPod {
         const unreached = this.#isUnreached(cause);
         const count = (before?.count ?? 0) + (unreached ? 0 : 1);
         const error = this.#failure(cause);
-        const told = error.message === before?.error.message || error.message === this.#options.fault();
-        if (!told && !this.#life.signal.aborted)
+        const isKnown = error.message === before?.error.message || error.message === this.#options.fault();
+        if (!isKnown && !this.#life.signal.aborted)
           this.#log.warn({ err: error }, 'the helper pod could not be started: trying again');
         const waitMs = unreached ? UNREACHED_MS : backoffMs(retry, count);
         this.#state = {

@@ -23,7 +23,7 @@ export interface ProbedContainer {
 /** Where what a worker has to say goes. */
 export interface ProbeReports {
   /** probes say nothing from now on, and why */
-  readonly tell: (why: string) => void;
+  readonly warn: (why: string) => void;
   readonly event: (reason: 'Unhealthy' | 'ProbeWarning', message: string) => void;
   readonly observe: (result: 'successful' | 'failed' | 'unknown', seconds: number) => void;
   /** an exception that nobody expected */
@@ -207,7 +207,7 @@ export class ProbeWorker {
     }
     if (outcome.kind === 'failure' && !isSeen()) outcome = { kind: 'unknown', why: 'the host is not ready' };
     if (outcome.kind === 'unknown') {
-      if (!this.#isBlind) this.#options.tell(outcome.why);
+      if (!this.#isBlind) this.#options.warn(outcome.why);
       this.#isBlind = true;
       observe('unknown', (clock.monotonic() - started) / 1000);
       return;

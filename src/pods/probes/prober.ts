@@ -193,7 +193,7 @@ export class Prober {
     const { name } = container.spec;
     const about = podReference(pod, containerFieldPath(container));
     return {
-      tell: (why) => {
+      warn: (why) => {
         log.warn(
           { ...podFields(pod.metadata), container: name, probe: kind, reason: why },
           'probe could not be made: its last result stays',

@@ -85,7 +85,7 @@ export class PodCgroups {
   async run(signal: AbortSignal): Promise<void> {
     const { enabled, hostReady, node, events, clock, log } = this.#options;
     if (!enabled) return;
-    let told = '';
+    let logged = '';
     let made = false;
     while (!signal.aborted) {
       await hostReady({ again: made, signal });
@@ -99,9 +99,9 @@ export class PodCgroups {
         const name = `[${this.#root.map((part) => `"${part}"`).join(' ')}]`;
         const message = `Failed to update Node Allocatable Limits ${name}: ${messageOf(error)}`;
         events.event(node, 'FailedNodeAllocatableEnforcement', message);
-        if (told !== message)
+        if (logged !== message)
           log.warn({ err: error }, 'cgroups of the node not made: set cgroupsPerQOS: false to do without');
-        told = message;
+        logged = message;
         await clock.sleep(RETRY_MS, { signal });
       }
     }
