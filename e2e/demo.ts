@@ -35,7 +35,7 @@ async function stopFarlet(): Promise<void> {
 
 async function down(): Promise<void> {
   await leaveCluster();
-  // first: it would start its pods anew
+  // first: it would start its pods again
   await stopFarlet();
   await removeSandboxes(`${folder}/host/containerd.sock`);
   await killShims(`${folder}/host`);

@@ -107,7 +107,7 @@ async function watch(
   while (!signal.aborted) {
     const from = version === '' ? '' : `&resourceVersion=${version}`;
     await watchOnce({ ...at, path: `${at.path}${from}` }, signal, (event) => {
-      // the version is too old to go on from: begin anew with what there is
+      // the version is too old to go on from: begin again with what there is
       version = event.type === 'ERROR' ? '' : event.object.metadata.resourceVersion;
       if (event.type !== 'BOOKMARK' && event.type !== 'ERROR') onEvent(event);
     });

@@ -257,7 +257,7 @@ export function describeLink(name: string, host: () => ContractHost): void {
         assert.match(await stat(`${path}/new`), /^file 600 /);
       });
 
-      it('binds folders and files, again and anew, and unmounts all there is', async () => {
+      it('binds folders and files, again and again, and unmounts all there is', async () => {
         const [source, other, target] = [`${at}/bind source`, `${at}/other`, `${at}/bind target`];
         await apply(mkdir(source), mkdir(other), write(`${source}/f`, 'one'), write(`${other}/f`, 'two'));
         await apply({ op: 'bind', source, path: target });

@@ -248,7 +248,7 @@ describe('the network of a cluster of far hosts', { concurrency: 1 }, () => {
   it('a host boots: its network comes back by itself, and its pods are reached again', async () => {
     await world.remote(B).reboot();
     await e2e.wait(
-      'pods of the host to be started anew',
+      'pods of the host to be started again',
       async () => {
         const { containerStatuses = [] } = (await onB.pod('at-port')).status;
         return containerStatuses.some(({ restartCount, ready }) => restartCount > 0 && ready);

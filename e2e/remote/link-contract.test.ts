@@ -25,12 +25,7 @@ const folder = mkdtempSync('/tmp/farlet-contract-');
 const log = createLog({ level: 'warn', format: 'json' });
 let local: TestHost;
 let remote: RemoteHost;
-const followed = new FollowedFiles({
-  clock: systemClock,
-  log,
-  onLook: () => undefined,
-  onReleased: () => undefined,
-});
+const followed = new FollowedFiles({ clock: systemClock, log });
 const links: HostLink[] = [];
 
 before(async () => {

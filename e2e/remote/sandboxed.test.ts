@@ -128,12 +128,7 @@ describe('pods with a kernel of their own', () => {
       const link = openLink(
         { name, endpoint, ssh },
         {
-          followed: new FollowedFiles({
-            clock: systemClock,
-            log,
-            onLook: () => undefined,
-            onReleased: () => undefined,
-          }),
+          followed: new FollowedFiles({ clock: systemClock, log }),
           clock: systemClock,
           log,
           owner: { node, cluster: 'test' },

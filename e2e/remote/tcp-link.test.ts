@@ -58,12 +58,7 @@ function open(version: string, more: Partial<TcpLinkOptions> = {}): HostLink {
     owner: { node: name, cluster: 'test' },
     cgroupDriver: 'cgroupfs',
     temporary: false,
-    followed: new FollowedFiles({
-      clock: systemClock,
-      log,
-      onLook: () => undefined,
-      onReleased: () => undefined,
-    }),
+    followed: new FollowedFiles({ clock: systemClock, log }),
     clock: systemClock,
     log,
     ...more,
@@ -148,7 +143,7 @@ describe('a tcp link alone', () => {
       await eventually('no fault', () => link.fault?.() === undefined);
     });
 
-    it(`makes its helper anew when it is killed, and only one (containerd ${version})`, async () => {
+    it(`makes its helper again when it is killed, and only one (containerd ${version})`, async () => {
       const host = hostOf(version);
       const link = open(version);
       assert.equal((await read(link)).length, 33);
@@ -203,7 +198,7 @@ describe('a tcp link alone', () => {
     assert.equal(again, id);
   });
 
-  it('is whole again after the host has booted anew', async () => {
+  it('is whole again after the host has booted again', async () => {
     const remote = hostOf('1.6');
     const link = open('1.6');
     const bootId = async (): Promise<string> =>

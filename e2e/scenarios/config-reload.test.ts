@@ -171,7 +171,7 @@ describe('another configuration', { concurrency: 1 }, () => {
     await until('the metric', async () => (await metric('farlet_config_restart_needed')) === '0');
   });
 
-  it('another port: the node is put together anew, and its containers run on', async () => {
+  it('another port: the node is put together again, and its containers run on', async () => {
     const [port = 0] = await freePorts(1);
     configure(ofFirst({ port }));
     await until(

@@ -530,7 +530,7 @@ describe('while farlet is down', () => {
       );
     });
 
-    it(`a sandbox that died is made anew, on ${node}`, async () => {
+    it(`a sandbox that died is made again, on ${node}`, async () => {
       const { seen } = stage();
       await seen.until(
         'it to run again',

@@ -181,7 +181,7 @@ for (const node of world.nodes) {
       assert.equal(stdout, '401');
     });
 
-    it('has begun no log anew, as none grew too large', async () => {
+    it('has begun no log again, as none grew too large', async () => {
       const metrics = await (await fetch(world.farlet.metricsUrl)).text();
       assert.match(
         metrics,

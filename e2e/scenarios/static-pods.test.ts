@@ -194,7 +194,7 @@ for (const node of world.nodes) {
       assert.match(await kubelet(`/run/default/web-${node}/other/c?cmd=hostname`, 'POST'), /not found/);
     });
 
-    it('makes a deleted mirror anew and does not touch the pod', async () => {
+    it('makes a deleted mirror again and does not touch the pod', async () => {
       const old = await mirror(`web-${node}`);
       await world.plane.kubectl(['delete', 'pod', `web-${node}`, '--wait=false']);
       const now = await wait('another mirror', async () => {

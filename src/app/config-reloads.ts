@@ -44,7 +44,7 @@ export class ConfigReloads {
   #applied: Config;
   /** of which nothing is left to be done */
   #done: string | undefined;
-  #said = '';
+  #reported = '';
   /** Why a node could not be put together by this: not tried again before the file says something else. */
   readonly #refused = new Map<string, { readonly by: NodeConfig; readonly error: unknown }>();
 
@@ -68,12 +68,12 @@ export class ConfigReloads {
       const text = await withDeadline(undefined, READ_MS, file, () => readFile(file, 'utf8'));
       if (text === this.#done) return;
       const { problems, needsRestart } = await this.#take(this.#parse(text));
-      this.#tell({ problems, needsRestart });
+      this.#report({ problems, needsRestart });
       this.#done = problems.length === 0 ? text : undefined;
     } catch (error) {
       this.#done = undefined;
       const problems = error instanceof ConfigError ? error.problems : [messageOf(error)];
-      this.#tell({ problems, needsRestart: [] });
+      this.#report({ problems, needsRestart: [] });
     }
   }
 
@@ -151,11 +151,17 @@ export class ConfigReloads {
     });
   }
 
-  #tell({ problems, needsRestart }: { problems: readonly string[]; needsRestart: readonly string[] }): void {
+  #report({
+    problems,
+    needsRestart,
+  }: {
+    problems: readonly string[];
+    needsRestart: readonly string[];
+  }): void {
     const { file, log, onOutcome } = this.#options;
-    const said = JSON.stringify([problems, needsRestart]);
-    const isNew = said !== this.#said;
-    this.#said = said;
+    const outcome = JSON.stringify([problems, needsRestart]);
+    const isNew = outcome !== this.#reported;
+    this.#reported = outcome;
     const problem = problems.length === 0 ? undefined : problems.join('; ');
     onOutcome({ problem, needsRestart });
     if (!isNew) return;

@@ -1,6 +1,6 @@
 /** The address that the API server finds farlet at, where neither the configuration nor its pod says. */
 import type { ProcessContext } from './process-context.ts';
-import { urlTarget } from '../hosts/link/http.ts';
+import { urlTarget } from '../hosts/link/url-target.ts';
 import { addressTowards, anyOwnAddress } from '../hosts/link/own-address.ts';
 import { retry } from '../util/retry.ts';
 

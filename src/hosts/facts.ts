@@ -5,6 +5,7 @@
 import { isNotFound, kindOf } from '../model/errors.ts';
 import { hostAddresses } from './host-addresses.ts';
 import type { FsUsage, HostFiles } from './link/link.ts';
+import { allOf } from '../util/all-of.ts';
 
 export interface HostFacts {
   readonly cpus: number;
@@ -40,83 +41,74 @@ interface Look {
 /**
  * Everything at once: one batch of independent reads, which is one round trip to a far host. `rootDir`
  * decides which file system counts as nodefs. With `known`, what a host only gets by booting (the sizes of
- * huge pages, CPUs) is not listed anew while the boot id is the same.
+ * huge pages, CPUs) is not listed again while the boot id is the same.
  */
 export async function readHostFacts(
   files: HostFiles,
   rootDir: string,
   { signal, known }: Look & { readonly known?: HostFacts | undefined },
 ): Promise<HostFacts> {
-  const facts = await readFacts(files, rootDir, { signal, known });
-  return known === undefined || known.bootID === facts.bootID ? facts : readFacts(files, rootDir, { signal });
+  const facts = factsOf(await lookAtHost(files, rootDir, { signal, known }));
+  if (known === undefined || known.bootID === facts.bootID) return facts;
+  return factsOf(await lookAtHost(files, rootDir, { signal }));
 }
 
-async function readFacts(
+/** Every question goes out at once. Files that are only looked for are read as whether they are there. */
+function lookAtHost(
   files: HostFiles,
   rootDir: string,
   { signal, known }: Look & { readonly known?: HostFacts | undefined },
-): Promise<HostFacts> {
+) {
   const text = (path: string): Promise<string> => readText(files, path, { signal });
-  const [
-    meminfo,
-    cpuinfo,
-    machineID,
-    systemUUID,
-    bootID,
-    kernel,
-    osRelease,
-    pidMax,
-    loadavg,
-    nodefs,
-    hugePages,
-    cgroup2,
-    memorySwap,
-    selinux,
-    appArmor,
-    throttled,
-    addresses,
-  ] = await Promise.all([
-    text('/proc/meminfo'),
-    text('/proc/cpuinfo'),
-    text('/etc/machine-id'),
-    text('/sys/class/dmi/id/product_uuid'),
-    text('/proc/sys/kernel/random/boot_id'),
-    text('/proc/sys/kernel/osrelease'),
-    text('/etc/os-release'),
-    text('/proc/sys/kernel/pid_max'),
-    text('/proc/loadavg'),
-    nearestUsage(files, rootDir, { signal }),
-    known === undefined
-      ? readHugePages(files, { signal })
-      : countHugePages(files, [...known.hugePages.keys()], { signal }),
-    files.stat('/sys/fs/cgroup/cgroup.controllers', { signal }),
-    files.stat('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes', { signal }),
-    files.stat('/sys/fs/selinux/enforce', { signal }),
-    text('/sys/module/apparmor/parameters/enabled'),
-    known?.thermalThrottleCpus ?? readThrottledCpus(files, { signal }),
-    readHostAddresses(files, { signal }),
-  ]);
-  const memory = parseMeminfo(meminfo);
+  return allOf({
+    meminfo: text('/proc/meminfo'),
+    cpuinfo: text('/proc/cpuinfo'),
+    machineID: text('/etc/machine-id'),
+    systemUUID: text('/sys/class/dmi/id/product_uuid'),
+    bootID: text('/proc/sys/kernel/random/boot_id'),
+    kernel: text('/proc/sys/kernel/osrelease'),
+    osRelease: text('/etc/os-release'),
+    pidMax: text('/proc/sys/kernel/pid_max'),
+    loadavg: text('/proc/loadavg'),
+    nodefs: nearestUsage(files, rootDir, { signal }),
+    hugePages:
+      known === undefined
+        ? readHugePages(files, { signal })
+        : countHugePages(files, [...known.hugePages.keys()], { signal }),
+    cgroup2: files.stat('/sys/fs/cgroup/cgroup.controllers', { signal }),
+    memorySwap: files.stat('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes', { signal }),
+    selinux: files.stat('/sys/fs/selinux/enforce', { signal }),
+    appArmor: text('/sys/module/apparmor/parameters/enabled'),
+    thermalThrottleCpus: known?.thermalThrottleCpus ?? readThrottledCpus(files, { signal }),
+    addresses: readHostAddresses(files, { signal }),
+  });
+}
+
+/** Pure. */
+function factsOf(found: Awaited<ReturnType<typeof lookAtHost>>): HostFacts {
+  const { nodefs, hugePages, thermalThrottleCpus, addresses } = found;
+  const memory = parseMeminfo(found.meminfo);
+  const machineID = found.machineID.trim();
   return {
-    cpus: countCpus(cpuinfo),
+    cpus: countCpus(found.cpuinfo),
     memoryBytes: memory.total,
     memoryAvailableBytes: memory.available,
     swapBytes: memory.swap,
     hugePages,
-    machineID: machineID.trim(),
-    systemUUID: systemUUID.trim() || machineID.trim(),
-    bootID: bootID.trim(),
-    kernelVersion: kernel.trim(),
-    osImage: parseOsRelease(osRelease),
-    architecture: architectureOf(cpuinfo),
+    machineID,
+    systemUUID: found.systemUUID.trim() || machineID,
+    bootID: found.bootID.trim(),
+    kernelVersion: found.kernel.trim(),
+    osImage: parseOsRelease(found.osRelease),
+    architecture: architectureOf(found.cpuinfo),
     nodefs,
-    pidMax: Number(pidMax) || 0,
-    pids: parseThreads(loadavg),
-    cgroupVersion: cgroup2 === undefined ? 1 : 2,
-    swapController: cgroup2 !== undefined || memorySwap !== undefined,
-    selinux: selinux !== undefined,
-    appArmor: appArmor.startsWith('Y'),
-    thermalThrottleCpus: throttled,
+    pidMax: Number(found.pidMax) || 0,
+    pids: parseThreads(found.loadavg),
+    cgroupVersion: found.cgroup2 === undefined ? 1 : 2,
+    swapController: found.cgroup2 !== undefined || found.memorySwap !== undefined,
+    selinux: found.selinux !== undefined,
+    appArmor: found.appArmor.startsWith('Y'),
+    thermalThrottleCpus,
     addresses,
   };
 }

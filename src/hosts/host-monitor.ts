@@ -76,7 +76,7 @@ export class HostMonitor {
       answers = await this.#options.files.look(all, { signal });
     } catch (error) {
       signal.throwIfAborted();
-      this.#options.log.warn({ err: error }, 'the host could not be looked at');
+      this.#options.log.warn({ err: error }, 'the host could not be observed');
       return;
     }
     let from = 0;
@@ -111,7 +111,10 @@ export class HostMonitor {
     } catch (error) {
       signal.throwIfAborted();
       if (!this.#troubled.has(watcher))
-        this.#options.log.warn({ err: error, watcher: watcher.name }, 'watching the host failed: trying on');
+        this.#options.log.warn(
+          { err: error, watcher: watcher.name },
+          'watching the host failed: trying again',
+        );
       this.#troubled.add(watcher);
       return undefined;
     }

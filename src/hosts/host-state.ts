@@ -63,14 +63,14 @@ function withoutError(state: HostState): HostState {
 export function observation(
   version: VersionResponse__Output,
   status: StatusResponse__Output,
-  of: { readonly settings: HandlerSettings | undefined; readonly sandboxed: readonly string[] },
+  { settings, sandboxed }: { settings: HandlerSettings | undefined; sandboxed: readonly string[] },
 ): HostObservation {
   return {
     ok: true,
     runtime: {
       name: version.runtime_name,
       version: version.runtime_version,
-      handlers: runtimeHandlers(status.runtime_handlers, of.settings, of.sandboxed),
+      handlers: runtimeHandlers(status.runtime_handlers, settings, sandboxed),
       supplementalGroupsPolicy: status.features?.supplemental_groups_policy ?? false,
     },
     runtimeReady: condition(status, 'RuntimeReady'),

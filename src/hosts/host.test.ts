@@ -82,7 +82,7 @@ describe('a host', () => {
     life.abort();
   });
 
-  it('tells that it was reached anew between two good looks', async () => {
+  it('tells that it was reached again between two good looks', async () => {
     const { clock, told, reconnect, life } = setUp();
     await clock.advance(6_000);
     reconnect();
@@ -157,7 +157,7 @@ describe('a host', () => {
       life.abort();
     });
 
-  it('tells times by our clock, which is compared when the host is reached anew', async () => {
+  it('tells times by our clock, which is compared when the host is reached again', async () => {
     const { clock, host, texts, reconnect, life } = setUp();
     await clock.advance(5_000);
     assert.equal(host.localTime(7_000), 7_000);

@@ -97,8 +97,8 @@ export class Host implements RuntimeHost {
   }
 
   /**
-   * Resolves when the host is ready, or, `again`, when it has become ready anew. Resolves too when the signal
-   * aborts.
+   * Resolves when the host is ready, or, `again`, when it has become ready again. Resolves too when the
+   * signal aborts.
    */
   async whenReady({ again, signal }: { again: boolean; signal: AbortSignal }): Promise<void> {
     if (signal.aborted || (!again && this.#state.at === 'ready')) return;
@@ -199,7 +199,7 @@ export class Host implements RuntimeHost {
     }
     const same = sameHostState(before, this.#state);
     if (same && !back) return;
-    if (!same) this.#tell(before, this.#state);
+    if (!same) this.#logChange(before, this.#state);
     this.#announce();
   }
 
@@ -237,12 +237,12 @@ export class Host implements RuntimeHost {
   /** It may have been away since the last good look. */
   #isBack(): boolean {
     const connections = this.link.connections?.();
-    const anew = connections !== this.#connections;
+    const isOtherConnection = connections !== this.#connections;
     this.#connections = connections;
-    return anew || this.#failing;
+    return isOtherConnection || this.#failing;
   }
 
-  #tell(before: HostState, now: HostState): void {
+  #logChange(before: HostState, now: HostState): void {
     if (now.at === 'ready') {
       const { runtime, networkReady } = now;
       if (before.at !== 'ready')
@@ -258,7 +258,7 @@ export class Host implements RuntimeHost {
     } else if (now.error !== undefined) {
       this.#log.warn(
         { state: now.at, reason: now.error, endpoint: this.link.endpoint },
-        'the runtime does not answer: trying on',
+        'the runtime does not answer: trying again',
       );
     }
   }

@@ -108,7 +108,7 @@ describe('a port of a host that leads to farlet', () => {
     assert.deepEqual(told.slice(1), [undefined]);
   });
 
-  it('is taken anew soon after the way to the host was lost', async (test) => {
+  it('is taken again soon after the way to the host was lost', async (test) => {
     const { host, clock, told, start } = setUp(test);
     await start();
     host.cut();

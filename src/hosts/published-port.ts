@@ -51,7 +51,7 @@ export class PublishedPort {
   readonly #options: PublishedPortOptions;
   readonly #open = new Set<Duplex>();
   #arrived = Promise.withResolvers<undefined>();
-  #told: { readonly problem: PortProblem | undefined } | undefined;
+  #reported: { readonly problem: PortProblem | undefined } | undefined;
 
   constructor(options: PublishedPortOptions) {
     this.#options = options;
@@ -65,10 +65,10 @@ export class PublishedPort {
         try {
           const listener = await this.#listen(signal);
           failures = 0;
-          this.#tell({ at: 'listening', text: await this.#follow(listener, signal) });
+          this.#report({ at: 'listening', text: await this.#follow(listener, signal) });
         } catch (error) {
           signal.throwIfAborted();
-          this.#tell({ at: 'listening', text: messageOf(error) });
+          this.#report({ at: 'listening', text: messageOf(error) });
         }
         await clock.sleep(backoffMs(again, Math.max(1, failures)), { signal });
       }
@@ -92,7 +92,7 @@ export class PublishedPort {
       for (;;) {
         // not before it is known where the host is
         const isKnown = addresses().length > 0;
-        if (isKnown) this.#tell(await this.#unreachable(listener.advice, signal));
+        if (isKnown) this.#report(await this.#unreachable(listener.advice, signal));
         const due = clock.sleep(isKnown ? LOOK_MS : again.baseMs, { signal }).then(() => undefined);
         const ended = await orAbort(Promise.race([listener.ended, due]), signal);
         if (ended !== undefined) return ended;
@@ -141,10 +141,10 @@ export class PublishedPort {
     joinStreams(near, stream);
   }
 
-  #tell(problem: PortProblem | undefined): void {
+  #report(problem: PortProblem | undefined): void {
     const { onChange } = this.#options;
-    if (this.#told !== undefined && this.#told.problem?.text === problem?.text) return;
-    this.#told = { problem };
+    if (this.#reported !== undefined && this.#reported.problem?.text === problem?.text) return;
+    this.#reported = { problem };
     onChange(problem);
   }
 }

@@ -50,7 +50,7 @@ export interface RuntimeHost {
   runtime(): RuntimeInfo | undefined;
   /**
    * Calls on every change of state, and when the host answers again after it did not, or has been reached
-   * anew: what was known of it may be old, even that it has not booted. Returns the way to stop that.
+   * again: what was known of it may be old, even that it has not booted. Returns the way to stop that.
    */
   onChange(listener: (state: HostState) => void): () => void;
 }

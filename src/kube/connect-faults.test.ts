@@ -217,7 +217,7 @@ describe('a server that is busy', () => {
 });
 
 describe('credentials that the server refuses', () => {
-  it('are asked for anew with the next call', async () => {
+  it('are asked for again with the next call', async () => {
     let known = 'first';
     answer = (request, response) => {
       if (request.headers.authorization === `Bearer ${known}`) response.end(podList);

@@ -197,7 +197,7 @@ class Connection implements KubeConnection {
       code = String(answer.statusCode);
       if (!accepted.has(answer.statusCode)) throw await this.#transport.refusal(answer);
       const decoded = (await this.#transport.decode(request, answer)) as T;
-      if (kind === 'leases') this.#told(path, decoded);
+      if (kind === 'leases') this.#received(path, decoded);
       return decoded;
     } finally {
       const seconds = (this.#clock.monotonic() - started) / 1000;
@@ -205,12 +205,12 @@ class Connection implements KubeConnection {
     }
   }
 
-  #told(path: string, answer: unknown): void {
+  #received(path: string, answer: unknown): void {
     const { name, resourceVersion } =
       (answer as { metadata?: { name?: string; resourceVersion?: string } }).metadata ?? {};
     if (name === undefined) return;
     const at = path.endsWith(`/${name}`) ? path : `${path}/${name}`;
-    if (!this.#epoch.told(at, resourceVersion)) return;
+    if (!this.#epoch.observed(at, resourceVersion)) return;
     const gone = new KubeError('gone', `the store of ${this.server} went back to an earlier state`, {
       status: 410,
       reason: 'Expired',

@@ -67,7 +67,7 @@ export class Credentials {
     return this.#current;
   }
 
-  /** Reads them at most once at a time; who asks may leave before they are there. */
+  /** Reads them at most once at a time; a caller may leave before they are there. */
   get({ signal }: { signal: AbortSignal }): Promise<Access> {
     const held = this.#current;
     const isFresh = held !== undefined && this.#options.clock.monotonic() - held.readAt < FRESH_MS;
@@ -83,7 +83,7 @@ export class Credentials {
     return orAbort(this.#reading, signal);
   }
 
-  /** The server did not know what it was shown (401): it is read anew with the next call. */
+  /** The server did not know what it was shown (401): it is read again with the next call. */
   refused(): void {
     this.#exec?.refused();
     this.#isStale = true;
@@ -111,7 +111,7 @@ export class Credentials {
       signal.throwIfAborted();
       // a plugin that has no more credentials, and whose former ones have expired
       if (before === undefined || kindOf(error) === 'unauthenticated') throw error;
-      this.#tell(messageOf(error), false);
+      this.#report(messageOf(error), false);
       this.#isStale = false;
       this.#current = { ...before, readAt: clock.monotonic() };
       return this.#current;
@@ -157,11 +157,11 @@ export class Credentials {
       // a certificate may be given as several; nobody here gives more than one
       certificate: isSame ? before.certificate : firstOf(presented.tls.cert),
     };
-    this.#tell(undefined, before !== undefined && !isSame);
+    this.#report(undefined, before !== undefined && !isSame);
     return this.#current;
   }
 
-  #tell(problem: string | undefined, isNew: boolean): void {
+  #report(problem: string | undefined, isNew: boolean): void {
     const files = filesOf(this.#options.kubeconfig, this.#kubeconfig);
     if (files.length > 0) this.#options.onLook({ files, problem, isNew });
   }

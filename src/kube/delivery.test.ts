@@ -32,8 +32,8 @@ describe('news of a watch that its handler throws over', () => {
   it('is reported, holds up no other object, and is told again until it is taken', async () => {
     const { clock, taken, reported, broken, delivery } = setUp();
     broken.add('a');
-    delivery.tell({ type: 'upsert', object: object('a') });
-    delivery.tell({ type: 'upsert', object: object('b') });
+    delivery.deliver({ type: 'upsert', object: object('a') });
+    delivery.deliver({ type: 'upsert', object: object('b') });
     assert.deepEqual(taken, ['upsert b']);
     assert.deepEqual(reported, ['watch: news of things was not taken: no a']);
     await clock.advance(1_000);
@@ -49,9 +49,9 @@ describe('news of a watch that its handler throws over', () => {
   it('gives way to newer news of the same object', async () => {
     const { clock, taken, broken, delivery } = setUp();
     broken.add('a');
-    delivery.tell({ type: 'upsert', object: object('a', '1') });
+    delivery.deliver({ type: 'upsert', object: object('a', '1') });
     broken.clear();
-    delivery.tell({ type: 'upsert', object: object('a', '2') });
+    delivery.deliver({ type: 'upsert', object: object('a', '2') });
     await clock.advance(60_000);
     assert.deepEqual(taken, ['upsert a2']);
   });
@@ -59,9 +59,9 @@ describe('news of a watch that its handler throws over', () => {
   it('of everything is told again as it is by then', async () => {
     const { clock, taken, broken, delivery } = setUp();
     broken.add('a');
-    delivery.tell({ type: 'reset', items: [object('a'), object('b'), object('c')] });
-    delivery.tell({ type: 'upsert', object: object('b', '2') });
-    delivery.tell({ type: 'delete', object: object('c') });
+    delivery.deliver({ type: 'reset', items: [object('a'), object('b'), object('c')] });
+    delivery.deliver({ type: 'upsert', object: object('b', '2') });
+    delivery.deliver({ type: 'delete', object: object('c') });
     broken.clear();
     await clock.advance(1_000);
     assert.deepEqual(taken, ['upsert b2', 'delete c', 'reset a,b2']);
@@ -70,7 +70,7 @@ describe('news of a watch that its handler throws over', () => {
   it('is told ever more seldom', async () => {
     const { clock, reported, broken, delivery } = setUp();
     broken.add('a');
-    delivery.tell({ type: 'delete', object: object('a') });
+    delivery.deliver({ type: 'delete', object: object('a') });
     await clock.advance(600_000);
     assert.ok(reported.length >= 10 && reported.length <= 20, `${reported.length} times`);
   });
@@ -78,7 +78,7 @@ describe('news of a watch that its handler throws over', () => {
   it('is forgotten when the watch ends', async () => {
     const { clock, reported, broken, delivery } = setUp();
     broken.add('a');
-    delivery.tell({ type: 'upsert', object: object('a') });
+    delivery.deliver({ type: 'upsert', object: object('a') });
     delivery.end();
     await clock.advance(600_000);
     assert.equal(reported.length, 1);

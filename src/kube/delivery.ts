@@ -37,7 +37,7 @@ export class Delivery<T extends KubeObject> {
     this.#options = options;
   }
 
-  tell(event: WatchEvent<T>): void {
+  deliver(event: WatchEvent<T>): void {
     if (event.type === 'reset') {
       this.#left.clear();
       this.#view = this.#isTaken(event)

@@ -60,7 +60,7 @@ export class EventCorrelation {
    * case it is counted all the same.
    */
   next(input: EventInput, now: number): EventWrite | undefined {
-    const { key, message, annotations } = this.#told(input, now);
+    const { key, message, annotations } = this.#correlated(input, now);
     const time = rfc3339(now);
     const before = this.#seen.get(key);
     const seen = before ?? { name: this.#newName(input.about, now), firstTimestamp: time, count: 0 };
@@ -93,7 +93,7 @@ export class EventCorrelation {
    * The event's identity: its own, or that of the combined event of those that differ in their message only,
    * which has no annotations.
    */
-  #told(
+  #correlated(
     input: EventInput,
     now: number,
   ): { key: string; message: string; annotations?: EventInput['annotations'] } {

@@ -114,7 +114,7 @@ export class Events implements EventRecorder {
         return;
       } catch (error) {
         if (!isNotFound(error)) throw error;
-        // it has expired (events live an hour): it begins anew
+        // it has expired (events live an hour): it begins again
       }
     }
     await client.create<CoreEvent>(paths.events(write.event.metadata.namespace ?? 'default'), write.event, {

@@ -106,7 +106,7 @@ function clusterInfo(cluster: Cluster | null): object {
   );
 }
 
-/** Where a kubeconfig was looked for, as whoever set it knows it. */
+/** Where a kubeconfig was looked for, as the user who set it knows it. */
 export function nameOf(file: string | undefined): string {
   if (file !== undefined) return `kubeconfig ${file}`;
   if (process.env.KUBERNETES_SERVICE_HOST !== undefined) return "the pod's service account";

@@ -44,7 +44,7 @@ interface Watched {
   object: KubeObject | undefined;
   failure: Error | undefined;
   /** a change that the users have not been told yet */
-  untold: boolean;
+  isUnreported: boolean;
 }
 
 export class ObjectWatches {
@@ -91,7 +91,7 @@ export class ObjectWatches {
       known: Promise.withResolvers(),
       object: undefined,
       failure: undefined,
-      untold: false,
+      isUnreported: false,
     };
     watchObjects<KubeObject>(
       {
@@ -119,12 +119,13 @@ export class ObjectWatches {
 
 function take(watched: Watched, event: WatchEvent<KubeObject>): void {
   const object = event.type === 'reset' ? event.items[0] : event.type === 'upsert' ? event.object : undefined;
-  if (object?.metadata?.resourceVersion !== watched.object?.metadata?.resourceVersion) watched.untold = true;
+  if (object?.metadata?.resourceVersion !== watched.object?.metadata?.resourceVersion)
+    watched.isUnreported = true;
   watched.object = object;
   watched.failure = undefined;
   watched.known.resolve(undefined);
-  if (watched.untold) for (const tell of watched.users) tell();
-  watched.untold = false;
+  if (watched.isUnreported) for (const onChange of watched.users) onChange();
+  watched.isUnreported = false;
   if (isImmutable(object)) watched.stop.abort(new Error('an immutable object needs no watch'));
 }
 

@@ -15,11 +15,11 @@ export interface Entry {
   pod: Pod;
   /** which listing of the API server's pods the object is of, or after */
   listing: number;
-  /** UID of a mirror that the API server has no more: what is wished for waits for the next */
+  /** UID of a mirror that the API server has no more: what is desired waits for the next */
   gone?: string;
   desired: DesiredStatus | undefined;
   writing: Promise<void> | undefined;
-  wishedAt: number | undefined;
+  desiredAt: number | undefined;
   /** what was last found to differ: asked several times for each write */
   compared?: { desired: DesiredStatus; api: PodStatus | undefined; patch: object | undefined };
   /** what the API server was last sent and did not keep as it was: to send it again would change nothing */
@@ -38,7 +38,7 @@ export function newEntry(pod: Pod, listing: number): Entry {
     listing,
     desired: undefined,
     writing: undefined,
-    wishedAt: undefined,
+    desiredAt: undefined,
     lingering: undefined,
     inVain: undefined,
   };

@@ -120,7 +120,7 @@ describe('a deletion that is refused with a 409', () => {
 });
 
 describe('a store that was restored', () => {
-  it('is written to anew: lower versions count once everything was listed again', async () => {
+  it('is written to again: lower versions count once everything was listed again', async () => {
     const { calls, writer, set } = setUp(undefined);
     set('Running');
     await settle();

@@ -38,8 +38,8 @@ function setUp(log = quietLog) {
     merge: (_api, desired) => desired,
     onWrite: (result) => ended.push(result),
   });
-  const set = (reason: string, lingerMs?: number, of: Pod = own): void => {
-    writer.set(of, {
+  const set = (reason: string, lingerMs?: number, subject: Pod = own): void => {
+    writer.set(subject, {
       status: { reason },
       mayRun: true,
       ...(lingerMs === undefined ? {} : { lingerMs }),

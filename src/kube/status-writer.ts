@@ -40,12 +40,21 @@ export interface StatusWriterOptions {
   readonly merge: (api: PodStatus, desired: PodStatus, options: { mayRun: boolean }) => PodStatus;
   /** why a status must not follow another; undefined: it may */
   readonly illegal?: (pod: Pod, from: PodStatus, to: PodStatus) => string | undefined;
-  /** a newer status is wished for */
+  /** a newer status is desired */
   readonly onStatus?: (before: PodStatus, after: PodStatus) => void;
   /** how each write ended; `refused`: something else was quicker, or the pod is gone */
   readonly onWrite?: (result: 'written' | 'refused' | 'failed') => void;
-  /** the object with the status as written, and the seconds from the first wish for the change */
+  /** the object with the status as written, and the seconds since the change was first desired */
   readonly onWritten?: (pod: Pod, seconds: number) => void;
+}
+
+/** A write that the API server has taken. */
+interface Write {
+  /** of the object that it was for */
+  readonly uid: string;
+  readonly sent: DesiredStatus | undefined;
+  readonly patch: object;
+  readonly answer: Pod;
 }
 
 export class StatusWriter {
@@ -54,7 +63,7 @@ export class StatusWriter {
   readonly #entries = new Map<string, Entry>();
   #listing = 0;
   /** the failure that was last logged as a warning */
-  #told: unknown;
+  #logged: unknown;
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
@@ -170,11 +179,11 @@ export class StatusWriter {
     }
   }
 
-  /** Pods whose status is not written yet, and how long the oldest of them has been wished for. */
+  /** Pods whose status is not written yet, and how long the oldest of them has been desired. */
   backlog(): { readonly count: number; readonly oldestMs: number } {
     const now = this.#options.clock.monotonic();
-    const since = [...this.#entries.values()].flatMap(({ writing, wishedAt }) =>
-      writing === undefined || wishedAt === undefined ? [] : [wishedAt],
+    const since = [...this.#entries.values()].flatMap(({ writing, desiredAt }) =>
+      writing === undefined || desiredAt === undefined ? [] : [desiredAt],
     );
     return { count: since.length, oldestMs: since.reduce((most, at) => Math.max(most, now - at), 0) };
   }
@@ -202,7 +211,7 @@ export class StatusWriter {
     this.#endLinger(entry);
     this.#endTruce(entry);
     this.#write(entry);
-    // what is wished for as a write ends begins another one
+    // what becomes desired as a write ends begins another one
     while (entry.writing !== undefined) await entry.writing;
   }
 
@@ -237,7 +246,7 @@ export class StatusWriter {
     const waits = entry.writing !== undefined || entry.lingering !== undefined || entry.truce !== undefined;
     if (waits || this.#patch(entry) === undefined) return;
     const { clock, log, signal } = this.#options;
-    entry.wishedAt ??= clock.monotonic();
+    entry.desiredAt ??= clock.monotonic();
     const writing = this.#untilWritten(entry)
       .catch((error: unknown) => {
         if (!signal.aborted)
@@ -245,7 +254,7 @@ export class StatusWriter {
       })
       .finally(() => {
         if (entry.writing === writing) entry.writing = undefined;
-        // what was wished for as the last write ended
+        // what became desired as the last write ended
         if (!signal.aborted) this.#write(entry);
       });
     entry.writing = writing;
@@ -263,43 +272,19 @@ export class StatusWriter {
   }
 
   async #untilWritten(entry: Entry): Promise<void> {
-    const { clock, log, signal, onWrite, onWritten } = this.#options;
+    const { clock, signal, onWrite } = this.#options;
     for (let failures = 0; ;) {
-      const { uid, namespace, name } = entry.pod.metadata;
+      const { uid } = entry.pod.metadata;
       try {
-        let patch: object | undefined;
-        let sent: DesiredStatus | undefined;
-        const written = await this.#semaphore.run(signal, async () => {
-          // what was wished for while this waited for its turn is part of it: a burst takes fewer writes
-          patch = this.#patch(entry);
-          sent = entry.desired;
-          if (patch === undefined) return undefined;
-          const path = paths.podStatus(namespace, name);
-          return this.#options.client.patch<Pod>(
-            path,
-            'strategic',
-            { metadata: { uid }, status: patch },
-            { signal },
-          );
-        });
-        if (written === undefined) {
-          // at once: what is wished for from here on starts a write of its own
+        const write = await this.#send(entry);
+        if (write === undefined) {
+          // at once: what is desired from here on starts a write of its own
           entry.writing = undefined;
           return;
         }
         failures = 0;
         onWrite?.('written');
-        // the mirror may have been replaced meanwhile
-        const isLatest =
-          entry.pod.metadata.uid === uid && (entry.listing !== this.#listing || isNewer(written, entry.pod));
-        if (isLatest) entry.pod = withStatusOf(entry.pod, written);
-        onWritten?.(entry.pod, (clock.monotonic() - (entry.wishedAt ?? clock.monotonic())) / 1000);
-        entry.wishedAt = undefined;
-        entry.inVain = undefined;
-        if (isLatest && isDeepStrictEqual(this.#patch(entry), patch)) entry.inVain = patch;
-        // overwritten before this answer came
-        const isContested = !isLatest && entry.pod.metadata.uid === uid && entry.desired === sent;
-        if (isContested && this.#patch(entry) !== undefined) this.#contested(entry);
+        this.#accepted(entry, write);
         if (entry.lingering !== undefined || entry.truce !== undefined || this.#patch(entry) === undefined)
           return;
       } catch (error) {
@@ -309,16 +294,48 @@ export class StatusWriter {
         if (entry.pod.metadata.uid !== uid) continue;
         if (isRefusedWrite(error) && (await this.#isGone(entry, error))) return;
         failures += 1;
-        // of a lease that could not be renewed every write of the node fails with the very same error
-        const level = error === this.#told ? 'debug' : 'warn';
-        this.#told = error;
-        log[level](
-          { ...podFields({ name, namespace, uid }), err: error },
-          'status write failed: trying again',
-        );
+        this.#logFailure(entry.pod, error);
         await clock.sleep(waitAfter(error, backoffMs(retry, failures)), { signal });
       }
     }
+  }
+
+  /** One write of what is desired when its turn comes; undefined: the API server has it already. */
+  async #send(entry: Entry): Promise<Write | undefined> {
+    const { client, signal } = this.#options;
+    const { uid, namespace, name } = entry.pod.metadata;
+    return this.#semaphore.run(signal, async () => {
+      // what became desired while this waited for its turn is part of it: a burst takes fewer writes
+      const patch = this.#patch(entry);
+      const sent = entry.desired;
+      if (patch === undefined) return undefined;
+      const body = { metadata: { uid }, status: patch };
+      const path = paths.podStatus(namespace, name);
+      const answer = await client.patch<Pod>(path, 'strategic', body, { signal });
+      return { uid, sent, patch, answer };
+    });
+  }
+
+  #accepted(entry: Entry, { uid, sent, patch, answer }: Write): void {
+    const { clock, onWritten } = this.#options;
+    // the mirror may have been replaced meanwhile
+    const isLatest =
+      entry.pod.metadata.uid === uid && (entry.listing !== this.#listing || isNewer(answer, entry.pod));
+    if (isLatest) entry.pod = withStatusOf(entry.pod, answer);
+    onWritten?.(entry.pod, (clock.monotonic() - (entry.desiredAt ?? clock.monotonic())) / 1000);
+    entry.desiredAt = undefined;
+    entry.inVain = undefined;
+    if (isLatest && isDeepStrictEqual(this.#patch(entry), patch)) entry.inVain = patch;
+    // overwritten before this answer came
+    const isContested = !isLatest && entry.pod.metadata.uid === uid && entry.desired === sent;
+    if (isContested && this.#patch(entry) !== undefined) this.#contested(entry);
+  }
+
+  /** Of a lease that could not be renewed every write of the node fails with the very same error. */
+  #logFailure({ metadata }: Pod, error: unknown): void {
+    const level = error === this.#logged ? 'debug' : 'warn';
+    this.#logged = error;
+    this.#options.log[level]({ ...podFields(metadata), err: error }, 'status write failed: trying again');
   }
 
   /**

@@ -6,7 +6,7 @@ import { credentialsProblem, serverProblem, type Presented } from './usable-cred
 const withToken: Presented = { tls: { ca }, hasToken: true };
 const withPair: Presented = { tls: { ca, ...admin }, hasToken: false };
 
-describe('credentials that were read anew', () => {
+describe('credentials that were read again', () => {
   const rows: [name: string, before: Presented, next: Presented, problem: RegExp | undefined][] = [
     ['another token', withToken, withToken, undefined],
     ['another pair', withPair, { tls: { ca, ...plain }, hasToken: false }, undefined],

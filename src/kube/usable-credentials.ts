@@ -1,10 +1,8 @@
-/** Whether credentials that were read anew can take the place of those in use. Pure. */
-import { X509Certificate } from 'node:crypto';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
-import { messageOf } from '../model/errors.ts';
+/** Whether credentials that were read again can take the place of those in use. Pure. */
+import { materialFault, type TlsInput } from '../util/tls-material.ts';
 
 export interface Presented {
-  readonly tls: Pick<SecureContextOptions, 'ca' | 'cert' | 'key' | 'pfx' | 'passphrase'>;
+  readonly tls: TlsInput;
   /** with a bearer token or a password */
   readonly hasToken: boolean;
 }
@@ -30,20 +28,16 @@ function isAnonymous({ tls, hasToken }: Presented): boolean {
   return !hasToken && tls.cert === undefined && tls.pfx === undefined;
 }
 
-function tlsProblem(tls: Presented['tls']): string | undefined {
-  const { ca } = tls;
-  if (ca !== undefined && !Array.isArray(ca))
-    try {
-      new X509Certificate(ca);
-    } catch {
+function tlsProblem(tls: TlsInput): string | undefined {
+  const fault = materialFault(tls);
+  switch (fault?.kind) {
+    case undefined:
+      return undefined;
+    case 'authority':
       return 'the certificate authority is no certificate in PEM form';
-    }
-  try {
-    createSecureContext({ ...tls });
-    return undefined;
-  } catch (error) {
-    return messageOf(error).includes('key values mismatch')
-      ? 'the client certificate and the key do not go together'
-      : `the client certificate can't be used: ${messageOf(error)}`;
+    case 'pair':
+      return 'the client certificate and the key do not go together';
+    case 'unreadable':
+      return `the client certificate can't be used: ${fault.reason}`;
   }
 }

@@ -38,7 +38,7 @@ export class StoreEpoch {
   }
 
   /** What a read that asks the store itself, or a write, was answered with; whether the store went back. */
-  told(path: string, version: string | undefined): boolean {
+  observed(path: string, version: string | undefined): boolean {
     const before = this.#versions.get(path);
     const went = (compareVersions(version, before) ?? 0) < 0;
     if (went) {

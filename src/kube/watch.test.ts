@@ -90,15 +90,15 @@ describe('watch', () => {
   const endings: [name: string, ending: KubeError | Opened, then: string[]][] = [
     ['ended in due time goes on', { afterMs: 300_000 }, ['watch 7']],
     ['a busy server refused goes on', busy, ['wait 800', 'watch 1']],
-    ['ended before its time is listed anew', { afterMs: 200_000 }, ['list']],
+    ['ended before its time is listed again', { afterMs: 200_000 }, ['list']],
     [
-      'broke off is listed anew, though it told of something',
+      'broke off is listed again, though it told of something',
       { afterMs: 200_000, breaks: new Error('reset by peer') },
       ['list'],
     ],
-    ['broke off at once is listed anew, later', { afterMs: 0, breaks: refused }, ['wait 800', 'list']],
-    ['could not be opened is listed anew', refused, ['wait 800', 'list']],
-    ['has expired is listed anew', gone, ['list']],
+    ['broke off at once is listed again, later', { afterMs: 0, breaks: refused }, ['wait 800', 'list']],
+    ['could not be opened is listed again', refused, ['wait 800', 'list']],
+    ['has expired is listed again', gone, ['list']],
   ];
   for (const [name, ending, then] of endings)
     it(`that ${name}`, async () => {

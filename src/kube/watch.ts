@@ -87,7 +87,7 @@ async function follow<T extends KubeObject>(
         const { path, fieldSelector } = options;
         const { version, items } = await listAll<T>(client, { path, fieldSelector, signal });
         place = { version, epoch };
-        delivery.tell({ type: 'reset', items });
+        delivery.deliver({ type: 'reset', items });
       }
       const started = clock.monotonic();
       const version = await watch(options, { from: place.version, delivery, signal });
@@ -186,8 +186,8 @@ function take<T extends KubeObject>(
     });
   if (event.type === 'BOOKMARK') return event.version;
   if (!matchesFields(event.object, fieldSelector))
-    throw unexpected(`the watch tells of an object that is not of ${fieldSelector ?? ''}`, 200);
-  delivery.tell({ type: event.type === 'DELETED' ? 'delete' : 'upsert', object: event.object });
+    throw unexpected(`the watch reported an object outside ${fieldSelector ?? ''}`, 200);
+  delivery.deliver({ type: event.type === 'DELETED' ? 'delete' : 'upsert', object: event.object });
   return event.version;
 }
 

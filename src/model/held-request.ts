@@ -55,7 +55,7 @@ function heldByPod(pod: Pod, infeasible: boolean): Pick<Pod['spec'], 'resources'
   return { resources: { ...resources, requests } };
 }
 
-/** A wish that can never be granted does not count. */
+/** A resize that can never be granted does not count. */
 function greatest(
   wanted: Quantities | undefined,
   { resources, allocatedResources }: Pick<ContainerStatus, 'resources' | 'allocatedResources'>,

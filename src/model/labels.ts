@@ -21,7 +21,7 @@ export const labels = {
 export const helperLabels = {
   node: 'farlet.dev/helper',
   cluster: 'farlet.dev/helper-cluster',
-  /** a hash of image and form: one that is made differently by now is made anew */
+  /** a hash of image and form: one that is made differently by now is made again */
   spec: 'farlet.dev/helper-spec',
 } as const;
 

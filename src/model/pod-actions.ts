@@ -15,7 +15,7 @@ export interface PodActions {
   /** attempt number of the sandbox to create, or of the one in use */
   readonly attempt: number;
   readonly kill: readonly ContainerKill[];
-  /** to be taken away, their logs kept, so that the pod begins anew in its sandbox; in this order */
+  /** to be taken away, their logs kept, so that the pod begins again in its sandbox; in this order */
   readonly reset: readonly ContainerReset[];
   readonly startEphemeral: readonly PodContainer[];
   readonly startInit: readonly PodContainer[];

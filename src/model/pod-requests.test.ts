@@ -160,17 +160,17 @@ describe('the views of what a pod asks for and may use', () => {
   it('agree with each other, and with a count of every moment', () => {
     fc.assert(
       fc.property(specs, (spec) => {
-        const of = pod({ spec });
-        const { resources: told } = podResources(of);
+        const subject = pod({ spec });
+        const { resources: told } = podResources(subject);
         for (const [kind, view] of [
-          ['requests', podRequest(of)],
-          ['limits', podLimit(of)],
+          ['requests', podRequest(subject)],
+          ['limits', podLimit(subject)],
         ] as const) {
           for (const resource of ['cpu', 'memory', 'hugepages-2Mi', 'ephemeral-storage', 'example.com/gpu']) {
-            const count = counted(of, kind, resource);
+            const count = counted(subject, kind, resource);
             if (resource === 'cpu' || resource === 'memory')
               assert.equal(
-                podTotal(of, kind, resource),
+                podTotal(subject, kind, resource),
                 count === undefined ? undefined : scaled(count, resource),
               );
             const overhead = spec.overhead[resource];

@@ -170,7 +170,7 @@ export function compareQuantities(a: Quantity, b: Quantity): -1 | 0 | 1 {
   return difference === 0n ? 0 : difference > 0n ? 1 : -1;
 }
 
-/** What has been through arithmetic is written anew. */
+/** What has been through arithmetic is written again. */
 function plain({ unscaled, scale, isDecimal }: Quantity, format: QuantityFormat): Quantity {
   return { unscaled, scale, format, isDecimal };
 }

@@ -13,7 +13,7 @@ export interface PodHandler {
 
 export interface HandlerHost {
   readonly host: string;
-  /** empty: the runtime does not tell which it has */
+  /** empty: the runtime does not report which it has */
   readonly handlers: readonly PodHandler[];
 }
 

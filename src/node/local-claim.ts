@@ -48,7 +48,7 @@ export class LocalClaim implements NodeClaim {
   /** Resolves once no other farlet runs a node with this rootDir; rejects with the signal's reason. */
   async acquire({ signal }: { signal: AbortSignal }): Promise<void> {
     const { folder, clock, log } = this.#options;
-    for (let told: string | undefined; folder !== undefined;) {
+    for (let logged: string | undefined; folder !== undefined;) {
       const owner = await this.#claim(folder).catch((error: unknown) => {
         // what can't be claimed, for want of rights or of a place, is nobody else's either as far as can be
         // seen
@@ -57,9 +57,9 @@ export class LocalClaim implements NodeClaim {
       });
       if (owner === undefined) break;
       this.#problem = `waits: ${owner} runs a node with rootDir ${folder}`;
-      if (told !== owner)
+      if (logged !== owner)
         log.warn({ owner, folder }, 'another farlet uses this rootDir: waiting until it stops');
-      told = owner;
+      logged = owner;
       await clock.sleep(LOOK_MS, { signal });
     }
     this.#problem = undefined;

@@ -2,7 +2,7 @@
 import { FarletError } from '../model/errors.ts';
 import type { Fence } from '../util/fence.ts';
 
-/** Another farlet runs the node: this one ends, so that it starts anew and waits for its turn. */
+/** Another farlet runs the node: this one ends, so that it starts again and waits for its turn. */
 export class LostOwnership extends FarletError {
   constructor(node: string, owner: string) {
     super(

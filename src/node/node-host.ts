@@ -105,10 +105,10 @@ export class NodeHost {
     const { addresses, families, fallbackAddresses } = this.#options;
     if (addresses.length > 0) return addresses;
     if (this.#facts === undefined) return [];
-    const told = this.#facts.addresses;
-    const fitting = told.filter((address) => families.includes(isIP(address)));
+    const known = this.#facts.addresses;
+    const fitting = known.filter((address) => families.includes(isIP(address)));
     if (fitting.length > 0) return fitting;
-    return told.length > 0 ? told : fallbackAddresses;
+    return known.length > 0 ? known : fallbackAddresses;
   }
 
   /** By size, the largest first; as last listed. */
@@ -138,10 +138,10 @@ export class NodeHost {
     const request = { runtime_config: { network_config: { pod_cidr: cidr } } };
     await this.host.cri.updateRuntimeConfig(request, { signal, timeoutMs: CALL_MS });
     this.#podCIDR = cidr;
-    this.#options.log.info({ host: this.name, cidr }, 'the runtime was told the pod CIDR');
+    this.#options.log.info({ host: this.name, cidr }, 'the runtime was given the pod CIDR');
   }
 
-  /** The host may have booted, or be another machine: it is looked at anew. */
+  /** The host may have booted, or be another machine: it is looked at again. */
   outdate(): void {
     this.#factsAt = -Infinity;
   }

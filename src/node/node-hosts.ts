@@ -89,7 +89,7 @@ export class NodeHosts {
     else await orAbort(Promise.any(this.all.map((host) => host.lookAgain(signal))), signal).catch(throwFirst);
     signal.throwIfAborted();
     const facts = this.#facts();
-    if (facts === undefined) throw new Error('no host has been looked at');
+    if (facts === undefined) throw new Error('no host has been observed');
     return facts;
   }
 
@@ -104,7 +104,7 @@ export class NodeHosts {
       return await withDeadline(signal, LOOK_MS, identity.name, (limit) => this.lookAgain(limit));
     } catch (error) {
       if (known === undefined) throw error;
-      log.debug({ err: error }, 'the host could not be looked at for the node status');
+      log.debug({ err: error }, 'the host could not be observed for the node status');
       return known;
     }
   }
@@ -129,7 +129,7 @@ export class NodeHosts {
     } catch (error) {
       signal.throwIfAborted();
       if (!this.#cidrFailed)
-        log.warn({ err: error, host: only.name, cidr }, 'the pod CIDR could not be told');
+        log.warn({ err: error, host: only.name, cidr }, 'the runtime could not be given the pod CIDR');
       this.#cidrFailed = true;
     }
   }
@@ -192,7 +192,7 @@ export class NodeHosts {
       } catch (error) {
         if (signal.aborted || this.#failing.has(host)) return;
         this.#failing.add(host);
-        log.warn({ err: error, host: host.name }, 'the host could not be looked at: trying again');
+        log.warn({ err: error, host: host.name }, 'the host could not be observed: trying again');
       }
     });
     await Promise.race([Promise.all(looks), clock.sleep(POOL_LOOK_MS, { signal })]);

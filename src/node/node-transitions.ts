@@ -21,12 +21,12 @@ export class NodeTransitions {
   }
 
   registered(): void {
-    this.#tell('Starting', 'Starting kubelet.');
+    this.#event('Starting', 'Starting kubelet.');
   }
 
   registeredAgain(uid: string | undefined): void {
     this.#log.warn({ uid }, 'the node is registered again');
-    this.#tell(
+    this.#event(
       'NodeDeleted',
       `The Node object was deleted while farlet runs node ${this.#name}: it is registered again`,
     );
@@ -44,13 +44,13 @@ export class NodeTransitions {
     const [bootBefore = '', boot = ''] = [before.nodeInfo?.bootID, after.nodeInfo?.bootID];
     if (bootBefore !== '' && bootBefore !== boot) {
       this.#log.warn({ bootID: boot }, 'the host has been rebooted');
-      this.#tell('Rebooted', `Node ${this.#name} has been rebooted, boot id: ${boot}`);
+      this.#event('Rebooted', `Node ${this.#name} has been rebooted, boot id: ${boot}`);
     }
     const messageOf = (type: string): string | undefined =>
       after.conditions?.find((each) => each.type === type)?.message;
     const ready = conditionStatus(after, hostsReady);
     if (ready === 'False' && conditionStatus(before, hostsReady) !== ready)
-      this.#tell('HostNotReady', messageOf(hostsReady) ?? '');
+      this.#event('HostNotReady', messageOf(hostsReady) ?? '');
     for (const { type, reason } of conditionEvents(before, after)) {
       this.#log.info({ reason, message: messageOf(type) }, 'node condition changed');
       this.#tellStatus(reason);
@@ -58,10 +58,10 @@ export class NodeTransitions {
   }
 
   #tellStatus(reason: NodeEventReason): void {
-    this.#tell(reason, `Node ${this.#name} status is now: ${reason}`);
+    this.#event(reason, `Node ${this.#name} status is now: ${reason}`);
   }
 
-  #tell(reason: NodeEventReason, message: string): void {
+  #event(reason: NodeEventReason, message: string): void {
     this.#events.event(nodeReference(this.#name), reason, message);
   }
 }

@@ -17,7 +17,7 @@ export interface NodeView {
   addresses(): readonly string[];
   taints(): readonly Taint[];
   reference(): ObjectReference;
-  /** Reads the Node's labels and taints anew: somebody may just have changed them. */
+  /** Reads the Node's labels and taints again: somebody may just have changed them. */
   refresh(options: { signal: AbortSignal }): Promise<void>;
   /** Something that the node's status depends on has changed. */
   statusSoon(): void;

@@ -68,7 +68,7 @@ describe('a node', () => {
       'of a kubelet that has gone',
       lease(undefined),
       { now: 40_000, watched: watchedOf(lease(undefined)) },
-      'a kubelet, or a farlet that tells no owner has not renewed its lease for 40 s',
+      'a kubelet, or a farlet that names no owner has not renewed its lease for 40 s',
     ],
   ];
   for (const [what, held, at, expect] of rows)

@@ -64,7 +64,7 @@ export function judge({ lease, watched, now, durationMs, isOver }: Judged): Verd
   const seconds = lease?.spec?.leaseDurationSeconds;
   const lasts = typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : durationMs;
   const left = seen.since + lasts - now;
-  const who = owner ?? 'a kubelet, or a farlet that tells no owner';
+  const who = owner ?? 'a kubelet, or a farlet that names no owner';
   if (left <= 0)
     return { kind: 'take', why: `${who} has not renewed its lease for ${String(lasts / 1000)} s` };
   return { kind: 'wait', for: who, ms: left, watched: seen };

@@ -138,7 +138,7 @@ export class Ownership implements NodeClaim {
       } catch (error) {
         signal.throwIfAborted();
         if (mayBeginUnasked && this.#state.at !== 'waiting') {
-          log.warn({ err: error }, 'nobody can be asked who runs the node: its static pods are seen to');
+          log.warn({ err: error }, 'no API server can say who runs the node: its static pods are run');
           this.#failed = this.#moment();
           this.#state = { at: 'unasked' };
           return;

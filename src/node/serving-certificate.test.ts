@@ -147,7 +147,7 @@ describe('the certificate that the cluster signs', () => {
     assert.deepEqual(said.slice(3, 7), ['failed', 'csr-1 was not signed within 15 minutes', ...asked]);
   });
 
-  it('is asked for anew at 70 to 90 % of its life', async () => {
+  it('is asked for again at 70 to 90 % of its life', async () => {
     const cluster = new Cluster({ at: clock0 + 0.8 * YEAR - HOUR });
     cluster.status = signed;
     await cluster.after(60_000);
@@ -168,7 +168,7 @@ describe('the certificate that the cluster signs', () => {
     assert.equal(cluster.certificate.current(), undefined);
   });
 
-  it('is asked for anew when the node has an address more', async () => {
+  it('is asked for again when the node has an address more', async () => {
     const cluster = new Cluster();
     cluster.status = signed;
     await cluster.after(60_000);

@@ -1,5 +1,5 @@
 /**
- * The kubelet API's certificate as the cluster signs it: asked for by a CertificateSigningRequest, and anew
+ * The kubelet API's certificate as the cluster signs it: asked for by a CertificateSigningRequest, and again
  * well before it ends or when the node has other addresses (k8s.io/client-go/util/certificate
  * certificate_manager.go, pkg/kubelet/certificate/kubelet.go). Kept in memory only: a farlet that starts asks
  * again.
@@ -53,7 +53,7 @@ interface Held extends Pair {
 export class ServingCertificate {
   readonly #options: ServingCertificateOptions;
   #held: Held | undefined;
-  #told: string | undefined;
+  #reported: string | undefined;
 
   constructor(options: ServingCertificateOptions) {
     this.#options = options;
@@ -71,7 +71,7 @@ export class ServingCertificate {
     const failed = (error: unknown): void => {
       onFailure();
       log.warn({ err: error, node }, "the kubelet API's certificate was not signed");
-      this.#tell(messageOf(error));
+      this.#report(messageOf(error));
     };
     for (;;) {
       const wanted = names();
@@ -104,7 +104,7 @@ export class ServingCertificate {
       { node, until: new Date(until).toISOString() },
       "the kubelet API's certificate has been signed by the cluster",
     );
-    this.#tell(undefined);
+    this.#report(undefined);
   }
 
   async #ask(request: string, signal: AbortSignal): Promise<CertificateSigningRequest> {
@@ -135,7 +135,7 @@ export class ServingCertificate {
       const certificate = status?.certificate ?? '';
       if (certificate !== '') return Buffer.from(certificate, 'base64').toString();
       if (clock.monotonic() - began >= TOLD_AFTER_MS)
-        this.#tell(
+        this.#report(
           `${name} waits to be ${isApproved(status) ? 'signed' : `approved: kubectl certificate approve ${name}`}`,
         );
     }
@@ -153,11 +153,11 @@ export class ServingCertificate {
     }
   }
 
-  #tell(problem: string | undefined): void {
-    if (problem === this.#told) return;
+  #report(problem: string | undefined): void {
+    if (problem === this.#reported) return;
     // a certificate that is there at once is no news
-    const isNews = problem !== undefined || this.#told !== undefined;
-    this.#told = problem;
+    const isNews = problem !== undefined || this.#reported !== undefined;
+    this.#reported = problem;
     if (isNews) this.#options.onProblem(problem);
   }
 }

@@ -173,7 +173,7 @@ export class VirtualNode {
     const { clock, log } = this.#options;
     const onFailure = (error: unknown, failures: number): void => {
       if (isWorthTelling(failures))
-        log.warn({ err: error, ...fields, failures }, 'the host could not be looked at: trying again');
+        log.warn({ err: error, ...fields, failures }, 'the host could not be observed: trying again');
     };
     await retry(attempt, { policy: look, clock, signal, onFailure });
   }
@@ -195,7 +195,7 @@ export class VirtualNode {
         await this.#look(signal);
       } catch (error) {
         signal.throwIfAborted();
-        log.debug({ err: error }, 'the host could not be looked at');
+        log.debug({ err: error }, 'the host could not be observed');
       }
     }
   }

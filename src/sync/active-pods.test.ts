@@ -9,9 +9,9 @@ it('pods hold resources from when they are taken until nothing of them runs', ()
   const table = new PodTable();
   const states = new Map<string, WorkerState>();
   for (const at of ['syncing', 'stopping', 'finishing', 'finished'] as const) {
-    const of = pod({ metadata: { uid: at, name: at } });
-    table.set(of);
-    states.set(at, at === 'stopping' ? { at, pod: of, graceSeconds: 30 } : { at, pod: of });
+    const subject = pod({ metadata: { uid: at, name: at } });
+    table.set(subject);
+    states.set(at, at === 'stopping' ? { at, pod: subject, graceSeconds: 30 } : { at, pod: subject });
   }
   table.set(pod({ metadata: { uid: 'waits', name: 'waits' } }));
   const refused = pod({ metadata: { uid: 'refused', name: 'refused' } });

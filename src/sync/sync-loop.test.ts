@@ -16,7 +16,7 @@ interface Bench {
   calls: string[];
   admitted: string[][];
   ready: () => void;
-  /** the Node has been read anew */
+  /** the Node has been read again */
   nodeIsRead: () => void;
   stop: () => Promise<void>;
 }

@@ -54,13 +54,13 @@ export interface SyncLoopOptions {
   readonly sourcesReady: Promise<void>;
   /** makes room for a critical pod; which resource is short */
   readonly preempt: (victim: Pod, shortOf: string) => void;
-  /** Reads the Node's labels and taints anew. Resolves whether or not that succeeds. */
+  /** Reads the Node's labels and taints again. Resolves whether or not that succeeds. */
   readonly refreshNode: () => Promise<void>;
   readonly onRejected: (pod: Pod, verdict: Refusal) => void;
   /** the API server's newest word on a pod whose spec did not change */
   readonly onReconcile: (pod: Pod) => void;
   readonly onRemoved: (pod: Pod) => void;
-  /** the picture of a static pod on the API server: shown to whoever keeps it, never run */
+  /** the picture of a static pod on the API server: shown to its keeper, never run */
   readonly onMirror: (change: PodChange) => void;
   readonly housekeeping: () => void;
   readonly faults: Faults;

@@ -49,12 +49,12 @@ export const table = {
   },
   kubelet_working_pods: {
     kind: 'gauge',
-    help: 'Pods that are worked for, by what is done and by who told of them',
+    help: 'Pods that have a worker, by what it does and by the source they came from',
     labels: ['lifecycle', 'config', 'static'],
   },
   kubelet_orphaned_runtime_pods_total: {
     kind: 'counter',
-    help: 'Pods that the runtime had and no source told of',
+    help: 'Pods that the runtime had and no source reported',
   },
   kubelet_restarted_pods_total: {
     kind: 'counter',
@@ -73,7 +73,7 @@ export const table = {
   },
   kubelet_pod_worker_start_duration_seconds: {
     kind: 'histogram',
-    help: 'Seconds from when a pod was first told of to when its worker began',
+    help: 'Seconds from the first report of a pod to when its worker began',
     buckets: standard,
   },
   kubelet_pod_start_duration_seconds: {
@@ -112,12 +112,12 @@ export const table = {
   },
   kubelet_pleg_pod_relist_duration_seconds: {
     kind: 'histogram',
-    help: 'Seconds that looking at everything of one pod took',
+    help: 'Seconds that observing everything of one pod took',
     buckets: standard,
   },
   kubelet_pleg_discard_events: {
     kind: 'counter',
-    help: 'Events of the PLEG that nobody took: always 0, since they are merged by pod',
+    help: 'Events of the PLEG that were dropped: always 0, since they are merged by pod',
   },
   kubelet_pleg_last_seen_seconds: {
     kind: 'gauge',
@@ -346,7 +346,7 @@ export const table = {
   },
   farlet_pod_status_oldest_seconds: {
     kind: 'gauge',
-    help: 'Seconds since the oldest status was wished for that is not written yet, 0 if there is none',
+    help: 'Seconds that the oldest status not written yet has been desired for, 0 if there is none',
   },
   farlet_token_requests_total: {
     kind: 'counter',
@@ -355,7 +355,7 @@ export const table = {
   },
   farlet_node_ready: {
     kind: 'gauge',
-    help: "Whether the Node's Ready condition is True, as far as farlet has told the API server",
+    help: "Whether the Node's Ready condition is True, as far as farlet has reported it to the API server",
   },
   farlet_host_up: { kind: 'gauge', help: "Whether the host's runtime answers", labels: ['host'] },
   farlet_host_link_up: {
@@ -375,7 +375,7 @@ export const table = {
   },
   farlet_host_round_trip_seconds: {
     kind: 'histogram',
-    help: "Seconds until the host's runtime had said how it is, which it is asked every few seconds",
+    help: "Seconds until the host's runtime answered with its status, which it is asked for every few seconds",
     labels: ['host'],
     buckets: standard,
   },
@@ -407,7 +407,7 @@ export const table = {
   },
   farlet_faults_total: {
     kind: 'counter',
-    help: 'Exceptions that nobody expected, by the part that they cost something; the log has their stacks',
+    help: 'Unexpected exceptions, by the part of farlet that they failed; the log has their stacks',
     labels: ['part'],
   },
   farlet_kubelet_api_connections: { kind: 'gauge', help: 'Connections to the kubelet API' },
@@ -424,12 +424,12 @@ export const table = {
   farlet_events_dropped_total: { kind: 'counter', help: 'Kubernetes events that were not recorded' },
   farlet_usage_readings_total: {
     kind: 'counter',
-    help: 'Looks at what a host and its pods use, by how they ended: read or failed',
+    help: 'Readings of what a host and its pods use, by how they ended: read or failed',
     labels: ['host', 'result'],
   },
   farlet_usage_reading_duration_seconds: {
     kind: 'histogram',
-    help: 'Seconds that such looks took, by detail: brief (/metrics/resource) or full',
+    help: 'Seconds that such readings took, by detail: brief (/metrics/resource) or full',
     labels: ['host', 'detail'],
     buckets: standard,
   },
@@ -470,7 +470,7 @@ export const processTable = {
   },
   farlet_file_reload_success_timestamp_seconds: {
     kind: 'gauge',
-    help: 'When a file that is followed was last looked at and could be used, in seconds since the epoch',
+    help: 'When a followed file was last read and could be used, in seconds since the epoch',
     labels: ['file'],
   },
   farlet_config_last_reload_successful: {

@@ -68,13 +68,13 @@ export class OtlpExporter {
         const dropped = error === null ? rejected : spans.length;
         if (dropped > 0) onSpans(dropped, 'dropped');
         if (dropped < spans.length) onSpans(spans.length - dropped, 'exported');
-        this.#tell(error, answer?.partialSuccess?.errorMessage);
+        this.#report(error, answer?.partialSuccess?.errorMessage);
         done(error === null ? { code: ExportResultCode.SUCCESS } : { code: ExportResultCode.FAILED, error });
       },
     );
   }
 
-  #tell(error: ServiceError | null, complaint: string | undefined): void {
+  #report(error: ServiceError | null, complaint: string | undefined): void {
     const { endpoint, log } = this.#options;
     const isFailing = error !== null || (complaint !== undefined && complaint !== '');
     if (isFailing && !this.#isFailing)

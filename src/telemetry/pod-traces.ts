@@ -82,7 +82,7 @@ export class PodTraces {
     return this.#options.tracing.run(this.#step(name, pod, {}), work, { whole: true });
   }
 
-  /** The API server has the pod's status, so many seconds after it was wished for. */
+  /** The API server has the pod's status, so many seconds after it was desired. */
   written(pod: Pod, seconds: number): void {
     // the status of a static pod is written to its mirror
     const uid = pod.metadata.annotations?.[annotations.configMirror] ?? pod.metadata.uid;

@@ -26,19 +26,19 @@ const MAX_KNOWN = 256;
  * within a minute is only counted: a failure a thousand times a second must not cost more than that.
  */
 export function reportedFaults({ log, events, clock, node, count, host }: ReportedFaultsOptions): Faults {
-  const told = lru<{ readonly at: number; again: number }>(MAX_KNOWN);
+  const reported = lru<{ readonly at: number; again: number }>(MAX_KNOWN);
   return {
     report: (part, error, about = node) => {
       count(part);
       const text = messageOf(error).slice(0, MAX_TEXT);
       const key = JSON.stringify([part, about.uid, text]);
-      const known = told.get(key);
+      const known = reported.get(key);
       const now = clock.monotonic();
       if (known !== undefined && now - known.at < SAY_AGAIN_MS) {
         known.again += 1;
         return;
       }
-      told.set(key, { at: now, again: 0 });
+      reported.set(key, { at: now, again: 0 });
       const again = known?.again ?? 0;
       log.error(
         { err: error, part, ...(again === 0 ? {} : { again }) },

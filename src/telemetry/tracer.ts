@@ -31,7 +31,7 @@ export interface SpanEnd {
 
 /** A span under way. One that is never ended is never told. */
 export interface Span {
-  /** W3C traceparent, for whoever continues the trace */
+  /** W3C traceparent, for the process that continues the trace */
   readonly traceparent: string;
   /** The first call counts. */
   end(end?: SpanEnd): void;

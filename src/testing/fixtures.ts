@@ -2,6 +2,7 @@
 import { silentLog, type Log } from '../model/log.ts';
 import type { Pod } from '../model/kube.ts';
 import type { ObservedContainer, ObservedSandbox } from '../model/runtime-state.ts';
+import type { LinuxHost, RuntimeSettings } from '../runtime/spec/runtime-settings.ts';
 import type { Clock } from '../util/clock.ts';
 
 export function pod(
@@ -31,6 +32,33 @@ export function pod(
       ...change.spec,
     },
     status: change.status ?? { phase: 'Pending' },
+  };
+}
+
+export function runtimeSettings(change: Partial<RuntimeSettings> = {}): RuntimeSettings {
+  return {
+    node: 'edge-1',
+    cluster: 'c1',
+    paths: { rootDir: '/r', podLogsDir: '/var/log/pods', containerLogsDir: '/var/log/containers' },
+    clusterDNS: ['10.96.0.10'],
+    clusterDomain: 'cluster.local',
+    kubernetesService: undefined,
+    seccompDefault: false,
+    cpuCFSQuota: true,
+    cpuCFSQuotaPeriod: 100_000,
+    ...change,
+  };
+}
+
+export function linuxHost(change: Partial<LinuxHost> = {}): LinuxHost {
+  return {
+    memoryCapacityBytes: 2 ** 34,
+    hugePageSizes: [],
+    cgroupVersion: 2,
+    swapController: false,
+    selinux: false,
+    thermalThrottleCpus: [],
+    ...change,
   };
 }
 

@@ -15,6 +15,7 @@ import { kubeletRouter } from '../api/server/kubelet-router.ts';
 import { ServingTls, type ServingTlsOptions } from '../api/server/serving-tls.ts';
 import { Strangers } from '../api/server/strangers.ts';
 import { systemClock } from '../util/clock.ts';
+import { FollowedFiles } from '../util/followed-files.ts';
 import * as certificates from './certificates.ts';
 import { quietLog } from './fixtures.ts';
 
@@ -67,23 +68,9 @@ export interface TestServerOptions {
 }
 
 export async function startKubelet(options: TestServerOptions = {}): Promise<TestServer> {
-  const { backend = {}, withCa = true, log = quietLog } = options;
+  const { backend = {}, log = quietLog } = options;
   const folder = mkdtempSync(`${tmpdir()}/farlet-server-`);
-  const files = { cert: `${folder}/tls.crt`, key: `${folder}/tls.key` };
-  writeFileSync(files.cert, certificates.serving.cert);
-  writeFileSync(files.key, certificates.serving.key);
-  writeFileSync(`${folder}/ca.crt`, certificates.ca);
-  const tls = await ServingTls.open({
-    files,
-    names: { node: 'edge-1', addresses: () => ['127.0.0.1'] },
-    clientCaFile: withCa ? `${folder}/ca.crt` : undefined,
-    minVersion: 'VersionTLS12',
-    cipherSuites: [],
-    onLook: () => undefined,
-    log,
-    clock: systemClock,
-    ...options.tls,
-  });
+  const tls = await openTls(folder, options);
   const observer = {
     began: () => undefined,
     ended: () => undefined,
@@ -124,6 +111,26 @@ export async function startKubelet(options: TestServerOptions = {}): Promise<Tes
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+/** A certificate and client CAs from files in the folder. */
+async function openTls(folder: string, options: TestServerOptions): Promise<ServingTls> {
+  const { withCa = true, log = quietLog } = options;
+  const files = { cert: `${folder}/tls.crt`, key: `${folder}/tls.key` };
+  writeFileSync(files.cert, certificates.serving.cert);
+  writeFileSync(files.key, certificates.serving.key);
+  writeFileSync(`${folder}/ca.crt`, certificates.ca);
+  return ServingTls.open({
+    files,
+    names: { node: 'edge-1', addresses: () => ['127.0.0.1'] },
+    clientCaFile: withCa ? `${folder}/ca.crt` : undefined,
+    minVersion: 'VersionTLS12',
+    cipherSuites: [],
+    followed: new FollowedFiles({ clock: systemClock, log }),
+    log,
+    clock: systemClock,
+    ...options.tls,
+  });
 }
 
 export class TestClient {

@@ -22,8 +22,8 @@ export function cadvisorFamilies(reading: NodeReading | undefined, now: number):
     ...machineFamilies(reading.hosts),
     ...useFamilies.map((family) => ofUse(family, rows)),
     ...diskFamilies.map((family) => ofDisks(family, rows)),
-    ...fsFamilies.map(([name, help, of]) =>
-      gauge(name, help, rows, (row) => (row.fs === undefined ? [] : one(of(row.fs), 'device=""'))),
+    ...fsFamilies.map(([name, help, figure]) =>
+      gauge(name, help, rows, (row) => (row.fs === undefined ? [] : one(figure(row.fs), 'device=""'))),
     ),
     ...networkFamilies.map((family) => ofNetwork(family, rows)),
     {
@@ -35,47 +35,59 @@ export function cadvisorFamilies(reading: NodeReading | undefined, now: number):
     gauge('container_last_seen', 'Last time a container was seen by the exporter', rows, () => [
       { value: Math.floor(now / 1000), at: now },
     ]),
-    ...specFamilies.map(([name, help, of]) =>
-      gauge(name, help, rows, (row) => one(of(row.use)).map((each) => ({ ...each, at: 'untold' as const }))),
+    ...specFamilies.map(([name, help, figure]) =>
+      gauge(name, help, rows, (row) =>
+        one(figure(row.use)).map((each) => ({ ...each, at: 'unstamped' as const })),
+      ),
     ),
     gauge(
       'container_start_time_seconds',
       'Start time of the container since unix epoch in seconds.',
       rows,
       ({ startedAt }) =>
-        startedAt === undefined ? [] : [{ value: Math.floor(startedAt / 1000), at: 'untold' }],
+        startedAt === undefined ? [] : [{ value: Math.floor(startedAt / 1000), at: 'unstamped' }],
     ),
     ...scrapeErrors({ failed: reading.isPartial }),
   ];
 }
 
-interface Told {
+interface Sample {
   readonly value: number;
   /** in the form of `labelled`, besides the row's */
   readonly more?: string;
   /** default: when the row was read */
-  readonly at?: number | 'untold';
+  readonly at?: number | 'unstamped';
 }
 
-type Of<T> = (of: T) => number | undefined;
+type Figure<T> = (source: T) => number | undefined;
 
 interface UseFamily {
   readonly name: string;
   readonly type: Family['type'];
   readonly help: string;
-  readonly of: Of<Use>;
+  readonly figure: Figure<Use>;
   readonly more?: string;
 }
 
-const counted = (name: string, help: string, of: Of<Use>): UseFamily => ({ name, type: 'counter', help, of });
-const measured = (name: string, help: string, of: Of<Use>): UseFamily => ({ name, type: 'gauge', help, of });
-const seconds = (name: string, help: string, of: Of<Use>): UseFamily =>
-  counted(name, help, (use) => scaled(of(use), NANO));
+const counted = (name: string, help: string, figure: Figure<Use>): UseFamily => ({
+  name,
+  type: 'counter',
+  help,
+  figure,
+});
+const measured = (name: string, help: string, figure: Figure<Use>): UseFamily => ({
+  name,
+  type: 'gauge',
+  help,
+  figure,
+});
+const seconds = (name: string, help: string, figure: Figure<Use>): UseFamily =>
+  counted(name, help, (use) => scaled(figure(use), NANO));
 /** cAdvisor tells of periods only where there is a quota */
 const underQuota =
-  (of: Of<Use>): Of<Use> =>
+  (figure: Figure<Use>): Figure<Use> =>
   (use) =>
-    use.cpuQuotaMicros === undefined ? undefined : of(use);
+    use.cpuQuotaMicros === undefined ? undefined : figure(use);
 
 const useFamilies: readonly UseFamily[] = [
   {
@@ -168,17 +180,17 @@ const useFamilies: readonly UseFamily[] = [
   ),
   ...(['cpu', 'memory', 'io'] as const).flatMap((resource) => {
     const what = resource === 'memory' ? 'memory' : resource.toUpperCase();
-    const of = (use: Use): Pressure | undefined => use[`${resource}Pressure`];
+    const pressureOf = (use: Use): Pressure | undefined => use[`${resource}Pressure`];
     return [
       counted(
         `container_pressure_${resource}_stalled_seconds_total`,
         `Total time duration no tasks in the container could make progress due to ${what} congestion.`,
-        (use) => scaled(of(use)?.full.totalMicros, MICRO),
+        (use) => scaled(pressureOf(use)?.full.totalMicros, MICRO),
       ),
       counted(
         `container_pressure_${resource}_waiting_seconds_total`,
         `Total time duration tasks in the container have waited due to ${what} congestion.`,
-        (use) => scaled(of(use)?.some.totalMicros, MICRO),
+        (use) => scaled(pressureOf(use)?.some.totalMicros, MICRO),
       ),
     ];
   }),
@@ -186,10 +198,10 @@ const useFamilies: readonly UseFamily[] = [
 
 /** Without a time stamp, as cAdvisor's. 0 is no limit; it is known which there is where a period is. */
 const limit =
-  (of: Of<Use>): Of<Use> =>
+  (figure: Figure<Use>): Figure<Use> =>
   (use) =>
-    use.cpuPeriodMicros === undefined ? undefined : (of(use) ?? 0);
-const specFamilies: readonly (readonly [name: string, help: string, of: Of<Use>])[] = [
+    use.cpuPeriodMicros === undefined ? undefined : (figure(use) ?? 0);
+const specFamilies: readonly (readonly [name: string, help: string, figure: Figure<Use>])[] = [
   ['container_spec_cpu_period', 'CPU period of the container.', (use) => use.cpuPeriodMicros],
   ['container_spec_cpu_quota', 'CPU quota of the container.', (use) => use.cpuQuotaMicros],
   ['container_spec_cpu_shares', 'CPU share of the container.', (use) => use.cpuShares],
@@ -212,12 +224,18 @@ const specFamilies: readonly (readonly [name: string, help: string, of: Of<Use>]
 
 /** Known of the machine's devices only. */
 const device =
-  (of: (io: DeviceIo) => number): Of<DiskIo | DeviceIo> =>
+  (figure: (io: DeviceIo) => number): Figure<DiskIo | DeviceIo> =>
   (io) =>
-    'busyMs' in io ? of(io) : undefined;
-const deviceSeconds = (of: (io: DeviceIo) => number): Of<DiskIo | DeviceIo> => device((io) => of(io) / 1000);
+    'busyMs' in io ? figure(io) : undefined;
+const deviceSeconds = (figure: (io: DeviceIo) => number): Figure<DiskIo | DeviceIo> =>
+  device((io) => figure(io) / 1000);
 
-type DiskFamily = readonly [name: string, help: string, of: Of<DiskIo | DeviceIo>, type?: Family['type']];
+type DiskFamily = readonly [
+  name: string,
+  help: string,
+  figure: Figure<DiskIo | DeviceIo>,
+  type?: Family['type'],
+];
 
 const diskFamilies: readonly DiskFamily[] = [
   ['container_fs_io_current', 'Number of I/Os currently in progress', device((io) => io.inProgress), 'gauge'],
@@ -259,23 +277,26 @@ const diskFamilies: readonly DiskFamily[] = [
   ],
 ];
 
-const fsFamilies: readonly (readonly [name: string, help: string, of: Of<NonNullable<CadvisorRow['fs']>>])[] =
+const fsFamilies: readonly (readonly [
+  name: string,
+  help: string,
+  figure: Figure<NonNullable<CadvisorRow['fs']>>,
+])[] = [
+  ['container_fs_inodes_free', 'Number of available Inodes', (fs) => fs.inodesFree],
+  ['container_fs_inodes_total', 'Number of Inodes', (fs) => fs.inodes],
   [
-    ['container_fs_inodes_free', 'Number of available Inodes', (fs) => fs.inodesFree],
-    ['container_fs_inodes_total', 'Number of Inodes', (fs) => fs.inodes],
-    [
-      'container_fs_limit_bytes',
-      'Number of bytes that can be consumed by the container on this filesystem.',
-      (fs) => fs.capacityBytes,
-    ],
-    [
-      'container_fs_usage_bytes',
-      'Number of bytes that are consumed by the container on this filesystem.',
-      (fs) => fs.usedBytes,
-    ],
-  ];
+    'container_fs_limit_bytes',
+    'Number of bytes that can be consumed by the container on this filesystem.',
+    (fs) => fs.capacityBytes,
+  ],
+  [
+    'container_fs_usage_bytes',
+    'Number of bytes that are consumed by the container on this filesystem.',
+    (fs) => fs.usedBytes,
+  ],
+];
 
-const networkFamilies: readonly (readonly [name: string, help: string, of: Of<InterfaceUse>])[] = [
+const networkFamilies: readonly (readonly [name: string, help: string, figure: Figure<InterfaceUse>])[] = [
   ['container_network_receive_bytes_total', 'Cumulative count of bytes received', (use) => use.rxBytes],
   ['container_network_receive_packets_total', 'Cumulative count of packets received', (use) => use.rxPackets],
   [
@@ -307,7 +328,7 @@ const networkFamilies: readonly (readonly [name: string, help: string, of: Of<In
 ];
 
 /** cAdvisor's two scopes are the group itself and those below; farlet reads what holds for both together. */
-function failures({ use }: CadvisorRow): Told[] {
+function failures({ use }: CadvisorRow): Sample[] {
   return (
     [
       ['pgfault', use.pageFaults],
@@ -320,50 +341,50 @@ function failures({ use }: CadvisorRow): Told[] {
   );
 }
 
-function ofUse({ name, type, help, of, more }: UseFamily, rows: readonly CadvisorRow[]): Family {
-  return { name, type, help, samples: () => eachOf(name, rows, ({ use }) => one(of(use), more)) };
+function ofUse({ name, type, help, figure, more }: UseFamily, rows: readonly CadvisorRow[]): Family {
+  return { name, type, help, samples: () => eachOf(name, rows, ({ use }) => one(figure(use), more)) };
 }
 
-function ofDisks([name, help, of, type = 'counter']: DiskFamily, rows: readonly CadvisorRow[]): Family {
-  const told = ({ use, devices }: CadvisorRow): Told[] =>
+function ofDisks([name, help, figure, type = 'counter']: DiskFamily, rows: readonly CadvisorRow[]): Family {
+  const samplesOf = ({ use, devices }: CadvisorRow): Sample[] =>
     (use.disks ?? []).flatMap((io) => {
       const device = devices.get(io.device);
-      return one(of(io), labelled({ device: device === undefined ? io.device : `/dev/${device}` }));
+      return one(figure(io), labelled({ device: device === undefined ? io.device : `/dev/${device}` }));
     });
-  return { name, type, help, samples: () => eachOf(name, rows, told) };
+  return { name, type, help, samples: () => eachOf(name, rows, samplesOf) };
 }
 
 function ofNetwork(
-  [name, help, of]: readonly [string, string, Of<InterfaceUse>],
+  [name, help, figure]: readonly [string, string, Figure<InterfaceUse>],
   rows: readonly CadvisorRow[],
 ): Family {
-  const told = ({ network }: CadvisorRow): Told[] =>
-    network.flatMap((each) => one(of(each), labelled({ interface: each.name })));
-  return { name, type: 'counter', help, samples: () => eachOf(name, rows, told) };
+  const samplesOf = ({ network }: CadvisorRow): Sample[] =>
+    network.flatMap((each) => one(figure(each), labelled({ interface: each.name })));
+  return { name, type: 'counter', help, samples: () => eachOf(name, rows, samplesOf) };
 }
 
 function gauge(
   name: string,
   help: string,
   rows: readonly CadvisorRow[],
-  told: (row: CadvisorRow) => readonly Told[],
+  samplesOf: (row: CadvisorRow) => readonly Sample[],
 ): Family {
-  return { name, type: 'gauge', help, samples: () => eachOf(name, rows, told) };
+  return { name, type: 'gauge', help, samples: () => eachOf(name, rows, samplesOf) };
 }
 
 function* eachOf(
   name: string,
   rows: readonly CadvisorRow[],
-  told: (row: CadvisorRow) => readonly Told[],
+  samplesOf: (row: CadvisorRow) => readonly Sample[],
 ): Generator<string> {
   for (const row of rows)
-    for (const { value, more, at = row.use.at } of told(row)) {
+    for (const { value, more, at = row.use.at } of samplesOf(row)) {
       const labels = more === undefined ? row.labels : `${row.labels},${more}`;
-      yield sample(name, labels, value, at === 'untold' ? undefined : at);
+      yield sample(name, labels, value, at === 'unstamped' ? undefined : at);
     }
 }
 
-function one(value: number | undefined, more?: string): Told[] {
+function one(value: number | undefined, more?: string): Sample[] {
   return value === undefined ? [] : [more === undefined ? { value } : { value, more }];
 }
 

@@ -4,8 +4,9 @@
  * if a container is new, at most for a twentieth of the time, and nobody waits for them longer than a moment.
  */
 import type { CriClient } from '../hosts/cri/calls.ts';
+import type { ContainerStats__Output } from '../hosts/cri/generated/runtime/v1/ContainerStats.ts';
 import type { FilesystemUsage__Output } from '../hosts/cri/generated/runtime/v1/FilesystemUsage.ts';
-import type { FsUsage, HostFiles, HostQuery, TreeUsage } from '../hosts/link/link.ts';
+import type { FsUsage, HostAnswer, HostFiles, HostQuery, TreeUsage } from '../hosts/link/link.ts';
 import { specContainers } from '../model/containers.ts';
 import type { Pod } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
@@ -95,7 +96,7 @@ export class DiskReader {
       this.#known = await this.#look(pods, signal);
     } catch (error) {
       if (!this.#options.signal.aborted)
-        log.warn({ err: error }, 'what pods take of the disk could not be measured: told without');
+        log.warn({ err: error }, 'disk usage of pods could not be measured: usage is reported without it');
     }
     const now = clock.monotonic();
     const share = (now - began) * SHARE;
@@ -123,44 +124,59 @@ export class DiskReader {
     const at = clock.now();
     const fsAt = (path: string): FsUsage | undefined =>
       answers[measured.length + mounts.indexOf(path)]?.usage;
-    const imageFs = fsFigures(fsAt(mountOf(image)), runtimeUse(image), at);
-    const containerFs = fsFigures(fsAt(mountOf(layers)), runtimeUse(layers), at);
-    const logs = new Map<string, FsFigures>();
-    const volumes = new Map<string, VolumeFigures[]>();
-    for (const [index, { uid, name, query }] of measured.entries()) {
-      const { tree, usage } = answers[index] ?? {};
-      if (name.kind === 'logs') {
-        if (tree !== undefined) logs.set(`${uid}/${name.of}`, fsFigures(fsAt(paths.podLogsDir), tree, at));
-        continue;
-      }
-      const figures =
-        query.look === 'tree'
-          ? tree && fsFigures(fsAt(paths.rootDir), tree, at)
-          : usage && fsFigures(usage, wholeUse(usage), at);
-      if (figures === undefined) continue;
-      const own = volumes.get(uid) ?? [];
-      volumes.set(uid, [...own, { ...figures, name: name.of, inMemory: query.look === 'usage' }]);
-    }
+    const layerFs = fsAt(mountOf(layers));
     return {
-      imageFs,
-      containerFs,
-      layers: new Map(
-        stats.stats.flatMap(({ attributes, writable_layer: layer }): [string, FsFigures][] => {
-          const used = runtimeUse(layer ?? undefined);
-          return attributes === null || used === undefined
-            ? []
-            : [[attributes.id, fsFigures(fsAt(mountOf(layers)), used, at)]];
-        }),
-      ),
-      logs,
-      volumes,
+      imageFs: fsFigures(fsAt(mountOf(image)), runtimeUse(image), at),
+      containerFs: fsFigures(layerFs, runtimeUse(layers), at),
+      layers: layerFigures(stats.stats, layerFs, at),
+      ...podFigures(measured, answers, { rootFs: fsAt(paths.rootDir), logFs: fsAt(paths.podLogsDir), at }),
     };
   }
 }
 
+function layerFigures(
+  stats: readonly ContainerStats__Output[],
+  fs: FsUsage | undefined,
+  at: number,
+): DiskFigures['layers'] {
+  return new Map(
+    stats.flatMap(({ attributes, writable_layer: layer }): [string, FsFigures][] => {
+      const used = runtimeUse(layer ?? undefined);
+      return attributes === null || used === undefined ? [] : [[attributes.id, fsFigures(fs, used, at)]];
+    }),
+  );
+}
+
+/** The answers are those of the measured, in their order, and maybe others behind them. */
+function podFigures(
+  measured: readonly Measured[],
+  answers: readonly HostAnswer[],
+  { rootFs, logFs, at }: { rootFs: FsUsage | undefined; logFs: FsUsage | undefined; at: number },
+): Pick<DiskFigures, 'logs' | 'volumes'> {
+  const logs = new Map<string, FsFigures>();
+  const volumes = new Map<string, VolumeFigures[]>();
+  for (const [index, { uid, kind, name, query }] of measured.entries()) {
+    const { tree, usage } = answers[index] ?? {};
+    if (kind === 'logs') {
+      if (tree !== undefined) logs.set(`${uid}/${name}`, fsFigures(logFs, tree, at));
+      continue;
+    }
+    const figures =
+      query.look === 'tree'
+        ? tree && fsFigures(rootFs, tree, at)
+        : usage && fsFigures(usage, wholeUse(usage), at);
+    if (figures === undefined) continue;
+    const own = volumes.get(uid) ?? [];
+    volumes.set(uid, [...own, { ...figures, name, inMemory: query.look === 'usage' }]);
+  }
+  return { logs, volumes };
+}
+
 interface Measured {
   readonly uid: string;
-  readonly name: { readonly kind: 'logs' | 'volume'; readonly of: string };
+  readonly kind: 'logs' | 'volume';
+  /** of the container, or of the volume */
+  readonly name: string;
   readonly query: HostQuery;
 }
 
@@ -173,13 +189,15 @@ function measuredOf(pod: Pod, paths: HostPaths): Measured[] {
   const logs = podLogDir(paths, podRef(pod));
   const volume = (name: string, plugin: string, look: 'tree' | 'usage'): Measured => ({
     uid,
-    name: { kind: 'volume', of: name },
+    kind: 'volume',
+    name,
     query: { look, path: volumeDir(paths, uid, `kubernetes.io~${plugin}`, name) },
   });
   return [
     ...specContainers(pod.spec).map(({ name }): Measured => ({
       uid,
-      name: { kind: 'logs', of: name },
+      kind: 'logs',
+      name,
       query: { look: 'tree', path: `${logs}/${name}` },
     })),
     ...(pod.spec.volumes ?? []).flatMap(({ name, emptyDir, configMap, secret, downwardAPI, projected }) => {

@@ -11,8 +11,8 @@ export interface Family {
 
 /** `labels`: in the form of `labelled`. `at`: ms since the epoch; undefined: when it is asked for. */
 export function sample(name: string, labels: string, value: number, at?: number): string {
-  const of = labels === '' ? name : `${name}{${labels}}`;
-  return at === undefined ? `${of} ${value}\n` : `${of} ${value} ${Math.round(at)}\n`;
+  const series = labels === '' ? name : `${name}{${labels}}`;
+  return at === undefined ? `${series} ${value}\n` : `${series} ${value} ${Math.round(at)}\n`;
 }
 
 /** `a="b",c="d"`: values are others' words. */

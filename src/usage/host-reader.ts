@@ -1,6 +1,6 @@
 /**
- * What one host uses, for whoever asks: one reading serves all who ask within a few seconds, and those who
- * ask while it is under way (a kubelet's housekeeping has figures of up to 10 s ago as well).
+ * What one host uses: one reading serves all callers within a few seconds, and those that come while it is
+ * under way (a kubelet's housekeeping has figures of up to 10 s ago as well).
  */
 import type { CriClient } from '../hosts/cri/calls.ts';
 import type { HostFacts } from '../hosts/facts.ts';
@@ -51,7 +51,7 @@ export interface HostUsageReaderOptions {
 /** Where pods' groups are. */
 export interface PodPlaces {
   /** undefined where the runtime places it */
-  readonly of: (pod: Pod) => string | undefined;
+  readonly pathOf: (pod: Pod) => string | undefined;
   /** those that pods' groups are in, that of all pods first; empty where there are none */
   readonly above: readonly string[];
 }
@@ -75,12 +75,15 @@ export class HostUsageReader {
   readonly #samples = new HostSamples();
   readonly #running = new Map<Detail, Promise<HostReading>>();
   #last: { readonly askedAt: number; readonly reading: HostReading } | undefined;
-  #limits: { readonly at: number; readonly of: ReadonlyMap<string, GroupLimits>; readonly ids: Set<string> } =
-    {
-      at: -Infinity,
-      of: new Map(),
-      ids: new Set(),
-    };
+  #limits: {
+    readonly at: number;
+    readonly groups: ReadonlyMap<string, GroupLimits>;
+    readonly ids: Set<string>;
+  } = {
+    at: -Infinity,
+    groups: new Map(),
+    ids: new Set(),
+  };
 
   constructor(options: HostUsageReaderOptions) {
     this.#options = options;
@@ -110,7 +113,7 @@ export class HostUsageReader {
     };
     const reading = this.#read(detail).finally(() => this.#running.delete(detail));
     this.#running.set(detail, reading);
-    // whoever asked may be gone
+    // the caller may be gone
     reading.then(
       () => {
         over(false);
@@ -142,10 +145,10 @@ export class HostUsageReader {
     ]);
     await nextTurn();
     const byId = groupsById(usage.groups.keys());
-    const limits = this.#limits.of;
+    const limits = this.#limits.groups;
     const use = this.#samples.take(usage, { at, limits });
     const { networks } = usage;
-    const parts = { use, byId, parentOf: places.of, networks, disk, served, sandboxed, hasOwnKernel };
+    const parts = { use, byId, parentOf: places.pathOf, networks, disk, served, sandboxed, hasOwnKernel };
     const reading: HostReading = {
       host,
       at,
@@ -180,7 +183,7 @@ export class HostUsageReader {
     const running = pods.flatMap(({ state }) => idsOf(state)).filter(isPlainId);
     const now = clock.monotonic();
     const limits = now - this.#limits.at >= LIMITS_AGE_MS || running.some((id) => !this.#limits.ids.has(id));
-    const parents = pods.map(({ pod }) => places.of(pod));
+    const parents = pods.map(({ pod }) => places.pathOf(pod));
     const before = clock.now();
     const usage = await files.readUsage(
       {
@@ -206,7 +209,7 @@ export class HostUsageReader {
     if (limits)
       this.#limits = {
         at: now,
-        of: new Map([...usage.groups].map(([path, group]) => [path, limitsOf(group)])),
+        groups: new Map([...usage.groups].map(([path, group]) => [path, limitsOf(group)])),
         ids: new Set(running),
       };
     return { usage, at: this.#samples.timeOf(usage.uptime, (before + clock.now()) / 2) };

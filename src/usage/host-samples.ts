@@ -32,8 +32,8 @@ export class HostSamples {
     { at, limits }: { at: number; limits: ReadonlyMap<string, GroupLimits> },
   ): TimedUse {
     const nanos = [...groups].flatMap(([path, { cpuNanos }]): [string, number][] => {
-      const of = cpuNanos ?? (path === '' ? machine.cpuNanos : undefined);
-      return of === undefined ? [] : [[path, of]];
+      const used = cpuNanos ?? (path === '' ? machine.cpuNanos : undefined);
+      return used === undefined ? [] : [[path, used]];
     });
     const rates = this.#rates.take(at, new Map(nanos));
     return {

@@ -1,7 +1,7 @@
 /** Puts together what was read of a host's groups with whose they are. Pure. */
 import type { GroupLimits, GroupUse, HostUsage, InterfaceUse } from '../hosts/link/host-usage.ts';
 import type { Pod } from '../model/kube.ts';
-import type { ObservedContainer, PodRuntimeState } from '../model/runtime-state.ts';
+import type { ObservedContainer, ObservedSandbox, PodRuntimeState } from '../model/runtime-state.ts';
 import type { DiskFigures } from './disk-reader.ts';
 import type { TimedUse } from './host-samples.ts';
 import type { ContainerReading, PodReading, Use, VolumeFigures } from './reading.ts';
@@ -31,28 +31,15 @@ export function podsOf(
 }
 
 function podReading(pod: Pod, state: PodRuntimeState, parts: ReadParts): PodReading {
-  const { use, byId, parentOf, networks, disk, served, sandboxed, hasOwnKernel } = parts;
+  const { use, parentOf, disk, served, sandboxed, hasOwnKernel } = parts;
   const { name, namespace, uid } = pod.metadata;
   const [sandbox] = state.sandboxes;
   const isSandboxed = sandbox !== undefined && hasOwnKernel(sandbox.runtimeHandler);
   const running = newestOfEach(state.containers.filter((container) => container.state === 'running'));
-  const containers = running.map((container): ContainerReading => {
-    const path = isSandboxed ? undefined : byId.get(container.id);
-    return {
-      name: container.name,
-      id: container.id,
-      image: imageOf(pod, container),
-      startedAt: container.startedAt / NANOS_PER_MS,
-      path,
-      use: path === undefined ? sandboxed?.containers.get(container.id) : use.get(path),
-      rootfs: disk?.layers.get(container.id),
-      logs: disk?.logs.get(`${uid}/${container.name}`),
-    };
-  });
+  const containers = running.map((container) => containerReading(pod, container, { parts, isSandboxed }));
+  const read = sandbox === undefined ? undefined : sandboxReading(sandbox, parts);
+  const reported = sandbox === undefined ? undefined : sandboxed?.sandboxes.get(sandbox.id);
   const parent = parentOf(pod);
-  const sandboxPath = sandbox === undefined ? undefined : byId.get(sandbox.id);
-  const sandboxUse = sandboxPath === undefined ? undefined : use.get(sandboxPath);
-  const told = sandbox === undefined ? undefined : sandboxed?.sandboxes.get(sandbox.id);
   const own = parent === undefined ? undefined : use.get(parent);
   return {
     name,
@@ -62,24 +49,48 @@ function podReading(pod: Pod, state: PodRuntimeState, parts: ReadParts): PodRead
     path: own === undefined ? undefined : parent,
     use:
       own === undefined
-        ? (told?.use ?? sumOf(containers))
-        : withProcesses(own, [sandboxUse, ...containers.map((each) => each.use)]),
-    sandbox:
-      sandbox === undefined || sandboxPath === undefined || sandboxUse === undefined
-        ? undefined
-        : {
-            id: sandbox.id,
-            startedAt: sandbox.createdAt / NANOS_PER_MS,
-            path: sandboxPath,
-            use: sandboxUse,
-          },
+        ? (reported?.use ?? sumOf(containers))
+        : withProcesses(own, [read?.use, ...containers.map((each) => each.use)]),
+    sandbox: read,
     containers,
     network:
       sandbox === undefined || sandbox.hostNetwork
         ? undefined
-        : ((sandboxPath === undefined ? undefined : networks.get(sandboxPath)) ?? told?.network),
+        : (networkOf(sandbox, parts) ?? reported?.network),
     volumes: [...(disk?.volumes.get(uid) ?? []), ...(served?.get(uid) ?? [])],
   };
+}
+
+function containerReading(
+  pod: Pod,
+  container: ObservedContainer,
+  { parts, isSandboxed }: { parts: ReadParts; isSandboxed: boolean },
+): ContainerReading {
+  const { use, byId, disk, sandboxed } = parts;
+  const path = isSandboxed ? undefined : byId.get(container.id);
+  return {
+    name: container.name,
+    id: container.id,
+    image: imageOf(pod, container),
+    startedAt: container.startedAt / NANOS_PER_MS,
+    path,
+    use: path === undefined ? sandboxed?.containers.get(container.id) : use.get(path),
+    rootfs: disk?.layers.get(container.id),
+    logs: disk?.logs.get(`${pod.metadata.uid}/${container.name}`),
+  };
+}
+
+/** Of the sandbox itself, where its group is known and was read. */
+function sandboxReading({ id, createdAt }: ObservedSandbox, { use, byId }: ReadParts): PodReading['sandbox'] {
+  const path = byId.get(id);
+  const own = path === undefined ? undefined : use.get(path);
+  if (path === undefined || own === undefined) return undefined;
+  return { id, startedAt: createdAt / NANOS_PER_MS, path, use: own };
+}
+
+function networkOf({ id }: ObservedSandbox, { byId, networks }: ReadParts): PodReading['network'] {
+  const path = byId.get(id);
+  return path === undefined ? undefined : networks.get(path);
 }
 
 /** A container that has just been started again may still be seen to run twice. */

@@ -35,10 +35,10 @@ export function nodeReading(
 ): NodeReading {
   const [first, ...others] = hosts;
   const at = Math.max(...hosts.map((host) => host.at));
-  const sum = (of: (host: HostReading) => number | undefined): number | undefined =>
-    isPartial ? undefined : sumOf(hosts.map(of));
-  const fs = (of: (host: HostReading) => FsFigures | undefined): FsFigures | undefined =>
-    isPartial ? undefined : sumFs(at, hosts.map(of));
+  const sum = (figure: (host: HostReading) => number | undefined): number | undefined =>
+    isPartial ? undefined : sumOf(hosts.map(figure));
+  const fs = (figure: (host: HostReading) => FsFigures | undefined): FsFigures | undefined =>
+    isPartial ? undefined : sumFs(at, hosts.map(figure));
   const isAlone = others.length === 0 && !isPartial;
   return {
     at,

@@ -18,63 +18,46 @@ interface Row {
 /** undefined: nothing could be read. */
 export function resourceFamilies(reading: NodeReading | undefined): Family[] {
   const pods = reading === undefined ? [] : podsOnHosts(reading);
-  const containers = pods.flatMap((pod) => pod.containers.map((container) => ({ pod, container })));
-  const containerRows = containers.flatMap(({ pod, container }): Row[] =>
-    container.use === undefined
-      ? []
-      : [{ labels: containerLabels(pod, container), use: container.use, swapTotalBytes: pod.swapTotalBytes }],
-  );
-  const podRows = pods.flatMap((pod): Row[] =>
-    pod.use === undefined
-      ? []
-      : [{ labels: podLabels(pod), use: pod.use, swapTotalBytes: pod.swapTotalBytes }],
-  );
-  const nodeRows: Row[] =
-    reading?.root === undefined
-      ? []
-      : [{ labels: '', use: reading.root, swapTotalBytes: reading.swapTotalBytes }];
-  const error = (name: string): Family => ({
-    name,
-    type: 'gauge',
-    help: '1 if there was an error while getting container metrics, 0 otherwise',
-    samples: () => [sample(name, '', reading === undefined || reading.isPartial ? 1 : 0)],
-  });
+  const containers = containerRows(pods);
+  const node = nodeRows(reading);
+  const used = podRows(pods);
+  const hasFailed = reading === undefined || reading.isPartial;
   return [
-    cpu('container', 'the container', containerRows),
-    memory('container', 'the container', containerRows),
-    {
-      name: 'container_start_time_seconds',
-      type: 'gauge',
-      help: 'Start time of the container since unix epoch in seconds',
-      samples: () =>
-        containers.flatMap(({ pod, container }) =>
-          container.startedAt > 0
-            ? [
-                sample(
-                  'container_start_time_seconds',
-                  containerLabels(pod, container),
-                  container.startedAt / 1000,
-                ),
-              ]
-            : [],
-        ),
-    },
-    {
-      name: 'container_swap_limit_bytes',
-      type: 'gauge',
-      help: 'Current amount of the container swap limit in bytes. Reported only on non-windows systems',
-      samples: () => each('container_swap_limit_bytes', containerRows, swapLimit),
-    },
-    swap('container', 'Current amount of the container swap usage in bytes', containerRows),
-    cpu('node', 'the node', nodeRows),
-    memory('node', 'the node', nodeRows),
-    swap('node', 'Current swap usage of the node in bytes', nodeRows),
-    cpu('pod', 'the pod', podRows),
-    memory('pod', 'the pod', podRows),
-    swap('pod', 'Current amount of the pod swap usage in bytes', podRows),
-    error('resource_scrape_error'),
-    error('scrape_error'),
+    cpu('container', 'the container', containers),
+    memory('container', 'the container', containers),
+    startTimes(pods),
+    swapLimits(containers),
+    swap('container', 'Current amount of the container swap usage in bytes', containers),
+    cpu('node', 'the node', node),
+    memory('node', 'the node', node),
+    swap('node', 'Current swap usage of the node in bytes', node),
+    cpu('pod', 'the pod', used),
+    memory('pod', 'the pod', used),
+    swap('pod', 'Current amount of the pod swap usage in bytes', used),
+    scrapeError('resource_scrape_error', hasFailed),
+    scrapeError('scrape_error', hasFailed),
   ];
+}
+
+function containerRows(pods: readonly PodOnHost[]): Row[] {
+  return pods.flatMap((pod) =>
+    pod.containers.flatMap((container): Row[] =>
+      rowOf(containerLabels(pod, container), container.use, pod.swapTotalBytes),
+    ),
+  );
+}
+
+function podRows(pods: readonly PodOnHost[]): Row[] {
+  return pods.flatMap((pod) => rowOf(podLabels(pod), pod.use, pod.swapTotalBytes));
+}
+
+function nodeRows(reading: NodeReading | undefined): Row[] {
+  return reading === undefined ? [] : rowOf('', reading.root, reading.swapTotalBytes);
+}
+
+/** None for what has no figures. */
+function rowOf(labels: string, use: Use | undefined, swapTotalBytes: number | undefined): Row[] {
+  return use === undefined ? [] : [{ labels, use, swapTotalBytes }];
 }
 
 function cpu(kind: string, what: string, rows: readonly Row[]): Family {
@@ -104,6 +87,40 @@ function swap(kind: string, help: string, rows: readonly Row[]): Family {
     type: 'gauge',
     help: `${help}. Reported only on non-windows systems`,
     samples: () => each(name, rows, ({ use }) => use.swapBytes),
+  };
+}
+
+function startTimes(pods: readonly PodOnHost[]): Family {
+  const name = 'container_start_time_seconds';
+  return {
+    name,
+    type: 'gauge',
+    help: 'Start time of the container since unix epoch in seconds',
+    samples: () =>
+      pods.flatMap((pod) =>
+        pod.containers
+          .filter(({ startedAt }) => startedAt > 0)
+          .map((container) => sample(name, containerLabels(pod, container), container.startedAt / 1000)),
+      ),
+  };
+}
+
+function swapLimits(rows: readonly Row[]): Family {
+  const name = 'container_swap_limit_bytes';
+  return {
+    name,
+    type: 'gauge',
+    help: 'Current amount of the container swap limit in bytes. Reported only on non-windows systems',
+    samples: () => each(name, rows, swapLimit),
+  };
+}
+
+function scrapeError(name: string, hasFailed: boolean): Family {
+  return {
+    name,
+    type: 'gauge',
+    help: '1 if there was an error while getting container metrics, 0 otherwise',
+    samples: () => [sample(name, '', hasFailed ? 1 : 0)],
   };
 }
 

@@ -94,6 +94,6 @@ describe('volumes that others serve', () => {
     await volumes.read(['1']);
     moveTo('/pv/a');
     await volumes.read(['1']);
-    assert.deepEqual(asked.slice(-2), ['/pv/c', '/pv/a'], 'asked anew');
+    assert.deepEqual(asked.slice(-2), ['/pv/c', '/pv/a'], 'asked again');
   });
 });

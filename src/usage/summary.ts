@@ -33,7 +33,7 @@ export function summaryParts(
             {
               name: 'pods',
               startTime: time(bootedAt ?? 0),
-              ...usePart(allPods, { swapTotalBytes, isBrief, of: root }),
+              ...usePart(allPods, { swapTotalBytes, isBrief, whole: root }),
             },
           ],
         }),
@@ -93,8 +93,8 @@ function ephemeralPart({ containers, volumes, nodeFs }: PodOnHost): object | und
   ];
   const known = parts.filter((each) => each !== undefined);
   if (nodeFs === undefined || known.length === 0 || known.length < parts.length) return undefined;
-  const sum = (of: (fs: FsFigures) => number | undefined): number | undefined => {
-    const values = known.map(of);
+  const sum = (figure: (fs: FsFigures) => number | undefined): number | undefined => {
+    const values = known.map(figure);
     return values.includes(undefined)
       ? undefined
       : values.reduce<number>((total, each) => total + (each ?? 0), 0);
@@ -111,10 +111,10 @@ function usePart(
   {
     swapTotalBytes,
     isBrief,
-    of,
-  }: { swapTotalBytes: number | undefined; isBrief: boolean; of?: Use | undefined },
+    whole,
+  }: { swapTotalBytes: number | undefined; isBrief: boolean; whole?: Use | undefined },
 ): object {
-  const { workingSetBytes, memoryLimitBytes = of?.memoryLimitBytes } = use;
+  const { workingSetBytes, memoryLimitBytes = whole?.memoryLimitBytes } = use;
   const at = time(use.at);
   return {
     cpu:

@@ -136,7 +136,7 @@ function readerOf(usage: () => HostUsage, more: Partial<HostUsageReaderOptions> 
     },
     disks: { read: () => Promise.resolve(disk) },
     served: { read: () => Promise.resolve(new Map()) },
-    cgroups: () => Promise.resolve({ of: () => POD, above: ['/kubepods'] }),
+    cgroups: () => Promise.resolve({ pathOf: () => POD, above: ['/kubepods'] }),
     pods: () => [{ pod: podOf(), state: stateOf() }],
     facts: () => undefined,
     hasOwnKernel: (handler) => handler === 'kata',
@@ -206,7 +206,7 @@ describe('the use of a host', () => {
     const odd = { pod: podOf(), state: stateOf({ sandboxes: [sandbox({ id: '*' })] }) };
     const { reader, asked } = readerOf(usageOf, {
       pods: () => [odd],
-      cgroups: () => Promise.resolve({ of: () => '/kubepods/pod../*', above: ['/a b'] }),
+      cgroups: () => Promise.resolve({ pathOf: () => '/kubepods/pod../*', above: ['/a b'] }),
     });
     await reader.read('full', { signal });
     assert.deepEqual([asked[0]?.parents, asked[0]?.sandboxes, asked[0]?.groups], [[], [], []]);
@@ -216,7 +216,7 @@ describe('the use of a host', () => {
     const path = `/k8s.io/${containerId}`;
     const usage = usageOf({ groups: new Map([[path, { cpuNanos: 3, workingSetBytes: 4 }]]) });
     const { reader, asked } = readerOf(() => usage, {
-      cgroups: () => Promise.resolve({ of: () => undefined, above: [] }),
+      cgroups: () => Promise.resolve({ pathOf: () => undefined, above: [] }),
     });
     const { pods } = await reader.read('brief', { signal });
     assert.ok(asked[0]?.groups.includes(path));
@@ -302,7 +302,7 @@ describe('processor rates', () => {
     assert.equal(rates.take(5_000, nanos(2.5e9)).get('a'), 0.5e9);
     assert.equal(rates.take(6_000, nanos(6e9)).get('a'), 1e9, 'still since the first');
     assert.equal(rates.take(10_000, nanos(2.5e9)).get('a'), 0);
-    assert.equal(rates.take(15_000, nanos(1)).get('a'), undefined, 'it began anew');
+    assert.equal(rates.take(15_000, nanos(1)).get('a'), undefined, 'it began again');
     assert.equal(rates.take(16_000, new Map([['b', 1]])).get('b'), undefined);
     assert.equal(rates.take(400_000, nanos(9e9)).get('a'), undefined, 'too long ago');
     assert.equal(rates.take(300_000, nanos(9e9)).get('a'), undefined, 'a clock that went back');

@@ -6,7 +6,7 @@ export class ByteBudget {
     this.#left = bytes;
   }
 
-  /** Whether they may be held; whoever was told so gives them back. */
+  /** Whether they may be held; a caller that may gives them back. */
   take(bytes: number): boolean {
     if (bytes > this.#left) return false;
     this.#left -= bytes;

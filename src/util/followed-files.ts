@@ -30,9 +30,9 @@ export interface Followed<T> {
 
 export interface FollowedFilesOptions {
   /** What became of the last look at a file; undefined: what it holds is in use. */
-  readonly onLook: (path: string, problem: string | undefined) => void;
+  readonly onLook?: (path: string, problem: string | undefined) => void;
   /** Nobody needs the file any more. */
-  readonly onReleased: (path: string) => void;
+  readonly onReleased?: (path: string) => void;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly log: Log;
 }
@@ -49,7 +49,7 @@ export class FollowedFiles {
   readonly #options: FollowedFilesOptions;
   readonly #all = new Map<Followed<unknown>, readonly string[]>();
   /** by files, so that a fault of those that many hosts share is logged once */
-  readonly #said = new Map<string, string>();
+  readonly #problems = new Map<string, string>();
 
   constructor(options: FollowedFilesOptions) {
     this.#options = options;
@@ -81,23 +81,26 @@ export class FollowedFiles {
     }
   }
 
-  /** What became of a look: for those who read their files themselves, too. */
+  /**
+   * What became of a look at files. For credentials of the API server, too: files are only a part of them,
+   * and a library reads those.
+   */
   looked(paths: readonly string[], { problem, isNew }: Outcome): void {
     const { log, onLook } = this.#options;
-    for (const path of paths) onLook(path, problem);
+    for (const path of paths) onLook?.(path, problem);
     const key = paths.join('\n');
-    const before = this.#said.get(key);
-    if (problem === undefined) this.#said.delete(key);
-    else this.#said.set(key, problem);
+    const before = this.#problems.get(key);
+    if (problem === undefined) this.#problems.delete(key);
+    else this.#problems.set(key, problem);
     if (problem !== undefined && problem !== before)
       log.warn({ files: paths, reason: problem }, 'changed files can not be used: the former stay in use');
     if (isNew) log.info({ files: paths }, 'changed files are in use');
   }
 
   #forget(paths: readonly string[]): void {
-    this.#said.delete(paths.join('\n'));
+    this.#problems.delete(paths.join('\n'));
     const needed = new Set([...this.#all.values()].flat());
-    for (const path of paths) if (!needed.has(path)) this.#options.onReleased(path);
+    for (const path of paths) if (!needed.has(path)) this.#options.onReleased?.(path);
   }
 }
 
@@ -110,13 +113,13 @@ export interface Outcome {
 
 class Contents<Name extends string, T> {
   readonly #options: FollowedOptions<Name, T>;
-  readonly #tell: (outcome: Outcome) => void;
-  #held: { readonly of: Named<Name, Buffer>; readonly value: T } | undefined;
+  readonly #report: (outcome: Outcome) => void;
+  #held: { readonly bytes: Named<Name, Buffer>; readonly value: T } | undefined;
   #reading: Promise<T> | undefined;
 
-  constructor(options: FollowedOptions<Name, T>, tell: (outcome: Outcome) => void) {
+  constructor(options: FollowedOptions<Name, T>, report: (outcome: Outcome) => void) {
     this.#options = options;
-    this.#tell = tell;
+    this.#report = report;
   }
 
   read(): Promise<T> {
@@ -131,15 +134,15 @@ class Contents<Name extends string, T> {
     try {
       const { files } = this.#options;
       const what = Object.values<string>(files).join(', ');
-      const of = await withDeadline(undefined, READ_MS, what, () => readAll(files));
-      const isNew = held === undefined || !sameContents(held.of, of);
-      const value = isNew ? await this.#options.parse(of) : held.value;
-      this.#held = { of, value };
-      this.#tell({ problem: undefined, isNew: isNew && held !== undefined });
+      const bytes = await withDeadline(undefined, READ_MS, what, () => readAll(files));
+      const isNew = held === undefined || !sameContents(held.bytes, bytes);
+      const value = isNew ? await this.#options.parse(bytes) : held.value;
+      this.#held = { bytes, value };
+      this.#report({ problem: undefined, isNew: isNew && held !== undefined });
       return value;
     } catch (error) {
       if (held === undefined) throw error;
-      this.#tell({ problem: messageOf(error), isNew: false });
+      this.#report({ problem: messageOf(error), isNew: false });
       return held.value;
     }
   }

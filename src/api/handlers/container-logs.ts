@@ -8,7 +8,7 @@ import { moved } from '../../model/go-time.ts';
 import type { ContainerStatus, Pod } from '../../model/kube.ts';
 import type { ObservedContainer } from '../../model/runtime-state.ts';
 import { logTarget } from '../../runtime/logs/log-target.ts';
-import { readContainerLog } from '../../runtime/logs/logs.ts';
+import { readContainerLog } from '../../runtime/logs/read-container-log.ts';
 import type { Target } from '../http/stream-request.ts';
 import { HttpFault } from '../http/http-fault.ts';
 import { parseLogQuery } from '../server/log-query.ts';
@@ -43,7 +43,8 @@ export function containerLogs(
   const seen = (): ObservedContainer | undefined =>
     pods.cache.get(uid)?.containers.find(({ id }) => id === containerId);
   const container = seen();
-  if (container === undefined) return said(`unable to retrieve container logs for ${containerID || '://'}`);
+  if (container === undefined)
+    return oneText(`unable to retrieve container logs for ${containerID || '://'}`);
   const { since } = parsed.query;
   return readContainerLog(
     {
@@ -58,7 +59,7 @@ export function containerLogs(
 }
 
 // eslint-disable-next-line @typescript-eslint/require-await -- an async iterable of one piece
-async function* said(text: string): AsyncIterable<Buffer> {
+async function* oneText(text: string): AsyncIterable<Buffer> {
   yield Buffer.from(text);
 }
 

@@ -21,9 +21,9 @@ describe('the pod that a path names', () => {
     ["another pod's UID", 'other', mirror, false],
     ['the UID of a mirror that is gone', 'of-the-mirror', undefined, false],
   ];
-  for (const [what, uid, of, expected] of rows)
+  for (const [what, uid, subject, expected] of rows)
     it(what, () => {
       const target = { namespace: 'default', pod: 'web', container: 'c', uid };
-      assert.equal(isMeant(app(of), own, target), expected);
+      assert.equal(isMeant(app(subject), own, target), expected);
     });
 });

@@ -1,7 +1,7 @@
 /** exec, attach, port-forward: the runtime's streaming URL, and a connection to it from its host. */
 import type { Duplex } from 'node:stream';
 import { connect as tlsConnect } from 'node:tls';
-import { urlTarget } from '../../hosts/link/http.ts';
+import { urlTarget } from '../../hosts/link/url-target.ts';
 import { findContainer } from '../../model/containers.ts';
 import { kindOf, messageOf } from '../../model/errors.ts';
 import type { Pod } from '../../model/kube.ts';

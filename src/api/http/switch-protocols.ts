@@ -120,7 +120,7 @@ export async function dialUntil(
   signal: AbortSignal,
 ): Promise<Duplex> {
   const socket = await dial({ signal });
-  // its 'close' tells whoever uses it
+  // its user listens to 'close'
   socket.on('error', () => undefined);
   if (signal.aborted) socket.destroy();
   signal.throwIfAborted();

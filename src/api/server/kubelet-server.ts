@@ -54,13 +54,7 @@ export async function listenKubelet(
   const connections = new Connections(undefined, options.strangers);
   const renewal = new TlsRenewal();
   const limits = limitsOf(options);
-  const refusals = new Refusals({
-    log,
-    clock,
-    hasClientCa: tls.serverOptions().requestCert === true,
-    acceptsTokens: options.acceptsTokens,
-    caProblem: () => tls.caProblem(),
-  });
+  const refusals = refusalsOf(options);
   const onAdmitted = ({ socket }: IncomingMessage): void => {
     connections.trust(socket);
   };
@@ -81,7 +75,10 @@ export async function listenKubelet(
     });
   // a name would be looked up, and one of its addresses taken
   listener.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port });
-  await once(listener, 'listening');
+  await once(listener, 'listening').catch((error: unknown) => {
+    tls.release();
+    throw error;
+  });
   const life = new AbortController();
   void tls.follow(renewal.renew.bind(renewal), { signal: life.signal });
   return {
@@ -97,6 +94,16 @@ export async function listenKubelet(
       await closed;
     },
   };
+}
+
+function refusalsOf({ tls, acceptsTokens, log, clock }: KubeletServerOptions): Refusals {
+  return new Refusals({
+    log,
+    clock,
+    hasClientCa: tls.serverOptions().requestCert === true,
+    acceptsTokens,
+    caProblem: () => tls.caProblem(),
+  });
 }
 
 function limitsOf({ observer, limits }: KubeletServerOptions): Record<'stream' | 'log', StreamLimits> {

@@ -12,9 +12,8 @@ export function lifeOf(response: ServerResponse): AbortSignal {
 
 /**
  * Calls back once when the answer is out or the client has gone, at once if that is so already; what it
- * returns takes the wish back. The connection is asked as well: an answer has no socket, and is told nothing,
- * until the one before it has left, which may be a moment after its client has all of it and sends the next
- * request.
+ * returns cancels that. The connection is watched as well: an answer has no socket, and no events, until the
+ * one before it has left, which may be a moment after its client has all of it and sends the next request.
  */
 export function whenOver(response: ServerResponse, then: () => void): () => void {
   const { socket } = response.req;

@@ -10,7 +10,7 @@ import { lifeOf } from './life.ts';
 import type { Asked } from './kubelet-router.ts';
 import { isFollowed } from './log-query.ts';
 import { pathOf, queryOf, queryTexts, streamTarget } from '../http/request-target.ts';
-import { restService, TEXT } from './rest-service.ts';
+import { restService, TEXT, type RestRoute } from './rest-service.ts';
 import { sendPieces, toldErrors } from './send-pieces.ts';
 
 /** Prometheus' text format. */
@@ -20,71 +20,42 @@ const METRICS = 'text/plain; version=0.0.4; charset=utf-8';
 type AskedBy = (request: FastifyRequest) => Asked;
 
 export function addRoutes(server: FastifyInstance, askedBy: AskedBy): void {
-  const backendOf = (request: FastifyRequest): Backend => askedBy(request).node.backend;
-  addHealth(server, backendOf);
-  const json = (answer: (backend: Backend) => object) => (request: FastifyRequest, reply: FastifyReply) =>
-    sendJson(reply, JSON.stringify(answer(backendOf(request))));
-  const get = ['GET'] as const;
-  restService(server, '/pods', [{ path: '', methods: get, handle: json((backend) => backend.podList()) }]);
-  restService(server, '/runningpods', [
-    { path: '', methods: get, handle: json((backend) => backend.runningPods()) },
-  ]);
-  server.all(
-    '/configz',
-    json((backend) => backend.configz()),
-  );
-  server.all('/metrics', async (request, reply) => {
-    const { text, contentType } = await backendOf(request).metrics();
-    return reply.type(contentType).send(text);
-  });
-  const text =
-    (answer: (backend: Backend, options: Life) => Promise<string>): Handle =>
-    async (request, reply) => {
-      const body = await answer(backendOf(request), { signal: lifeOf(reply.raw) });
-      return reply.type(METRICS).send(body);
-    };
-  server.all(
-    '/metrics/resource',
-    text((backend, rest) => backend.resourceMetrics(rest)),
-  );
-  server.all(
-    '/metrics/cadvisor',
-    text((backend, rest) => backend.cadvisorMetrics(rest)),
-  );
-  server.all(
-    '/metrics/probes',
-    text((backend) => backend.proberMetrics()),
-  );
-  server.all(
-    '/metrics/slis',
-    text((backend) => backend.sliMetrics()),
-  );
-  const summary: Handle = async (request, reply) =>
-    sendJson(
-      reply,
-      await backendOf(request).summary(queryOf(request.raw.url ?? ''), { signal: lifeOf(reply.raw) }),
-    );
-  restService(server, '/stats', [{ path: '/summary', methods: ['GET', 'POST'], handle: summary }]);
-  restService(server, '/containerLogs', [
-    { path: '/:namespace/:pod/:container', methods: get, handle: containerLogs(askedBy) },
-  ]);
-  restService(server, '/run', inContainer(['POST'], runCommand(backendOf)));
-  restService(server, '/checkpoint', [
-    { path: '/:namespace/:pod/:container', methods: ['POST'], handle: checkpoint(backendOf) },
-  ]);
+  const backendOf: BackendOf = (request) => askedBy(request).node.backend;
+  const json =
+    (answer: (backend: Backend) => object): Handle =>
+    (request, reply) =>
+      sendJson(reply, JSON.stringify(answer(backendOf(request))));
+  const podList = json((backend) => backend.podList());
+  const runningPods = json((backend) => backend.runningPods());
+  const configz = json((backend) => backend.configz());
   const hostLog: Handle = (request, reply) => sendHostLog(askedBy(request).node, request, reply);
-  restService(server, '/logs', [
-    { path: '', methods: get, handle: hostLog },
-    { path: '/*', methods: get, handle: hostLog },
-  ]);
-  restService(server, '/debug/pprof', []);
   const stream = refusedStream(backendOf);
-  restService(server, '/exec', inContainer(['GET', 'POST'], stream));
-  restService(server, '/attach', inContainer(['GET', 'POST'], stream));
+  addHealth(server, backendOf);
+  restService(server, '/pods', [route(GET, '', podList)]);
+  restService(server, '/runningpods', [route(GET, '', runningPods)]);
+  server.all('/configz', configz);
+  addMetrics(server, backendOf);
+  restService(server, '/stats', [route(GET_OR_POST, '/summary', summary(backendOf))]);
+  restService(server, '/containerLogs', [route(GET, CONTAINER, containerLogs(askedBy))]);
+  restService(server, '/run', inContainer(POST, runCommand(backendOf)));
+  restService(server, '/checkpoint', [route(POST, CONTAINER, checkpoint(backendOf))]);
+  restService(server, '/logs', [route(GET, '', hostLog), route(GET, '/*', hostLog)]);
+  restService(server, '/debug/pprof', []);
+  restService(server, '/exec', inContainer(GET_OR_POST, stream));
+  restService(server, '/attach', inContainer(GET_OR_POST, stream));
   restService(server, '/portForward', [
-    { path: '/:namespace/:pod', methods: ['GET', 'POST'], handle: stream },
-    { path: '/:namespace/:pod/:uid', methods: ['GET', 'POST'], handle: stream },
+    route(GET_OR_POST, '/:namespace/:pod', stream),
+    route(GET_OR_POST, '/:namespace/:pod/:uid', stream),
   ]);
+}
+
+const GET = ['GET'] as const;
+const POST = ['POST'] as const;
+const GET_OR_POST = ['GET', 'POST'] as const;
+const CONTAINER = '/:namespace/:pod/:container';
+
+function route(methods: RestRoute['methods'], path: string, handle: Handle): RestRoute {
+  return { path, methods, handle };
 }
 
 function addHealth(server: FastifyInstance, backendOf: BackendOf): void {
@@ -108,17 +79,35 @@ function addHealth(server: FastifyInstance, backendOf: BackendOf): void {
   });
 }
 
+/** Each a text of metrics of its own. */
+const metricTexts: readonly (readonly [
+  path: string,
+  answer: (backend: Backend, options: Life) => Promise<string>,
+])[] = [
+  ['/metrics/resource', (backend, options) => backend.resourceMetrics(options)],
+  ['/metrics/cadvisor', (backend, options) => backend.cadvisorMetrics(options)],
+  ['/metrics/probes', (backend) => backend.proberMetrics()],
+  ['/metrics/slis', (backend) => backend.sliMetrics()],
+];
+
+function addMetrics(server: FastifyInstance, backendOf: BackendOf): void {
+  server.all('/metrics', async (request, reply) => {
+    const { text, contentType } = await backendOf(request).metrics();
+    return reply.type(contentType).send(text);
+  });
+  for (const [path, answer] of metricTexts)
+    server.all(path, async (request, reply) => {
+      const body = await answer(backendOf(request), { signal: lifeOf(reply.raw) });
+      return reply.type(METRICS).send(body);
+    });
+}
+
 type BackendOf = (request: FastifyRequest) => Backend;
-type Methods = readonly ('GET' | 'POST')[];
-type Handle = (request: FastifyRequest, reply: FastifyReply) => unknown;
+type Handle = RestRoute['handle'];
 
 /** With and without the pod's uid. */
-function inContainer(methods: Methods, handle: Handle): { path: string; methods: Methods; handle: Handle }[] {
-  return ['/:namespace/:pod/:container', '/:namespace/:pod/:uid/:container'].map((path) => ({
-    path,
-    methods,
-    handle,
-  }));
+function inContainer(methods: RestRoute['methods'], handle: Handle): RestRoute[] {
+  return [CONTAINER, '/:namespace/:pod/:uid/:container'].map((path) => route(methods, path, handle));
 }
 
 function targetOf({ params }: FastifyRequest): Target {
@@ -143,6 +132,13 @@ const containerLogs =
     // a quiet container must not hold back the headers; the kubelet sends no content type here
     reply.raw.writeHead(200, { 'transfer-encoding': 'chunked' }).flushHeaders();
     await sendPieces(reply.raw, toldErrors(pieces, { signal }), { clock });
+  };
+
+const summary =
+  (backendOf: BackendOf): Handle =>
+  async (request, reply) => {
+    const query = queryOf(request.raw.url ?? '');
+    return sendJson(reply, await backendOf(request).summary(query, { signal: lifeOf(reply.raw) }));
   };
 
 const runCommand =

@@ -1,15 +1,14 @@
 /**
- * The kubelet API's side of TLS: certificate, key and client CAs, taken over anew when their files change (as
- * dynamiccertificates of k8s.io/apiserver), a self-signed certificate renewed in time. Connections that are
- * there go on.
+ * The kubelet API's side of TLS: certificate, key and client CAs, taken over again when their files change
+ * (as dynamiccertificates of k8s.io/apiserver), a self-signed certificate renewed in time. Connections that
+ * are there go on.
  */
 import { constants } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { createSecureContext, type TlsOptions } from 'node:tls';
-import { messageOf } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
 import { cipherList, tlsVersions, type TlsVersionName } from '../../model/tls-names.ts';
 import type { Clock } from '../../util/clock.ts';
+import type { Followed, FollowedFiles } from '../../util/followed-files.ts';
 import { selfSignedCertificate, type Pair } from '../../util/x509.ts';
 import { clientCaProblem } from './client-ca.ts';
 
@@ -22,8 +21,7 @@ export interface ServingTlsOptions {
   readonly clientCaFile: string | undefined;
   readonly minVersion: TlsVersionName;
   readonly cipherSuites: readonly string[];
-  /** What became of a look at the files; undefined: what they hold is in use. */
-  readonly onLook: (problem: string | undefined) => void;
+  readonly followed: Pick<FollowedFiles, 'follow'>;
   readonly log: Log;
   readonly clock: Clock;
 }
@@ -39,22 +37,27 @@ const RENEW_BEFORE_MS = 73 * 24 * 3_600_000;
 
 export class ServingTls {
   readonly #options: ServingTlsOptions;
-  #material: Material;
+  readonly #files: Followed<FileMaterial> | undefined;
+  #material: Material = { cert: '', key: '', ca: undefined };
   /** farlet's own, where no files are given */
   #own: (Pair & { readonly expires: number; readonly addresses: string }) | undefined;
 
-  private constructor(options: ServingTlsOptions, material: Material) {
+  private constructor(options: ServingTlsOptions) {
     this.#options = options;
-    this.#material = material;
+    this.#files = followServingFiles(options);
   }
 
   /** Rejects if the files can't be used. */
   static async open(options: ServingTlsOptions): Promise<ServingTls> {
-    const tls = new ServingTls(options, { cert: '', key: '', ca: undefined });
-    tls.#material = await tls.#read();
-    createSecureContext(tls.serverOptions());
-    options.onLook(undefined);
-    return tls;
+    const tls = new ServingTls(options);
+    try {
+      tls.#material = await tls.#read();
+      createSecureContext(tls.serverOptions());
+      return tls;
+    } catch (error) {
+      tls.release();
+      throw error;
+    }
   }
 
   /** PEM of the certificate in use. */
@@ -91,8 +94,7 @@ export class ServingTls {
   }
 
   /**
-   * Looks at the files regularly until the signal aborts; `onChange` gets new options for the server's
-   * context.
+   * Reads the files regularly until the signal aborts; `onChange` gets new options for the server's context.
    */
   async follow(onChange: (options: TlsOptions) => void, { signal }: { signal: AbortSignal }): Promise<void> {
     const { clock } = this.#options;
@@ -102,38 +104,35 @@ export class ServingTls {
         () => false,
       );
     while (await isDue()) await this.#look(onChange);
+    this.release();
+  }
+
+  /** The files are followed no more. */
+  release(): void {
+    this.#files?.release();
   }
 
   async #look(onChange: (options: TlsOptions) => void): Promise<void> {
-    const { log, onLook } = this.#options;
+    const { files, log } = this.#options;
     const before = this.#material;
     try {
       const next = await this.#read();
-      if (!same(before, next)) {
-        this.#material = next;
-        createSecureContext(this.serverOptions());
-      }
-      onLook(undefined);
       if (same(before, next)) return;
+      this.#material = next;
+      createSecureContext(this.serverOptions());
       onChange(this.serverOptions());
-      log.info(
-        { certificate: before.cert !== next.cert, clientCA: before.ca !== next.ca },
-        'the kubelet API has taken over new TLS files',
-      );
+      if (files === undefined && before.cert !== next.cert)
+        log.info({}, 'the kubelet API has another certificate');
     } catch (error) {
-      // certificate and key are written one after the other: the next look may see both
       this.#material = before;
-      onLook(messageOf(error));
+      log.warn({ err: error }, 'the kubelet API keeps its certificate: another one can not be used');
     }
   }
 
   async #read(): Promise<Material> {
-    const { files, clientCaFile } = this.#options;
-    const [pair, ca] = await Promise.all([
-      files === undefined ? (this.#options.signed?.() ?? this.#selfSigned()) : readPair(files),
-      clientCaFile === undefined ? undefined : this.#clientCa(clientCaFile),
-    ]);
-    return { ...pair, ca };
+    const read = await this.#files?.read();
+    const pair = read?.pair ?? this.#options.signed?.() ?? (await this.#selfSigned());
+    return { ...pair, ca: read?.ca };
   }
 
   async #selfSigned(): Promise<Pair> {
@@ -149,18 +148,34 @@ export class ServingTls {
     const { cert, key } = this.#own;
     return { cert, key };
   }
-
-  async #clientCa(file: string): Promise<string> {
-    const ca = await readFile(file, 'utf8');
-    const problem = clientCaProblem(ca, this.#options.clock.now());
-    if (problem?.kind === 'unreadable') throw new Error(`${file} ${problem.text}`);
-    return ca;
-  }
 }
 
-async function readPair(files: Pair): Promise<Pair> {
-  const [cert, key] = await Promise.all([readFile(files.cert, 'utf8'), readFile(files.key, 'utf8')]);
-  return { cert, key };
+interface FileMaterial {
+  /** undefined: farlet has it from elsewhere */
+  readonly pair: Pair | undefined;
+  readonly ca: string | undefined;
+}
+
+/** Certificate and key are written one after the other: they are taken together, and with them the CAs. */
+function followServingFiles(options: ServingTlsOptions): Followed<FileMaterial> | undefined {
+  const { files, clientCaFile, followed, clock } = options;
+  const paths: Record<string, string> = {
+    ...(files === undefined ? {} : { tlsCertFile: files.cert, tlsPrivateKeyFile: files.key }),
+    ...(clientCaFile === undefined ? {} : { clientCAFile: clientCaFile }),
+  };
+  if (Object.keys(paths).length === 0) return undefined;
+  return followed.follow({
+    files: paths,
+    parse: ({ tlsCertFile, tlsPrivateKeyFile, clientCAFile }): FileMaterial => {
+      const ca = clientCAFile?.toString();
+      const problem = ca === undefined ? undefined : clientCaProblem(ca, clock.now());
+      if (problem?.kind === 'unreadable') throw new Error(`${clientCaFile ?? ''} ${problem.text}`);
+      if (tlsCertFile === undefined || tlsPrivateKeyFile === undefined) return { pair: undefined, ca };
+      const pair = { cert: tlsCertFile.toString(), key: tlsPrivateKeyFile.toString() };
+      createSecureContext(pair);
+      return { pair, ca };
+    },
+  });
 }
 
 function same(a: Material, b: Material): boolean {

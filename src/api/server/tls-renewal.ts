@@ -4,7 +4,7 @@ import type { TlsOptions } from 'node:tls';
 
 /**
  * Takes new TLS options to the listeners without ending what is under way. Connections that were made under
- * former ones answer what they are asked at the moment and close, so that who may connect is decided anew;
+ * former ones answer what they are asked at the moment and close, so that who may connect is decided again;
  * streams go on.
  */
 export class TlsRenewal {

@@ -72,7 +72,7 @@ async function look(host: CheckedHost): Promise<Row[]> {
   let link: HostLink;
   try {
     const shared = { clock: systemClock, log: silentLog };
-    const followed = new FollowedFiles({ ...shared, onLook: () => undefined, onReleased: () => undefined });
+    const followed = new FollowedFiles(shared);
     link = openLink(host, { ...shared, followed, owner, cgroupDriver, temporary: true });
   } catch (error) {
     return [{ what: 'link', state: 'fail', found: messageOf(error) }];

@@ -3,7 +3,7 @@ import type { CgroupDriver } from '../../hosts/cri/cgroup-driver.ts';
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { CriClient } from '../../hosts/cri/calls.ts';
-import { urlTarget } from '../../hosts/link/http.ts';
+import { urlTarget } from '../../hosts/link/url-target.ts';
 import type { HostLink } from '../../hosts/link/link.ts';
 import { messageOf } from '../../model/errors.ts';
 import { withDeadline } from '../../util/abort.ts';

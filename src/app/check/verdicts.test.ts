@@ -150,7 +150,7 @@ describe('why a host can not be reached', () => {
       what: 'another key than the one that is known',
       endpoint: 'ssh://root@h/run/containerd/containerd.sock',
       fault:
-        "box: the host's key SHA256:x is not the one in /k:1: somebody may be listening in, or the host was made anew",
+        "box: the host's key SHA256:x is not the one in /k:1: somebody may be listening in, or the host was reinstalled",
       advice: /stop unless you know why it changed/,
     },
     {
@@ -259,7 +259,7 @@ describe('what a host answered', () => {
       handlersVerdict([handler(''), handler('runc'), handler('kata', true)]),
       ['ok', 'kata (own kernel), runc'],
     ],
-    ['a runtime that tells no handlers', handlersVerdict([]), ['ok', /does not tell/]],
+    ['a runtime that reports no handlers', handlersVerdict([]), ['ok', /does not report/]],
     ['one clock', clockVerdict(0), ['ok', "as farlet's"]],
     ['ahead', clockVerdict(30_000), ['warn', "30 s ahead of farlet's", /NTP/]],
     ['behind', clockVerdict(-240_000), ['warn', "4 min behind farlet's", /NTP/]],

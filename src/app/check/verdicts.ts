@@ -170,7 +170,7 @@ export function handlersVerdict(handlers: readonly RuntimeHandlerInfo[]): Verdic
     .map(({ name, ownKernel }) => (ownKernel ? `${name} (own kernel)` : name));
   return {
     state: 'ok',
-    found: names.length === 0 ? 'the runtime does not tell which it has' : names.sort().join(', '),
+    found: names.length === 0 ? 'the runtime does not report which it has' : names.sort().join(', '),
   };
 }
 

@@ -69,7 +69,7 @@ export class NodeSources {
         : orAbort(cluster, signal).then((id) => {
             this.#clusterId = id;
           });
-    // whoever waits for it hears of it; nobody need wait
+    // a waiting caller gets the failure; nobody need wait
     this.clusterKnown.catch(() => undefined);
   }
 
@@ -134,7 +134,7 @@ export class NodeSources {
     const changes = new PodChanges({ source, now: () => clock.now() });
     return (view) => {
       if (view.type === 'reset' && source === 'api') this.#listener?.onListed();
-      changes.tell(view, (some) => this.#listener?.onChanges(some));
+      changes.report(view, (some) => this.#listener?.onChanges(some));
       // a turn later the loop has them
       if (view.type === 'reset')
         clock.after(0, () => {

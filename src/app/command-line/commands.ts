@@ -41,7 +41,7 @@ export const options = {
   },
   'log-level': { type: 'string', choices: logLevels, text: 'default: info' },
   output: { type: 'string', short: 'o', value: 'FORMAT', text: 'how the result is written' },
-  offline: { type: 'boolean', text: 'look at the configuration file alone; reach neither hosts nor cluster' },
+  offline: { type: 'boolean', text: 'check the configuration file alone; reach neither hosts nor cluster' },
   'print-rbac': {
     type: 'boolean',
     text: 'print the ClusterRole and Roles that this configuration needs, and nothing else',
@@ -75,7 +75,7 @@ export const commands = {
     required: ['config'],
   },
   check: {
-    text: 'look at the file, its hosts and the API server; exit 0 if all is well',
+    text: 'check the file, its hosts and the API server; exit 0 if all is well',
     ...none,
     options: ['config', 'kubeconfig', 'offline', 'print-rbac', 'output'],
     required: ['config'],

@@ -9,7 +9,7 @@ export type ConfigChange =
   /** its labels, its taints, labels or drains of its hosts: nothing of it ends */
   | { readonly kind: 'relabel-node'; readonly node: NodeConfig }
   /**
-   * The node is put together anew, as by a restart of farlet that costs this node alone: containers run on,
+   * The node is put together again, as by a restart of farlet that costs this node alone: containers run on,
    * its kubelet API is away for a moment. `withoutHosts`: names of those that it has no more.
    */
   | { readonly kind: 'rebuild-node'; readonly node: NodeConfig; readonly withoutHosts: readonly string[] }
@@ -103,8 +103,8 @@ function byName(hosts: readonly HostConfig[]): ReadonlyMap<string, HostConfig> {
   return new Map(hosts.map((host) => [host.name, host]));
 }
 
-function missing(of: ReadonlyMap<string, unknown>, from: ReadonlyMap<string, unknown>): string[] {
-  return [...of.keys()].filter((name) => !from.has(name));
+function missing(all: ReadonlyMap<string, unknown>, from: ReadonlyMap<string, unknown>): string[] {
+  return [...all.keys()].filter((name) => !from.has(name));
 }
 
 /** What all nodes, or the process, were made with. */

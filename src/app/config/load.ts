@@ -3,7 +3,7 @@ import { accessSync, constants, readFileSync } from 'node:fs';
 import { isCollection, LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
 import { accessProblems } from './access-problems.ts';
-import { endpointProblems } from './endpoints.ts';
+import { endpointProblems } from './endpoint-problems.ts';
 import { badFiles } from './files.ts';
 import { managerProblems } from './manager-problems.ts';
 import { poolProblems } from './pool-problems.ts';

@@ -32,7 +32,7 @@ const intro = `# Configuration
 that the file is checked against. Durations are written as \`10s\` or \`1m30s\`, quantities as \`100Mi\`. A key that
 KubeletConfiguration has keeps its name, form and default here.
 
-The file may change while farlet runs; it is looked at every 5 s. \`logLevel\`, \`labels\`, \`registerWithTaints\` and \`drain\`
+The file may change while farlet runs; it is checked every 5 s. \`logLevel\`, \`labels\`, \`registerWithTaints\` and \`drain\`
 take effect at once; nodes that are added, removed or otherwise changed do so without a restart of the others or of any
 container. All other keys, and \`rootDir\`, \`cgroupRoot\`, \`kubeconfig\` and \`providerID\` of a node, count from the next start: the log names
 them. A file that is wrong changes nothing ([how it goes](operations.md#another-configuration)).

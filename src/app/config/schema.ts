@@ -37,7 +37,7 @@ const tls = z.strictObject({
   certFile: z
     .string()
     .describe(
-      "farlet's certificate, issued by the authority in containerd's tcp_tls_ca; read anew when it changes",
+      "farlet's certificate, issued by the authority in containerd's tcp_tls_ca; read again when it changes",
     ),
   keyFile: z.string().describe('its key'),
 });
@@ -217,7 +217,7 @@ export const configSchema = z.strictObject({
   cgroupDriver: z
     .enum(['cgroupfs', 'systemd'])
     .default('cgroupfs')
-    .describe("who manages the host's cgroups; counts only where the runtime can't tell"),
+    .describe("who manages the host's cgroups; used only where the runtime does not report it"),
   cgroupRoot: z
     .string()
     .regex(/^(|\/[a-z0-9./]*)$/, 'must be empty or an absolute path of lower case letters, digits and dots')
@@ -253,7 +253,7 @@ export const configSchema = z.strictObject({
     .describe('size from which on a running container has its log rotated; negative: never'),
   containerLogMaxFiles: z.number().int().min(2).default(5).describe('log files of a container, at most'),
   containerLogMaxWorkers: z.number().int().min(1).default(1).describe('logs that are rotated at a time'),
-  containerLogMonitorInterval: duration('10s').describe('how often the size of logs is looked at'),
+  containerLogMonitorInterval: duration('10s').describe('how often the size of logs is checked'),
   kubeReserved: z.record(z.string(), z.string()).default({}).describe('the same, and added to it'),
   reservedSystemCPUs: z
     .string()
@@ -317,7 +317,7 @@ export const configSchema = z.strictObject({
     .default({})
     .describe('how much beyond the threshold an eviction is to bring, by signal'),
   evictionPressureTransitionPeriod: duration('5m').describe(
-    'how long a pressure condition stays after it was last seen',
+    'how long a pressure condition stays after it was last observed',
   ),
   evictionMaxPodGracePeriod: z
     .number()
@@ -347,7 +347,7 @@ export const configSchema = z.strictObject({
             .string()
             .optional()
             .describe(
-              'PEM file with the CAs of client certificates, read anew when it changes; without it no certificate is accepted',
+              'PEM file with the CAs of client certificates, read again when it changes; without it no certificate is accepted',
             ),
         })
         .prefault({}),
@@ -376,7 +376,7 @@ export const configSchema = z.strictObject({
   tlsCertFile: z
     .string()
     .optional()
-    .describe("the kubelet API's certificate, read anew when it changes; self-signed if absent"),
+    .describe("the kubelet API's certificate, read again when it changes; self-signed if absent"),
   tlsPrivateKeyFile: z.string().optional().describe('its key'),
   serverTLSBootstrap: z
     .boolean()
@@ -410,7 +410,7 @@ export const configSchema = z.strictObject({
     .string()
     .default('127.0.0.1')
     .describe(
-      "listen address of farlet's own metrics, plain, for whoever reaches it; the kubelet API's /metrics asks who comes",
+      "listen address of farlet's own metrics, plain, open to everyone who reaches it; the kubelet API's /metrics authenticates its callers",
     ),
   metricsPort: port(9_464).describe('their port; 0: off'),
   logLevel: z.enum(logLevels).optional().describe('what is logged, in place of --log-level'),

@@ -7,12 +7,12 @@ import type { Config, NodeConfig } from './schema.ts';
  */
 export function sharingProblems({ nodes, cgroupsPerQOS, cgroupRoot }: Config): string[] {
   const cgroupOf = (node: NodeConfig): string => normal(node.cgroupRoot ?? cgroupRoot);
-  return nodes.flatMap((node, n) =>
-    nodes.slice(0, n).flatMap((other, o) => {
+  return nodes.flatMap((node, index) =>
+    nodes.slice(0, index).flatMap((other, otherIndex) => {
       const machine = sharedMachine(node, other);
       if (machine === undefined) return [];
       const clash = (key: string, value: string): string =>
-        `nodes[${n}].${key}: ${value} is nodes[${o}]'s (${other.name}) already on ${machine}; nodes on one machine need a ${key} of their own each`;
+        `nodes[${index}].${key}: ${value} is nodes[${otherIndex}]'s (${other.name}) already on ${machine}; nodes on one machine need a ${key} of their own each`;
       return [
         ...(normal(node.rootDir) === normal(other.rootDir) ? [clash('rootDir', node.rootDir)] : []),
         ...(cgroupsPerQOS && cgroupOf(node) === cgroupOf(other) ? [clash('cgroupRoot', cgroupOf(node))] : []),

@@ -1,4 +1,4 @@
-/** What zod and the YAML parser find, in words for whoever wrote the file. Pure. */
+/** What zod and the YAML parser find, in words for the author of the file. Pure. */
 import type { z } from 'zod';
 
 const kinds = new Map([

@@ -16,7 +16,7 @@ import type { NodeView } from '../../node/node-view.ts';
 import { workersObserver } from './observers.ts';
 import type { PodStartup } from '../../pods/pod-startup.ts';
 import { RuntimeCache } from '../../runtime/observed/runtime-cache.ts';
-import type { LinuxHost, RuntimeSettings } from '../../runtime/spec/settings.ts';
+import type { LinuxHost, RuntimeSettings } from '../../runtime/spec/runtime-settings.ts';
 import type { NodeSources } from '../cluster/node-sources.ts';
 import { activePods } from '../../sync/active-pods.ts';
 import { PodTable } from '../../sync/pod-table.ts';
@@ -138,7 +138,7 @@ function runtimeSettings({ config, node, sources }: HostAppOptions, paths: HostP
 
 function linuxHost(node: NodeView): LinuxHost {
   const facts = node.facts();
-  if (facts === undefined) throw new Error('the host has not been looked at yet');
+  if (facts === undefined) throw new Error('the host has not been observed yet');
   const { memoryBytes, cgroupVersion, swapController, selinux, thermalThrottleCpus } = facts;
   return {
     memoryCapacityBytes: memoryBytes,

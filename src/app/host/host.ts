@@ -7,7 +7,7 @@ import { hostContext, type HostAppOptions, type HostContext } from './host-conte
 import { buildLoop } from './loop.ts';
 import { buildManagers, type HostManagers } from './managers.ts';
 import { plegObserver } from './observers.ts';
-import { buildProber } from './probes.ts';
+import { buildProber } from './prober.ts';
 import { buildResources, type HostResources } from './resources.ts';
 import { buildEnding, buildRuntime } from './runtime.ts';
 import { buildPodSyncer } from './pod-syncer.ts';

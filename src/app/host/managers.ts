@@ -58,17 +58,11 @@ export function effectiveEvictionHard(
 }
 
 export function buildManagers(context: HostContext, parts: ManagedParts): HostManagers {
-  const { config, host, cache, unknown, faults, clock, log, signal } = context;
+  const { config, host, paths, cache, unknown, faults, clock, signal } = context;
   const { collector, volumes, pullAccess, cgroups } = parts;
   const { cri, link } = host;
-  const isUnknown = unknown.isUnknown.bind(unknown);
-  const disks = new DiskLayoutReader({ cri, files: link.files, rootDir: context.paths.rootDir });
-  const collect = async (isForgettable: (uid: string) => boolean, options: Cancellable): Promise<void> => {
-    // what is not known of a pod may be what the known is needed for
-    const states = cache.states().filter(({ fault }) => fault === undefined);
-    const gone = await collector.collect(states, isForgettable, options);
-    for (const { uid, id } of [...gone.containers, ...gone.sandboxes]) cache.removed(uid, id);
-  };
+  const disks = new DiskLayoutReader({ cri, files: link.files, rootDir: paths.rootDir });
+  const collect = collectionBy(collector, context);
   const images = buildImageCollector(context, { disks, pullAccess });
   const evictor = buildEvictor(context, {
     disks,
@@ -77,14 +71,7 @@ export function buildManagers(context: HostContext, parts: ManagedParts): HostMa
       images: images.deleteUnused.bind(images),
     },
   });
-  const monitor = new HostMonitor({
-    files: link.files,
-    beat: host.beat,
-    clock,
-    log,
-    isReady: () => host.state().at === 'ready',
-    watchers: [evictor, ...logWatchers(context)],
-  });
+  const monitor = buildMonitor(context, [evictor, ...logWatchers(context)]);
   const links = buildLogLinks(context);
   const dead = new DeadContainers({
     state: cache.get.bind(cache),
@@ -92,14 +79,7 @@ export function buildManagers(context: HostContext, parts: ManagedParts): HostMa
     onGone: cache.removed.bind(cache),
     signal,
   });
-  const folders = new OrphanedFolders({
-    volumes,
-    isUnknown: (uid) => isUnknown(uid) && cache.get(uid) === undefined,
-    sandboxes: async (options) => {
-      const { items } = await cri.listPodSandbox({}, options);
-      return new Set(items.map(({ metadata }) => metadata?.uid ?? ''));
-    },
-  });
+  const folders = buildOrphanedFolders(context, volumes);
   const collectsImages = config.imageGCHighThresholdPercent < 100 || config.imageMaximumGCAge > 0;
 
   return {
@@ -111,7 +91,7 @@ export function buildManagers(context: HostContext, parts: ManagedParts): HostMa
         supervise('host-monitor', (life) => monitor.run(life), { faults, clock, signal }),
         periodically(context, 'what is dead', COLLECT_MS, async () => {
           await collect(unknown.isForgettable.bind(unknown), { signal });
-          await cgroups.sweep(isUnknown, { signal });
+          await cgroups.sweep(unknown.isUnknown.bind(unknown), { signal });
           await folders.collect({ signal });
         }),
         periodically(context, 'images and links', IMAGES_MS, async () => {
@@ -143,6 +123,32 @@ async function periodically(
       });
     await clock.sleep(host.beat.until(ms), { signal });
   }
+}
+
+/** Collects what is dead of pods that may be forgotten, as far as all of a pod is known. */
+function collectionBy(collector: GarbageCollector, { cache }: HostContext) {
+  return async (isForgettable: (uid: string) => boolean, options: Cancellable): Promise<void> => {
+    // what is not known of a pod may be what the known is needed for
+    const states = cache.states().filter(({ fault }) => fault === undefined);
+    const gone = await collector.collect(states, isForgettable, options);
+    for (const { uid, id } of [...gone.containers, ...gone.sandboxes]) cache.removed(uid, id);
+  };
+}
+
+function buildMonitor({ host, clock, log }: HostContext, watchers: HostWatcher[]): HostMonitor {
+  const isReady = (): boolean => host.state().at === 'ready';
+  return new HostMonitor({ files: host.link.files, beat: host.beat, clock, log, isReady, watchers });
+}
+
+function buildOrphanedFolders({ host, cache, unknown }: HostContext, volumes: PodVolumes): OrphanedFolders {
+  return new OrphanedFolders({
+    volumes,
+    isUnknown: (uid) => unknown.isUnknown(uid) && cache.get(uid) === undefined,
+    sandboxes: async (options) => {
+      const { items } = await host.cri.listPodSandbox({}, options);
+      return new Set(items.map(({ metadata }) => metadata?.uid ?? ''));
+    },
+  });
 }
 
 function buildImageCollector(

@@ -36,34 +36,11 @@ export interface HostResources {
 }
 
 export function buildResources(context: HostContext): HostResources {
-  const { config, host, view, table, workers, cache, settings, linuxHost } = context;
-  const { events, faults, metrics, clock, log, signal } = context;
-  const { cri } = host;
+  const { config, host, view, settings, linuxHost, events, faults, clock, signal } = context;
   const reserved = reservations(config);
-  const cpus = new CpuPinning({
-    cri,
-    states: () => cache.states(),
-    isActive: (uid) => keepsCpus(uid, { table, workers, allocations, cache }),
-    log,
-  });
-  const cpuManager = new CpuManager({
-    policy: config.cpuManagerPolicy,
-    policyOptions: config.cpuManagerPolicyOptions,
-    reconcileMs: config.cpuManagerReconcilePeriod,
-    reserved,
-    pinning: cpus,
-    files: host.link.files,
-    node: view.reference(),
-    events,
-    clock,
-    log,
-  });
-  const preemptFor = (victim: Pod, shortOf: string): void => {
-    const onPreempted = (preemption_signal: string): void => {
-      metrics.kubelet_preemptions.inc({ preemption_signal });
-    };
-    preempt(victim, shortOf, { workers, events, clock, onPreempted });
-  };
+  const cpus = buildPinning(context, { isAdmitted: (uid) => allocations.isAdmitted(uid) });
+  const cpuManager = buildCpuManager(context, { pinning: cpus, reserved });
+  const preemptFor = preemptionOn(context);
   const conditions = new ResizeConditions({ clock });
   const allocations: AllocationManager = new AllocationManager({
     conditions,
@@ -76,19 +53,15 @@ export function buildResources(context: HostContext): HostResources {
     },
     events,
   });
+  const isGranted = allocations.isGranted.bind(allocations);
   const actuated = new ActuatedResources({ settings, hasExclusiveCpus: cpus.hasExclusive.bind(cpus) });
   const cgroups = buildCgroups(context, { cpus, allocations, reserved });
   return {
     allocations,
     cgroups,
     cpus,
-    resizes: new PodResizes({
-      conditions,
-      actuated,
-      isGranted: allocations.isGranted.bind(allocations),
-      events,
-    }),
-    resizer: new PodResizer({ cri, cgroups, actuated, settings, linuxHost }),
+    resizes: new PodResizes({ conditions, actuated, isGranted, events }),
+    resizer: new PodResizer({ cri: host.cri, cgroups, actuated, settings, linuxHost }),
     preempt: preemptFor,
     ready: (known) => cpuManager.start(Promise.all([known, view.known]), { signal }),
     forget: (uid) => {
@@ -102,6 +75,45 @@ export function buildResources(context: HostContext): HostResources {
         supervise('cpus', (life) => cpuManager.run(life), supervised),
       ]);
     },
+  };
+}
+
+function buildPinning(
+  { host, table, workers, cache, log }: HostContext,
+  allocations: { isAdmitted(uid: string): boolean },
+): CpuPinning {
+  return new CpuPinning({
+    cri: host.cri,
+    states: () => cache.states(),
+    isActive: (uid) => keepsCpus(uid, { table, workers, allocations, cache }),
+    log,
+  });
+}
+
+function buildCpuManager(
+  { config, host, view, events, clock, log }: HostContext,
+  { pinning, reserved }: { pinning: CpuPinning; reserved: Reservations },
+): CpuManager {
+  return new CpuManager({
+    policy: config.cpuManagerPolicy,
+    policyOptions: config.cpuManagerPolicyOptions,
+    reconcileMs: config.cpuManagerReconcilePeriod,
+    reserved,
+    pinning,
+    files: host.link.files,
+    node: view.reference(),
+    events,
+    clock,
+    log,
+  });
+}
+
+function preemptionOn({ workers, metrics, events, clock }: HostContext): HostResources['preempt'] {
+  const onPreempted = (preemption_signal: string): void => {
+    metrics.kubelet_preemptions.inc({ preemption_signal });
+  };
+  return (victim, shortOf) => {
+    preempt(victim, shortOf, { workers, events, clock, onPreempted });
   };
 }
 

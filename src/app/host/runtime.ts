@@ -1,4 +1,5 @@
 /** What starts and stops the pods of one host, put together. Composition only. */
+import type { Config } from '../config/schema.ts';
 import { readResolvConf } from '../../hosts/facts.ts';
 import type { HostContext } from './host-context.ts';
 import type { HostResources } from './resources.ts';
@@ -6,6 +7,7 @@ import { searchFault } from '../../runtime/spec/dns.ts';
 import { ContainerRemover } from '../../runtime/gc/container-remover.ts';
 import { PodRuntime } from '../../runtime/pod/pod-runtime.ts';
 import { HostResolver } from '../../runtime/start/host-resolver.ts';
+import type { ServiceReader } from '../../runtime/spec/providers.ts';
 import { ImagePuller } from '../../runtime/images/image-puller.ts';
 import type { PullAccess } from '../../runtime/images/pull-access.ts';
 import { PullRate } from '../../runtime/images/pull-rate.ts';
@@ -42,36 +44,54 @@ export function buildEnding({ host, paths, metrics, events, clock, log }: HostCo
   };
 }
 
-export function buildRuntime(
-  context: HostContext,
-  {
-    resources,
-    pullAccess,
-    ending,
-  }: { resources: HostResources; pullAccess: PullAccess; ending: ContainerEnding },
-): PodRuntime {
-  const { config, host, view, settings, linuxHost, access, metrics, startup, events, clock, log } = context;
-  const { tracing } = context;
-  const { objects, services } = access;
-  const { cri, link } = host;
-  const { resolvConf: path, clusterDomain } = config;
-  const resolver = new HostResolver({
-    clock,
-    read: (options) => readResolvConf(link.files, path, options),
-    onChange: (found) => {
-      const fault = searchFault(found, { path, clusterDomain });
-      if (fault !== undefined) events.event(view.reference(), 'CheckLimitsForResolvConf', fault);
-    },
-  });
-  const images = new ImagePuller({
-    cri,
+export interface RuntimeParts {
+  readonly resources: HostResources;
+  readonly pullAccess: PullAccess;
+  readonly ending: ContainerEnding;
+}
+
+export function buildRuntime(context: HostContext, parts: RuntimeParts): PodRuntime {
+  const { config, host, view, settings, linuxHost, access, metrics, tracing, events, clock, log } = context;
+  const { resources, pullAccess, ending } = parts;
+  const resolver = buildResolver(context);
+  return new PodRuntime({
+    ...ending,
+    host,
+    settings,
+    objects: access.objects,
     events,
     clock,
-    width:
-      (config.serializeImagePulls ?? (config.maxParallelImagePulls ?? 1) < 2)
-        ? 1
-        : (config.maxParallelImagePulls ?? Number.MAX_SAFE_INTEGER),
-    access: pullAccess,
+    log,
+    linuxHost,
+    node: () => view.info(),
+    nodeReference: view.reference(),
+    cgroupParent: (pod) => resources.cgroups.parent(pod),
+    resizer: resources.resizer,
+    cpus: resources.cpus,
+    images: tracedImages(buildImages(context, pullAccess), { tracing, host: host.name }),
+    services: servicesOf(access),
+    hostDns: (options) =>
+      config.resolvConf === '' ? Promise.resolve(undefined) : resolver.settings(options),
+    subPaths: new SubPaths({ files: host.link.files, paths: settings.paths, log }),
+    restarts: new RestartBackoff({
+      maxMs: config.crashLoopBackOff.maxContainerRestartPeriod,
+      localTime: host.localTime.bind(host),
+    }),
+    starts: new StartPermits({ clock, width: () => startWidth(view.facts()?.cpus ?? 1) }),
+    metrics: runtimeMetrics(metrics),
+  });
+}
+
+function buildImages(
+  { config, host, metrics, startup, events, clock }: HostContext,
+  access: PullAccess,
+): ImagePuller {
+  return new ImagePuller({
+    cri: host.cri,
+    events,
+    clock,
+    width: pullWidth(config),
+    access,
     rate: new PullRate({ perSecond: config.registryPullQPS, burst: config.registryBurst }),
     onPulling: startup.pulling.bind(startup),
     onPulled: ({ podUid, seconds, sizeBytes }) => {
@@ -82,35 +102,33 @@ export function buildRuntime(
       );
     },
   });
-  return new PodRuntime({
-    ...ending,
-    host,
-    settings,
-    objects,
-    events,
+}
+
+/** Pulls at a time. */
+function pullWidth({ serializeImagePulls, maxParallelImagePulls }: Config): number {
+  const isSerial = serializeImagePulls ?? (maxParallelImagePulls ?? 1) < 2;
+  return isSerial ? 1 : (maxParallelImagePulls ?? Number.MAX_SAFE_INTEGER);
+}
+
+function buildResolver({ config, host, view, events, clock }: HostContext): HostResolver {
+  const { resolvConf: path, clusterDomain } = config;
+  return new HostResolver({
     clock,
-    log,
-    linuxHost,
-    node: () => view.info(),
-    nodeReference: view.reference(),
-    cgroupParent: (pod) => resources.cgroups.parent(pod),
-    resizer: resources.resizer,
-    cpus: resources.cpus,
-    images: tracedImages(images, { tracing, host: host.name }),
-    services: {
-      synced: () => services.isSynced,
-      services: (namespace) =>
-        services
-          .all()
-          .filter(({ metadata }) => metadata?.namespace === namespace || metadata?.namespace === 'default'),
+    read: (options) => readResolvConf(host.link.files, path, options),
+    onChange: (found) => {
+      const fault = searchFault(found, { path, clusterDomain });
+      if (fault !== undefined) events.event(view.reference(), 'CheckLimitsForResolvConf', fault);
     },
-    hostDns: (options) => (path === '' ? Promise.resolve(undefined) : resolver.settings(options)),
-    subPaths: new SubPaths({ files: link.files, paths: settings.paths, log }),
-    restarts: new RestartBackoff({
-      maxMs: config.crashLoopBackOff.maxContainerRestartPeriod,
-      localTime: host.localTime.bind(host),
-    }),
-    starts: new StartPermits({ clock, width: () => startWidth(view.facts()?.cpus ?? 1) }),
-    metrics: runtimeMetrics(metrics),
   });
+}
+
+/** What variables of a pod's containers are made of: its namespace's services, and the API server's. */
+function servicesOf({ services }: HostContext['access']): ServiceReader {
+  return {
+    synced: () => services.isSynced,
+    services: (namespace) =>
+      services
+        .all()
+        .filter(({ metadata }) => metadata?.namespace === namespace || metadata?.namespace === 'default'),
+  };
 }

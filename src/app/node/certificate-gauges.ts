@@ -31,11 +31,11 @@ export function showCertificates(
 
 /** When a certificate ends that may be another one the next time. */
 function end(certificate: () => string | Buffer | undefined): () => number {
-  let known: { of: string | Buffer; ends: number } | undefined;
+  let known: { pem: string | Buffer; ends: number } | undefined;
   return () => {
     const pem = certificate();
     if (pem === undefined) return Infinity;
-    if (known?.of !== pem) known = { of: pem, ends: expiry(pem) };
+    if (known?.pem !== pem) known = { pem, ends: expiry(pem) };
     return known.ends;
   };
 }
@@ -44,7 +44,7 @@ function expiry(pem: string | Buffer): number {
   try {
     return Date.parse(new X509Certificate(pem).validTo);
   } catch {
-    // whoever uses it says what is wrong with it
+    // its user says what is wrong with it
     return Infinity;
   }
 }

@@ -38,7 +38,7 @@ export function publishOnHost({ app, node, to, clock, log, signal }: OnHostOptio
   const link = listeningLink(first.host.link);
   if (link === undefined) return;
   const { name } = link;
-  let told = false;
+  let isReported = false;
   const port = new PublishedPort({
     link,
     port: KUBELET_PORT,
@@ -49,13 +49,13 @@ export function publishOnHost({ app, node, to, clock, log, signal }: OnHostOptio
       if (problem === undefined) log.info({ host: name }, "the host's port leads to the kubelet API");
       else log.warn({ host: name, reason: problem.text }, "the host's port does not lead to the kubelet API");
       const reason = problem === undefined ? 'KubeletAPIOnHost' : 'KubeletAPINotOnHost';
-      if (problem !== undefined || told)
+      if (problem !== undefined || isReported)
         app.events.event(
           nodeReference(node.name),
           reason,
           problem?.text ?? `port ${String(KUBELET_PORT)} of ${name}`,
         );
-      told = problem !== undefined;
+      isReported = problem !== undefined;
     },
     clock,
   });

@@ -66,13 +66,7 @@ export async function listenKubeletApi(options: KubeletApiOptions): Promise<{ cl
     clientCaFile: authentication.x509.clientCAFile,
     minVersion: config.tlsMinVersion,
     cipherSuites: config.tlsCipherSuites,
-    onLook: (problem) => {
-      const files = [tlsCertFile, tlsPrivateKeyFile, authentication.x509.clientCAFile];
-      followed.looked(
-        files.filter((file) => file !== undefined),
-        { problem, isNew: false },
-      );
-    },
+    followed,
     log,
     clock,
   });
@@ -158,9 +152,9 @@ function backend(options: KubeletApiOptions): Backend {
         app.metrics.kubernetes_healthchecks_total.inc({ name, type, status });
       }
     },
-    summary: (query, rest) => statsSummary(ofUsage, query, rest),
-    resourceMetrics: (rest) => resourceMetrics(ofUsage, rest),
-    cadvisorMetrics: (rest) => cadvisorMetrics(ofUsage, { ...rest, now: clock.now() }),
+    summary: (query, life) => statsSummary(ofUsage, query, life),
+    resourceMetrics: (life) => resourceMetrics(ofUsage, life),
+    cadvisorMetrics: (life) => cadvisorMetrics(ofUsage, { ...life, now: clock.now() }),
     healthChecks: () => [
       { name: 'ping', problem: undefined },
       { name: 'log', problem: undefined },

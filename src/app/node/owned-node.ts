@@ -212,8 +212,9 @@ export class OwnedNode {
   }
 }
 
-function leaseClaim({ config, node, kube, me, clock, ...rest }: OwnedNodeOptions): Ownership {
-  const log = rest.log.child({ node: node.name });
+function leaseClaim(options: OwnedNodeOptions): Ownership {
+  const { config, node, kube, me, clock, signal } = options;
+  const log = options.log.child({ node: node.name });
   // told before the node is this farlet's, so not by way of its fences
   const events = new Events({ client: kube, clock, log, host: node.name });
   return new Ownership({
@@ -231,7 +232,7 @@ function leaseClaim({ config, node, kube, me, clock, ...rest }: OwnedNodeOptions
         'OwnedByAnother',
         `${me.name} waits to run node ${node.name}, which ${owner} runs`,
       );
-      void events.flush({ signal: rest.signal });
+      void events.flush({ signal });
     },
   });
 }

@@ -192,7 +192,7 @@ function silence(host: NodeHost, all: readonly NodeHost[]): string | undefined {
   const [problem] = host.problems();
   if (problem !== undefined) return problem;
   const own = host.facts()?.architecture;
-  if (own === undefined) return 'it has not been looked at yet';
+  if (own === undefined) return 'it has not been observed yet';
   const first = all.map((each) => each.facts()?.architecture).find((each) => each !== undefined);
   return own === first
     ? undefined

@@ -7,14 +7,14 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { redactedEvent, redactedNode, redactedPod, redactedText } from './redact.ts';
-import { overview } from '../status/overview.ts';
+import { overview, type Seen } from '../status/overview.ts';
 import { renderOverview } from '../status/render.ts';
 import { readCluster } from '../status/status.ts';
 import type { KubeConnection } from '../../kube/connect.ts';
 import { listAll } from '../../kube/list.ts';
 import { paths } from '../../kube/paths.ts';
 import { messageOf } from '../../model/errors.ts';
-import type { CoreEvent, Pod } from '../../model/kube.ts';
+import type { CoreEvent, KubeNode, Pod } from '../../model/kube.ts';
 import { limitSignal } from '../../util/abort.ts';
 
 export interface BundleOptions {
@@ -65,57 +65,83 @@ export type Files = Map<string, string>;
 
 /** Reads it all. @throws KubeError if not even the nodes can be listed */
 export async function collect(options: BundleOptions): Promise<Files> {
-  const { client, config, version, signal, now, progress } = options;
-  const files: Files = new Map([
-    ['README.txt', readme],
-    ['version.txt', `${version}API server ${client.server}\n${new Date(now()).toISOString()}\n`],
-  ]);
-  const missing: string[] = [];
-  const part = async (path: string, read: (signal: AbortSignal) => Promise<string>): Promise<void> => {
-    progress(`reading ${path}\n`);
-    try {
-      files.set(path, await read(limitSignal(PART_MS, signal)));
-    } catch (error) {
-      signal.throwIfAborted();
-      missing.push(`${path}: ${redactedText(messageOf(error))}`);
-    }
-  };
-  const seen = await readCluster({ ...options, warn: (text) => missing.push(text.trim()) });
-  files.set('status.txt', redactedText(renderOverview(overview(seen), now())));
-  progress('reading events\n');
-  const events = await listAll<CoreEvent>(client, {
-    path: paths.allEvents,
-    fieldSelector: undefined,
-    signal,
-  }).then(
-    ({ items }) => items,
-    (error: unknown) => {
-      missing.push(`events: ${redactedText(messageOf(error))}`);
-      return undefined;
-    },
-  );
-  for (const node of seen.nodes) {
-    const { name } = node.metadata;
-    const folder = `nodes/${name}`;
-    files.set(`${folder}/node.json`, json(redactedNode(node)));
-    const lease = seen.leases?.find(({ metadata }) => metadata?.name === name);
-    if (lease !== undefined) files.set(`${folder}/lease.json`, json(lease));
-    const pods = seen.pods.get(name);
-    if (pods !== undefined) files.set(`${folder}/pods.json`, json(pods.map(redactedPod)));
-    if (events !== undefined)
-      files.set(`${folder}/events.json`, json(eventsOf(name, pods ?? [], events).map(redactedEvent)));
-    for (const [file, page] of pages)
-      await part(`${folder}/${file}`, (limit) =>
-        text(client, `${paths.node(name)}/proxy/${page}`, { keep: 'head', signal: limit }),
-      );
-  }
-  await logs(client, { part, signal, missing });
+  const { client, config, version, now } = options;
+  const bundle = new Bundle(options);
+  const { files } = bundle;
+  files.set('README.txt', readme);
+  files.set('version.txt', `${version}API server ${client.server}\n${new Date(now()).toISOString()}\n`);
+  const cluster = await readCluster({ ...options, warn: (text) => bundle.missing.push(text.trim()) });
+  files.set('status.txt', redactedText(renderOverview(overview(cluster), now())));
+  const events = await readEvents(bundle);
+  for (const node of cluster.nodes) await addNode(bundle, node, { cluster, events });
+  await addLogs(bundle);
   if (config !== undefined) {
     files.set('config.yaml', redactedText(config.text));
     files.set('check.json', redactedText(config.check));
   }
-  if (missing.length > 0) files.set('missing.txt', `${missing.join('\n')}\n`);
+  if (bundle.missing.length > 0) files.set('missing.txt', `${bundle.missing.join('\n')}\n`);
   return files;
+}
+
+/** What has been read so far, and what could not be. */
+class Bundle {
+  readonly options: BundleOptions;
+  readonly files: Files = new Map();
+  readonly missing: string[] = [];
+
+  constructor(options: BundleOptions) {
+    this.options = options;
+  }
+
+  /** One file. Rejects only with the signal's reason. */
+  async part(path: string, read: (signal: AbortSignal) => Promise<string>): Promise<void> {
+    const { progress, signal } = this.options;
+    progress(`reading ${path}\n`);
+    try {
+      this.files.set(path, await read(limitSignal(PART_MS, signal)));
+    } catch (error) {
+      signal.throwIfAborted();
+      this.lacks(path, error);
+    }
+  }
+
+  lacks(what: string, error: unknown): void {
+    this.missing.push(`${what}: ${redactedText(messageOf(error))}`);
+  }
+}
+
+/** Of all namespaces; undefined: they could not be read. */
+async function readEvents(bundle: Bundle): Promise<readonly CoreEvent[] | undefined> {
+  const { client, progress, signal } = bundle.options;
+  progress('reading events\n');
+  try {
+    const list = { path: paths.allEvents, fieldSelector: undefined, signal };
+    return (await listAll<CoreEvent>(client, list)).items;
+  } catch (error) {
+    bundle.lacks('events', error);
+    return undefined;
+  }
+}
+
+async function addNode(
+  bundle: Bundle,
+  node: KubeNode,
+  { cluster, events }: { cluster: Seen; events: readonly CoreEvent[] | undefined },
+): Promise<void> {
+  const { files } = bundle;
+  const { name } = node.metadata;
+  const folder = `nodes/${name}`;
+  files.set(`${folder}/node.json`, json(redactedNode(node)));
+  const lease = cluster.leases?.find(({ metadata }) => metadata?.name === name);
+  if (lease !== undefined) files.set(`${folder}/lease.json`, json(lease));
+  const pods = cluster.pods.get(name);
+  if (pods !== undefined) files.set(`${folder}/pods.json`, json(pods.map(redactedPod)));
+  if (events !== undefined)
+    files.set(`${folder}/events.json`, json(eventsOf(name, pods ?? [], events).map(redactedEvent)));
+  for (const [file, page] of pages)
+    await bundle.part(`${folder}/${file}`, (signal) =>
+      text(bundle.options.client, `${paths.node(name)}/proxy/${page}`, { keep: 'head', signal }),
+    );
 }
 
 /** The files as a gzipped tar archive, in a folder of that name. */
@@ -141,31 +167,21 @@ function eventsOf(node: string, pods: readonly Pod[], events: readonly CoreEvent
 }
 
 /** Of farlet's own pods: its chart labels them. */
-async function logs(
-  client: Pick<KubeConnection, 'get' | 'stream'>,
-  {
-    part,
-    signal,
-    missing,
-  }: {
-    part: (path: string, read: (signal: AbortSignal) => Promise<string>) => Promise<void>;
-    signal: AbortSignal;
-    missing: string[];
-  },
-): Promise<void> {
+async function addLogs(bundle: Bundle): Promise<void> {
+  const { client, signal } = bundle.options;
   let pods: readonly Pod[];
   try {
     const labelSelector = 'app.kubernetes.io/name=farlet';
     const query = { labelSelector, limit: 50 };
     pods = (await client.get<{ items: Pod[] }>(paths.pods, { query, signal })).items;
   } catch (error) {
-    missing.push(`logs of farlet's pods: ${redactedText(messageOf(error))}`);
+    bundle.lacks("logs of farlet's pods", error);
     return;
   }
   for (const { metadata, status } of pods) {
     const restarts = status?.containerStatuses?.some(({ restartCount }) => restartCount > 0) === true;
     for (const previous of restarts ? [false, true] : [false])
-      await part(`logs/${metadata.name}${previous ? '-previous' : ''}.txt`, (limit) => {
+      await bundle.part(`logs/${metadata.name}${previous ? '-previous' : ''}.txt`, (limit) => {
         const path = `${paths.pod(metadata.namespace, metadata.name)}/log`;
         const query = `tailLines=${String(LOG_LINES)}${previous ? '&previous=true' : ''}`;
         return text(client, `${path}?${query}`, { keep: 'tail', signal: limit });

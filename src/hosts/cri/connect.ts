@@ -19,7 +19,7 @@ import { criError } from './errors.ts';
 import type { ProtoGrpcType } from './generated/cri.ts';
 import { ListDecoder } from './list-decoder.ts';
 import { boundedTimeout, operationType, timeoutMs } from './operations.ts';
-import { representableRequest } from './strings.ts';
+import { representableRequest } from './representable-request.ts';
 import type { ContainerEventResponse__Output } from './generated/runtime/v1/ContainerEventResponse.ts';
 
 /** How to reach a runtime; hosts/link/link.ts CriEndpoint satisfies it. */

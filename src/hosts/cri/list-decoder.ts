@@ -1,6 +1,6 @@
 /**
  * Answers of lists that are asked for again and again, mostly of the same things: an item whose bytes are
- * those of the answer before is not parsed anew. On a runtime without container events that is every item of
+ * those of the answer before is not parsed again. On a runtime without container events that is every item of
  * a list a second.
  */
 

@@ -51,10 +51,29 @@ export function* parseUsageAnswer(
     else if (kind === 'X') isCut = true;
   }
   const uptime = Number(/^\d+(\.\d+)?/.exec(files.get(UPTIME) ?? '')?.[0] ?? NaN);
-  if (Number.isNaN(uptime)) throw new Error(`the host does not tell its uptime in ${UPTIME}`);
+  if (Number.isNaN(uptime)) throw new Error(`the host does not report its uptime in ${UPTIME}`);
   return {
     usage: { uptime, cgroupVersion: version, groups, networks, machine: machine(files), isCut },
     rest: payload.subarray(end + 2),
+  };
+}
+
+/** How many keys of memory.stat come first, the same for both versions, in the order of usage-program.ts. */
+const MEMORY_KEYS = 7;
+
+function memoryOf(memory: string | undefined, memoryStat: string | undefined): GroupUse {
+  const memoryBytes = count(memory);
+  const [rss, cache, mapped, inactive, active, faults, majorFaults] = counts(memoryStat);
+  return {
+    memoryBytes,
+    workingSetBytes: workingSet(memoryBytes, inactive),
+    rssBytes: rss,
+    cacheBytes: cache,
+    mappedFileBytes: mapped,
+    inactiveFileBytes: inactive,
+    activeFileBytes: active,
+    pageFaults: faults,
+    majorPageFaults: majorFaults,
   };
 }
 
@@ -62,7 +81,7 @@ function groupOfV1(columns: readonly string[]): GroupUse {
   const [procs, cpu, user, system, stat, quota, period, shares, memory, memoryStat, ...more] = columns;
   const [peak, kernel, hits, oom, limit, reservation, memsw, threads, maxThreads, bytes, operations] = more;
   const [periods, throttled, throttledNanos] = counts(stat);
-  const [rss, cache, mapped, inactive, active, faults, majorFaults, swap] = counts(memoryStat);
+  const [swap] = counts(memoryStat).slice(MEMORY_KEYS);
   const memoryLimitBytes = limited(limit);
   const both = limited(memsw);
   return {
@@ -76,15 +95,7 @@ function groupOfV1(columns: readonly string[]): GroupUse {
     cpuQuotaMicros: count(quota),
     cpuPeriodMicros: count(period),
     cpuShares: count(shares),
-    memoryBytes: count(memory),
-    workingSetBytes: workingSet(count(memory), inactive),
-    rssBytes: rss,
-    cacheBytes: cache,
-    mappedFileBytes: mapped,
-    inactiveFileBytes: inactive,
-    activeFileBytes: active,
-    pageFaults: faults,
-    majorPageFaults: majorFaults,
+    ...memoryOf(memory, memoryStat),
     swapBytes: swap,
     peakMemoryBytes: count(peak),
     kernelBytes: limited(kernel),
@@ -104,7 +115,7 @@ function groupOfV2(columns: readonly string[]): GroupUse {
   const [procs, stat, cpuMax, weight, memory, memoryStat, swap, peak, events, limit, ...more] = columns;
   const [reservation, swapLimit, threads, maxThreads, cpuPsi, memoryPsi, ioPsi, io] = more;
   const [usage, user, system, periods, throttled, throttledMicros] = counts(stat);
-  const [rss, cache, mapped, inactive, active, faults, majorFaults, kernel] = counts(memoryStat);
+  const [kernel] = counts(memoryStat).slice(MEMORY_KEYS);
   const [hits, oom] = counts(events);
   const [quota, period] = counts(cpuMax);
   return {
@@ -118,15 +129,7 @@ function groupOfV2(columns: readonly string[]): GroupUse {
     cpuQuotaMicros: quota,
     cpuPeriodMicros: period,
     cpuShares: sharesOfWeight(count(weight)),
-    memoryBytes: count(memory),
-    workingSetBytes: workingSet(count(memory), inactive),
-    rssBytes: rss,
-    cacheBytes: cache,
-    mappedFileBytes: mapped,
-    inactiveFileBytes: inactive,
-    activeFileBytes: active,
-    pageFaults: faults,
-    majorPageFaults: majorFaults,
+    ...memoryOf(memory, memoryStat),
     kernelBytes: kernel,
     swapBytes: count(swap),
     peakMemoryBytes: count(peak),
@@ -159,8 +162,10 @@ function machine(files: ReadonlyMap<string, string>): MachineUse {
   const events = named('/proc/vmstat');
   const cpu = lines('/proc/stat').find((line) => line.startsWith('cpu '));
   const [user, nice, system, , , irq, softirq, steal] = counts(cpu?.slice('cpu '.length));
-  const ticks = (...of: readonly (number | undefined)[]): number | undefined =>
-    of.includes(undefined) ? undefined : of.reduce<number>((sum, each) => sum + (each ?? 0) * TICK_NANOS, 0);
+  const ticks = (...parts: readonly (number | undefined)[]): number | undefined =>
+    parts.includes(undefined)
+      ? undefined
+      : parts.reduce<number>((sum, each) => sum + (each ?? 0) * TICK_NANOS, 0);
   return {
     bootTime: named('/proc/stat').get('btime'),
     cpuNanos: ticks(user, nice, system, irq, softirq, steal),
@@ -265,8 +270,8 @@ function disksOfV1(bytes: string | undefined, operations: string | undefined): D
     for (const line of text.split(';')) {
       const [, device = '', what, value] = /^(\d+:\d+) (Read|Write) (\d{1,20})$/.exec(line) ?? [];
       if (device === '') continue;
-      const of = found.get(device) ?? { read: 0, write: 0 };
-      found.set(device, { ...of, [what === 'Read' ? 'read' : 'write']: Number(value) });
+      const known = found.get(device) ?? { read: 0, write: 0 };
+      found.set(device, { ...known, [what === 'Read' ? 'read' : 'write']: Number(value) });
     }
     return found;
   };

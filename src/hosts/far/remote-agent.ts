@@ -7,6 +7,7 @@ import type { Duplex, Readable } from 'node:stream';
 import { HostError, messageOf } from '../../model/errors.ts';
 import type { Clock } from '../../util/clock.ts';
 import { guarded } from '../../util/guarded.ts';
+import { lastWords } from '../link/last-words.ts';
 import { encodeRequest, parseAnswer, type RemoteAnswer, type RemoteStep } from './remote-encoding.ts';
 import { remoteProgram } from './remote-program.ts';
 
@@ -66,15 +67,13 @@ export class RemoteAgent {
   #tail: Buffer = Buffer.alloc(0);
   #sequence = 0;
   #stopTimer: () => void = () => undefined;
-  #stderr = '';
   #over = false;
+  readonly #words: () => string;
 
   constructor(options: RemoteAgentOptions) {
     this.#options = options;
     const { stream, stderr } = options.channel;
-    stderr.on('data', (chunk: Buffer) => {
-      this.#stderr = (this.#stderr + chunk.toString()).slice(-MAX_STDERR);
-    });
+    this.#words = lastWords(stderr, MAX_STDERR);
     stderr.on('error', () => undefined);
     const fail = (error: unknown): void => {
       this.#end(messageOf(error));
@@ -229,7 +228,7 @@ export class RemoteAgent {
     this.#over = true;
     const { host, channel, onEnd } = this.#options;
     channel.stream.destroy();
-    const said = this.#stderr.trim();
+    const said = this.#words().trim();
     const text = `${host}: ${said === '' ? why : `${why}: ${said}`}`;
     const error = said.includes('sudo')
       ? new HostError(

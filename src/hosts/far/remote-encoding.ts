@@ -77,7 +77,7 @@ export function parseAnswer(status: string, payload: Buffer): RemoteAnswer {
   if (ok !== null) return { ok: true, payload, more: ok[1] ?? '' };
   const error = /^error (\d+) (\S+) (.*)$/.exec(status);
   const text = (error?.[3] ?? status).trim().replaceAll(LINE_BREAK, '\n');
-  const said = stated.find((each) => each === error?.[2]);
-  const kind = said ?? kindOfText(text);
+  const known = stated.find((each) => each === error?.[2]);
+  const kind = known ?? kindOfText(text);
   return { ok: false, step: Number(error?.[1] ?? 0), kind, text };
 }

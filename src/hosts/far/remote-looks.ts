@@ -102,7 +102,7 @@ function answersOf({ look, paths }: Group, next: () => Buffer | undefined): [str
       return text === undefined ? [] : [[path, { text }]];
     }
     case 'usage':
-      return [...named(next(), paths, ' ')].map(([of, text]) => [of, { usage: parseUsage(text) }]);
+      return [...named(next(), paths, ' ')].map(([path, text]) => [path, { usage: parseUsage(text) }]);
     case 'stat':
       return [...named(next(), paths, ' ')].map(([path, text]) => [path, { stat: parseStat(text) }]);
     case 'tree': {
@@ -127,10 +127,10 @@ function named(answer: Buffer | undefined, paths: readonly string[], between: st
   for (const path of paths) {
     const end = `${between}${Buffer.from(path).toString('latin1')}\n`;
     const from = text.indexOf(end, at);
-    const said = from < 0 ? '' : text.slice(at, from);
+    const answer = from < 0 ? '' : text.slice(at, from);
     // a path that a later line ends with is of that line
-    if (from < 0 || !/^[0-9a-f ]+$/.test(said)) continue;
-    found.set(path, said);
+    if (from < 0 || !/^[0-9a-f ]+$/.test(answer)) continue;
+    found.set(path, answer);
     at = from + end.length;
   }
   return found;

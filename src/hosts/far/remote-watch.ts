@@ -142,7 +142,7 @@ export class RemoteWatch {
   }
 }
 
-/** Read anew: the signal may have aborted during an await. */
+/** Read again: the signal may have aborted during an await. */
 function isOver(signal: AbortSignal): boolean {
   return signal.aborted;
 }

@@ -65,7 +65,7 @@ function handshake(
       ...(offersHttp2 ? { ALPNProtocols: ['h2', 'http/1.1'] } : {}),
       ...nameOf(serverName),
     });
-    // stays: what fails later is seen by whoever reads, or by nobody
+    // stays: what fails later is seen by the reader, or by nobody
     socket.on('error', (error) => {
       reject(handshakeFault(error, records, ends));
     });

@@ -60,7 +60,7 @@ export class DialLimits {
       .run(limitSignal(WAIT_MS, signal), async () => {
         hasPlace = true;
         const stream = await open();
-        // whoever uses it may listen too; who does not is not to end the process by it
+        // its user may listen too; one that does not must not end the process by it
         stream.on('error', () => undefined);
         opened.resolve(stream);
         if (!stream.closed) await new Promise((resolve) => stream.once('close', resolve));

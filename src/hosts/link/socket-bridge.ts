@@ -20,7 +20,7 @@ export function bridgeSocket(open: (options: { signal: AbortSignal }) => Promise
     socket.once('close', () => sockets.delete(socket));
     void carry(socket, open);
   });
-  // without it whoever connects is refused, and says so
+  // without it a client is refused, and says so
   server.on('error', () => undefined);
   server.listen(path);
   server.unref();

@@ -1,5 +1,5 @@
 import { HostError } from '../../model/errors.ts';
-import { urlTarget } from './http.ts';
+import { urlTarget } from './url-target.ts';
 import type { DialTarget } from './dial-target.ts';
 
 /** What a runtime says that does not know, or not tell, under which address others see it. */

@@ -1,5 +1,5 @@
 /**
- * The one ssh connection to a host: made when first needed, kept alive, made anew with backoff when it
+ * The one ssh connection to a host: made when first needed, kept alive, made again with backoff when it
  * breaks.
  */
 import type { Client } from 'ssh2';

@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
 import { HostError, messageOf } from '../../model/errors.ts';
+import { attempt } from '../../util/attempt.ts';
 import type { Clock } from '../../util/clock.ts';
 import {
   checkHostKey,
@@ -59,73 +60,48 @@ export async function logIn(login: SshLogin, { signal }: { signal: AbortSignal }
       return checked.ok;
     },
   };
-  return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => {
-      stop();
-      client.on('error', () => undefined);
-      client.end();
-      socket.destroy();
-      reject(verdict ?? loginError(error, where, login));
-    };
-    const abort = (): void => {
-      fail(signal.reason);
-    };
-    const cancelTimer = login.clock.after(ATTEMPT_MS, () => {
-      fail(new Error(`no answer within ${String(ATTEMPT_MS / 1000)}s`));
+  try {
+    await attempt<undefined>({ signal, limit: limitOf(login) }, ({ succeed, fail }) => {
+      const closed = (): void => {
+        fail(new Error('the host closed the connection'));
+      };
+      socket.once('error', fail);
+      client.once('error', fail).once('close', closed);
+      client.once('ready', () => succeed(undefined));
+      if (!signal.aborted) client.connect(config);
+      return ({ isFailure }) => {
+        client.off('error', fail).off('close', closed);
+        socket.off('error', fail);
+        if (isFailure) client.on('error', () => undefined);
+      };
     });
-    const stop = (): void => {
-      cancelTimer();
-      signal.removeEventListener('abort', abort);
-      client.off('error', fail).off('close', closed);
-      socket.off('error', fail);
-    };
-    const closed = (): void => {
-      fail(new Error('the host closed the connection'));
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    socket.once('error', fail);
-    client.once('error', fail).once('close', closed);
-    client.once('ready', () => {
-      stop();
-      resolve({ client, socket });
-    });
-    if (signal.aborted) abort();
-    else client.connect(config);
-  });
+    return { client, socket };
+  } catch (error) {
+    client.end();
+    socket.destroy();
+    throw verdict ?? loginError(error, where, login);
+  }
+}
+
+function limitOf({ clock }: SshLogin): { clock: SshLogin['clock']; ms: number } {
+  return { clock, ms: ATTEMPT_MS };
 }
 
 /** ssh2 hides why a socket could not be connected, so it gets one that is. */
-function openSocket(
-  { host, endpoint, clock }: SshLogin,
-  where: string,
-  signal: AbortSignal,
-): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: endpoint.host, port: endpoint.port, noDelay: true });
-    const fail = (error: unknown): void => {
-      stop();
-      socket.on('error', () => undefined);
-      socket.destroy();
-      reject(new HostError('unavailable', host, `${where}: ${messageOf(error)}`, { cause: error }));
-    };
-    const abort = (): void => {
-      fail(signal.reason);
-    };
-    const cancelTimer = clock.after(ATTEMPT_MS, () => {
-      fail(new Error(`no answer within ${String(ATTEMPT_MS / 1000)}s`));
+async function openSocket(login: SshLogin, where: string, signal: AbortSignal): Promise<Socket> {
+  const { host, endpoint } = login;
+  try {
+    return await attempt({ signal, limit: limitOf(login) }, ({ succeed, fail }) => {
+      const socket = connect({ host: endpoint.host, port: endpoint.port, noDelay: true });
+      socket.once('error', fail).once('connect', () => succeed(socket));
+      return ({ isFailure }) => {
+        socket.off('error', fail);
+        if (isFailure) socket.on('error', () => undefined).destroy();
+      };
     });
-    const stop = (): void => {
-      cancelTimer();
-      signal.removeEventListener('abort', abort);
-      socket.off('error', fail);
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    socket.once('error', fail);
-    socket.once('connect', () => {
-      stop();
-      resolve(socket);
-    });
-  });
+  } catch (error) {
+    throw new HostError('unavailable', host, `${where}: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /** The key types that are known of the host go first, so that it shows the key that can be checked. */
@@ -169,7 +145,7 @@ function refusal(
   const add = `if it is the right one, add it: ${knownHostsName(endpoint)} ${keyType(key)} ${key.toString('base64')}`;
   const texts = {
     unknown: `${shown} is not in ${file}; ${add}`,
-    changed: `${shown} is not the one in ${lines}: somebody may be listening in, or the host was made anew; ${add} in place of the old`,
+    changed: `${shown} is not the one in ${lines}: somebody may be listening in, or the host was reinstalled; ${add} in place of the old`,
     revoked: `${shown} is revoked by ${lines}`,
     'certificates-only': `only @cert-authority lines name the host (${lines}), and host certificates are not supported; ${add}`,
   };

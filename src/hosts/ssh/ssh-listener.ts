@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { AcceptConnection, Client, ClientChannel, RejectConnection, TcpConnectionDetails } from 'ssh2';
 import { HostError, messageOf } from '../../model/errors.ts';
-import { reasonOf } from '../../util/abort.ts';
+import { attempt } from '../../util/attempt.ts';
 import type { HostListener } from '../link/link.ts';
 import { endSession, sshSession, type SshSession } from './ssh-session.ts';
 
@@ -48,18 +48,13 @@ async function listenThrough(client: Client, options: SshListenerOptions): Promi
     if (details.destPort !== port) reject();
     else onConnection(accept());
   };
-  await new Promise<void>((resolve, reject) => {
-    const abort = (): void => {
-      reject(reasonOf(signal));
-    };
-    signal.addEventListener('abort', abort, { once: true });
+  await attempt<undefined>({ signal }, ({ succeed, fail }) => {
     client.forwardIn(EVERY_ADDRESS, port, (error) => {
-      signal.removeEventListener('abort', abort);
-      if (error === undefined) resolve();
-      else reject(refused(error, options));
+      if (error !== undefined) fail(refused(error, options));
       // nobody waits for it any more
-      if (error === undefined && signal.aborted) client.unforwardIn(EVERY_ADDRESS, port);
+      else if (!succeed(undefined)) client.unforwardIn(EVERY_ADDRESS, port);
     });
+    return undefined;
   });
   const close = (): void => {
     client.off('tcp connection', take);

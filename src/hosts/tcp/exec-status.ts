@@ -15,7 +15,8 @@ export function execStatus(payload: Buffer): ExecStatus {
   } catch {
     return { ok: false, text: `the runtime ended the stream with ${JSON.stringify(payload.toString())}` };
   }
-  if (typeof status !== 'object' || status === null) return { ok: false, text: 'the runtime told no status' };
+  if (typeof status !== 'object' || status === null)
+    return { ok: false, text: 'the runtime reported no status' };
   const { status: word, message } = status as { status?: unknown; message?: unknown };
   if (word === 'Success') return { ok: true, text: '' };
   return { ok: false, text: typeof message === 'string' ? message : 'the process failed' };

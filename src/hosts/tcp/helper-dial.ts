@@ -7,10 +7,13 @@
 import { Duplex } from 'node:stream';
 import { isIP } from 'node:net';
 import { HostError } from '../../model/errors.ts';
-import { orAbort } from '../../util/abort.ts';
+import { limitSignal, orAbort } from '../../util/abort.ts';
 import type { ExecStream } from './exec-stream.ts';
+import type { RunInHelper } from './helper-exec.ts';
+import { onTheWay } from '../link/dial-limits.ts';
 import { TargetError, type DialTarget } from '../link/dial-target.ts';
 import { onTheHost } from './helper-spec.ts';
+import { lastWords } from '../link/last-words.ts';
 import { hostPort, spokenError } from '../link/net-errors.ts';
 
 /** Takes the frames on descriptor 3 apart. An end that was not told is that of the caller. */
@@ -72,6 +75,8 @@ export function dialCommand({ host, port }: DialTarget): string[] {
   return ['sh', '-c', script, 'sh', address, String(port), name];
 }
 
+/** Longer than a kernel tries to connect, whose word it is that nobody answers. */
+export const DIAL_MS = 150_000;
 const PIECE_BYTES = 64 * 1024;
 
 /** The bytes as nc's feeder takes them. Pure. */
@@ -85,10 +90,21 @@ export function feedFrames(data: Buffer): Buffer[] {
 }
 
 /**
- * Resolves once nc is connected. Rejects with HostError, or the signal's reason; nothing then goes on at the
- * host.
+ * A connection from the host to a checked target. Rejects with TargetError, HostError, or the signal's
+ * reason; nothing then goes on at the host.
  */
-export async function dialThrough(
+export async function dialFromHelper(
+  target: DialTarget,
+  { host, run, signal }: { host: string; run: RunInHelper; signal: AbortSignal },
+): Promise<Duplex> {
+  const limit = limitSignal(DIAL_MS, signal);
+  const way = { host, what: 'the helper pod', signal: limit };
+  const exec = await onTheWay(way, () => run(dialCommand(target), { signal: limit }));
+  return dialThrough(exec, { host, target, signal: limit });
+}
+
+/** Resolves once nc is connected. */
+async function dialThrough(
   exec: ExecStream,
   { host, target, signal }: { host: string; target: DialTarget; signal: AbortSignal },
 ): Promise<Duplex> {
@@ -124,15 +140,25 @@ function opened(
   { host, target, begun }: { host: string; target: DialTarget; begun: { is: boolean } },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    let said = '';
-    stderr.on('data', (chunk: Buffer) => {
-      said = (said + chunk.toString()).slice(-1_000);
-      begun.is ||= /^dial$/m.test(said);
-      if (/^open$/m.test(said)) resolve();
+    const said = lastWords(stderr);
+    stderr.on('data', () => {
+      begun.is ||= /^dial$/m.test(said());
+      if (/^open$/m.test(said())) resolve();
     });
     stderr.once('end', () => {
       void ended.then(({ text }) => {
-        reject(dialError({ said: said.replace(/^dial$/gm, '').trim(), text }, host, target));
+        reject(
+          dialError(
+            {
+              said: said()
+                .replace(/^dial$/gm, '')
+                .trim(),
+              text,
+            },
+            host,
+            target,
+          ),
+        );
       });
     });
     stream.once('error', (error) => {

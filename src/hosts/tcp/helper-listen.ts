@@ -5,9 +5,10 @@
  */
 import type { Duplex } from 'node:stream';
 import { HostError } from '../../model/errors.ts';
-import { orAbort } from '../../util/abort.ts';
+import { orAbort, withDeadline } from '../../util/abort.ts';
+import { lastWords } from '../link/last-words.ts';
 import type { HostListener, ListenOptions } from '../link/link.ts';
-import type { ExecStream } from './exec-stream.ts';
+import type { RunInHelper } from './helper-exec.ts';
 import { feedScript, throughHelper } from './helper-dial.ts';
 
 /** Connections that wait or go on; those beyond are closed. */
@@ -78,19 +79,32 @@ export function takeCommand(port: number, connection: string): string[] {
 export interface HelperListenOptions extends ListenOptions {
   readonly host: string;
   readonly port: number;
-  /** a process in the helper; `watched`: ended when the other end is silent */
-  readonly run: (
-    command: readonly string[],
-    options: { signal: AbortSignal; watched?: boolean },
-  ) => Promise<ExecStream>;
+  readonly run: RunInHelper;
+}
+
+const MAX_LINE = 64;
+/** The helper may have to be started first. */
+const LISTEN_MS = 60_000;
+
+/** Rejects with HostError where nc can't listen. */
+export async function listenInHelper(options: HelperListenOptions): Promise<HostListener> {
+  const { host, signal } = options;
+  const life = new AbortController();
+  const listener = await withDeadline(signal, LISTEN_MS, `${host}: the helper, to listen`, (limit) =>
+    listen({ ...options, signal: limit, life: life.signal }),
+  );
+  void listener.ended.then(() => {
+    life.abort(new HostError('unavailable', host, `${host}: the helper listens no more`));
+  });
+  return listener;
+}
+
+interface LiveOptions extends HelperListenOptions {
   /** until the listener is closed */
   readonly life: AbortSignal;
 }
 
-const MAX_LINE = 64;
-
-/** Rejects with HostError where nc can't listen. */
-export async function listenInHelper(options: HelperListenOptions): Promise<HostListener> {
+async function listen(options: LiveOptions): Promise<HostListener> {
   const { host, port, run, signal } = options;
   const exec = await run(listenCommand(port), { signal, watched: true });
   const { stream } = exec;
@@ -103,8 +117,8 @@ export async function listenInHelper(options: HelperListenOptions): Promise<Host
     if (line === 'listening') listening.resolve(undefined);
     else if (/^\d+$/.test(line)) void take(line, options);
   });
-  const said = lastWords(exec);
-  const ended = exec.ended.then(({ text }) => said() || text);
+  const words = lastWords(exec.stderr);
+  const ended = exec.ended.then(({ text }) => words().trim() || text);
   try {
     const failed = ended.then((why): never => {
       throw new HostError(
@@ -126,14 +140,11 @@ export async function listenInHelper(options: HelperListenOptions): Promise<Host
 }
 
 /** One that can't be taken ends by itself. */
-async function take(
-  connection: string,
-  { host, port, run, onConnection, life }: HelperListenOptions,
-): Promise<void> {
+async function take(connection: string, { host, port, run, onConnection, life }: LiveOptions): Promise<void> {
   try {
     onConnection(throughHelper(await run(takeCommand(port, connection), { signal: life }), host));
   } catch {
-    // whoever is at the other end sees it closed
+    // the other end sees it closed
   }
 }
 
@@ -144,12 +155,4 @@ function onLines(stream: Duplex, onLine: (line: string) => void): void {
     rest = (lines.pop() ?? '').slice(0, MAX_LINE);
     for (const line of lines) onLine(line);
   });
-}
-
-function lastWords({ stderr }: ExecStream): () => string {
-  let said = '';
-  stderr.on('data', (chunk: Buffer) => {
-    said = (said + chunk.toString()).slice(-1_000);
-  });
-  return () => said.trim();
 }

@@ -1,5 +1,5 @@
 /**
- * The helper of one host: found or made when first needed, made anew when it has gone.
+ * The helper of one host: found or made when first needed, made again when it has gone.
  *
  * I1. Only one attempt is under way; all who need the helper wait for it.
  * I2. A failed look makes and removes nothing.
@@ -25,7 +25,7 @@ export interface HelperPodOptions {
   readonly host: string;
   readonly owner: HelperOwner;
   readonly image: string;
-  /** counts only where the runtime can't tell */
+  /** used only where the runtime does not report it */
   readonly cgroupDriver: CgroupDriver;
   readonly cri: HelperCri;
   readonly clock: Clock;
@@ -153,9 +153,9 @@ export class HelperPod {
         const unreached = this.#isUnreached(cause);
         const count = (before?.count ?? 0) + (unreached ? 0 : 1);
         const error = this.#failure(cause);
-        const told = error.message === before?.error.message || error.message === this.#options.fault();
-        if (!told && !this.#life.signal.aborted)
-          this.#log.warn({ err: error }, 'the helper pod could not be started: trying on');
+        const isKnown = error.message === before?.error.message || error.message === this.#options.fault();
+        if (!isKnown && !this.#life.signal.aborted)
+          this.#log.warn({ err: error }, 'the helper pod could not be started: trying again');
         const waitMs = unreached ? UNREACHED_MS : backoffMs(retry, count);
         this.#state = {
           at: 'failed',

@@ -84,7 +84,7 @@ export function onTheHost([shell = 'sh', ...args]: readonly string[]): string[] 
 const needed = ['nsenter', 'nc', 'dd', 'awk', 'readlink', 'sleep'] as const;
 
 /** Tells what the image lacks, then whether the host can be stepped into. */
-export const helperTrial: readonly string[] = [
+export const trialCommand: readonly string[] = [
   'sh',
   '-c',
   `m=; for t in ${needed.join(' ')}; do command -v $t >/dev/null || m="$m $t"; done

@@ -53,7 +53,7 @@ describe('a stream to a host', () => {
     { what: 'could not be made', how: { code: 'ETIMEDOUT', connected: false } },
   ];
   for (const { what, how } of harmless)
-    it(`outlives an idle connection that ${what}, which is made anew`, async () => {
+    it(`outlives an idle connection that ${what}, which is made again`, async () => {
       const { clock, stream, idle, end } = setUp();
       await end(how);
       assert.ok(!stream.destroyed);

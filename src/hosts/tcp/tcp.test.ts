@@ -132,19 +132,19 @@ describe('the helper', () => {
       expect: { do: 'use', container: 'c-a', remove: [] },
     },
     {
-      name: 'is made anew when its container has died',
+      name: 'is made again when its container has died',
       sandboxes: [sandbox('a', 3)],
       containers: [container('a', false)],
       expect: { do: 'make', attempt: 4, remove: ['a'] },
     },
     {
-      name: 'is made anew after the host has booted',
+      name: 'is made again after the host has booted',
       sandboxes: [sandbox('a', 0, { ready: false })],
       containers: [container('a')],
       expect: { do: 'make', attempt: 1, remove: ['a'] },
     },
     {
-      name: 'is made anew with another image',
+      name: 'is made again with another image',
       sandboxes: [sandbox('a', 0, { labels: { [helperLabels.spec]: helperSpecHash('other') } })],
       containers: [container('a')],
       expect: { do: 'make', attempt: 1, remove: ['a'] },
@@ -196,7 +196,7 @@ describe('how a process in a container ended', () => {
   const rows: [payload: string, expect: object][] = [
     ['{"metadata":{},"status":"Success"}', { ok: true, text: '' }],
     ['{"status":"Failure","message":"exit code 3"}', { ok: false, text: 'exit code 3' }],
-    ['null', { ok: false, text: 'the runtime told no status' }],
+    ['null', { ok: false, text: 'the runtime reported no status' }],
     ['x', { ok: false, text: 'the runtime ended the stream with "x"' }],
   ];
   for (const [payload, expect] of rows)

@@ -1,6 +1,7 @@
 /** One TLS connection to a host, with certificates on both sides. */
 import { connect, type TLSSocket } from 'node:tls';
-import { HostError } from '../../model/errors.ts';
+import { reasonOf } from '../../util/abort.ts';
+import { attempt } from '../../util/attempt.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Followed } from '../../util/followed-files.ts';
 import type { DialTarget } from '../link/dial-target.ts';
@@ -33,33 +34,9 @@ export async function connectTls(
   const where = tlsWhere(host, target);
   const material = await readTlsFiles(options.material, { host, files, now: clock.now() });
   signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    let socket: TLSSocket | undefined;
-    const end = (): void => {
-      cancelTimer();
-      signal.removeEventListener('abort', abort);
-    };
-    const fail = (error: unknown): void => {
-      end();
-      socket?.on('error', () => undefined);
-      socket?.destroy();
-      reject(tlsFault(error, { host, where, files }));
-    };
-    const abort = (): void => {
-      end();
-      socket?.on('error', () => undefined);
-      socket?.destroy();
-      reject(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
-    };
-    const closed = (): void => {
-      fail(new Error('the host closed the connection'));
-    };
-    const cancelTimer = clock.after(ATTEMPT_MS, () => {
-      fail(new HostError('unavailable', host, `${where}: no answer within ${String(ATTEMPT_MS / 1000)}s`));
-    });
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      socket = connect({
+  try {
+    return await attempt({ signal, limit: { clock, ms: ATTEMPT_MS } }, ({ succeed, fail }) => {
+      const socket = connect({
         host: target.host,
         port: target.port,
         ...material,
@@ -67,20 +44,24 @@ export async function connectTls(
         ALPNProtocols: [protocol],
         ...(isAddress(target.host) ? {} : { servername: target.host }),
       });
-    } catch (error) {
-      fail(error);
-      return;
-    }
-    const connected = socket;
-    connected.setNoDelay(true);
-    connected.setKeepAlive(true, KEEPALIVE_MS);
-    connected.once('error', fail).once('close', closed);
-    connected.once('secureConnect', () => {
-      end();
-      connected.off('error', fail).off('close', closed);
-      resolve(connected);
+      const closed = (): void => {
+        fail(new Error('the host closed the connection'));
+      };
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, KEEPALIVE_MS);
+      socket
+        .once('error', fail)
+        .once('close', closed)
+        .once('secureConnect', () => succeed(socket));
+      return ({ isFailure }) => {
+        socket.off('error', fail).off('close', closed);
+        if (isFailure) socket.on('error', () => undefined).destroy();
+      };
     });
-  });
+  } catch (error) {
+    if (signal.aborted) throw reasonOf(signal);
+    throw tlsFault(error, { host, where, files });
+  }
 }
 
 /** How messages name the connection. */

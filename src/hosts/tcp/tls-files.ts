@@ -3,10 +3,10 @@
  * at once; while they are being written, or wrong, those that worked are.
  */
 import { X509Certificate } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
 import { HostError, messageOf } from '../../model/errors.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Followed, FollowedFiles } from '../../util/followed-files.ts';
+import { materialFault } from '../../util/tls-material.ts';
 
 /** Names of PEM files. */
 export interface TlsFiles {
@@ -66,20 +66,18 @@ export function certificateProblem(pem: Buffer, now: number): string | undefined
   return undefined;
 }
 
-/** Why OpenSSL can do nothing with them, the certificate being one. Pure. */
-function materialProblem({ ca, cert, key }: TlsMaterial, files: TlsFiles): string | undefined {
-  try {
-    new X509Certificate(ca);
-  } catch {
-    return `caFile ${files.caFile} holds no certificate in PEM form`;
-  }
-  try {
-    createSecureContext({ ca, cert, key });
-    return undefined;
-  } catch (error) {
-    return messageOf(error).includes('key values mismatch')
-      ? `certFile ${files.certFile} and keyFile ${files.keyFile} do not go together`
-      : `keyFile ${files.keyFile} holds no private key in PEM form: ${messageOf(error)}`;
+/** Why no connection can be made with them, the certificate being one. Pure. */
+function materialProblem(material: TlsMaterial, { caFile, certFile, keyFile }: TlsFiles): string | undefined {
+  const fault = materialFault(material);
+  switch (fault?.kind) {
+    case undefined:
+      return undefined;
+    case 'authority':
+      return `caFile ${caFile} holds no certificate in PEM form`;
+    case 'pair':
+      return `certFile ${certFile} and keyFile ${keyFile} do not go together`;
+    case 'unreadable':
+      return `keyFile ${keyFile} holds no private key in PEM form: ${fault.reason}`;
   }
 }
 

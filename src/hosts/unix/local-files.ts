@@ -227,7 +227,7 @@ export class LocalFiles implements HostFiles {
   }
 }
 
-/** Read anew: the signal may have aborted during an await. */
+/** Read again: the signal may have aborted during an await. */
 function isOver(signal: AbortSignal): boolean {
   return signal.aborted;
 }

@@ -111,7 +111,7 @@ describe('files on the host', { skip: process.getuid?.() !== 0 && 'only root may
     assert.equal(statSync(at('tree/later')).gid, 4322);
   });
 
-  it('binds files and folders once, and anew when they are others', async () => {
+  it('binds files and folders once, and again when they are others', async () => {
     mkdirSync(at('source'));
     mkdirSync(at('targets'));
     writeFileSync(at('source/f'), 'one');

@@ -52,7 +52,7 @@ export async function readEnd(file: FileHandle, { maxBytes }: { maxBytes: number
   return buffer.subarray(0, bytesRead);
 }
 
-/** A read that never ends keeps its place; whoever waits for it, or for a place, gives up. */
+/** A read that never ends keeps its place; callers that wait for it, or for a place, give up. */
 export function readPodFile(
   { host, root, path }: { host: string; root: string; path: string },
   { signal, maxBytes, tail = false }: { signal: AbortSignal; maxBytes: number; tail?: boolean },

@@ -20,7 +20,17 @@ export interface ProbedContainer {
   readonly over: boolean;
 }
 
-export interface ProbeWorkerOptions {
+/** Where what a worker has to say goes. */
+export interface ProbeReports {
+  /** probes say nothing from now on, and why */
+  readonly warn: (why: string) => void;
+  readonly event: (reason: 'Unhealthy' | 'ProbeWarning', message: string) => void;
+  readonly observe: (result: 'successful' | 'failed' | 'unknown', seconds: number) => void;
+  /** an exception that nobody expected */
+  readonly onFault: (error: unknown) => void;
+}
+
+export interface ProbeWorkerOptions extends ProbeReports {
   readonly kind: ProbeKind;
   readonly probe: Probe;
   readonly container: Container;
@@ -41,13 +51,7 @@ export interface ProbeWorkerOptions {
   readonly endsWithPod: boolean;
   /** whether the container's host can be seen now; a failure of a host that can't is none of the container */
   readonly isSeen: () => boolean;
-  /** probes say nothing from now on, and why */
-  readonly tell: (why: string) => void;
-  readonly event: (reason: 'Unhealthy' | 'ProbeWarning', message: string) => void;
-  readonly observe: (result: 'successful' | 'failed' | 'unknown', seconds: number) => void;
   readonly onEnd: () => void;
-  /** an exception that nobody expected */
-  readonly onFault: (error: unknown) => void;
 }
 
 /**
@@ -203,7 +207,7 @@ export class ProbeWorker {
     }
     if (outcome.kind === 'failure' && !isSeen()) outcome = { kind: 'unknown', why: 'the host is not ready' };
     if (outcome.kind === 'unknown') {
-      if (!this.#isBlind) this.#options.tell(outcome.why);
+      if (!this.#isBlind) this.#options.warn(outcome.why);
       this.#isBlind = true;
       observe('unknown', (clock.monotonic() - started) / 1000);
       return;

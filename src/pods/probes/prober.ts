@@ -23,7 +23,7 @@ import { probeExec } from './exec.ts';
 import { probeGrpc } from './grpc.ts';
 import { httpTarget, probeHttp } from './http.ts';
 import { probeOf, probeNames, type ProbeKind, type ProbeOutcome, type ProbeResult } from './probe.ts';
-import { ProbeWorker, type ProbedContainer } from './probe-worker.ts';
+import { ProbeWorker, type ProbedContainer, type ProbeReports } from './probe-worker.ts';
 import { probeTcp } from './tcp.ts';
 import { byTheRuntime, overTheWay } from './way.ts';
 
@@ -149,12 +149,11 @@ export class Prober {
     { kind, probe }: { kind: ProbeKind; probe: Probe },
     onEnd: () => void,
   ): ProbeWorker {
-    const { clock, signal, look, events, faults, observe, log } = this.#options;
+    const { clock, signal, look } = this.#options;
     const { uid } = pod.metadata;
-    const onFault = (error: unknown): void => {
-      faults.report('probe', error, podReference(pod, containerFieldPath(container)));
-    };
+    const reports = this.#reports(pod, container, kind);
     const worker = new ProbeWorker({
+      ...reports,
       kind,
       probe,
       container: container.spec,
@@ -179,26 +178,37 @@ export class Prober {
         this.#forget(id, kind);
       },
       isSeen: () => this.#options.host.state().at === 'ready',
-      tell: (why) => {
-        log.warn(
-          { ...podFields(pod.metadata), container: container.spec.name, probe: kind, reason: why },
-          'probe could not be made: its last result stays',
-        );
-      },
-      event: (reason, message) => {
-        events.event(podReference(pod, containerFieldPath(container)), reason, message);
-      },
-      observe: (result, seconds) => {
-        observe({ kind: probeNames[kind], pod, container: container.spec.name, result, seconds });
-      },
-      onFault,
       onEnd: () => {
         onEnd();
         this.#options.onEnd?.({ kind: probeNames[kind], pod, container: container.spec.name });
       },
     });
-    worker.run().catch(onFault);
+    worker.run().catch(reports.onFault);
     return worker;
+  }
+
+  /** Where a worker's log lines, events, durations and faults go, with what they are about. */
+  #reports(pod: Pod, container: PodContainer, kind: ProbeKind): ProbeReports {
+    const { events, faults, observe, log } = this.#options;
+    const { name } = container.spec;
+    const about = podReference(pod, containerFieldPath(container));
+    return {
+      warn: (why) => {
+        log.warn(
+          { ...podFields(pod.metadata), container: name, probe: kind, reason: why },
+          'probe could not be made: its last result stays',
+        );
+      },
+      event: (reason, message) => {
+        events.event(about, reason, message);
+      },
+      observe: (result, seconds) => {
+        observe({ kind: probeNames[kind], pod, container: name, result, seconds });
+      },
+      onFault: (error) => {
+        faults.report('probe', error, about);
+      },
+    };
   }
 
   #publish(uid: string, containerId: string, kind: ProbeKind, result: ProbeResult): void {

@@ -76,7 +76,7 @@ describe('thresholds', () => {
       hold: false,
     },
     {
-      name: 'a success in between starts the count anew',
+      name: 'a success in between starts the count again',
       kind: 'readiness',
       outcomes: ['failure', 'success', 'failure', 'failure'],
       results: [undefined, 'success', undefined, undefined],

@@ -128,7 +128,7 @@ const cuts: { name: string; change: Partial<Far> }[] = [
     change: { dial: answering(''), isWhole: false },
   },
   { name: 'ssh, found to be down', change: { dial: () => Promise.reject(lost), isWhole: false } },
-  { name: 'ssh, broken and made anew meanwhile', change: { dial: refusedByReset(), isWhole: false } },
+  { name: 'ssh, broken and made again meanwhile', change: { dial: refusedByReset(), isWhole: false } },
   {
     name: 'tcp, without its helper',
     change: {

@@ -27,7 +27,7 @@ export interface ConditionsInput {
   readonly init: readonly ContainerStatus[];
   readonly regular: readonly ContainerStatus[];
   readonly sandboxReady: boolean;
-  /** all containers are about to begin anew; undefined where no container could ask for that */
+  /** all containers are about to begin again; undefined where no container could ask for that */
   readonly restartingAll?: boolean | undefined;
   /**
    * the newest conditions known: times are kept where the status stays, and what stopped the pod is kept
@@ -106,7 +106,7 @@ function initialized({ pod, phase, init, regular, previous }: ConditionsInput): 
     ({ state }) => state?.running !== undefined || state?.terminated !== undefined,
   );
   if (started || unknown.length + unready.length === 0) return { status: 'True' };
-  // once initialized a pod stays so, although its init containers may run anew
+  // once initialized a pod stays so, although its init containers may run again
   if (previous.some(({ type, status }) => type === 'Initialized' && status === 'True'))
     return { status: 'True' };
   return {

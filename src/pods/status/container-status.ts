@@ -47,7 +47,7 @@ export interface ContainerStatusInput {
   readonly isComplete: boolean;
   /** what a running container really has; undefined: what its spec says */
   readonly actuated?: ResourceAmounts | undefined;
-  /** a container has asked for all to begin anew */
+  /** a container has asked for all to begin again */
   readonly restartingAll?: boolean;
   /** the runtime holds a regular container of the pod, so its init containers are through */
   readonly wasInitialized?: boolean;
@@ -170,19 +170,19 @@ function previousEnd(
     : (previous.state?.terminated ?? previous.lastState?.terminated);
 }
 
-/** Never fewer than were told before: where its records were removed, a container may count anew. */
+/** Never fewer than were told before: where its records were removed, a container may count again. */
 function shownRestarts(newest: ObservedContainer, previous: ContainerStatus | undefined): number {
   const counted = restartCount(newest);
-  const told = previous?.restartCount ?? 0;
+  const known = previous?.restartCount ?? 0;
   // how it ended is unknown, and so is whether it began again: what the runtime counts does not tell of it
-  if (newest.state === 'unknown' && previous?.state?.running !== undefined) return told + 1;
-  const isNext = newest.state === 'running' && previous?.state?.terminated !== undefined && told >= counted;
-  return isNext ? told + 1 : Math.max(counted, told);
+  if (newest.state === 'unknown' && previous?.state?.running !== undefined) return known + 1;
+  const isNext = newest.state === 'running' && previous?.state?.terminated !== undefined && known >= counted;
+  return isNext ? known + 1 : Math.max(counted, known);
 }
 
 export function restartCount(observed: ObservedContainer): number {
-  const told = observed.annotations[annotations.restartCount];
-  return told !== undefined && /^\d{1,9}$/.test(told) ? Number(told) : observed.attempt;
+  const recorded = observed.annotations[annotations.restartCount];
+  return recorded !== undefined && /^\d{1,9}$/.test(recorded) ? Number(recorded) : observed.attempt;
 }
 
 function stateOf(input: ContainerStatusInput, observed: ObservedContainer): ContainerState {

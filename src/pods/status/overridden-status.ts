@@ -2,7 +2,7 @@ import type { PodStatus } from '../../model/kube.ts';
 import type { KillOrder } from '../../model/pod-update.ts';
 
 /**
- * The status with what whoever stops the pod has to say; a condition takes the place of one of its type.
+ * Merges the status of a kill order over the computed one; its conditions replace those of the same type.
  * Pure.
  */
 export function overriddenStatus(status: PodStatus, override: KillOrder['status']): PodStatus {

@@ -78,7 +78,7 @@ const rows: readonly Row[] = [
   { what: 'an init container crashes', init: ['crashing'], regular: ['creating'], expected: 'Pending' },
   { what: 'initialized', init: ['done'], regular: ['running'], expected: 'Running' },
   {
-    what: 'an init container runs anew in a new sandbox',
+    what: 'an init container runs again in a new sandbox',
     init: ['running'],
     regular: ['failed'],
     expected: 'Pending',

@@ -43,37 +43,10 @@ const MAX_MESSAGES = 12_288;
 
 export function podStatus(input: StatusInput): PodStatus {
   const { pod, state, previous, hostIPs, now } = input;
-  const statuses = podContainers(pod).map((container): [PodContainer, ContainerStatus] => [
-    container,
-    oneStatus(input, container),
-  ]);
-  const statusesOf = (type: PodContainer['type']): ContainerStatus[] =>
-    statuses.filter(([container]) => container.type === type).map(([, status]) => status);
-  const init = statusesOf('init_container');
-  const regular = statusesOf('container');
-  const phase = settledPhase(
-    input,
-    podPhase({
-      pod,
-      init,
-      regular,
-      isTerminal: input.isTerminal,
-      isInitialized: hasActiveRegularContainer(pod, state),
-    }),
-  );
-  const conditions = podConditions({
-    pod,
-    phase,
-    init,
-    regular,
-    ...(couldRestartAll(pod) ? { restartingAll: mustReset(pod, state, previous) } : {}),
-    sandboxReady: !sandboxVerdict(pod, state).changed,
-    previous: previous.conditions ?? [],
-    shown: pod.status?.conditions ?? [],
-    resize: input.isTerminal ? [] : (input.resize?.conditions(pod.metadata.uid) ?? []),
-    now: rfc3339(now),
-  });
-  const cut = Math.floor(MAX_MESSAGES / Math.max(1, statuses.length));
+  const { init, regular, ephemeral } = containerStatuses(input);
+  const phase = phaseOf(input, { init, regular });
+  const conditions = conditionsOf(input, { phase, init, regular });
+  const cut = Math.floor(MAX_MESSAGES / Math.max(1, init.length + regular.length + ephemeral.length));
   const limited = (list: ContainerStatus[]): ContainerStatus[] =>
     list.map((status) => withShortMessages(status, cut));
   return {
@@ -87,16 +60,53 @@ export function podStatus(input: StatusInput): PodStatus {
     startTime: previous.startTime ?? rfc3339(now),
     ...(init.length === 0 ? {} : { initContainerStatuses: limited(init) }),
     containerStatuses: limited(sortByName(regular)),
-    ...(statusesOf('ephemeral_container').length === 0
+    ...(ephemeral.length === 0
       ? {}
-      : {
-          ephemeralContainerStatuses: limited(sortByName(statusesOf('ephemeral_container'))).map(
-            withoutStarted,
-          ),
-        }),
+      : { ephemeralContainerStatuses: limited(sortByName(ephemeral)).map(withoutStarted) }),
     qosClass: podQosClass(pod),
     ...podResources(pod),
   };
+}
+
+function containerStatuses(input: StatusInput): Record<'init' | 'regular' | 'ephemeral', ContainerStatus[]> {
+  const statuses = podContainers(input.pod).map((container) => ({
+    type: container.type,
+    status: oneStatus(input, container),
+  }));
+  const ofType = (wanted: PodContainer['type']): ContainerStatus[] =>
+    statuses.filter(({ type }) => type === wanted).map(({ status }) => status);
+  return {
+    init: ofType('init_container'),
+    regular: ofType('container'),
+    ephemeral: ofType('ephemeral_container'),
+  };
+}
+
+interface PhaseStatuses {
+  readonly init: readonly ContainerStatus[];
+  readonly regular: readonly ContainerStatus[];
+}
+
+function phaseOf(input: StatusInput, statuses: PhaseStatuses): ReturnType<typeof podPhase> {
+  const { pod, state, isTerminal } = input;
+  const isInitialized = hasActiveRegularContainer(pod, state);
+  return settledPhase(input, podPhase({ pod, ...statuses, isTerminal, isInitialized }));
+}
+
+function conditionsOf(
+  { pod, state, previous, resize, isTerminal, now }: StatusInput,
+  known: PhaseStatuses & { phase: ReturnType<typeof podPhase> },
+): ReturnType<typeof podConditions> {
+  return podConditions({
+    pod,
+    ...known,
+    ...(couldRestartAll(pod) ? { restartingAll: mustReset(pod, state, previous) } : {}),
+    sandboxReady: !sandboxVerdict(pod, state).changed,
+    previous: previous.conditions ?? [],
+    shown: pod.status?.conditions ?? [],
+    resize: isTerminal ? [] : (resize?.conditions(pod.metadata.uid) ?? []),
+    now: rfc3339(now),
+  });
 }
 
 function oneStatus(input: StatusInput, container: PodContainer): ContainerStatus {
@@ -138,7 +148,7 @@ function hasRegularContainer(pod: Pod, state: PodRuntimeState): boolean {
 }
 
 /**
- * Whether one was made in the sandbox that serves now: init containers of a new one run anew
+ * Whether one was made in the sandbox that serves now: init containers of a new one run again
  * (HasAnyActiveRegularContainerStarted).
  */
 function hasActiveRegularContainer(pod: Pod, state: PodRuntimeState): boolean {

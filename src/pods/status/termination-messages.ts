@@ -45,8 +45,8 @@ export class TerminationMessages {
   }
 
   async #message(uid: string, container: ObservedContainer, signal: AbortSignal): Promise<string> {
-    const said = container.annotations[annotations.terminationMessagePath] ?? '';
-    const path = said.startsWith('/') ? said : `/${said}`;
+    const named = container.annotations[annotations.terminationMessagePath] ?? '';
+    const path = named.startsWith('/') ? named : `/${named}`;
     const file = container.mounts.find((mount) => mount.containerPath === path)?.hostPath;
     let text = '';
     try {

@@ -48,7 +48,7 @@ export async function resolveClaim(
     }
   };
   const claim = await within(async () => {
-    const found = await told('failed to fetch PVC from API server', () =>
+    const found = await wrapped('failed to fetch PVC from API server', () =>
       sources.claim(namespace, name, { signal }),
     );
     checkClaim(found);
@@ -57,7 +57,7 @@ export async function resolveClaim(
   if (volume.ephemeral !== undefined) checkOwner(claim, { pod, name });
   const volumeName = claim.spec?.volumeName ?? '';
   const found = await within(async () => {
-    const persistent = await told(`failed to fetch PV ${volumeName} from API server`, () =>
+    const persistent = await wrapped(`failed to fetch PV ${volumeName} from API server`, () =>
       sources.persistentVolume(volumeName, { signal }),
     );
     checkBinding(persistent, { name: volumeName, claim });
@@ -67,7 +67,7 @@ export async function resolveClaim(
   return { volume: found, readOnly: volume.persistentVolumeClaim?.readOnly ?? false };
 }
 
-async function told<T>(what: string, work: () => Promise<T>): Promise<T> {
+async function wrapped<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -19,8 +19,8 @@ const asking = (...sizes: string[]): Pod =>
       })),
     },
   });
-const ops = (of: Pod, medium: string, sizeLimit?: string): unknown[] =>
-  emptyDirOps({ pod: of, path: '/v', medium, sizeLimit, nodeMemoryBytes: 1024 * MiB });
+const ops = (subject: Pod, medium: string, sizeLimit?: string): unknown[] =>
+  emptyDirOps({ pod: subject, path: '/v', medium, sizeLimit, nodeMemoryBytes: 1024 * MiB });
 
 describe('emptyDir', () => {
   const sizes: [name: string, spec: Partial<Pod['spec']>, sizeLimit: string | undefined, mib: number][] = [
@@ -77,11 +77,11 @@ describe('emptyDir', () => {
     ['HugePages', pod(), /^medium HugePages: hugePages storage requested, but there is no resource request/],
     ['Disk', pod(), /^unknown storage medium "Disk"$/],
   ];
-  for (const [medium, of, expected] of pages)
+  for (const [medium, subject, expected] of pages)
     it(`on ${medium} is ${String(expected)}`, () => {
-      if (typeof expected !== 'string') assert.throws(() => ops(of, medium), { message: expected });
+      if (typeof expected !== 'string') assert.throws(() => ops(subject, medium), { message: expected });
       else
-        assert.deepEqual(ops(of, medium)[1], {
+        assert.deepEqual(ops(subject, medium)[1], {
           op: 'mount',
           type: 'hugetlbfs',
           source: 'nodev',

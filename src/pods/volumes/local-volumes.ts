@@ -59,7 +59,7 @@ export class LocalVolumes {
     try {
       await this.#own(pod, volume, { path, own, signal });
     } catch (error) {
-      // mounted means owned: the next attempt begins anew
+      // mounted means owned: the next attempt begins again
       await files.apply([{ op: 'unmount', path }], { signal }).catch(() => undefined);
       throw error;
     }

@@ -3,9 +3,9 @@ import { describe, it } from 'node:test';
 import type { FileInfo, FileType, MountEntry } from '../../hosts/link/link.ts';
 import { pod } from '../../testing/fixtures.ts';
 import { checkLocalSource, isMountedInPods, localOps } from './local.ts';
-import { contentOf } from './mount-content.ts';
+import { mountContent } from './mount-content.ts';
 import { MountStepError } from './mount-step-error.ts';
-import { showsPartOf } from './sub-path-check.ts';
+import { showsPartOf } from './shows-part-of.ts';
 
 const entry = (path: string, device: string, root = '/'): MountEntry => ({
   path,
@@ -98,7 +98,7 @@ describe('what a path shows', () => {
   ];
   for (const [path, device, root] of rows)
     it(`${path} is ${root} of ${device}`, () => {
-      assert.deepEqual(contentOf(mounts, path), { device, root });
+      assert.deepEqual(mountContent(mounts, path), { device, root });
     });
 });
 

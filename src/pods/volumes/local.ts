@@ -3,7 +3,7 @@ import type { FileInfo, FileOp, MountEntry } from '../../hosts/link/link.ts';
 import { FarletError } from '../../model/errors.ts';
 import { goQuote } from '../../model/go-quote.ts';
 import type { Pod } from '../../model/kube.ts';
-import { contentOf } from './mount-content.ts';
+import { mountContent } from './mount-content.ts';
 import { MountStepError } from './mount-step-error.ts';
 
 export interface LocalInput {
@@ -68,7 +68,7 @@ export function isMountedInPods(
   mounts: readonly MountEntry[],
   { realSource, podsDir, but }: { realSource: string; podsDir: string; but: string },
 ): boolean {
-  const content = contentOf(mounts, realSource);
+  const content = mountContent(mounts, realSource);
   return (
     content !== undefined &&
     mounts.some(

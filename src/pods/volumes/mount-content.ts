@@ -1,7 +1,7 @@
 import type { MountEntry } from '../../hosts/link/link.ts';
 
 /** Which file system and which part of it a path shows: the last mount that covers it tells. Pure. */
-export function contentOf(
+export function mountContent(
   mounts: readonly MountEntry[],
   realPath: string,
 ): { readonly device: string; readonly root: string } | undefined {

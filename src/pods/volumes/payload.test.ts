@@ -58,12 +58,12 @@ describe('paths in a volume', () => {
 });
 
 describe('the downward API', () => {
-  const of = pod({ metadata: { labels: { b: 'y"', a: 'x' } } });
+  const subject = pod({ metadata: { labels: { b: 'y"', a: 'x' } } });
   const given = { defaultMode: 0o644, allocatable: { cpu: '4' } };
 
   it('shows fields and resources', () => {
     const payload = downwardPayload(
-      of,
+      subject,
       [
         { path: 'l', fieldRef: { fieldPath: 'metadata.labels' } },
         { path: 'cpu', mode: 0o400, resourceFieldRef: { containerName: 'c', resource: 'limits.cpu' } },
@@ -75,9 +75,12 @@ describe('the downward API', () => {
 
   it('tells all that it can not show', () => {
     const wrong = (fieldPath: string) => ({ path: fieldPath, fieldRef: { fieldPath } });
-    assert.throws(() => downwardPayload(of, [wrong('status.x'), wrong('spec.y'), wrong('status.x')], given), {
-      message: '[unsupported fieldPath: status.x, unsupported fieldPath: spec.y]',
-    });
+    assert.throws(
+      () => downwardPayload(subject, [wrong('status.x'), wrong('spec.y'), wrong('status.x')], given),
+      {
+        message: '[unsupported fieldPath: status.x, unsupported fieldPath: spec.y]',
+      },
+    );
   });
 });
 

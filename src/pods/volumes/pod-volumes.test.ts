@@ -91,8 +91,8 @@ class World {
     this.volumes = new PodVolumes({ ...shared, mounter, onReady: () => undefined });
   }
 
-  mount(of: Pod, { hasSandbox = false }: { hasSandbox?: boolean } = {}) {
-    return this.volumes.mount(of, { signal: this.stop.signal, hasSandbox });
+  mount(subject: Pod, { hasSandbox = false }: { hasSandbox?: boolean } = {}) {
+    return this.volumes.mount(subject, { signal: this.stop.signal, hasSandbox });
   }
 
   /** Every step that was taken, as `op path`. */
@@ -119,15 +119,15 @@ describe('the volumes of a pod', () => {
   it('cost nothing once they are ready and unchanged', async () => {
     const world = new World();
     world.configMaps.set('cm', { k: '1' });
-    const of = using({ name: 'e', emptyDir: {} }, { name: 'm', configMap: { name: 'cm' } });
-    const mounted = await world.mount(of);
+    const subject = using({ name: 'e', emptyDir: {} }, { name: 'm', configMap: { name: 'cm' } });
+    const mounted = await world.mount(subject);
     assert.equal(mounted.get('e')?.hostPath, `${dir}/volumes/kubernetes.io~empty-dir/e`);
     assert.equal(mounted.get('m')?.readOnly, true);
     const before = world.batches.length;
-    await world.mount(of);
+    await world.mount(subject);
     assert.equal(world.batches.length, before);
     world.configMaps.set('cm', { k: '2' });
-    await world.mount(of);
+    await world.mount(subject);
     assert.equal(world.batches.length, before + 1);
     assert.deepEqual(world.volumes.totals(), [
       { plugin: 'kubernetes.io/empty-dir', wanted: 1, ready: 1 },
@@ -135,13 +135,13 @@ describe('the volumes of a pod', () => {
     ]);
   });
 
-  it('are made anew once the pod has no sandbox any more, as after a reboot of the host', async () => {
+  it('are made again once the pod has no sandbox any more, as after a reboot of the host', async () => {
     const world = new World();
     world.configMaps.set('cm', { k: '1' });
-    const of = using({ name: 'e', emptyDir: {} }, { name: 'm', configMap: { name: 'cm' } });
+    const subject = using({ name: 'e', emptyDir: {} }, { name: 'm', configMap: { name: 'cm' } });
     const batches = async (hasSandbox: boolean): Promise<number> => {
       world.batches.length = 0;
-      const mounted = await world.mount(of, { hasSandbox });
+      const mounted = await world.mount(subject, { hasSandbox });
       assert.deepEqual([...mounted.keys()], ['e', 'm']);
       return world.batches.length;
     };
@@ -156,8 +156,8 @@ describe('the volumes of a pod', () => {
 
   it('are told of when they fail, tried again, and hold up no later sync', async () => {
     const world = new World();
-    const of = using({ name: 'm', configMap: { name: 'cm' } });
-    const mounting = world.mount(of);
+    const subject = using({ name: 'm', configMap: { name: 'cm' } });
+    const mounting = world.mount(subject);
     await world.clock.advance(400);
     assert.deepEqual(world.events.seen, [
       'Warning FailedMount: MountVolume.SetUp failed for volume "m" : configmap "cm" not found',
@@ -166,7 +166,7 @@ describe('the volumes of a pod', () => {
     world.volumes.retryNow('uid-web');
     await mounting;
     world.configMaps.delete('cm');
-    await world.mount(of);
+    await world.mount(subject);
     assert.equal(world.events.seen.length, 2);
     assert.deepEqual(world.observed, [
       'kubernetes.io/configmap volume_mount failed',
@@ -179,13 +179,13 @@ describe('the volumes of a pod', () => {
     const world = new World();
     world.phase = 'Pending';
     world.persistent = local();
-    const of = using({ name: 'e', emptyDir: {} }, claim, {
+    const subject = using({ name: 'e', emptyDir: {} }, claim, {
       name: 'i',
       iscsi: { targetPortal: '', iqn: '', lun: 0 },
     });
     const text =
       'unmounted volumes=[i v], unattached volumes=[], failed to process volumes=[i v]: failed to get Plugin from volumeSpec for volume "i" err=no volume plugin matched: farlet does not support iscsi volumes; error processing PVC default/c: PVC is not bound';
-    await assert.rejects(world.mount(of), { message: text });
+    await assert.rejects(world.mount(subject), { message: text });
     assert.deepEqual(world.events.seen, [`Warning FailedMount: Unable to attach or mount volumes: ${text}`]);
   });
 
@@ -225,8 +225,8 @@ describe('the volumes of a pod', () => {
     const owning = Promise.withResolvers<undefined>();
     world.hold = (ops) => (ops[0]?.op === 'own-tree' ? owning.promise : Promise.resolve());
     const base = using(claim);
-    const of = { ...base, spec: { ...base.spec, securityContext: { fsGroup: 7 } } };
-    const mounting = world.mount(of);
+    const subject = { ...base, spec: { ...base.spec, securityContext: { fsGroup: 7 } } };
+    const mounting = world.mount(subject);
     await world.clock.advance(29_999);
     assert.deepEqual(world.events.seen, []);
     await world.clock.advance(1);
@@ -292,8 +292,11 @@ describe('the volumes of a pod', () => {
 
   it('are looked after again when a token is due', async () => {
     const world = new World();
-    const of = using({ name: 't', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } });
-    await world.mount(of);
+    const subject = using({
+      name: 't',
+      projected: { sources: [{ serviceAccountToken: { path: 'token' } }] },
+    });
+    await world.mount(subject);
     assert.equal(world.volumes.renewAt('uid-web'), world.clock.now() + 480_000);
     assert.equal(world.volumes.renewAt('nobody'), undefined);
   });

@@ -68,7 +68,7 @@ export class PodVolumes {
    * Makes every volume that a container uses ready and current, all at once. Rejects, told in an event, for a
    * volume that can't be processed at all, and after 2 min 3 s with what is missing; an attempt that fails
    * before that is told in an event of its own. Once a pod has no sandbox any more, nothing of it runs, and
-   * what was mounted for it may be gone, as after a reboot of the host: all of it is made anew.
+   * what was mounted for it may be gone, as after a reboot of the host: all of it is made again.
    */
   async mount(
     pod: Pod,
@@ -205,7 +205,7 @@ export class PodVolumes {
     return state;
   }
 
-  /** What is ready stays as it was planned; until then a claim is asked for anew each time. */
+  /** What is ready stays as it was planned; until then a claim is asked for again each time. */
   async #planned(
     pod: Pod,
     used: UsedVolume,

@@ -12,7 +12,7 @@ import type { Log } from '../../model/log.ts';
 import { podDir, subPathTarget, type HostPaths } from '../../model/paths.ts';
 import { podFields } from '../../model/pod-ref.ts';
 import { cleanPath } from './payload.ts';
-import { showsPartOf } from './sub-path-check.ts';
+import { showsPartOf } from './shows-part-of.ts';
 
 export interface SubPathRequest {
   readonly pod: Pod;

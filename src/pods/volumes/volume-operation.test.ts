@@ -92,7 +92,7 @@ describe('an operation on a volume', () => {
     assert.deepEqual(told, ['ready 0', 'ready undefined']);
   });
 
-  it('is made anew once it is forgotten, also while an attempt is under way', async () => {
+  it('is made again once it is forgotten, also while an attempt is under way', async () => {
     const { operation, attempts, letGo, told } = operate([undefined, 'hang']);
     await operation.settled(operation.want(wish(1)), { signal });
     operation.want(wish(2));

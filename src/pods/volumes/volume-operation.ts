@@ -86,7 +86,7 @@ export class VolumeOperation {
   }
 
   /**
-   * What was made may be gone: what is wanted next is not ready before it has been made anew. One that has
+   * What was made may be gone: what is wanted next is not ready before it has been made again. One that has
    * never been made is left to the attempt under way, however long that takes.
    */
   forget(): void {
@@ -169,7 +169,7 @@ export class VolumeOperation {
   }
 }
 
-/** Read anew: the signal may have aborted during an await. */
+/** Read again: the signal may have aborted during an await. */
 function isOver(signal: AbortSignal): boolean {
   return signal.aborted;
 }

@@ -18,7 +18,7 @@ const planPersistent = (spec: NonNullable<PersistentVolume['spec']>, readOnly = 
 
 describe('volumes of a pod', () => {
   it('are made only if some container uses them', () => {
-    const of = pod({
+    const subject = pod({
       spec: {
         volumes: ['a', 'b', 'c', 'd'].map((name) => ({ name })),
         initContainers: [{ name: 'i', volumeMounts: [{ name: 'a', mountPath: '/a' }] }],
@@ -27,7 +27,7 @@ describe('volumes of a pod', () => {
       },
     });
     assert.deepEqual(
-      usedVolumes(of).map(({ volume, mounted, mapped }) => [volume.name, mounted, mapped]),
+      usedVolumes(subject).map(({ volume, mounted, mapped }) => [volume.name, mounted, mapped]),
       [
         ['a', true, false],
         ['b', false, true],

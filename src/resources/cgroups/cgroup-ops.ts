@@ -9,7 +9,7 @@ import { cgroupMount, type CgroupLayout } from './cgroup-layout.ts';
 import { cgroupPath, type CgroupName } from './cgroup-name.ts';
 import { cpuWeight } from './cpu-weight.ts';
 import type { CgroupLimits } from './pod-limits.ts';
-import { sliceOps } from './slice-unit.ts';
+import { sliceOps } from './slice-ops.ts';
 
 export interface CgroupPlace {
   readonly layout: CgroupLayout;

@@ -49,7 +49,7 @@ export interface PodCgroupsOptions {
   readonly nodeLimits: () => CgroupLimits;
   /** pods that hold resources of the node */
   readonly active: () => readonly Pod[];
-  /** resolves when the host is ready; `again`: when it is ready anew */
+  /** resolves when the host is ready; `again`: when it is ready again */
   readonly hostReady: (options: { again: boolean; signal: AbortSignal }) => Promise<void>;
   readonly node: ObjectReference;
   readonly events: EventRecorder;
@@ -61,7 +61,7 @@ export interface PodCgroupsOptions {
 
 /** Paths from the hierarchy's root. */
 export interface PodGroupPlaces {
-  readonly of: (pod: Pod) => string | undefined;
+  readonly pathOf: (pod: Pod) => string | undefined;
   readonly above: readonly string[];
 }
 
@@ -85,7 +85,7 @@ export class PodCgroups {
   async run(signal: AbortSignal): Promise<void> {
     const { enabled, hostReady, node, events, clock, log } = this.#options;
     if (!enabled) return;
-    let told = '';
+    let logged = '';
     let made = false;
     while (!signal.aborted) {
       await hostReady({ again: made, signal });
@@ -99,9 +99,9 @@ export class PodCgroups {
         const name = `[${this.#root.map((part) => `"${part}"`).join(' ')}]`;
         const message = `Failed to update Node Allocatable Limits ${name}: ${messageOf(error)}`;
         events.event(node, 'FailedNodeAllocatableEnforcement', message);
-        if (told !== message)
+        if (logged !== message)
           log.warn({ err: error }, 'cgroups of the node not made: set cgroupsPerQOS: false to do without');
-        told = message;
+        logged = message;
         await clock.sleep(RETRY_MS, { signal });
       }
     }
@@ -115,10 +115,10 @@ export class PodCgroups {
 
   /** Where the groups of pods are, and those above them, that of all pods first. */
   async places({ signal }: { signal: AbortSignal }): Promise<PodGroupPlaces> {
-    if (!this.#options.enabled) return { of: () => undefined, above: [] };
+    if (!this.#options.enabled) return { pathOf: () => undefined, above: [] };
     const { driver } = await this.#where(signal);
     return {
-      of: this.parent.bind(this),
+      pathOf: this.parent.bind(this),
       above: classes.map((qos) => cgroupPath(qosCgroup(this.#root, qos), driver)),
     };
   }

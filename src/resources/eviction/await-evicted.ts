@@ -33,10 +33,10 @@ export async function awaitEvicted(
   const began = clock.monotonic();
   const late = began + Math.max(MIN_KILL_MS, graceSeconds * 1500);
   const end = began + CLEANUP_MS + graceSeconds * 1000;
-  let told = false;
+  let isLogged = false;
   while (!pods.every(({ metadata }) => isOver(metadata.uid))) {
-    if (!told && clock.monotonic() >= late) {
-      told = true;
+    if (!isLogged && clock.monotonic() >= late) {
+      isLogged = true;
       for (const pod of pods.filter(({ metadata }) => !isStopped(metadata.uid)))
         events.event(podReference(pod), 'ExceededGracePeriod', tooSlow);
     }

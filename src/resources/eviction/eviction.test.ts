@@ -95,7 +95,7 @@ describe('decisions over time', () => {
       ],
     },
     {
-      name: 'a soft threshold acts when its grace is over, and begins anew after a pause',
+      name: 'a soft threshold acts when its grace is over, and begins again after a pause',
       thresholds: thresholds({}, { 'memory.available': '10%' }, { grace: { 'memory.available': 30 } }),
       steps: [
         [0, Gi - 1, ['MemoryPressure'], []],
@@ -317,20 +317,20 @@ describe('limits on local storage', () => {
     });
   const rows: {
     name: string;
-    of: ReturnType<typeof pod>;
+    subject: ReturnType<typeof pod>;
     use: PodUse;
     dedicated?: boolean;
     expect: unknown;
   }[] = [
     {
       name: 'a volume at its limit stays',
-      of: limited([{}], [{ name: 'v', emptyDir: { sizeLimit: '1Gi' } }]),
+      subject: limited([{}], [{ name: 'v', emptyDir: { sizeLimit: '1Gi' } }]),
       use: use({ volumes: new Map([['v', fs(Gi)]]) }),
       expect: undefined,
     },
     {
       name: 'a volume beyond it',
-      of: limited([{}], [{ name: 'v', emptyDir: { sizeLimit: '1024Mi' } }]),
+      subject: limited([{}], [{ name: 'v', emptyDir: { sizeLimit: '1024Mi' } }]),
       use: use({ volumes: new Map([['v', fs(Gi + 1)]]) }),
       expect: {
         signal: 'emptydirfs.limit',
@@ -339,7 +339,7 @@ describe('limits on local storage', () => {
     },
     {
       name: 'all containers together',
-      of: limited(
+      subject: limited(
         [{ 'ephemeral-storage': '1Mi' }, { 'ephemeral-storage': '1Mi' }],
         [
           { name: 'v', emptyDir: {} },
@@ -360,7 +360,7 @@ describe('limits on local storage', () => {
     },
     {
       name: 'one container',
-      of: limited([{ 'ephemeral-storage': '1Mi' }, { 'ephemeral-storage': '1Gi' }]),
+      subject: limited([{ 'ephemeral-storage': '1Mi' }, { 'ephemeral-storage': '1Gi' }]),
       use: use({ container: { rootfs: fs(Mi), logs: fs(1) } }),
       expect: {
         signal: 'ephemeralcontainerfs.limit',
@@ -369,7 +369,7 @@ describe('limits on local storage', () => {
     },
     {
       name: 'one whose layer is on a file system of its own',
-      of: limited([{ 'ephemeral-storage': '1Mi' }, { 'ephemeral-storage': '1Gi' }]),
+      subject: limited([{ 'ephemeral-storage': '1Mi' }, { 'ephemeral-storage': '1Gi' }]),
       use: use({ container: { rootfs: fs(Mi), logs: fs(1) } }),
       dedicated: true,
       expect: undefined,
@@ -378,7 +378,7 @@ describe('limits on local storage', () => {
   for (const row of rows)
     it(row.name, () => {
       assert.deepEqual(
-        exceededLimit(row.of, row.use, { dedicatedImageFs: row.dedicated ?? false }),
+        exceededLimit(row.subject, row.use, { dedicatedImageFs: row.dedicated ?? false }),
         row.expect,
       );
     });
@@ -387,40 +387,55 @@ describe('limits on local storage', () => {
 describe('admission to a node under pressure', () => {
   const burstable = { containers: [{ name: 'c', image: 'x', resources: { requests: { cpu: '1' } } }] };
   const memoryTaint = { key: 'node.kubernetes.io/memory-pressure', operator: 'Exists' };
-  const rows: { name: string; of: ReturnType<typeof pod>; pressures: NodePressure[]; refused: boolean }[] = [
-    { name: 'no pressure', of: pod(), pressures: [], refused: false },
-    { name: 'best effort, memory', of: pod(), pressures: ['MemoryPressure'], refused: true },
+  const rows: {
+    name: string;
+    subject: ReturnType<typeof pod>;
+    pressures: NodePressure[];
+    refused: boolean;
+  }[] = [
+    { name: 'no pressure', subject: pod(), pressures: [], refused: false },
+    { name: 'best effort, memory', subject: pod(), pressures: ['MemoryPressure'], refused: true },
     {
       name: 'burstable, memory',
-      of: pod({ spec: burstable }),
+      subject: pod({ spec: burstable }),
       pressures: ['MemoryPressure'],
       refused: false,
     },
     {
       name: 'best effort that tolerates it',
-      of: pod({ spec: { tolerations: [memoryTaint] } }),
+      subject: pod({ spec: { tolerations: [memoryTaint] } }),
       pressures: ['MemoryPressure'],
       refused: false,
     },
     {
       name: 'tolerant, memory and disk',
-      of: pod({ spec: { ...burstable, tolerations: [memoryTaint] } }),
+      subject: pod({ spec: { ...burstable, tolerations: [memoryTaint] } }),
       pressures: ['MemoryPressure', 'DiskPressure'],
       refused: true,
     },
-    { name: 'burstable, disk', of: pod({ spec: burstable }), pressures: ['DiskPressure'], refused: true },
-    { name: 'critical', of: pod({ spec: { priority: 2e9 } }), pressures: ['DiskPressure'], refused: false },
+    {
+      name: 'burstable, disk',
+      subject: pod({ spec: burstable }),
+      pressures: ['DiskPressure'],
+      refused: true,
+    },
+    {
+      name: 'critical',
+      subject: pod({ spec: { priority: 2e9 } }),
+      pressures: ['DiskPressure'],
+      refused: false,
+    },
     {
       name: 'static',
-      of: pod({ metadata: { annotations: { 'kubernetes.io/config.source': 'file' } } }),
+      subject: pod({ metadata: { annotations: { 'kubernetes.io/config.source': 'file' } } }),
       pressures: ['PIDPressure'],
       refused: false,
     },
   ];
-  for (const { name, of, pressures, refused } of rows)
+  for (const { name, subject, pressures, refused } of rows)
     it(name, () => {
       assert.deepEqual(
-        refusedUnderPressure(of, pressures),
+        refusedUnderPressure(subject, pressures),
         refused
           ? {
               kind: 'refused',

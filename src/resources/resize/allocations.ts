@@ -113,7 +113,7 @@ export class Allocations {
       return true;
     }
     const reason = refusal.reason === 'Infeasible' ? 'Infeasible' : 'Deferred';
-    // nothing on this node will make it possible: the next change of the spec is judged anew
+    // nothing on this node will make it possible: the next change of the spec is judged again
     if (reason === 'Infeasible') this.#pending.delete(uid);
     const news = conditions.setPending(uid, { ...refusal, generation });
     if (news)

@@ -7,7 +7,7 @@ import { rfc3339 } from '../../util/clock.ts';
 
 export type ResizeConditionType = 'PodResizePending' | 'PodResizeInProgress';
 
-interface Told {
+interface Reported {
   readonly reason: string;
   readonly message: string;
   readonly generation: number;
@@ -16,8 +16,8 @@ interface Told {
 }
 
 interface Resizes {
-  readonly pending?: Told | undefined;
-  readonly inProgress?: Told | undefined;
+  readonly pending?: Reported | undefined;
+  readonly inProgress?: Reported | undefined;
 }
 
 export class ResizeConditions {
@@ -30,15 +30,19 @@ export class ResizeConditions {
 
   /** Takes over what the pod's status told before farlet's start. */
   adopt(pod: Pod): void {
-    const toldOf = (type: ResizeConditionType): Told | undefined => {
+    const reportedOf = (type: ResizeConditionType): Reported | undefined => {
       const found = pod.status?.conditions?.find((condition) => condition.type === type);
       if (found?.status !== 'True') return undefined;
       const { reason = '', message = '', observedGeneration: generation = 0, lastTransitionTime } = found;
       const probed = found.lastProbeTime ?? this.#now();
       return { reason, message, generation, since: lastTransitionTime ?? probed, probed };
     };
-    const told = { pending: toldOf('PodResizePending'), inProgress: toldOf('PodResizeInProgress') };
-    if (told.pending !== undefined || told.inProgress !== undefined) this.#pods.set(pod.metadata.uid, told);
+    const reported = {
+      pending: reportedOf('PodResizePending'),
+      inProgress: reportedOf('PodResizeInProgress'),
+    };
+    if (reported.pending !== undefined || reported.inProgress !== undefined)
+      this.#pods.set(pod.metadata.uid, reported);
   }
 
   /**
@@ -49,7 +53,7 @@ export class ResizeConditions {
     const reason = why.reason === 'Infeasible' ? 'Infeasible' : 'Deferred';
     if (before?.reason === reason && before.generation === why.generation && before.message === why.message)
       return false;
-    this.#set(uid, { pending: this.#told(before, { ...why, reason }) });
+    this.#set(uid, { pending: this.#next(before, { ...why, reason }) });
     return before?.reason !== reason || before.generation !== why.generation;
   }
 
@@ -78,7 +82,7 @@ export class ResizeConditions {
     };
     if (before?.reason === next.reason && before.message === next.message)
       return { changed: false, generation: next.generation };
-    this.#set(uid, { inProgress: this.#told(before, next) });
+    this.#set(uid, { inProgress: this.#next(before, next) });
     return { changed: true, generation: next.generation };
   }
 
@@ -120,7 +124,10 @@ export class ResizeConditions {
     else this.#pods.set(uid, next);
   }
 
-  #told(before: Told | undefined, next: { reason: string; message: string; generation: number }): Told {
+  #next(
+    before: Reported | undefined,
+    next: { reason: string; message: string; generation: number },
+  ): Reported {
     const now = this.#now();
     return { ...next, since: before?.reason === next.reason ? before.since : now, probed: now };
   }
@@ -132,7 +139,7 @@ export class ResizeConditions {
 
 function condition(
   type: ResizeConditionType,
-  { reason, message, generation, since, probed }: Told,
+  { reason, message, generation, since, probed }: Reported,
 ): PodCondition {
   return {
     type,

@@ -101,8 +101,8 @@ const anyCase: fc.Arbitrary<Case> = fc
     results: { liveness, startup },
   }));
 
-function inputOf(of: Case): ActionsInput {
-  return { pod: of.pod, state: stateOf(of), probes: probesSaying(of.results) };
+function inputOf(given: Case): ActionsInput {
+  return { pod: given.pod, state: stateOf(given), probes: probesSaying(given.results) };
 }
 
 /** As the sync gets it: newest first, whatever the order of the news. */
@@ -125,8 +125,8 @@ function always(
 ): void {
   it(name, () => {
     fc.assert(
-      fc.property(cases, (of) => {
-        const input = inputOf(of);
+      fc.property(cases, (given) => {
+        const input = inputOf(given);
         holds(computeActions(input), input);
       }),
       { numRuns: 300 },
@@ -137,14 +137,14 @@ function always(
 describe('whatever the runtime holds of a pod', () => {
   const plainNever = anyCase
     .filter(({ sandboxes }) => sandboxes.length > 0)
-    .map((of) => ({
-      ...of,
+    .map((given) => ({
+      ...given,
       pod: {
-        ...of.pod,
+        ...given.pod,
         spec: {
-          ...of.pod.spec,
+          ...given.pod.spec,
           restartPolicy: 'Never' as const,
-          containers: of.pod.spec.containers.map(({ name }) => spec(name)),
+          containers: given.pod.spec.containers.map(({ name }) => spec(name)),
         },
       },
     }));
@@ -184,11 +184,11 @@ describe('whatever the runtime holds of a pod', () => {
   );
 
   always('no regular container is started before its init containers are done', (actions, input) => {
-    const { state, pod: of } = input;
-    const last = of.spec.initContainers?.at(-1);
+    const { state, pod: subject } = input;
+    const last = subject.spec.initContainers?.at(-1);
     if (actions.start.length === 0 || last === undefined) return;
     assert.equal(actions.createSandbox, false);
-    const isLive = of.spec.containers.some(({ name }) => {
+    const isLive = subject.spec.containers.some(({ name }) => {
       const at = newest(state, name)?.state;
       return at === 'running' || at === 'created';
     });
@@ -218,8 +218,8 @@ describe('whatever the runtime holds of a pod', () => {
     const names = started(actions);
     assert.equal(new Set(killed).size, killed.length);
     assert.equal(new Set(names).size, names.length);
-    for (const { container: of, name, message } of actions.kill) {
-      assert.equal(newest(state, name), of);
+    for (const { container: container, name, message } of actions.kill) {
+      assert.equal(newest(state, name), container);
       if (!message.startsWith('Container ') || message.includes('unknown')) continue;
       assert.equal(names.includes(name), message.endsWith(', will be restarted'));
     }
@@ -227,8 +227,8 @@ describe('whatever the runtime holds of a pod', () => {
 
   always(
     'no regular container that has exited is started again once the pod is deleted',
-    (actions, { state, pod: of }) => {
-      if (of.metadata.deletionTimestamp === undefined || actions.createSandbox) return;
+    (actions, { state, pod: subject }) => {
+      if (subject.metadata.deletionTimestamp === undefined || actions.createSandbox) return;
       for (const {
         spec: { name },
       } of actions.start)
@@ -241,25 +241,25 @@ describe('whatever the runtime holds of a pod', () => {
   });
 
   it('the order of the news does not matter', () => {
-    const shuffled = anyCase.chain((of) =>
+    const shuffled = anyCase.chain((given) =>
       fc.record({
-        of: fc.constant(of),
-        sandboxes: fc.shuffledSubarray([...of.sandboxes], { minLength: of.sandboxes.length }),
-        containers: fc.shuffledSubarray([...of.containers], { minLength: of.containers.length }),
+        of: fc.constant(given),
+        sandboxes: fc.shuffledSubarray([...given.sandboxes], { minLength: given.sandboxes.length }),
+        containers: fc.shuffledSubarray([...given.containers], { minLength: given.containers.length }),
       }),
     );
     fc.assert(
-      fc.property(shuffled, ({ of, sandboxes, containers }) => {
-        const other = computeActions(inputOf({ ...of, sandboxes, containers }));
-        assert.deepEqual(other, computeActions(inputOf(of)));
+      fc.property(shuffled, ({ of: given, sandboxes, containers }) => {
+        const other = computeActions(inputOf({ ...given, sandboxes, containers }));
+        assert.deepEqual(other, computeActions(inputOf(given)));
       }),
     );
   });
 
   it('it comes to rest or to its end when all goes well', () => {
     fc.assert(
-      fc.property(anyCase, (of) => {
-        let now = of;
+      fc.property(anyCase, (given) => {
+        let now = given;
         for (let round = 0; round < 15; round += 1) {
           const actions = computeActions(inputOf(now));
           const ends = actions.killPod && !actions.createSandbox;
@@ -273,15 +273,15 @@ describe('whatever the runtime holds of a pod', () => {
   });
 });
 
-function structuredInput({ pod: of, state, probes }: ActionsInput): ActionsInput {
-  return { pod: structuredClone(of), state: structuredClone(state), probes };
+function structuredInput({ pod: subject, state, probes }: ActionsInput): ActionsInput {
+  return { pod: structuredClone(subject), state: structuredClone(state), probes };
 }
 
 /** What the runtime holds then: what was started runs, init containers succeed at once. */
-function carriedOut(of: Case, actions: PodActions, round: number): Case {
+function carriedOut(given: Case, actions: PodActions, round: number): Case {
   const killed = new Set(actions.kill.map(({ container: { id } }) => id));
-  const init = (of.pod.spec.initContainers ?? []).map(({ name }) => name);
-  const ended = of.containers
+  const init = (given.pod.spec.initContainers ?? []).map(({ name }) => name);
+  const ended = given.containers
     .filter(({ name }) => !(actions.createSandbox && init.includes(name)))
     .map((each): ObservedContainer => {
       const isOver = each.state !== 'exited' && (actions.killPod || killed.has(each.id));
@@ -298,11 +298,11 @@ function carriedOut(of: Case, actions: PodActions, round: number): Case {
   const fresh = sandbox({
     id: `of-round-${String(round)}`,
     attempt: actions.attempt,
-    hostNetwork: of.pod.spec.hostNetwork === true,
+    hostNetwork: given.pod.spec.hostNetwork === true,
   });
-  const old = of.sandboxes.map((each) => (actions.killPod ? { ...each, ready: false } : each));
+  const old = given.sandboxes.map((each) => (actions.killPod ? { ...each, ready: false } : each));
   return {
-    ...of,
+    ...given,
     sandboxes: actions.createSandbox ? [...old, fresh] : old,
     containers: [...ended, ...made],
   };

@@ -42,14 +42,14 @@ interface Base {
 }
 
 function actionsFor(base: Base, row: Omit<Row, 'name' | 'expect'>): PodActions {
-  const of = pod({
+  const subject = pod({
     metadata: row.deleted === true ? { deletionTimestamp: '2026-01-01T00:01:00Z' } : {},
     spec: { restartPolicy: row.policy ?? 'Always', ...base.spec, ...row.spec },
   });
   const { older = [], sandboxes = [sandbox()] } = row;
-  const state = holding(of, { ...base.records, ...row.records }, { older, sandboxes });
+  const state = holding(subject, { ...base.records, ...row.records }, { older, sandboxes });
   const probes = probesSaying(row.probes);
-  return computeActions({ pod: of, state, probes, restartAll: row.restartAll ?? false });
+  return computeActions({ pod: subject, state, probes, restartAll: row.restartAll ?? false });
 }
 
 function told(actions: PodActions): string[] {

@@ -15,7 +15,7 @@ export interface ActionsInput {
   readonly pod: Pod;
   readonly state: PodRuntimeState;
   readonly probes: ProbeResults;
-  /** a container has asked for all to begin anew, and it has not been done yet */
+  /** a container has asked for all to begin again, and it has not been done yet */
   readonly restartAll?: boolean;
 }
 

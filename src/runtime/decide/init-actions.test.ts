@@ -32,7 +32,7 @@ interface Row {
 }
 
 function check(initContainers: readonly Container[], row: Row): void {
-  const of: Pod = pod({
+  const subject: Pod = pod({
     metadata: row.deleted === true ? { deletionTimestamp: '2026-01-01T00:01:00Z' } : {},
     spec: {
       restartPolicy: row.policy ?? 'Always',
@@ -40,8 +40,8 @@ function check(initContainers: readonly Container[], row: Row): void {
       containers: [spec('main')],
     },
   });
-  const state = holding(of, row.records, row.older === undefined ? {} : { older: row.older });
-  const actions = initActions(of, state, probesSaying(row.probes));
+  const state = holding(subject, row.records, row.older === undefined ? {} : { older: row.older });
+  const actions = initActions(subject, state, probesSaying(row.probes));
   assert.deepEqual(
     [
       ...actions.kill.map(({ container: { id }, reason }) => `kill ${id}: ${reason}`),
@@ -365,12 +365,12 @@ describe('what the Killing event of an init container says', () => {
     ['for its startup probe', {}, { startup: { s: 'failure' } }, 'Init container s failed startup probe'],
     ['for its state', unknown, {}, 'Init container is in "unknown" state, try killing it before restart'],
   ];
-  const of = pod({
+  const subject = pod({
     spec: { initContainers: [sidecar('s', { livenessProbe: probe, startupProbe: probe })] },
   });
   for (const [name, change, probes, message] of rows)
     it(name, () => {
-      const { kill } = initActions(of, holding(of, { s: change }), probesSaying(probes));
+      const { kill } = initActions(subject, holding(subject, { s: change }), probesSaying(probes));
       assert.deepEqual(
         kill.map((each) => each.message),
         [message],

@@ -1,5 +1,5 @@
 /**
- * RestartAllContainers: a container that exits as its rule says has the whole pod begin anew in its sandbox
+ * RestartAllContainers: a container that exits as its rule says has the whole pod begin again in its sandbox
  * (KEP 5532; pkg/kubelet/container/helpers.go ShouldAllContainersRestart, kuberuntime_manager.go
  * getContainersToReset). Pure.
  */

@@ -71,7 +71,7 @@ describe('restarts of a container', () => {
       ],
     },
     {
-      name: 'begin anew if it ran for more than ten minutes',
+      name: 'begin again if it ran for more than ten minutes',
       steps: [...capped, [1211, 1211], [1211, 1212, { delay: 10, until: 1221 }]],
     },
     {
@@ -79,7 +79,7 @@ describe('restarts of a container', () => {
       steps: [...capped, [1210, 1210, { delay: 300, until: 1510 }]],
     },
     {
-      name: 'begin anew if it ran and waited for more than ten minutes',
+      name: 'begin again if it ran and waited for more than ten minutes',
       steps: [
         ...capped,
         [1100, 1210, { delay: 300, until: 1400 }],

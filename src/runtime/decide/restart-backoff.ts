@@ -14,9 +14,9 @@ interface Entry {
 
 /**
  * Restarts of one container: the first is immediate; each further one waits 10 s, 20 s, … up to the cap after
- * the last exit; a container begins anew ten minutes after its last start was tried, whether it ran or waited
- * since: the kubelet's housekeeping forgets it then (HandlePodCleanups, Backoff.GC). Lost with the process,
- * as the kubelet's is.
+ * the last exit; a container begins again ten minutes after its last start was tried, whether it ran or
+ * waited since: the kubelet's housekeeping forgets it then (HandlePodCleanups, Backoff.GC). Lost with the
+ * process, as the kubelet's is.
  */
 export class RestartBackoff {
   readonly #maxMs: number;

@@ -26,39 +26,44 @@ describe('a container that has exited', () => {
   const always = spec('c', { restartPolicy: 'Always' });
   const onFailure = spec('c', { restartPolicy: 'OnFailure' });
   const never = spec('c', { restartPolicy: 'Never' });
-  const rows: { name: string; of: Pod; container?: Container; exitCode: number; restarts: boolean }[] = [
-    { name: 'with 0 restarts under Always', of: under('Always'), exitCode: 0, restarts: true },
-    { name: 'with 1 restarts under Always', of: under('Always'), exitCode: 1, restarts: true },
-    { name: 'with 0 stays under OnFailure', of: under('OnFailure'), exitCode: 0, restarts: false },
-    { name: 'with 1 restarts under OnFailure', of: under('OnFailure'), exitCode: 1, restarts: true },
-    { name: 'by a signal restarts under OnFailure', of: under('OnFailure'), exitCode: 137, restarts: true },
-    { name: 'with 0 stays under Never', of: under('Never'), exitCode: 0, restarts: false },
-    { name: 'with 1 stays under Never', of: under('Never'), exitCode: 1, restarts: false },
-    { name: 'restarts in a pod that has no policy', of: withoutPolicy, exitCode: 0, restarts: true },
+  const rows: { name: string; subject: Pod; container?: Container; exitCode: number; restarts: boolean }[] = [
+    { name: 'with 0 restarts under Always', subject: under('Always'), exitCode: 0, restarts: true },
+    { name: 'with 1 restarts under Always', subject: under('Always'), exitCode: 1, restarts: true },
+    { name: 'with 0 stays under OnFailure', subject: under('OnFailure'), exitCode: 0, restarts: false },
+    { name: 'with 1 restarts under OnFailure', subject: under('OnFailure'), exitCode: 1, restarts: true },
+    {
+      name: 'by a signal restarts under OnFailure',
+      subject: under('OnFailure'),
+      exitCode: 137,
+      restarts: true,
+    },
+    { name: 'with 0 stays under Never', subject: under('Never'), exitCode: 0, restarts: false },
+    { name: 'with 1 stays under Never', subject: under('Never'), exitCode: 1, restarts: false },
+    { name: 'restarts in a pod that has no policy', subject: withoutPolicy, exitCode: 0, restarts: true },
     {
       name: 'restarts by its own Always in a pod of Never',
-      of: under('Never'),
+      subject: under('Never'),
       container: always,
       exitCode: 0,
       restarts: true,
     },
     {
       name: 'stays by its own Never in a pod of Always',
-      of: under('Always'),
+      subject: under('Always'),
       container: never,
       exitCode: 1,
       restarts: false,
     },
     {
       name: 'with 1 restarts by its own OnFailure in a pod of Never',
-      of: under('Never'),
+      subject: under('Never'),
       container: onFailure,
       exitCode: 1,
       restarts: true,
     },
     {
       name: 'with 0 stays by its own OnFailure in a pod of Always',
-      of: under('Always'),
+      subject: under('Always'),
       container: onFailure,
       exitCode: 0,
       restarts: false,
@@ -66,7 +71,7 @@ describe('a container that has exited', () => {
   ];
   for (const row of rows)
     it(row.name, () => {
-      assert.equal(restartsAfter(row.of, row.container ?? spec('c'), row.exitCode), row.restarts);
+      assert.equal(restartsAfter(row.subject, row.container ?? spec('c'), row.exitCode), row.restarts);
     });
 });
 
@@ -160,49 +165,49 @@ describe('a restart rule', () => {
 
 describe('a container that does not run', () => {
   const deleted = pod({ metadata: { deletionTimestamp: '2026-01-01T00:01:00Z' } });
-  const rows: { name: string; of: Pod; observed?: ObservedContainer; restarts: boolean }[] = [
-    { name: 'starts if there is no record of it, under Never too', of: under('Never'), restarts: true },
+  const rows: { name: string; subject: Pod; observed?: ObservedContainer; restarts: boolean }[] = [
+    { name: 'starts if there is no record of it, under Never too', subject: under('Never'), restarts: true },
     {
       name: 'starts if it was made and never started, under Never too',
-      of: under('Never'),
+      subject: under('Never'),
       observed: record('c', created),
       restarts: true,
     },
     {
       name: 'starts if nobody knows how it is, under Never too',
-      of: under('Never'),
+      subject: under('Never'),
       observed: record('c', unknown),
       restarts: true,
     },
     {
       name: 'is left to its exit code and policy once it has exited',
-      of: under('OnFailure'),
+      subject: under('OnFailure'),
       observed: record('c', exited(0)),
       restarts: false,
     },
     {
       name: 'is left alone while it runs',
-      of: under('Always'),
+      subject: under('Always'),
       observed: record('c', runs),
       restarts: false,
     },
-    { name: 'does not start in a deleted pod', of: deleted, restarts: false },
+    { name: 'does not start in a deleted pod', subject: deleted, restarts: false },
     {
       name: 'does not start in a deleted pod, even if it was made',
-      of: deleted,
+      subject: deleted,
       observed: record('c', created),
       restarts: false,
     },
     {
       name: 'does not restart in a deleted pod, even if it failed',
-      of: deleted,
+      subject: deleted,
       observed: record('c', exited(1)),
       restarts: false,
     },
   ];
-  for (const { name, of, observed, restarts } of rows)
+  for (const { name, subject, observed, restarts } of rows)
     it(name, () => {
-      assert.equal(shouldRestart(of, spec('c'), observed), restarts);
+      assert.equal(shouldRestart(subject, spec('c'), observed), restarts);
     });
 });
 

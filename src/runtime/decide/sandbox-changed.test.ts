@@ -79,8 +79,12 @@ describe('a sandbox', () => {
   ];
   for (const { name, hostNetwork, sandboxes, expect } of rows)
     it(name, () => {
-      const of = pod({ spec: hostNetwork === undefined ? {} : { hostNetwork } });
-      const { changed, attempt, sandbox: used } = sandboxVerdict(of, holding(of, {}, { sandboxes }));
+      const subject = pod({ spec: hostNetwork === undefined ? {} : { hostNetwork } });
+      const {
+        changed,
+        attempt,
+        sandbox: used,
+      } = sandboxVerdict(subject, holding(subject, {}, { sandboxes }));
       const [verdict, ...rest] = expect;
       assert.equal(changed ? 'another is needed' : 'serves', verdict);
       assert.deepEqual([attempt, ...(used === undefined ? [] : [used.id])], rest);

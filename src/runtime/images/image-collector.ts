@@ -91,7 +91,7 @@ export class ImageCollector {
     const now = await this.#detect(signal);
     const unused = oldEnough(unusedImages(this.#records, now), { minAgeMs: policy.minAgeMs, now });
     await this.#free(unused, { signal, bytes: Infinity, reason: 'space' });
-    this.#tell();
+    this.#report();
   }
 
   async #round(signal: AbortSignal): Promise<void> {
@@ -113,7 +113,7 @@ export class ImageCollector {
     if (wanted === undefined) return;
     const unused = oldEnough(unusedImages(this.#records, now), { minAgeMs: policy.minAgeMs, now });
     const freedBytes = await this.#free(unused, { signal, bytes: wanted.bytes, reason: 'space' });
-    this.#tell();
+    this.#report();
     if (freedBytes >= wanted.bytes) return;
     const message = insufficientRoom({ usagePercent: wanted.usagePercent, freedBytes }, fs);
     events.event(node, 'FreeDiskSpaceFailed', message);
@@ -188,7 +188,7 @@ export class ImageCollector {
     );
   }
 
-  #tell(): void {
+  #report(): void {
     const { ids, names, before } = this.#listed;
     this.#options.onCollected({ ids: new Set(ids.filter((id) => this.#records.has(id))), names, before });
   }

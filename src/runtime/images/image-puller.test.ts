@@ -9,9 +9,9 @@ import { type ImageRequest, ImagePuller, type ImagePullerOptions } from './image
 import { PullBackoff } from './pull-backoff.ts';
 import { PullRate } from './pull-rate.ts';
 
-const of = pod({ metadata: { annotations: { note: 'hi' } } });
+const subject = pod({ metadata: { annotations: { note: 'hi' } } });
 const { signal } = new AbortController();
-const about = podReference(of, 'spec.containers{c}');
+const about = podReference(subject, 'spec.containers{c}');
 
 function setUp(
   answers: ConstructorParameters<typeof FakeCri>[0] = {},
@@ -36,7 +36,7 @@ function setUp(
 
 function request(change: Partial<ImageRequest> = {}): ImageRequest {
   return {
-    pod: of,
+    pod: subject,
     image: 'r.io/a',
     pullPolicy: 'IfNotPresent',
     about,
@@ -121,7 +121,7 @@ describe('images', () => {
   it('asks once for images that several containers use, and knows what was pulled meanwhile', async () => {
     const { cri, images } = setUp(absent());
     const known = images.ask(
-      [1, 2, 3].map(() => ({ pod: of, image: 'r.io/a', pullPolicy: 'IfNotPresent' })),
+      [1, 2, 3].map(() => ({ pod: subject, image: 'r.io/a', pullPolicy: 'IfNotPresent' })),
       signal,
     );
     await images.ensureImage(request({ known }), { signal });

@@ -165,7 +165,7 @@ export class ImagePuller {
       return await (request.known?.get(spec.image) ?? this.#status(spec, signal));
     } catch (error) {
       signal.throwIfAborted();
-      // asking anew is up to the next sync
+      // asking again is up to the next sync
       const message = `Failed to inspect image "": ${messageOf(error)}`;
       throw this.#failure(request, {
         event: 'InspectFailed',

@@ -62,7 +62,7 @@ describe('who may use an image that is there', () => {
       expect: secret('s', 'new'),
     },
     {
-      name: 'not who has a Secret of that name made anew',
+      name: 'not who has a Secret of that name made again',
       record: held(withSecrets(secret('s', 'old', 'u1'))),
       secrets: [secret('s', 'new', 'u2')],
       expect: false,

@@ -5,7 +5,7 @@ import { pod } from '../../testing/fixtures.ts';
 import { readPullSecrets } from './pull-secrets.ts';
 
 const { signal } = new AbortController();
-const of = pod({ spec: { imagePullSecrets: [{ name: 'a' }, {}, { name: 'gone' }, { name: 'b' }] } });
+const subject = pod({ spec: { imagePullSecrets: [{ name: 'a' }, {}, { name: 'gone' }, { name: 'b' }] } });
 
 describe('pull secrets', () => {
   it('are those that can be read, in order; the others are told together', async () => {
@@ -14,7 +14,7 @@ describe('pull secrets', () => {
       name === 'gone'
         ? Promise.reject(new Error('not found'))
         : Promise.resolve({ metadata: { namespace, name } });
-    const read = await readPullSecrets(of, { secret, events }, { signal });
+    const read = await readPullSecrets(subject, { secret, events }, { signal });
     assert.deepEqual(
       read.map(({ metadata }) => `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`),
       ['default/a', 'default/b'],
@@ -31,7 +31,7 @@ describe('pull secrets', () => {
       stop.abort(new Error('stopped'));
       return Promise.reject(new Error('cancelled'));
     };
-    const reading = readPullSecrets(of, { secret, events }, { signal: stop.signal });
+    const reading = readPullSecrets(subject, { secret, events }, { signal: stop.signal });
     await assert.rejects(reading, { message: 'stopped' });
     assert.deepEqual(events.seen, []);
   });

@@ -1,7 +1,7 @@
 /**
  * Reads a file on from where it is, as much at a time as the way to it is long: while the host is slower than
- * whoever takes the bytes, more of them are asked for ahead, within bounds, until it is the link's bandwidth
- * that counts and not its round trips. For a slow taker it is little again.
+ * the caller, more bytes are asked for ahead, within bounds, until it is the link's bandwidth that counts and
+ * not its round trips. For a slow caller it is little again.
  */
 import type { HostFile } from '../../hosts/link/link.ts';
 import { ByteBudget } from '../../util/byte-budget.ts';

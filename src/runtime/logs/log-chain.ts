@@ -9,7 +9,7 @@ export interface ChainFile {
   readonly isCurrent: boolean;
 }
 
-/** How often the folder is looked at anew when a file of it has gone between the look and the opening. */
+/** How often the folder is looked at again when a file of it has gone between the look and the opening. */
 const TRIES = 5;
 /** Of the newest ones: more than any setting leaves, however many somebody has put there. */
 const MAX_LOOKED_AT = 64;

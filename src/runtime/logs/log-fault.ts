@@ -6,7 +6,7 @@ import type { HostFiles } from '../../hosts/link/link.ts';
 import { goQuote } from '../../model/go-quote.ts';
 import { isNotFound } from '../../model/errors.ts';
 
-/** The message is for whoever wants to read the log. */
+/** The message is for the log's reader. */
 export class LogFault extends Error {}
 
 /**

@@ -86,7 +86,7 @@ describe('the rotator', () => {
     assert.deepEqual([cri.names(), files.batches], [[], []]);
   });
 
-  it('sets a large log aside, then has it begun anew', async () => {
+  it('sets a large log aside, then has it begun again', async () => {
     const { cri, files, rotator, asked } = setUp();
     await rotator.take([sized(100)], { signal, asked });
     assert.deepEqual(files.batches.flat().map(text), ['rename 0.log > 0.log.20261124-010203']);
@@ -117,7 +117,7 @@ describe('the rotator', () => {
     assert.deepEqual(files.batches.flat().map(text), ['rename 0.log > 0.log.20261124-010203']);
   });
 
-  it('has a log that is gone begun anew', async () => {
+  it('has a log that is gone begun again', async () => {
     const { cri, files, rotator, asked } = setUp();
     await rotator.take([{}], { signal, asked });
     assert.deepEqual([cri.names(), files.batches], [['reopenContainerLog'], []]);

@@ -17,7 +17,7 @@ export interface RotationPlan {
 /**
  * Of the rotated files at most `maxFiles` - 2 stay, the oldest go; what earlier rotations left unfinished
  * goes; all that is left is compressed; then the log itself is set aside under a name with the time. So
- * besides the log that the runtime begins anew one rotated file is plain, for readers that are not through
+ * besides the log that the runtime begins again one rotated file is plain, for readers that are not through
  * with it.
  */
 export function planRotation(

@@ -56,8 +56,8 @@ export function observedSandbox(status: PodSandboxStatus__Output): ObservedSandb
 
 /** One that is none makes all of them doubtful (kuberuntime_sandbox.go determinePodSandboxIPs). */
 function addresses(ips: readonly string[]): string[] {
-  const told = ips.filter((ip) => ip !== '');
-  return told.every((ip) => isIP(ip) !== 0) ? told : [];
+  const reported = ips.filter((ip) => ip !== '');
+  return reported.every((ip) => isIP(ip) !== 0) ? reported : [];
 }
 
 /** `sandboxId` is not part of a container's status: it comes from the list, the event or the creator. */

@@ -10,13 +10,13 @@ import { FarletError } from '../../model/errors.ts';
 import type { ConfigMap, Container, Pod, Secret, Service } from '../../model/kube.ts';
 import { annotations, labels } from '../../model/labels.ts';
 import { etcHostsPath, type HostPaths } from '../../model/paths.ts';
+import { linuxHost, runtimeSettings } from '../../testing/fixtures.ts';
 import { containerConfig } from '../spec/container-config.ts';
 import { podDns } from '../spec/dns.ts';
 import { containerEnv, type EnvSources } from '../spec/env.ts';
 import type { Fetched } from '../spec/env-entry.ts';
 import { containerMounts, type VolumeSource } from '../spec/mounts.ts';
 import { sandboxConfig } from '../spec/sandbox-config.ts';
-import type { LinuxHost, RuntimeSettings } from '../spec/settings.ts';
 
 const folder = new URL('../../../e2e/golden/', import.meta.url);
 
@@ -48,25 +48,13 @@ const paths: HostPaths = {
   podLogsDir: '/var/log/pods',
   containerLogsDir: '/var/log/containers',
 };
-const settings: RuntimeSettings = {
-  node: 'edge-1',
-  cluster: 'c1',
-  paths,
-  clusterDNS: ['10.96.0.10'],
-  clusterDomain: 'cluster.local',
-  kubernetesService: undefined,
-  seccompDefault: false,
-  cpuCFSQuota: true,
-  cpuCFSQuotaPeriod: 100_000,
-};
-const host: LinuxHost = {
+const settings = runtimeSettings({ paths });
+const host = linuxHost({
   memoryCapacityBytes: 30 * 2 ** 30,
   hugePageSizes: ['2MB', '1GB'],
   cgroupVersion: 1,
   swapController: true,
-  selinux: false,
-  thermalThrottleCpus: [],
-};
+});
 const podIP = '10.44.0.7';
 const dnsInput = {
   clusterDNS: settings.clusterDNS,

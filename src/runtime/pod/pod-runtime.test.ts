@@ -9,7 +9,16 @@ import type { PodActions } from '../../model/pod-actions.ts';
 import { annotations } from '../../model/labels.ts';
 import type { ObservedContainer, PodRuntimeState } from '../../model/runtime-state.ts';
 import { criFault, FakeCri, FakeEvents, FakeFiles, fakeHost, openAccess } from '../../testing/fake-host.ts';
-import { container, FakeClock, pod, quietLog, sandbox, settle } from '../../testing/fixtures.ts';
+import {
+  container,
+  FakeClock,
+  linuxHost,
+  pod,
+  quietLog,
+  runtimeSettings,
+  sandbox,
+  settle,
+} from '../../testing/fixtures.ts';
 import { ContainerRemover } from '../gc/container-remover.ts';
 import type { RuntimeMetrics } from '../spec/providers.ts';
 import { HookRunner } from '../stop/hook-runner.ts';
@@ -38,7 +47,8 @@ function setUp(
   const counted: string[] = [];
   const rate = new PullRate({ perSecond: 0, burst: 0 });
   const host = fakeHost(cri, files);
-  const paths = { rootDir: '/r', podLogsDir: '/var/log/pods', containerLogsDir: '/var/log/containers' };
+  const settings = runtimeSettings();
+  const { paths } = settings;
   const metrics: RuntimeMetrics = {
     podStarting: () => counted.push('pod'),
     podStartFailed: () => counted.push('pod failed'),
@@ -55,25 +65,8 @@ function setUp(
     killer: new ContainerKiller({ ...shared, hooks }),
     remover: new ContainerRemover({ ...shared, files: host.link.files, paths }),
     host,
-    settings: {
-      node: 'edge-1',
-      cluster: 'c1',
-      paths,
-      clusterDNS: ['10.96.0.10'],
-      clusterDomain: 'cluster.local',
-      kubernetesService: undefined,
-      seccompDefault: false,
-      cpuCFSQuota: true,
-      cpuCFSQuotaPeriod: 100_000,
-    },
-    linuxHost: () => ({
-      memoryCapacityBytes: 2 ** 34,
-      hugePageSizes: [],
-      cgroupVersion: 2,
-      swapController: false,
-      selinux: false,
-      thermalThrottleCpus: [],
-    }),
+    settings,
+    linuxHost: () => linuxHost(),
     node: () => ({
       name: 'edge-1',
       ips: ['192.0.2.1'],
@@ -487,7 +480,7 @@ describe('a pod that runs', () => {
     { what: 'of another image', left: { annotations: { [annotations.containerHash]: 'other' } } },
   ];
   for (const { what, left } of foreign) {
-    it(`makes anew what was left ${what}`, async () => {
+    it(`makes again what was left ${what}`, async () => {
       const { cri, runtime } = setUp();
       await runtime.syncPod(again(pod(), [container({ state: 'created', ...left })]), { signal });
       assert.deepEqual(cri.names(), ['imageStatus', 'createContainer', 'startContainer']);
@@ -548,7 +541,7 @@ describe('a pod that runs', () => {
     assert.deepEqual([cri.calls, files.batches], [[], []]);
   });
 
-  it('gets a new sandbox after the old one is stopped, and its init containers anew', async () => {
+  it('gets a new sandbox after the old one is stopped, and its init containers again', async () => {
     const { cri, events, runtime } = setUp();
     const web = withSpec({ initContainers: [{ name: 'i', image: 'a' }] });
     const state = observed({

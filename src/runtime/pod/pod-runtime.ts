@@ -237,7 +237,10 @@ export class PodRuntime {
     try {
       await input.onSandboxReady?.(sandbox, ips);
     } catch (error) {
-      this.#options.log.warn({ ...podFields(input.pod.metadata), err: error }, 'sandbox ready, but not told');
+      this.#options.log.warn(
+        { ...podFields(input.pod.metadata), err: error },
+        'the ready sandbox could not be reported',
+      );
     }
   }
 

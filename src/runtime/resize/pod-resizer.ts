@@ -13,7 +13,7 @@ import type { ContainerResize, ResizePlan, ResourceAmounts } from '../../model/r
 import type { ActuatedResources } from './actuated-resources.ts';
 import { containerResources, overheadResources } from '../spec/linux-resources.ts';
 import { shrinkProblems } from './shrink-problems.ts';
-import type { LinuxHost, RuntimeSettings } from '../spec/settings.ts';
+import type { LinuxHost, RuntimeSettings } from '../spec/runtime-settings.ts';
 
 export interface PodResizerOptions {
   readonly cri: Pick<

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { CurrentLimits } from '../../resources/cgroups/read-limits.ts';
 import { podLimits, type CgroupLimits } from '../../resources/cgroups/pod-limits.ts';
 import { FakeCri, criFault } from '../../testing/fake-host.ts';
-import { container, pod, sandbox } from '../../testing/fixtures.ts';
+import { container, linuxHost, pod, sandbox } from '../../testing/fixtures.ts';
 import type { Container, Pod, ResourceRequirements } from '../../model/kube.ts';
 import type { PodActions } from '../../model/pod-actions.ts';
 import { containerAmounts, type ResourceAmounts } from '../../model/resource-amounts.ts';
@@ -179,14 +179,7 @@ describe('what a container really has', () => {
 });
 
 describe('carrying out a resize', () => {
-  const host = {
-    memoryCapacityBytes: 2 ** 30,
-    hugePageSizes: [],
-    cgroupVersion: 1 as const,
-    swapController: false,
-    selinux: false,
-    thermalThrottleCpus: [],
-  };
+  const host = linuxHost({ memoryCapacityBytes: 2 ** 30, cgroupVersion: 1 });
   function bench(
     now: Partial<CurrentLimits> | undefined,
     answers: ConstructorParameters<typeof FakeCri>[0] = {},

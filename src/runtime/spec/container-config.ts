@@ -12,7 +12,7 @@ import { expand } from '../../model/expansion.ts';
 import { containerResources } from './linux-resources.ts';
 import { ownLabels } from './sandbox-config.ts';
 import { containerSecurityContext, type ImageUser, verifyRunAsNonRoot } from './security-context.ts';
-import type { LinuxHost, RuntimeSettings } from './settings.ts';
+import type { LinuxHost, RuntimeSettings } from './runtime-settings.ts';
 
 export interface ContainerInput {
   /** the restart count */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { PodSpec } from '../../model/kube.ts';
-import { pod } from '../../testing/fixtures.ts';
+import { linuxHost, pod } from '../../testing/fixtures.ts';
 import {
   containerResources,
   cpuQuota,
@@ -10,17 +10,10 @@ import {
   sandboxResources,
 } from './linux-resources.ts';
 import { oomScoreAdj } from './oom-score.ts';
-import type { LinuxHost } from './settings.ts';
+import type { LinuxHost } from './runtime-settings.ts';
 
 const gi = 2 ** 30;
-const host: LinuxHost = {
-  memoryCapacityBytes: 10 * gi,
-  hugePageSizes: ['2MB'],
-  cgroupVersion: 2,
-  swapController: false,
-  selinux: false,
-  thermalThrottleCpus: [],
-};
+const host = linuxHost({ memoryCapacityBytes: 10 * gi, hugePageSizes: ['2MB'] });
 const settings = { cpuCFSQuota: true, cpuCFSQuotaPeriod: 100_000 };
 const context = { host, settings };
 const of = (resources: object, spec: Partial<PodSpec> = {}) =>

@@ -8,7 +8,7 @@ import type { Container, Pod } from '../../model/kube.ts';
 import { isPositive, quantityMilli, quantityValue } from '../../model/quantity-text.ts';
 import { oomScoreAdj } from './oom-score.ts';
 import { podTotal } from '../../model/pod-requests.ts';
-import type { LinuxHost, RuntimeSettings } from './settings.ts';
+import type { LinuxHost, RuntimeSettings } from './runtime-settings.ts';
 
 const minShares = 2;
 const maxShares = 262_144;

@@ -51,10 +51,10 @@ describe('host names', () => {
   ];
   for (const [name, spec, hostname, domain, kernel] of rows)
     it(name, () => {
-      const of = pod({ spec });
-      const made = podHostname(of, 'cluster.local');
+      const subject = pod({ spec });
+      const made = podHostname(subject, 'cluster.local');
       assert.deepEqual(made, { hostname, domain });
-      assert.equal(kernelHostname(of, made), kernel);
+      assert.equal(kernelHostname(subject, made), kernel);
     });
 
   it('refuses what no host can be called', () => {

@@ -1,27 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { pod } from '../../testing/fixtures.ts';
+import { linuxHost, pod, runtimeSettings } from '../../testing/fixtures.ts';
 import { sandboxConfig } from './sandbox-config.ts';
 
 const input = {
   attempt: 0,
   dns: { servers: [], searches: [], options: [] },
-  host: {
-    cgroupVersion: 2,
-    swapController: false,
-    selinux: false,
-    memoryCapacityBytes: 2 ** 30,
-    hugePageSizes: [],
-  },
-  settings: {
-    node: 'edge-1',
-    cluster: 'c',
-    paths: { rootDir: '/r', podLogsDir: '/var/log/pods', containerLogsDir: '/var/log/containers' },
-    clusterDNS: [],
-    clusterDomain: 'cluster.local',
-    cpuCFSQuota: true,
-    cpuCFSQuotaPeriod: 100_000,
-  },
+  host: linuxHost({ memoryCapacityBytes: 2 ** 30 }),
+  settings: runtimeSettings({ cluster: 'c', clusterDNS: [] }),
 } as unknown as Parameters<typeof sandboxConfig>[1];
 
 describe('the log folder of a pod', () => {

@@ -14,7 +14,7 @@ import type { DnsSettings } from './dns.ts';
 import { kernelHostname, podHostname } from './hostname.ts';
 import { overheadResources, sandboxResources } from './linux-resources.ts';
 import { sandboxSecurityContext } from './security-context.ts';
-import type { LinuxHost, RuntimeSettings } from './settings.ts';
+import type { LinuxHost, RuntimeSettings } from './runtime-settings.ts';
 
 export interface SandboxInput {
   readonly attempt: number;

@@ -13,7 +13,7 @@ import { FarletError } from '../../model/errors.ts';
 import { goQuote } from '../../model/go-quote.ts';
 import type { Container, Pod, SecurityContext } from '../../model/kube.ts';
 import { formatPod, podRef } from '../../model/pod-ref.ts';
-import type { LinuxHost, RuntimeSettings } from './settings.ts';
+import type { LinuxHost, RuntimeSettings } from './runtime-settings.ts';
 
 /** The user an image names: a number, a name, or neither (root). */
 export type ImageUser = { readonly uid: number } | { readonly username: string };

@@ -14,7 +14,7 @@ import { readEnvFiles } from '../spec/env-files.ts';
 import { containerEnv } from '../spec/env.ts';
 import { containerMounts, subPathMounts } from '../spec/mounts.ts';
 import type { PodHost, SubPathPreparer } from '../spec/providers.ts';
-import type { LinuxHost, RuntimeSettings } from '../spec/settings.ts';
+import type { LinuxHost, RuntimeSettings } from '../spec/runtime-settings.ts';
 import { volumeGroups } from '../spec/volume-groups.ts';
 import type { ContainerCpus } from './pod-runtime-options.ts';
 import type { StartContext } from './start-context.ts';

@@ -26,7 +26,7 @@ function setUp() {
 }
 
 describe("a host's resolver settings", () => {
-  it('are read once for pods of one burst, and anew for those that come later', async () => {
+  it('are read once for pods of one burst, and again for those that come later', async () => {
     const { clock, told, ask, reads, then } = setUp();
     assert.deepEqual([await ask(), await ask()], ['a', 'a']);
     assert.equal(reads(), 1);

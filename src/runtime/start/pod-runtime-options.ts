@@ -14,7 +14,7 @@ import type {
 } from '../spec/providers.ts';
 import type { PodResizer } from '../resize/pod-resizer.ts';
 import type { RestartBackoff } from '../decide/restart-backoff.ts';
-import type { LinuxHost, RuntimeSettings } from '../spec/settings.ts';
+import type { LinuxHost, RuntimeSettings } from '../spec/runtime-settings.ts';
 import type { HookRunner } from '../stop/hook-runner.ts';
 import type { ContainerKiller } from '../stop/container-killer.ts';
 import type { StartPermits } from './start-permits.ts';

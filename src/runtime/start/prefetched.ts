@@ -9,7 +9,7 @@ import { podHostname } from '../spec/hostname.ts';
 import { managedHostsFile } from '../spec/hosts-file.ts';
 import { hostsFileOp } from '../spec/pod-files.ts';
 import type { ObjectReader, ServiceReader } from '../spec/providers.ts';
-import type { RuntimeSettings } from '../spec/settings.ts';
+import type { RuntimeSettings } from '../spec/runtime-settings.ts';
 import {
   nextAttempt,
   readEnvObjects,

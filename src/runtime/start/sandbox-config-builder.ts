@@ -4,7 +4,7 @@ import type { Pod } from '../../model/kube.ts';
 import { podReference } from '../../model/pod-ref.ts';
 import { podDns, type PodDns } from '../spec/dns.ts';
 import { sandboxConfig } from '../spec/sandbox-config.ts';
-import type { RuntimeSettings } from '../spec/settings.ts';
+import type { RuntimeSettings } from '../spec/runtime-settings.ts';
 import { UserNamespaces } from '../spec/user-namespaces.ts';
 import { volumeGroups } from '../spec/volume-groups.ts';
 import type { PodRuntimeOptions } from './pod-runtime-options.ts';

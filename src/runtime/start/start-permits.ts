@@ -82,7 +82,7 @@ export class StartPermits {
     };
   }
 
-  /** A permit is free: whoever is next gets it, and more of them where the width has grown. */
+  /** A permit is free: the next caller gets it, and more of them where the width has grown. */
   #next(): void {
     this.#held -= 1;
     while (this.#held < this.#options.width()) {

@@ -28,9 +28,9 @@ describe('isToBeReplaced', () => {
     ],
     ['one that tolerates something else', tolerating({ key: 'gpu', operator: 'Exists' }), 300_000, true],
   ];
-  for (const [name, of, lostMs, expect] of rows)
+  for (const [name, subject, lostMs, expect] of rows)
     it(name, () => {
-      assert.equal(isToBeReplaced(of, { lostMs, timeoutMs: 300_000 }), expect);
+      assert.equal(isToBeReplaced(subject, { lostMs, timeoutMs: 300_000 }), expect);
     });
 });
 
@@ -41,9 +41,9 @@ describe('isToBeDrained', () => {
     ['not one that is over', pod({ status: { phase: 'Succeeded' } }), false],
     ['not one that leaves', pod({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } }), false],
   ];
-  for (const [name, of, expect] of rows)
+  for (const [name, subject, expect] of rows)
     it(name, () => {
-      assert.equal(isToBeDrained(of), expect);
+      assert.equal(isToBeDrained(subject), expect);
     });
 });
 

@@ -43,11 +43,11 @@ const storing = (memory: string): Pod =>
 /** with the verdict that admission gives */
 const filled = (
   name: string,
-  of: Pod,
+  subject: Pod,
   pods: readonly Pod[],
   change: Partial<HostCandidate> = {},
 ): HostCandidate => {
-  const [short] = shortages(of, { allocatable, others: pods });
+  const [short] = shortages(subject, { allocatable, others: pods });
   return host(name, { pods, refusal: short === undefined ? undefined : shortageRefusal(short), ...change });
 };
 const web = asking('1');
@@ -192,11 +192,11 @@ describe('placePod', () => {
     { selector: ({ name }) => name, minLength: 1 },
   );
   const milliCpu = fc.integer({ min: 1, max: 2_500 });
-  const poolOf = (of: Pod, hosts: readonly { name: string; used: number[] }[]): HostCandidate[] =>
+  const poolOf = (subject: Pod, hosts: readonly { name: string; used: number[] }[]): HostCandidate[] =>
     hosts.map(({ name, used, ...rest }) =>
       filled(
         name,
-        of,
+        subject,
         used.map((milli, index) => asking(`${milli}m`, `${name}${index}`)),
         rest,
       ),

@@ -75,12 +75,12 @@ function misfit(host: HostCandidate, handler: string): Refusal | undefined {
  */
 function refusalOf(misfits: ReadonlyMap<string, Refusal | undefined>): Refusal {
   const all = [...misfits].flatMap(([host, why]) => (why === undefined ? [] : [{ host, ...why }]));
-  const told =
+  const shown =
     all.find(({ reason }) => reason.startsWith('OutOf')) ??
     all.find(({ reason }) => reason !== 'NodeAffinity') ??
     all[0];
   return refused(
-    told?.reason ?? 'NoHost',
+    shown?.reason ?? 'NoHost',
     `no single host of the node can take the pod, whatever their sum: ${all.map(({ host, message }) => `${host}: ${message}`).join('; ')}`,
   );
 }

@@ -53,7 +53,7 @@ function pool(names: readonly string[], change: Partial<PodRouterOptions> = {}):
       stored.push(`${metadata.name} → ${to}`);
       return Promise.resolve();
     },
-    read: (of) => Promise.resolve(of),
+    read: (subject) => Promise.resolve(subject),
     refreshNode: () => Promise.resolve(),
     onRefused: ({ metadata }, { reason }) => refused.push(`${metadata.name} ${reason}`),
     onWaiting: ({ metadata }, why) => waiting.push(`${metadata.name} ${why}`),
@@ -72,7 +72,7 @@ function named(name: string, change: Partial<Pod['metadata']> = {}): Pod {
   return pod({ metadata: { name, namespace: 'ns', uid: `uid-${name}`, ...change } });
 }
 const on = (name: string, host: string): Pod => named(name, { annotations: { [hostKey]: host } });
-const add = (of: Pod): PodChange => ({ kind: 'add', pod: of });
+const add = (subject: Pod): PodChange => ({ kind: 'add', pod: subject });
 
 describe('PodRouter', () => {
   it('leads everything to the one host of a node, and writes nothing', () => {
@@ -233,7 +233,7 @@ describe('PodRouter', () => {
     router.apply([add(ran), add(named('fresh'))]);
     await settle();
     assert.deepEqual(delivered, ['a: add fresh a']);
-    assert.match(waiting.join(), /p it has run before, .* looked at yet: b/);
+    assert.match(waiting.join(), /p it has run before, .* observed yet: b/);
     assert.equal(router.isUnsettled('uid-p'), true);
     unseen.delete('b');
     held.add('b uid-p');

@@ -42,7 +42,7 @@ export interface PodRouterOptions {
   readonly store: (pod: Pod, host: string, options: { signal: AbortSignal }) => Promise<void>;
   /** The pod as the API server has it now. */
   readonly read: (pod: Pod, options: { signal: AbortSignal }) => Promise<Pod>;
-  /** Reads the Node's labels anew. */
+  /** Reads the Node's labels again. */
   readonly refreshNode: (options: { signal: AbortSignal }) => Promise<void>;
   readonly onRefused: (pod: Pod, why: Refusal) => void;
   /** the object of a pod that no host had is gone */
@@ -210,7 +210,7 @@ export class PodRouter {
     if (status?.startTime === undefined || unseen.length === 0) return undefined;
     return {
       kind: 'wait',
-      why: `it has run before, and may be on a host that has not been looked at yet: ${unseen.join(', ')}`,
+      why: `it has run before, and may be on a host that has not been observed yet: ${unseen.join(', ')}`,
     };
   }
 

@@ -6,17 +6,17 @@ import type { PodView } from './pod-changes.ts';
  * each pod is kept, so it is never longer than there are pods; releasing it tells that state as one reset.
  */
 export class HeldView {
-  readonly #tell: (view: PodView) => void;
+  readonly #report: (view: PodView) => void;
   #pods: Map<string, Pod> | undefined;
   #released = false;
 
-  constructor(tell: (view: PodView) => void) {
-    this.#tell = tell;
+  constructor(report: (view: PodView) => void) {
+    this.#report = report;
   }
 
   apply(view: PodView): void {
     if (this.#released && this.#pods === undefined) {
-      this.#tell(view);
+      this.#report(view);
       return;
     }
     if (view.type === 'reset') this.#pods = new Map(view.items.map((pod) => [pod.metadata.uid, pod]));
@@ -34,7 +34,7 @@ export class HeldView {
   #pass(): void {
     if (!this.#released || this.#pods === undefined) return;
     // what is not taken stays held
-    this.#tell({ type: 'reset', items: [...this.#pods.values()] });
+    this.#report({ type: 'reset', items: [...this.#pods.values()] });
     this.#pods = undefined;
   }
 }

@@ -86,7 +86,7 @@ export class ManifestFolder {
         for await (const _change of watch(path, { signal })) this.#alarm.ring();
       } catch (error) {
         if (isOver(signal)) return;
-        this.#problem(path, `can't be watched, only looked at every ${everyMs / 1000}s: ${messageOf(error)}`);
+        this.#problem(path, `can't be watched, only read every ${everyMs / 1000}s: ${messageOf(error)}`);
       }
       await clock.sleep(everyMs, { signal }).catch(() => undefined);
     }

@@ -182,7 +182,7 @@ export class Pleg {
       this.#waiters.unshift(...waiters);
       throw error;
     }
-    for (const tell of waiters) tell();
+    for (const resolve of waiters) resolve();
     this.#lastRelist = clock.monotonic();
     observer?.lastSeen?.(clock.now());
     if (this.#synced) return;
@@ -266,7 +266,7 @@ export class Pleg {
       if (cache.get(pod.uid)?.fault === undefined)
         log.warn(
           { ...podFields(pod), reason: fault },
-          'a pod waits: the runtime does not tell of all that it holds of it',
+          'a pod waits: the runtime did not report all that it holds of it',
         );
       cache.setFault(pod, fault);
     }
@@ -329,7 +329,7 @@ export class Pleg {
   }
 
   #emit(changes: readonly PodLifecycleEvent[]): void {
-    if (changes.length > 0) for (const tell of this.#listeners) tell(changes);
+    if (changes.length > 0) for (const listener of this.#listeners) listener(changes);
   }
 }
 

@@ -101,23 +101,23 @@ describe('changes that are not taken', () => {
     broken.add('a');
     const view: PodView = { type: 'reset', items: [named('a'), named('b')] };
     assert.throws(() => {
-      changes.tell(view, take);
+      changes.report(view, take);
     }, /no a/);
     assert.deepEqual(told, ['add b']);
     broken.clear();
-    changes.tell(view, take);
+    changes.report(view, take);
     assert.deepEqual(told, ['add b', 'add a']);
   });
 
   it('of pods that went are told again as well', () => {
     const { changes, told, broken, take } = setUp();
-    changes.tell({ type: 'reset', items: [named('a')] }, take);
+    changes.report({ type: 'reset', items: [named('a')] }, take);
     broken.add('a');
     assert.throws(() => {
-      changes.tell({ type: 'delete', object: named('a') }, take);
+      changes.report({ type: 'delete', object: named('a') }, take);
     });
     broken.clear();
-    changes.tell({ type: 'reset', items: [] }, take);
+    changes.report({ type: 'reset', items: [] }, take);
     assert.deepEqual(told, ['add a', 'remove a']);
   });
 });

@@ -49,7 +49,7 @@ export class PodChanges {
    * emitted again with the next view that has it.
    * @throws the first handler's error, after the others have run
    */
-  tell(view: PodView, onChanges: (changes: readonly PodChange[]) => void): void {
+  report(view: PodView, onChanges: (changes: readonly PodChange[]) => void): void {
     const before = new Map(this.#pods);
     const changes = this.apply(view);
     try {

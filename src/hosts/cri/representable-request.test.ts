@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { textOfBytes } from '../../model/go-string.ts';
-import { representableRequest } from './strings.ts';
+import { representableRequest } from './representable-request.ts';
 
 const call = { method: 'CreateContainer', host: 'h1' };
 const bad = textOfBytes(Buffer.of(0xff));

@@ -1,5 +1,5 @@
 import type { MountEntry } from '../../hosts/link/link.ts';
-import { contentOf } from './mount-content.ts';
+import { mountContent } from './mount-content.ts';
 
 /**
  * Whether what is mounted at `target` is a part of what lies at and below `realRoot`, whose links are
@@ -13,7 +13,7 @@ export function showsPartOf(
   const shown = mounts.findLast(({ path }) => path === target);
   if (shown === undefined) return false;
   const below = realRoot === '/' ? '/' : `${realRoot}/`;
-  const own = contentOf(mounts, realRoot);
+  const own = mountContent(mounts, realRoot);
   const allowed = [
     ...(own === undefined ? [] : [own]),
     ...mounts.filter(({ path }) => path !== target && path.startsWith(below)),

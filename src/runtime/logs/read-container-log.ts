@@ -10,7 +10,7 @@ import { logFault } from './log-fault.ts';
 import { LogReader, type LogOptions } from './log-reader.ts';
 import { tailStart } from './log-tail.ts';
 
-/** A runtime that begins a log anew may still be writing its last lines to the old file. */
+/** A runtime that begins a log again may still be writing its last lines to the old file. */
 const SETTLE_MS = 100;
 
 export interface ReadLogInput {
@@ -21,7 +21,7 @@ export interface ReadLogInput {
   readonly clock?: Pick<Clock, 'sleep' | 'monotonic'>;
 }
 
-interface Rest {
+interface Cancellable {
   readonly signal: AbortSignal;
 }
 
@@ -30,7 +30,10 @@ interface Rest {
  * grows; a followed log ends when its container has ended and all is read. Rejects with LogFault, whose text
  * is for the client.
  */
-export async function* readContainerLog(input: ReadLogInput, { signal }: Rest): AsyncGenerator<Buffer> {
+export async function* readContainerLog(
+  input: ReadLogInput,
+  { signal }: Cancellable,
+): AsyncGenerator<Buffer> {
   const { files, path, options, clock = systemClock } = input;
   const file = await openLog(files, path, { signal });
   const reading = new Reading({ file, isCurrent: true }, { reader: new LogReader(options), clock });
@@ -51,7 +54,7 @@ export async function* readContainerLog(input: ReadLogInput, { signal }: Rest): 
 async function* follow(
   { files, path, isRunning, clock = systemClock }: ReadLogInput,
   reading: Reading,
-  { signal }: Rest,
+  { signal }: Cancellable,
 ): AsyncGenerator<Buffer> {
   const chain = new LogChain(files, path);
   chain.begin({ signal });
@@ -105,7 +108,7 @@ class Reading {
     return this.#reader.isFull;
   }
 
-  async *upTo(end: number, { signal }: Rest): AsyncGenerator<Buffer> {
+  async *upTo(end: number, { signal }: Cancellable): AsyncGenerator<Buffer> {
     if (this.isFull) return;
     for await (const block of this.#blocks.read(this.position, end, { signal })) {
       this.position += block.length;
@@ -148,7 +151,7 @@ class Reading {
   }
 }
 
-async function openLog(files: HostFiles, path: string, options: Rest): Promise<HostFile> {
+async function openLog(files: HostFiles, path: string, options: Cancellable): Promise<HostFile> {
   try {
     return await files.open(path, options);
   } catch (error) {

@@ -1,6 +1,6 @@
 /**
  * With the systemd driver a group is a slice. Its limits are written as a unit file that lasts until the next
- * boot, so that systemd, which makes the group anew when the runtime starts a scope in it or is reloaded,
+ * boot, so that systemd, which makes the group again when the runtime starts a scope in it or is reloaded,
  * sets the same limits as farlet did by hand (systemd.slice(5), systemd.resource-control(5)). Pure.
  */
 import type { FileOp } from '../../hosts/link/link.ts';

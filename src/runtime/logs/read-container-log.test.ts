@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { after, describe, it } from 'node:test';
 import type { HostFiles } from '../../hosts/link/link.ts';
 import { LocalFiles } from '../../hosts/unix/local-files.ts';
-import { readContainerLog } from './logs.ts';
+import { readContainerLog } from './read-container-log.ts';
 
 const folder = mkdtempSync(`${tmpdir()}/farlet-logs-`);
 const files = new LocalFiles({ host: 'box' });
