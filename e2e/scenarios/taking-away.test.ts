@@ -85,8 +85,21 @@ describe('a node that is taken away', { concurrency: 1 }, () => {
       /is drained and not taken away yet: farlet has not answered the mark on it: is it running\?/,
     );
     assert.ok(await isThere());
-    assert.equal((await farlet('uncordon', NODE)).stdout, 'node box-1 takes pods again\n');
+    // one that comes later goes by the mark, and stops nothing that a drain leaves
+    const agents = ['get', 'pods', '-l', 'app=agent', '-o', 'jsonpath={.items[*].status.containerStatuses}'];
+    const before = await pods.kubectl(agents);
     world.farlets[0]?.start();
+    const answer = '{.status.conditions[?(@.type=="farlet.dev/Leaving")].status}';
+    const leaving = async (): Promise<string> =>
+      world.plane.kubectl([...getNode, '-o', `jsonpath=${answer}`]);
+    await pods.wait('the answer', async () => (await leaving()) === 'True');
+    await pods.wait(
+      'the static pod to be gone',
+      async () => (await pods.tryKubectl(['get', 'pod', `static-${NODE}`])).code !== 0,
+    );
+    assert.equal(await pods.kubectl(agents), before);
+    assert.equal((await farlet('uncordon', NODE)).stdout, 'node box-1 takes pods again\n');
+    await pods.wait('the answer to be taken back', async () => (await leaving()) === '');
     await pods.kubectl(['scale', 'deployment/web', '--replicas=2']);
     await pods.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
     await pods.waitReady(`static-${NODE}`);

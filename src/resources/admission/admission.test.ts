@@ -78,6 +78,12 @@ const cases: Case[] = [
     expect: 'NodeLeaving: the node is being taken away',
   },
   {
+    what: 'one that ran there before farlet was started',
+    pod: pod({ status: { startTime: '2026-01-02T03:04:05Z' } }),
+    change: { isLeaving: true },
+    expect: 'admitted',
+  },
+  {
     what: 'more cpu than there is',
     pod: asking({ cpu: '3' }),
     expect: "OutOfcpu: Node didn't have enough resource: cpu, requested: 3000, used: 0, capacity: 2000",

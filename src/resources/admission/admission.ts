@@ -47,8 +47,8 @@ export function admitPod(input: AdmissionInput): AdmissionVerdict {
   const { pod, node, host, allowedUnsafeSysctls } = input;
   const { kernelVersion } = node;
   const before =
-    // those of DaemonSets too, which come as long as there is a Node
-    (input.isLeaving ? leaving : undefined) ??
+    // those of DaemonSets too, which come as long as there is a Node; one that runs is left to be deleted
+    (input.isLeaving && pod.status?.startTime === undefined ? leaving : undefined) ??
     refusedSysctl(pod, { kernelVersion, allowedUnsafe: allowedUnsafeSysctls }) ??
     input.allocate(pod) ??
     refusedForSystem(pod) ??
