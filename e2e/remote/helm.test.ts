@@ -341,11 +341,16 @@ describe('farlet installed by Helm', { concurrency: 1 }, () => {
   it('helm upgrade to another version, and rollback: the Node follows, pods stay as they are', async (t) => {
     const before = await unchanged();
     await helm(t, ['upgrade', RELEASE, CHART, '--wait', '--timeout', '2m'], {
-      values: values({ rack: 'b7' }, { logLevel: 'debug', image: { ...image(), tag: NEXT } }),
+      values: values(
+        { rack: 'b7' },
+        { logLevel: 'debug', check: { onStart: true }, image: { ...image(), tag: NEXT } },
+      ),
     });
     const [pod = ''] = await podsOfFarlet();
     const ofPod = ['-n', NAMESPACE, 'get', pod, '-o', 'jsonpath={.spec.containers[0].image}'];
     assert.equal(await world.plane.kubectl(ofPod), `localhost/farlet:${NEXT}`);
+    const checked = await world.plane.kubectl(['-n', NAMESPACE, 'logs', pod, '-c', 'check']);
+    assert.match(checked, /^ok {4}edge-1\/box runtime/m);
     await waitRack('b7');
     assert.equal(await unchanged(), before);
     await answers();
