@@ -13,7 +13,7 @@ import {
   preparations,
   RELEASE,
   runHelm,
-  startClusterNode,
+  startClusterNodes,
   valuesFor,
   type Place,
 } from './harness/installed.ts';
@@ -65,7 +65,7 @@ async function up(): Promise<void> {
       return farlet;
     },
   };
-  await startClusterNode(place, near);
+  await startClusterNodes(place, [near]);
   const kubectl = (command: string, input?: string): Promise<Outcome> =>
     shown(`kubectl ${command}`, plane.tryKubectl(command.split(' '), input));
   const helm = (command: string, values?: object): Promise<Outcome> =>
@@ -75,7 +75,7 @@ async function up(): Promise<void> {
     );
 
   for (const each of preparations(far)) await kubectl(each);
-  const values = valuesFor(NODE, { near, far });
+  const values = valuesFor(NODE, { near: [near], far });
   say(`\n── values.yaml\n${stringify(values)}`);
   await helm(`install ${RELEASE} charts/farlet --wait`, values);
   await eventually('the node', async () =>

@@ -17,3 +17,4 @@ page docs/configuration.md src/main.ts config
 page docs/events.md scripts/events-page.ts
 page charts/farlet/values.schema.json scripts/chart/main.ts schema
 page charts/farlet/README.md scripts/chart/main.ts readme
+page docs/session.svg scripts/session-picture.ts

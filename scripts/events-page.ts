@@ -76,7 +76,7 @@ const page = [
   '',
   '## Conditions of the Node',
   '',
-  "All but `farlet.dev/HostsReady` are a kubelet's.",
+  "All but those of `farlet.dev/` are a kubelet's.",
   '',
   ...conditionHead,
   ...conditions(nodeConditionTable),

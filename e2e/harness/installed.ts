@@ -18,19 +18,29 @@ export const NAMESPACE = 'farlet';
 export const RELEASE = 'farlet';
 /** who the chart's rights are given to */
 export const ACCOUNT = `system:serviceaccount:${NAMESPACE}:${RELEASE}`;
+/** and those of its hook of helm uninstall */
+export const DRAIN_ACCOUNT = `${ACCOUNT}-drain`;
+/** a version of farlet to update to: the same under another name */
+export const NEXT = 'next';
 
-/** A node of the cluster for farlet's pod: it has the image, and its pods a way to the API server. */
-export async function startClusterNode(world: Place, host: TestHost): Promise<{ readonly apiPort: number }> {
-  const relay = await startRelay({ at: host.address, url: world.plane.server });
+/** Nodes of the cluster for farlet's pod: they have the image, and their pods a way to the API server. */
+export async function startClusterNodes(
+  world: Place,
+  hosts: readonly [TestHost, ...TestHost[]],
+): Promise<void> {
+  const relay = await startRelay({ at: hosts[0].address, url: world.plane.server });
   world.onEnd(() => {
     relay.stop();
   });
-  await host.ctr(['images', 'import', farletImage()]);
+  const image = `localhost/farlet:${version()}`;
+  for (const host of hosts) {
+    await host.ctr(['images', 'import', farletImage()]);
+    await host.ctr(['images', 'tag', image, `localhost/farlet:${NEXT}`]);
+  }
   await world.startFarlet('by-hand', {
-    hosts: [host],
+    hosts,
     config: { kubernetesServiceAddress: `https://kubernetes.default.svc:${String(relay.port)}` },
   });
-  return { apiPort: relay.port };
 }
 
 /** kubectl's arguments that make the namespace, restricted, and the Secret by which farlet logs in. */
@@ -42,15 +52,23 @@ export function preparations({ ssh }: Pick<RemoteHost, 'ssh'>): readonly string[
   ];
 }
 
-/** values.yaml for one node `name` on a far host, with farlet's pod on `near`. */
+/** values.yaml for one node `name` on a far host, with farlet's pod on one of `near` (startClusterNodes). */
 export function valuesFor(
   name: string,
-  { near, far, labels = {} }: { near: TestHost; far: RemoteHost; labels?: Readonly<Record<string, string>> },
+  {
+    near,
+    far,
+    labels = {},
+  }: {
+    near: readonly [TestHost, ...TestHost[]];
+    far: RemoteHost;
+    labels?: Readonly<Record<string, string>>;
+  },
 ): object {
-  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
-  const onNear = [{ key: 'kubernetes.io/hostname', operator: 'In', values: [near.name] }];
+  const names = near.map((host) => host.name);
+  const onNear = [{ key: 'kubernetes.io/hostname', operator: 'In', values: names }];
   return {
-    image: { repository: 'localhost/farlet', tag: version, pullPolicy: 'Never' },
+    image: { repository: 'localhost/farlet', tag: version(), pullPolicy: 'Never' },
     ssh: { existingSecret: 'farlet-ssh' },
     config: {
       clusterDNS: ['10.96.0.10'],
@@ -71,8 +89,12 @@ export function valuesFor(
         requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: onNear }] },
       },
     },
-    hostAliases: [{ ip: near.address, hostnames: ['kubernetes.default.svc'] }],
+    hostAliases: [{ ip: near[0].address, hostnames: ['kubernetes.default.svc'] }],
   };
+}
+
+function version(): string {
+  return (JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version;
 }
 
 /** Helm with the administrator's kubeconfig, and nothing of this user's. */

@@ -15,24 +15,27 @@ export function deployment(
   name: string,
   { node, replicas, spec = {} }: { node: string; replicas: number; spec?: object },
 ): object {
-  const labels = { app: name };
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: { name },
+    spec: { replicas, selector: { matchLabels: { app: name } }, template: podTemplate(name, { node, spec }) },
+  };
+}
+
+/** Of pods labelled `app: name`, on this node or wherever their controller puts them. */
+export function podTemplate(
+  name: string,
+  { node, spec = {} }: { node?: string; spec?: object } = {},
+): object {
+  return {
+    metadata: { labels: { app: name } },
     spec: {
-      replicas,
-      selector: { matchLabels: labels },
-      template: {
-        metadata: { labels },
-        spec: {
-          nodeSelector: { 'kubernetes.io/hostname': node },
-          tolerations: [{ operator: 'Exists' }],
-          terminationGracePeriodSeconds: 2,
-          containers: [shell()],
-          ...spec,
-        },
-      },
+      ...(node === undefined ? {} : { nodeSelector: { 'kubernetes.io/hostname': node } }),
+      tolerations: [{ operator: 'Exists' }],
+      terminationGracePeriodSeconds: 2,
+      containers: [shell()],
+      ...spec,
     },
   };
 }

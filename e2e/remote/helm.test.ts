@@ -4,22 +4,30 @@
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { kubernetes } from '../harness/cache.ts';
+import type { Audited } from '../harness/control-plane.ts';
+import type { TestHost } from '../harness/host.ts';
 import {
   ACCOUNT,
+  DRAIN_ACCOUNT,
   NAMESPACE,
+  NEXT,
   preparations,
   RELEASE,
   runHelm,
-  startClusterNode,
+  startClusterNodes,
   valuesFor,
 } from '../harness/installed.ts';
+import { startMetricsServer } from '../harness/metrics-server.ts';
 import { useNamespace } from '../harness/namespace.ts';
-import { deployment, shell } from '../harness/pods.ts';
+import { deployment, podTemplate, shell, SLEEP } from '../harness/pods.ts';
+import { useWatched, type PodSeen } from '../harness/watched.ts';
 import { useWorld } from '../harness/world.ts';
 
-const NEAR = 'cluster-node';
+/** where farlet's pod may be */
+const NEAR = ['cluster-node-1', 'cluster-node-2'] as const;
 const FAR = 'far';
 /** registered by farlet's pod */
 const NODE = 'edge-1';
@@ -27,20 +35,21 @@ const CHART = 'charts/farlet';
 
 const world = useWorld({
   hosts: [
-    { name: NEAR, version: '2' },
+    ...NEAR.map((name) => ({ name, version: '2' as const })),
     { name: FAR, version: '2', link: 'ssh', user: 'operator' },
   ],
   farlet: false,
-  audited: ACCOUNT,
+  audited: [ACCOUNT, DRAIN_ACCOUNT],
   onUp: async (up) => {
-    await startClusterNode(up, up.host(NEAR));
+    await startClusterNodes(up, near());
     for (const each of preparations(up.remote(FAR))) await up.plane.kubectl(each.split(' '));
   },
 });
 
+const near = (): [TestHost, TestHost] => [world.host(NEAR[0]), world.host(NEAR[1])];
 const values = (labels?: Readonly<Record<string, string>>, more: object = {}): object => ({
   ...valuesFor(NODE, {
-    near: world.host(NEAR),
+    near: near(),
     far: world.remote(FAR),
     ...(labels === undefined ? {} : { labels }),
   }),
@@ -92,31 +101,59 @@ describe('farlet installed by Helm', { concurrency: 1 }, () => {
     )
       .split('\n')
       .filter((name) => name !== '');
+  const asked = (account: string): Audited[] =>
+    world.plane.audit().filter(({ user }) => user.username === account);
+  const refusedOf = (requests: readonly Audited[]): string[] =>
+    requests
+      .filter(({ responseStatus }) => responseStatus?.code === 403)
+      .map(({ verb, requestURI }) => `${verb} ${requestURI}`);
   const namesOf = async (): Promise<string[]> =>
     (await e2e.kubectl(['get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[*].metadata.name}']))
       .split(' ')
       .sort();
+  /** Pods that are to stay as they are, whatever becomes of farlet, of each kind of controller. */
+  const kept = ['web', 'db', 'agent'];
+  const onNode = ['--field-selector', `spec.nodeName=${NODE}`];
+  const keptPods = async (): Promise<PodSeen[]> => {
+    const selected = ['-l', `app in (${kept.join(',')})`, ...onNode];
+    const list = JSON.parse(await e2e.kubectl(['get', 'pods', ...selected, '-o', 'json'])) as {
+      items: PodSeen[];
+    };
+    return list.items.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  };
   /** Which containers there are, and how often they were started; of which pods and Node. */
   const running = async (): Promise<string> => {
-    const pods = await Promise.all(
-      (await namesOf()).map(async (name) => {
-        const { metadata, status } = await e2e.pod(name);
-        const containers = status.containerStatuses ?? [];
-        return [metadata.uid, status.podIP, containers.map((each) => [each.containerID, each.restartCount])];
-      }),
-    );
+    const pods = (await keptPods()).map(({ metadata, status }) => {
+      const containers = status.containerStatuses ?? [];
+      const started = containers.map((each) => [each.containerID, each.restartCount]);
+      return [metadata.name, metadata.uid, status.podIP, started];
+    });
+    assert.equal(pods.length, 5);
     const node = await world.plane.kubectl(['get', 'node', NODE, '-o', 'jsonpath={.metadata.uid}']);
     return JSON.stringify([node, pods], undefined, 1);
   };
   /** That, and since when pods and Node are Ready. */
   const unchanged = async (): Promise<string> => {
-    const since = '{.status.conditions[?(@.type=="Ready")]}';
-    const path = `jsonpath={range .items[*]}${since}{"\\n"}{end}`;
-    const pods = await e2e.kubectl(['get', 'pods', '-l', 'app=web', '-o', path]);
+    const since = '{.status.conditions[?(@.type=="Ready")].lastTransitionTime}';
     const node = await world.plane.kubectl(['get', 'node', NODE, '-o', `jsonpath=${since}`]);
-    const times = [...`${pods}${node}`.matchAll(/"(?:lastTransitionTime|status)":"([^"]+)"/g)];
-    return `${await running()}\n${times.map(([, value]) => value).join(' ')}`;
+    const times = (await keptPods()).map(({ status }) => {
+      const ready = status.conditions?.findLast(({ type }) => type === 'Ready');
+      return JSON.stringify([ready?.status, ready]);
+    });
+    return [await running(), node, ...times].join('\n');
   };
+  const watched = useWatched(world, e2e);
+  /** Statuses of pods that were Ready once and then were not, though nobody deletes them. */
+  const flaps = async (): Promise<string[]> =>
+    (await keptPods()).flatMap(({ metadata: { name } }) => {
+      const history = watched.history(name);
+      const isReady = ({ status }: PodSeen): boolean =>
+        status.phase === 'Running' &&
+        status.conditions?.some((each) => each.type === 'Ready' && each.status === 'True') === true;
+      const first = history.findIndex(isReady);
+      assert.ok(first >= 0, name);
+      return history.slice(first).flatMap((seen) => (isReady(seen) ? [] : [JSON.stringify(seen.status)]));
+    });
   const waitRack = async (wanted: string): Promise<void> => {
     const rack = ['get', 'node', NODE, '-o', 'jsonpath={.metadata.labels.rack}'];
     await e2e.wait('the label', async () => (await world.plane.kubectl(rack)) === wanted);
@@ -199,6 +236,97 @@ describe('farlet installed by Helm', { concurrency: 1 }, () => {
     }
   });
 
+  it('so do a StatefulSet, a DaemonSet, a Job and a CronJob', async () => {
+    const selector = (name: string): object => ({ matchLabels: { app: name } });
+    const ends = (command: string): object => ({ restartPolicy: 'Never', containers: [shell(command)] });
+    const objects = [
+      {
+        ...{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'db' } },
+        spec: { clusterIP: 'None', selector: { app: 'db' }, ports: [{ port: 80 }] },
+      },
+      {
+        ...{ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'db' } },
+        spec: {
+          ...{ replicas: 2, serviceName: 'db', selector: selector('db') },
+          template: podTemplate('db', { node: NODE }),
+        },
+      },
+      {
+        ...{ apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'agent' } },
+        spec: { selector: selector('agent'), template: podTemplate('agent') },
+      },
+      {
+        ...{ apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'once' } },
+        spec: {
+          ...{ completions: 2, parallelism: 2 },
+          template: podTemplate('once', { node: NODE, spec: ends('echo done by $(hostname)') }),
+        },
+      },
+      {
+        ...{ apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'tick' } },
+        spec: {
+          schedule: '* * * * *',
+          jobTemplate: {
+            spec: { template: podTemplate('tick', { node: NODE, spec: ends('echo tick') }) },
+          },
+        },
+      },
+    ];
+    for (const object of objects) await e2e.create(object);
+    await e2e.kubectl(['rollout', 'status', 'statefulset/db', '--timeout=90s']);
+    await e2e.kubectl(['rollout', 'status', 'daemonset/agent', '--timeout=90s']);
+    const namesOn = async (app: string): Promise<string[]> =>
+      (await keptPods()).map(({ metadata }) => metadata.name).filter((name) => name.startsWith(`${app}-`));
+    assert.deepEqual(await namesOn('db'), ['db-0', 'db-1']);
+    assert.equal((await namesOn('agent')).length, 1);
+    const before = (await e2e.pod('db-1')).metadata.uid;
+    await e2e.deletePods('db-1');
+    await e2e.wait('db-1 again', async () => {
+      const { stdout } = await e2e.tryKubectl(['get', 'pod', 'db-1', '-o', 'jsonpath={.metadata.uid}']);
+      return stdout !== '' && stdout !== before;
+    });
+    await e2e.waitReady('db-1', 60_000);
+    assert.equal(await e2e.sh('db-1', 'hostname'), 'db-1\n');
+    await e2e.kubectl(['wait', '--for=condition=Complete', 'job/once', '--timeout=60s']);
+    assert.match(await e2e.kubectl(['logs', 'job/once']), /^done by once-/);
+    const last = ['get', 'cronjob', 'tick', '-o', 'jsonpath={.status.lastSuccessfulTime}'];
+    await e2e.wait('a tick', async () => (await e2e.kubectl(last)) !== '', 100_000);
+    await e2e.kubectl(['delete', 'cronjob', 'tick']);
+  });
+
+  it('files are copied to and fro, and its figures are known: kubectl top, an autoscaler', async () => {
+    const file = `${world.folder}/copied`;
+    writeFileSync(file, 'by cp\n');
+    await e2e.kubectl(['cp', file, 'db-0:/tmp/copied']);
+    await e2e.kubectl(['cp', 'db-0:/tmp/copied', `${file}-back`]);
+    assert.equal(readFileSync(`${file}-back`, 'utf8'), 'by cp\n');
+    const server = await startMetricsServer(world.plane, { folder: `${world.folder}/metrics-server` });
+    world.onEnd(() => server.stop());
+    const resources = { requests: { cpu: '100m', memory: '8Mi' }, limits: { cpu: '200m', memory: '64Mi' } };
+    const busy = shell(`(while :; do :; done) & ${SLEEP}`, { resources });
+    await e2e.create(deployment('busy', { node: NODE, replicas: 1, spec: { containers: [busy] } }));
+    await e2e.create({
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { name: 'busy' },
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'busy' },
+        ...{ minReplicas: 1, maxReplicas: 2 },
+        metrics: [
+          {
+            type: 'Resource',
+            resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 40 } },
+          },
+        ],
+      },
+    });
+    const replicas = ['get', 'deployment', 'busy', '-o', 'jsonpath={.status.readyReplicas}'];
+    await e2e.wait('a second pod', async () => (await e2e.kubectl(replicas)) === '2', 180_000);
+    assert.match(await world.plane.kubectl(['top', 'node', NODE]), /^edge-1 +\d+m +\d+% +\d+Mi/m);
+    assert.match(await e2e.kubectl(['top', 'pod']), /^busy-\S+ +\d+m +\d+Mi/m);
+    await e2e.kubectl(['delete', 'hpa/busy', 'deployment/busy']);
+  });
+
   it('helm test tries what the nodes need', async (t) => {
     const { code, stdout, stderr } = await runHelm(world, ['test', RELEASE, '--logs', '--timeout', '2m']);
     t.diagnostic(stdout);
@@ -208,11 +336,21 @@ describe('farlet installed by Helm', { concurrency: 1 }, () => {
     assert.doesNotMatch(stdout, /^(FAIL|WARN)/m);
   });
 
-  it('helm upgrade and rollback: the Node follows, pods stay as they are', async (t) => {
+  const image = (): object => (values() as { image: object }).image;
+
+  it('helm upgrade to another version, and rollback: the Node follows, pods stay as they are', async (t) => {
     const before = await unchanged();
     await helm(t, ['upgrade', RELEASE, CHART, '--wait', '--timeout', '2m'], {
-      values: values({ rack: 'b7' }, { logLevel: 'debug' }),
+      values: values(
+        { rack: 'b7' },
+        { logLevel: 'debug', check: { onStart: true }, image: { ...image(), tag: NEXT } },
+      ),
     });
+    const [pod = ''] = await podsOfFarlet();
+    const ofPod = ['-n', NAMESPACE, 'get', pod, '-o', 'jsonpath={.spec.containers[0].image}'];
+    assert.equal(await world.plane.kubectl(ofPod), `localhost/farlet:${NEXT}`);
+    const checked = await world.plane.kubectl(['-n', NAMESPACE, 'logs', pod, '-c', 'check']);
+    assert.match(checked, /^ok {4}edge-1\/box runtime/m);
     await waitRack('b7');
     assert.equal(await unchanged(), before);
     await answers();
@@ -254,13 +392,30 @@ describe('farlet installed by Helm', { concurrency: 1 }, () => {
     await answers();
   });
 
+  it("farlet's pod is moved to another node: nobody sees it", async () => {
+    const before = await unchanged();
+    const former = await podsOfFarlet();
+    const ofPods = ['-n', NAMESPACE, 'get', 'pods', '-l', 'app.kubernetes.io/component=farlet'];
+    const at = async (): Promise<string> =>
+      world.plane.kubectl([...ofPods, '-o', 'jsonpath={.items[*].spec.nodeName}']);
+    const from = await at();
+    await world.plane.kubectl(['cordon', from]);
+    await world.plane.kubectl(['-n', NAMESPACE, 'delete', '--wait=false', ...former]);
+    await waitReplaced(former);
+    assert.deepEqual([from, await at()].sort(), [...NEAR]);
+    await world.plane.kubectl(['uncordon', from]);
+    assert.equal(await unchanged(), before);
+    await answers();
+  });
+
   it("farlet's container is killed: it goes on in the same pod, and nobody sees it", async () => {
     const before = await unchanged();
     const [pod = ''] = await podsOfFarlet();
     const status = '{.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}';
     const ofPod = ['-n', NAMESPACE, 'get', pod, '-o', `jsonpath=${status}`];
     const [id = '', restarts] = (await world.plane.kubectl(ofPod)).split(' ');
-    await world.host(NEAR).ctr(['tasks', 'kill', '--signal', 'SIGKILL', id.replace('containerd://', '')]);
+    const at = await world.plane.kubectl(['-n', NAMESPACE, 'get', pod, '-o', 'jsonpath={.spec.nodeName}']);
+    await world.host(at).ctr(['tasks', 'kill', '--signal', 'SIGKILL', id.replace('containerd://', '')]);
     await e2e.wait(
       'a restart',
       async () => !(await world.plane.kubectl(ofPod)).endsWith(` ${restarts ?? ''}`),
@@ -268,6 +423,10 @@ describe('farlet installed by Helm', { concurrency: 1 }, () => {
     await world.plane.kubectl(['-n', NAMESPACE, 'wait', '--for=condition=Ready', '--timeout=60s', pod]);
     assert.equal(await unchanged(), before);
     await answers();
+  });
+
+  it('in all this no status has flapped', async () => {
+    assert.deepEqual(await flaps(), []);
   });
 
   it("farlet's pod is deleted by force: its lease is waited for, containers run on", async () => {
@@ -299,13 +458,9 @@ describe('farlet installed by Helm', { concurrency: 1 }, () => {
     assert.match(await answer.text(), /^farlet_host_up\{[^}]*\} 1$/m);
   });
 
-  it('was refused nothing, by rights that name its node alone', (t) => {
-    const requests = world.plane.audit();
-    const refused = requests.filter(({ responseStatus }) => responseStatus?.code === 403);
-    assert.deepEqual(
-      refused.map(({ verb, requestURI }) => `${verb} ${requestURI}`),
-      [],
-    );
+  it('farlet was refused nothing, by rights that name its node alone', (t) => {
+    const requests = asked(ACCOUNT);
+    assert.deepEqual(refusedOf(requests), []);
     const used = requests.map(({ verb, objectRef }) => {
       const { resource = '', subresource, apiGroup = '', name } = objectRef ?? {};
       return `${verb} ${resource}${subresource === undefined ? '' : `/${subresource}`}.${apiGroup} ${resource === 'nodes' || resource === 'leases' ? (name ?? '') : ''}`;
@@ -323,5 +478,63 @@ describe('farlet installed by Helm', { concurrency: 1 }, () => {
     await helm(t, ['install', RELEASE, CHART, '--wait', '--timeout', '2m'], { major: 3, values: values() });
     assert.equal(await running(), before);
     await answers();
+  });
+
+  it('helm uninstall with onUninstall: drain refuses what would lose something, and touches nothing', async (t) => {
+    const before = await unchanged();
+    await helm(t, ['upgrade', RELEASE, CHART, '--wait', '--timeout', '2m'], {
+      major: 3,
+      values: values(undefined, { onUninstall: 'drain', drain: { timeoutSeconds: 120 } }),
+    });
+    const { code, stdout, stderr } = await runHelm(world, ['uninstall', RELEASE, '--timeout', '2m']);
+    assert.notEqual(code, 0);
+    const said = await world.plane.kubectl(['-n', NAMESPACE, 'logs', `job/${RELEASE}-drain`]);
+    assert.match(said, /node edge-1 is not drained, nothing was changed:\n +shop\/hello has no controller/);
+    assert.match(stdout + stderr, /shop\/hello has no controller/);
+    assert.equal(await unchanged(), before);
+    const closed = ['get', 'node', NODE, '-o', 'jsonpath={.spec.unschedulable}'];
+    assert.equal(await world.plane.kubectl(closed), '');
+    await answers();
+    await helm(t, ['rollback', RELEASE, '--wait', '--timeout', '2m']);
+    assert.equal(await unchanged(), before);
+  });
+
+  it('and otherwise leaves nothing: no Node, no pod, no container, no right', async (t) => {
+    await helm(t, ['upgrade', RELEASE, CHART, '--wait', '--timeout', '2m'], {
+      values: values(undefined, { onUninstall: 'drain', drain: { timeoutSeconds: 120 } }),
+    });
+    await e2e.deletePods('hello');
+    assert.notDeepEqual(await world.remote(FAR).containers(), []);
+    await helm(t, ['uninstall', RELEASE, '--timeout', '3m']);
+    assert.deepEqual(await world.remote(FAR).containers(), []);
+    await e2e.wait('its pod to be gone', async () => (await podsOfFarlet()).length === 0);
+    const node = await world.plane.tryKubectl(['get', 'node', NODE]);
+    assert.match(node.stderr, /nodes "edge-1" not found/);
+    const lease = ['-n', 'kube-node-lease', 'get', 'lease', NODE];
+    await e2e.wait('its lease to be gone', async () =>
+      (await world.plane.tryKubectl(lease)).stderr.includes('not found'),
+    );
+    assert.equal(await world.plane.kubectl(['get', 'pods', '-A', '-o', 'name', ...onNode]), '');
+    // but the pod of helm test, which Helm keeps
+    const label = `app.kubernetes.io/instance=${RELEASE},app.kubernetes.io/component!=check`;
+    const left = ['-l', label, '-o', 'name'];
+    const kinds = 'clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts,jobs,pods,configmaps';
+    assert.equal(await world.plane.kubectl(['get', kinds, '-A', ...left]), '');
+    // those of the cluster's other nodes are none of its affair
+    await e2e.kubectl(['rollout', 'status', 'daemonset/agent', '--timeout=60s']);
+  });
+
+  it('the account that took it away was allowed all that it asked for, and nobody else deleted a Node', () => {
+    const requests = asked(DRAIN_ACCOUNT);
+    assert.ok(requests.length > 0);
+    assert.deepEqual(refusedOf(requests), []);
+    // no fault of farlet's can, for it may not
+    const deletions = world.plane
+      .audit()
+      .filter(({ verb, objectRef }) => verb === 'delete' && objectRef?.resource === 'nodes');
+    assert.deepEqual(
+      deletions.map(({ user, objectRef }) => [user.username, objectRef?.name]),
+      [[DRAIN_ACCOUNT, NODE]],
+    );
   });
 });

@@ -35,11 +35,14 @@ config:
   change when an earlier node goes.
 - **The strategy is Recreate**, as a node has one farlet at a time ([ADR 15](../../docs/adr/0015-one-owner.md)). More \`replicas\` stand by and are not ready until
   they take over, so \`helm --wait\` does not end with more than one.
-- **helm uninstall keeps Nodes and pods**: the Nodes become NotReady, the hosts go on. Drain first, and delete
-  the Nodes afterwards, to be rid of them.
+- **helm uninstall keeps Nodes and pods** (\`onUninstall: keep\`): the Nodes become NotReady, the hosts go on. With \`drain\`
+  pods are moved away and the Nodes deleted first, so that nothing runs on the hosts; what is in the way ends the uninstall with
+  farlet in place ([docs/operations.md](../../docs/operations.md#installed-by-the-chart)). \`farlet drain --delete\` does the same by hand.
 - **Rights** are those of [docs/rbac.md](../../docs/rbac.md), held to the names of the nodes where RBAC can.
-- **Pod Security**: the pods are \`restricted\`. Hosts over a unix socket are refused: farlet's image has no shell; reach
-  the machine by ssh, also the one that farlet's pod is on.
+- **Pod Security**: the pods are \`restricted\`. Hosts over a unix socket are refused
+  ([ADR 30](../../docs/adr/0030-taking-nodes-away.md)); reach the machine by ssh, also the one that farlet's pod is on.
+- **\`check.onStart\`** has \`farlet check\` run in an init container, so that \`helm install --wait\` fails where something is amiss:
+  \`kubectl logs\` with \`-c check\` says what. A host that is away then keeps all nodes waiting.
 - **Secrets** are read again by farlet itself when they change: keys of ssh and tcp, and the kubelet API's certificate.
 - **Where Helm can't ask the cluster** (\`helm template\`, some GitOps tools) set \`clientCA.pem\` and
   \`config.clusterDNS\`: else both are looked up at installation.

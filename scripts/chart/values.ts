@@ -228,6 +228,36 @@ export const valuesSchema = z.strictObject({
       egress: objects.describe('more rules of egress'),
     })
     .prefault({}),
+  check: z
+    .strictObject({
+      onStart: flag(false).describe(
+        'farlet check runs before farlet, in its pod: farlet starts once it finds nothing amiss. A host that is away keeps all nodes waiting then',
+      ),
+    })
+    .prefault({}),
+  onUninstall: z
+    .enum(['keep', 'drain'])
+    .default('keep')
+    .describe(
+      'what helm uninstall does with nodes and their pods. keep: nothing, pods run on. drain: pods are moved away and Nodes deleted first, so that nothing runs on the hosts',
+    ),
+  drain: z
+    .strictObject({
+      timeoutSeconds: z
+        .int()
+        .min(10)
+        .default(240)
+        .describe('how long that may take; the --timeout of helm uninstall, 5m by default, must be longer'),
+      force: flag(false).describe('pods that no controller makes again are deleted as well'),
+      deleteEmptyDirData: flag(false).describe(
+        'pods with emptyDir volumes are moved as well; their data is lost',
+      ),
+      serviceAccountName: text().describe(
+        'an account that may do it (docs/rbac.md); default: one that is made for it alone, and removed with it',
+      ),
+    })
+    .prefault({})
+    .describe('with onUninstall: drain'),
   runtimeClasses: z
     .array(runtimeClass)
     .default([])

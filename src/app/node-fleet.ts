@@ -108,10 +108,10 @@ export class NodeFleet {
     return { kube: own, common: clusterOfOwnAccount(common, { ...this.#context, kube: own }) };
   }
 
-  async #start({ node, claim, signal }: NodeStart, account: Account): Promise<StartedNode> {
+  async #start({ node, ...start }: NodeStart, account: Account): Promise<StartedNode> {
     const { podIP, hostIP, cluster, router, strangers } = this.#options;
     const nodeIPs = node.nodeIP ?? [podIP ?? (await (this.#address ??= ownIP(this.#context)))];
-    const shared = { ...this.#context, ...account, node, nodeIPs, hostIP, claim, signal };
+    const shared = { ...this.#context, ...account, node, nodeIPs, hostIP, ...start };
     const app = buildNode({ ...shared, cluster });
     try {
       const { kube: approver, metrics } = this.#context;

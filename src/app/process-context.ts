@@ -82,10 +82,11 @@ export function processContext(options: ProcessContextOptions): ProcessContext {
 }
 
 function showOwnership(metrics: ProcessMetrics, nodes: readonly OwnedNode[]): void {
-  // a node that was taken out of the configuration is none any more
+  // a node that was taken out of the configuration, or taken away, is none any more
   metrics.farlet_node_owned.reset();
   metrics.farlet_node_lease_renewed_timestamp_seconds.reset();
   for (const each of nodes) {
+    if (each.hasLeft) continue;
     const labels = { node: each.name };
     metrics.farlet_node_owned.set(labels, each.app() !== undefined && each.problem() === undefined ? 1 : 0);
     const renewedAt = each.leaseRenewedAt();

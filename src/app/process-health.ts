@@ -20,6 +20,7 @@ export class ProcessHealth {
       ...(this.apiProblem === undefined || !needsApi ? [] : [this.apiProblem]),
       ...(nodes.length === 0 ? config.nodes : []).map(({ name }) => `node ${name}: has not started yet`),
       ...nodes.flatMap((node) => {
+        if (node.hasLeft) return [];
         const problem = node.problem() ?? this.#problemOf(node.app());
         return problem === undefined ? [] : [`node ${node.name}: ${problem}`];
       }),

@@ -29,6 +29,12 @@ export const admissionTable = {
     meaning: "The node's labels do not match the pod's nodeSelector or required node affinity.",
     source: predicates,
   },
+  NodeLeaving: {
+    ...about,
+    meaning: 'The node is being taken away (`farlet drain --delete`), and nothing new is run there.',
+    advice: 'Nothing: its controller makes it again elsewhere. farlet uncordon lets pods in again.',
+    source: 'farlet',
+  },
   NodeName: { ...about, meaning: 'The pod is bound to a node of another name.', source: predicates },
   NodePorts: { ...about, meaning: 'Another pod of the node has the same host port.', source: predicates },
   'OutOf<resource>': {

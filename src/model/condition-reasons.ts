@@ -36,6 +36,13 @@ export const nodeConditionTable = {
       meaning: 'Some hosts of the node cannot run pods; the message has each with its reason.',
     },
   },
+  'farlet.dev/Leaving': {
+    NodeLeaving: {
+      status: 'True',
+      meaning:
+        'The node is being taken away (`farlet drain --delete`): no pod is admitted, and a Node that is deleted then is not registered again.',
+    },
+  },
 } as const satisfies ConditionTable;
 
 const completed = { status: 'False', meaning: 'All containers of the pod succeeded.' } as const;

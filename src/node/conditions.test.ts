@@ -52,10 +52,26 @@ describe('the status of a node that others write to as well', () => {
   const hosts = { type: 'farlet.dev/HostsReady', status: 'True', reason: 'HostsReady', message: '' };
   const notReady = { type: 'Ready', status: 'False', reason: 'KubeletNotReady', message: 'was not' };
   const types = (previous: readonly (typeof network)[]): string[] =>
-    nodeConditions({ problems: [], pressures: [], previous, now }).map(({ type }) => type);
+    nodeConditions({ problems: [], isLeaving: false, pressures: [], previous, now }).map(({ type }) => type);
+
+  it('says that it is being taken away for as long as it is', () => {
+    const leavingOf = (isLeaving: boolean, previous: readonly (typeof network)[]): string[] =>
+      nodeConditions({ problems: [], isLeaving, pressures: [], previous, now }).flatMap(({ type, status }) =>
+        type === 'farlet.dev/Leaving' ? [status] : [],
+      );
+    assert.deepEqual(leavingOf(true, []), ['True']);
+    const before = { type: 'farlet.dev/Leaving', status: 'True', reason: 'NodeLeaving', message: '' };
+    assert.deepEqual(leavingOf(false, [before]), []);
+  });
 
   it('keeps conditions of others as and where they are', () => {
-    const conditions = nodeConditions({ problems: [], pressures: [], previous: [network, notReady], now });
+    const conditions = nodeConditions({
+      problems: [],
+      isLeaving: false,
+      pressures: [],
+      previous: [network, notReady],
+      now,
+    });
     assert.deepEqual(conditions[0], network);
     assert.deepEqual([conditions[1]?.type, conditions[1]?.status], ['Ready', 'True']);
     assert.deepEqual(types([network, notReady]), [

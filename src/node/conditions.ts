@@ -5,6 +5,7 @@ import type { HostState } from '../hosts/runtime-host.ts';
 import { nodeConditionTable, type NodeConditionReason } from '../model/condition-reasons.ts';
 import { goDuration } from '../model/go-time.ts';
 import type { NodeCondition } from '../model/kube.ts';
+import { leavingCondition } from '../model/leaving-node.ts';
 import type { NodePressure } from '../model/node-info.ts';
 
 export interface PlegHealth {
@@ -44,6 +45,8 @@ export interface ConditionsInput {
   readonly problems: readonly string[];
   /** for a node of several hosts: those that can't run pods, each with its reason */
   readonly lostHosts?: readonly string[] | undefined;
+  /** the Node is being taken away, and nothing new is run there */
+  readonly isLeaving: boolean;
   /** what eviction found short, now or within its transition period */
   readonly pressures: readonly NodePressure[];
   readonly previous: readonly NodeCondition[];
@@ -67,7 +70,7 @@ export function nodeConditions(input: ConditionsInput): NodeCondition[] {
 }
 
 function verdicts(input: ConditionsInput): FarletCondition[] {
-  const { problems, lostHosts } = input;
+  const { problems, lostHosts, isLeaving } = input;
   const under = (pressure: NodePressure): boolean => input.pressures.includes(pressure);
   return [
     pressure('MemoryPressure', under('MemoryPressure'), [
@@ -97,6 +100,7 @@ function verdicts(input: ConditionsInput): FarletCondition[] {
           message: problems.length === 1 ? (problems[0] ?? '') : `[${problems.join(', ')}]`,
         },
     ...(lostHosts === undefined ? [] : [hostsReady(lostHosts)]),
+    ...(isLeaving ? [leaving] : []),
   ];
 }
 
@@ -107,6 +111,14 @@ function hostsReady(lost: readonly string[]): FarletCondition {
     ? { type, status: 'True', reason: 'HostsReady', message: 'all hosts of the node are ready' }
     : { type, status: 'False', reason: 'HostNotReady', message: lost.join('; ') };
 }
+
+/** What `farlet drain --delete` waits for: from here on no pod is admitted. */
+const leaving: FarletCondition = {
+  type: leavingCondition,
+  status: 'True',
+  reason: 'NodeLeaving',
+  message: 'the node is being taken away: farlet runs nothing new on it',
+};
 
 function pressure(
   type: string,

@@ -5,6 +5,7 @@
 import type { HostFacts } from '../hosts/facts.ts';
 import { heldRequest } from '../model/held-request.ts';
 import type { KubeNode, NodeStatus, Pod } from '../model/kube.ts';
+import { isLeavingNode } from '../model/leaving-node.ts';
 import type { Log } from '../model/log.ts';
 import type { NodeInfo } from '../model/node-info.ts';
 import { orAbort, withDeadline } from '../util/abort.ts';
@@ -158,6 +159,7 @@ export class NodeHosts {
       conditions: nodeConditions({
         problems: poolProblems(members),
         ...(this.all.length === 1 ? {} : { lostHosts: lostHosts(members) }),
+        isLeaving: isLeavingNode(node),
         pressures: sharedPressures(members),
         previous: conditions,
         now: rfc3339(clock.now()),

@@ -38,6 +38,17 @@ function watchedOf(held: Lease, now = 0): Watched {
   return found.watched;
 }
 
+it('a lease that outlives its Node is let go with it', () => {
+  const held = claimed(lease('here_1'), {
+    ...{ node: 'n', me, durationSeconds: 40, now: 0, nodeUid: undefined, beats: false },
+  });
+  assert.equal(held.metadata?.ownerReferences, undefined);
+  assert.equal(letGo(held).metadata?.ownerReferences, undefined);
+  assert.deepEqual(letGo(held, { node: 'n', uid: 'u' }).metadata?.ownerReferences, [
+    { apiVersion: 'v1', kind: 'Node', name: 'n', uid: 'u' },
+  ]);
+});
+
 describe('a node', () => {
   const other = lease('other_2');
   const watched = watchedOf(other);

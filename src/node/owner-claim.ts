@@ -114,9 +114,7 @@ export function claimed(held: Lease | undefined, parts: ClaimParts): Lease {
         [ownerKeys.process]: me.process,
         [ownerKeys.renewed]: time,
       },
-      ...(nodeUid === undefined
-        ? {}
-        : { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: node, uid: nodeUid }] }),
+      ...(nodeUid === undefined ? {} : { ownerReferences: [ownedBy(node, nodeUid)] }),
     },
     spec: {
       ...held?.spec,
@@ -127,13 +125,30 @@ export function claimed(held: Lease | undefined, parts: ClaimParts): Lease {
   };
 }
 
-/** The lease of one who stops in order: the next may begin at once. */
-export function letGo(held: Lease): Lease {
+/**
+ * The lease of one who stops in order: the next may begin at once.
+ * @param former the Node that it was the heartbeat of, if that is gone: the lease goes after it, by garbage
+ * collection, for nobody deletes it otherwise
+ */
+export function letGo(held: Lease, former?: { readonly node: string; readonly uid: string }): Lease {
   return {
     ...held,
     metadata: {
       ...held.metadata,
       annotations: { ...held.metadata?.annotations, [ownerKeys.owner]: '', [ownerKeys.process]: '' },
+      ...(former === undefined ? {} : { ownerReferences: [ownedBy(former.node, former.uid)] }),
     },
   };
+}
+
+function ownedBy(
+  node: string,
+  uid: string,
+): {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  uid: string;
+} {
+  return { apiVersion: 'v1', kind: 'Node', name: node, uid };
 }

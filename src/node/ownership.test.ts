@@ -320,6 +320,26 @@ function mayAct(fence: { pass(): Promise<void> | undefined }): boolean | Promise
   }
 }
 
+describe('the lease of a Node', () => {
+  it('goes after the Node, once farlet has stopped', async () => {
+    const { server, start, seconds } = setUp();
+    const { own, end } = start('a');
+    await settle();
+    const owners = (): (string | undefined)[] =>
+      (server.lease?.metadata?.ownerReferences ?? []).map(({ uid }) => uid);
+    own.nodeIs('uid-1');
+    await seconds(1);
+    assert.deepEqual(owners(), ['uid-1']);
+    own.nodeIs(undefined);
+    await seconds(1);
+    // or it would be collected while farlet holds the node by it
+    assert.deepEqual(owners(), []);
+    await end();
+    assert.equal(server.owner(), '');
+    assert.deepEqual(owners(), ['uid-1']);
+  });
+});
+
 describe('what is done for a node', () => {
   it('ends at once when another has it, whatever asks first', async () => {
     const { server, start, seconds } = setUp();

@@ -71,6 +71,8 @@ export class Ownership implements NodeClaim {
   #state: State = { at: 'seeking', problem: undefined };
   #lease: Lease | undefined;
   #nodeUid: string | undefined;
+  /** of the Node that was registered before it was gone */
+  #formerUid: string | undefined;
   /** until then, monotonic ms, the Node is taken to be there that the farlet before has seen to */
   #carriedUntil = -Infinity;
   /** when the last renewal that came through was begun */
@@ -184,6 +186,7 @@ export class Ownership implements NodeClaim {
   nodeIs(uid: string | undefined): void {
     this.#carriedUntil = -Infinity;
     if (uid === this.#nodeUid) return;
+    this.#formerUid = uid === undefined ? this.#nodeUid : undefined;
     this.#nodeUid = uid;
     this.#alarm.ring();
   }
@@ -203,12 +206,13 @@ export class Ownership implements NodeClaim {
 
   async #letGo(signal: AbortSignal): Promise<void> {
     const { client, node, me } = this.#options;
+    const former = this.#formerUid === undefined ? undefined : { node, uid: this.#formerUid };
     await this.#trying?.catch(nothing);
     for (let tries = 1; ; tries += 1) {
       const held = this.#lease ?? (await client.get<Lease>(paths.lease(node), { signal }));
       if (ownerOf(held).owner !== me.name) return;
       try {
-        await client.replace<Lease>(paths.lease(node), letGo(held), { signal });
+        await client.replace<Lease>(paths.lease(node), letGo(held, former), { signal });
         return;
       } catch (error) {
         if (kindOf(error) !== 'conflict' || tries === MAX_CONFLICTS) throw error;

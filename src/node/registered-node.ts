@@ -1,5 +1,6 @@
 /** The Node object as the API server has it, as far as has been observed, and whether somebody deleted it. */
 import type { KubeNode } from '../model/kube.ts';
+import { isLeavingNode } from '../model/leaving-node.ts';
 import type { Log } from '../model/log.ts';
 import { isNewer } from '../kube/versions.ts';
 import { backoffMs } from '../util/backoff.ts';
@@ -11,6 +12,8 @@ export interface RegisteredNodeOptions {
   readonly log: Log;
   /** the UID of the Node as it is registered, which its lease belongs to; undefined: it is there no more */
   readonly onRegistered: (uid: string | undefined) => void;
+  /** whether it is being taken away, whenever that has changed */
+  readonly onLeaving: (isLeaving: boolean) => void;
 }
 
 /** Who deletes a Node may be about to make it anew; who deletes it again and again means it. */
@@ -22,6 +25,8 @@ export class RegisteredNode {
   /** ms (monotonic) when a Node that was deleted while it was in use is registered again */
   #dueAt: number | undefined;
   #deletions = { times: 0, at: -Infinity };
+  #isLeaving = false;
+  #hasLeft = false;
 
   constructor(options: RegisteredNodeOptions) {
     this.#options = options;
@@ -37,11 +42,22 @@ export class RegisteredNode {
     return this.#dueAt === undefined ? undefined : this.#dueAt - this.#options.clock.monotonic();
   }
 
+  /** Whether it was deleted as was asked for: it stays away, whoever makes another. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
   /** As the API server has just answered. */
   take(node: KubeNode): void {
     this.#node = node;
     this.#dueAt = undefined;
     this.#options.onRegistered(node.metadata.uid);
+    const isLeaving = isLeavingNode(node);
+    if (isLeaving === this.#isLeaving) return;
+    this.#isLeaving = isLeaving;
+    const { log, onLeaving } = this.#options;
+    log.info({}, isLeaving ? 'the node is being taken away: nothing new is run' : 'the node stays');
+    onLeaving(isLeaving);
   }
 
   /** The answer to a write of its status, which others may have overtaken. */
@@ -56,7 +72,7 @@ export class RegisteredNode {
    */
   observed(read: KubeNode, { listed }: { listed: boolean }): boolean {
     const before = this.#node;
-    if (before === undefined || (!listed && !isNewer(read, before))) return false;
+    if (before === undefined || this.#hasLeft || (!listed && !isNewer(read, before))) return false;
     const isBack = this.#dueAt !== undefined;
     this.take(read);
     return isBack || isChanged(read, before);
@@ -66,8 +82,14 @@ export class RegisteredNode {
   gone(uid: string | undefined): boolean {
     const { clock, log, onRegistered } = this.#options;
     const { metadata } = this.#node ?? {};
-    if (metadata === undefined || this.#dueAt !== undefined) return false;
+    if (metadata === undefined || this.#dueAt !== undefined || this.#hasLeft) return false;
     if (uid !== undefined && uid !== metadata.uid) return false;
+    if (this.#isLeaving) {
+      this.#hasLeft = true;
+      log.info({ uid: metadata.uid }, 'the Node object was deleted, as was asked for: it stays away');
+      onRegistered(undefined);
+      return true;
+    }
     const now = clock.monotonic();
     const isOver = now - this.#deletions.at > 2 * again.maxMs;
     this.#deletions = { times: isOver ? 1 : this.#deletions.times + 1, at: now };

@@ -111,6 +111,7 @@ async function setUp(own: NodeIdentity = identity) {
   const server = new Server();
   const clock = new FakeClock();
   const registered: (string | undefined)[] = [];
+  const leaving: string[] = [];
   const events: string[] = [];
   const facts = { architecture: 'amd64' } as HostFacts;
   const hosts = {
@@ -143,6 +144,12 @@ async function setUp(own: NodeIdentity = identity) {
     faults: { report: () => undefined },
     updateMs: 10_000,
     reportMs: 300_000,
+    onLeaving: (isLeaving) => {
+      leaving.push(isLeaving ? 'leaving' : 'stays');
+    },
+    onLeft: () => {
+      leaving.push('left');
+    },
     onRegistered: (uid) => {
       if (registered.at(-1) !== uid || registered.length === 0) registered.push(uid);
     },
@@ -155,7 +162,7 @@ async function setUp(own: NodeIdentity = identity) {
   await seconds(1);
   await settle();
   assert.equal(server.node?.metadata.uid, 'uid-1');
-  return { server, node, registered, events, seconds, stop };
+  return { server, node, registered, leaving, events, seconds, stop };
 }
 
 describe('a Node whose configuration has changed', () => {
@@ -247,6 +254,46 @@ describe('a Node that is deleted', () => {
     assert.equal(server.calls.filter((call) => call === 'create').length, 1);
     assert.deepEqual(registered, ['uid-1', undefined, 'uid-2']);
     assert.equal(node.problem(), undefined);
+    stop.abort(new Error('over'));
+  });
+});
+
+describe('a Node that is taken away', () => {
+  const marked = (node: KubeNode | undefined, value: string): KubeNode => {
+    assert.ok(node);
+    return { ...node, metadata: { ...node.metadata, annotations: { 'farlet.dev/leaving': value } } };
+  };
+
+  it('stays away once it is deleted, and nothing is wrong with that', async () => {
+    const { server, node, registered, leaving, events, seconds, stop } = await setUp();
+    server.put(marked(server.node, 'true'));
+    await seconds(1);
+    assert.deepEqual(leaving, ['leaving']);
+    server.put(undefined);
+    await settle();
+    assert.equal(node.problem(), undefined);
+    assert.deepEqual(registered, ['uid-1', undefined]);
+    const asked = server.calls.length;
+    await seconds(60);
+    node.configured();
+    await seconds(60);
+    assert.equal(server.node, undefined);
+    assert.equal(server.calls.length, asked);
+    assert.deepEqual(leaving, ['leaving', 'left']);
+    assert.ok(!events.includes('NodeDeleted'));
+    stop.abort(new Error('over'));
+  });
+
+  it('comes back as any other if the mark is taken back before', async () => {
+    const { server, leaving, seconds, stop } = await setUp();
+    server.put(marked(server.node, 'true'));
+    await seconds(1);
+    server.put(marked(server.node, 'false'));
+    await seconds(1);
+    server.put(undefined);
+    await seconds(4);
+    assert.equal(server.node?.metadata.uid, 'uid-2');
+    assert.deepEqual(leaving, ['leaving', 'stays']);
     stop.abort(new Error('over'));
   });
 });

@@ -41,6 +41,10 @@ export interface VirtualNodeOptions {
   readonly reportMs: number;
   /** the UID of the Node as it is registered, which its lease belongs to; undefined: it is there no more */
   readonly onRegistered: (uid: string | undefined) => void;
+  /** whether it is being taken away, whenever that has changed: nothing of its own is run then */
+  readonly onLeaving: (isLeaving: boolean) => void;
+  /** it was deleted then, and stays away */
+  readonly onLeft: () => void;
 }
 
 type Client = NonNullable<VirtualNodeOptions['client']>;
@@ -264,7 +268,7 @@ export class VirtualNode {
   }
 
   async #statusLoop(client: Client, signal: AbortSignal): Promise<void> {
-    const { identity, log, updateMs } = this.#options;
+    const { identity, log, updateMs, onLeft } = this.#options;
     const reporter = new StatusReporter({
       ...this.#options,
       client,
@@ -281,6 +285,10 @@ export class VirtualNode {
         if (this.#registered.againInMs() !== undefined) {
           await this.#registerAgain(client, signal);
           continue;
+        }
+        if (this.#registered.hasLeft) {
+          onLeft();
+          return;
         }
         await this.#writeConfigured(client, signal);
         await reporter.report({ signal, hurry: armed.signal });

@@ -56,6 +56,11 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{- /* the account of the hook that drains nodes */}}
+{{- define "farlet.drainName" -}}
+{{- printf "%s-drain" (include "farlet.fullname" .) }}
+{{- end }}
+
 {{- define "farlet.sshSecret" -}}
 {{- .Values.ssh.existingSecret | default (printf "%s-ssh" (include "farlet.fullname" .)) }}
 {{- end }}
@@ -122,6 +127,9 @@ annotations:
 {{- end }}
 {{- if and $v.serviceMonitor.enabled (not $v.service.enabled) }}
 {{- fail "serviceMonitor.enabled: it needs service.enabled; take podMonitor, or both" }}
+{{- end }}
+{{- if and (eq $v.onUninstall "drain") (not $v.rbac.create) (not $v.drain.serviceAccountName) }}
+{{- fail "onUninstall: drain needs an account that may do it, and rbac.create is false; set drain.serviceAccountName (docs/rbac.md has its rights)" }}
 {{- end }}
 {{- with $v.podDisruptionBudget }}
 {{- if and (hasKey . "minAvailable") (hasKey . "maxUnavailable") }}
@@ -270,6 +278,13 @@ kind: FarletConfiguration
 {{- /* what the pod of farlet and that of helm test share */}}
 {{- define "farlet.podSpec" -}}
 serviceAccountName: {{ include "farlet.serviceAccountName" . }}
+{{ include "farlet.podPlace" . }}
+volumes:
+  {{- include "farlet.volumes" . | nindent 2 }}
+{{- end }}
+
+{{- /* where pods of the chart run, and as whom on their machine */}}
+{{- define "farlet.podPlace" -}}
 securityContext:
   {{- include "farlet.podSecurityContext" . | nindent 2 }}
 {{- with .Values.imagePullSecrets }}
@@ -307,8 +322,6 @@ dnsConfig:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 enableServiceLinks: false
-volumes:
-  {{- include "farlet.volumes" . | nindent 2 }}
 {{- end }}
 
 {{- define "farlet.env" -}}

@@ -57,6 +57,10 @@ export class NodeSources {
   readonly #listed = { api: false, file: false };
   /** and the loop was told */
   readonly #told = { api: false, file: false };
+  /** as they were last read */
+  #manifests: readonly Pod[] | undefined;
+  #tellManifests: ((view: PodView) => void) | undefined;
+  #isLeaving = false;
 
   constructor(options: NodeSourcesOptions) {
     const { node, cluster, signal } = options;
@@ -117,6 +121,12 @@ export class NodeSources {
     }
   }
 
+  /** Static pods are not run on a Node that is being taken away: what is left there is what stops. */
+  leaving(isLeaving: boolean): void {
+    this.#isLeaving = isLeaving;
+    this.#showManifests();
+  }
+
   async run(): Promise<void> {
     await Promise.all([
       supervise('manifests', (life) => this.#readManifests(life), this.#options),
@@ -146,7 +156,7 @@ export class NodeSources {
   async #readManifests(signal: AbortSignal): Promise<void> {
     const { config, node, clock, log } = this.#options;
     if (node.staticPodPath === undefined) return;
-    const tell = this.#tracked('file');
+    this.#tellManifests ??= this.#tracked('file');
     const folder = new ManifestFolder({
       path: node.staticPodPath,
       node: node.name,
@@ -155,11 +165,17 @@ export class NodeSources {
       clock,
       log,
       onPods: (pods) => {
-        tell({ type: 'reset', items: pods });
+        this.#manifests = pods;
+        this.#showManifests();
         this.#listed.file = true;
       },
     });
     await folder.run(signal);
+  }
+
+  #showManifests(): void {
+    if (this.#manifests === undefined) return;
+    this.#tellManifests?.({ type: 'reset', items: this.#isLeaving ? [] : this.#manifests });
   }
 
   async #watchCluster(signal: AbortSignal): Promise<void> {

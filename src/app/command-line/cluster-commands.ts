@@ -5,6 +5,7 @@ import { parseDuration } from '../config/units.ts';
 import { loadConfig } from '../config/load.ts';
 import { runCheck } from '../check/check.ts';
 import { drain, uncordon } from '../drain/drain.ts';
+import { removeNodes } from '../drain/remove-nodes.ts';
 import { parseTarget } from '../drain/targets.ts';
 import { archive, collect } from '../support/bundle.ts';
 import { runStatus } from '../status/status.ts';
@@ -50,7 +51,8 @@ export async function runDrain(read: Arguments, context: CommandContext): Promis
     deleteEmptyDirData: read.flags.has('delete-emptydir-data'),
   };
   return withCluster(read, context, timeoutOf(read), async (client, signal) => {
-    for (const target of targets) await drain(target, { client, print, clock: systemClock, signal, limits });
+    const work = read.flags.has('delete') ? removeNodes : drain;
+    await work(targets, { client, print, clock: systemClock, signal, limits });
     return 0;
   });
 }

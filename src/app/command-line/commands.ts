@@ -48,6 +48,10 @@ export const options = {
   },
   timeout: { type: 'string', value: 'DURATION', text: 'give up after this long; default: 10m' },
   force: { type: 'boolean', text: 'evict pods that no controller makes again, too' },
+  delete: {
+    type: 'boolean',
+    text: 'and stop what is left there, as pods of DaemonSets, and delete the Node',
+  },
   'delete-emptydir-data': {
     type: 'boolean',
     text: 'evict pods that have emptyDir volumes, too; their data is lost',
@@ -92,7 +96,7 @@ export const commands = {
   drain: {
     text: 'evict the pods of a node, or of one of its hosts, and let no new ones in',
     ...targets,
-    options: ['kubeconfig', 'timeout', 'force', 'delete-emptydir-data'],
+    options: ['kubeconfig', 'timeout', 'delete', 'force', 'delete-emptydir-data'],
   },
   uncordon: {
     text: 'let pods into a node or host again that was drained',

@@ -17,7 +17,7 @@ _farlet; printf '%s\\n' "\${COMPREPLY[@]}"`;
 describe('completion in bash', () => {
   const rows: [string, string[], string[]][] = [
     ['commands', ['farlet', 'st'], ['status']],
-    ['options of a command', ['farlet', 'drain', '--de'], ['--delete-emptydir-data']],
+    ['options of a command', ['farlet', 'drain', '--de'], ['--delete', '--delete-emptydir-data']],
     ['values of an option', ['farlet', 'run', '--log-level', 'de'], ['debug']],
     ['values of a short one', ['farlet', 'status', '-o', 'y'], ['yaml']],
     ['shells', ['farlet', 'completion', 'f'], ['fish']],

@@ -131,7 +131,7 @@ const pool = { 'host.farlet.dev/box-1': 'true', 'host.farlet.dev/box-2': 'true' 
 describe('farlet drain', () => {
   it('cordons a node and evicts what it has', async () => {
     const cluster = new Cluster(node(), [pod('a'), pod('b'), pod('d', controller('DaemonSet'))]);
-    await drain({ node: 'n', host: undefined }, { ...cluster.options, limits: unasked });
+    await drain([{ node: 'n', host: undefined }], { ...cluster.options, limits: unasked });
     assert.deepEqual(cluster.patches, [
       { metadata: { resourceVersion: '7' }, spec: { unschedulable: true } },
     ]);
@@ -149,7 +149,7 @@ describe('farlet drain', () => {
   it('asks again what a budget forbids', async () => {
     const cluster = new Cluster(node(), [pod('a')]);
     cluster.forbids = 3;
-    await drain({ node: 'n', host: undefined }, { ...cluster.options, limits: unasked });
+    await drain([{ node: 'n', host: undefined }], { ...cluster.options, limits: unasked });
     assert.deepEqual(cluster.evicted, ['a']);
     assert.equal(cluster.printed.filter((line) => line.includes('waits')).length, 1);
   });
@@ -157,7 +157,7 @@ describe('farlet drain', () => {
   it('changes nothing if a pod may not be moved', async () => {
     const cluster = new Cluster(node(), [pod('a'), pod('b', {})]);
     await assert.rejects(
-      drain({ node: 'n', host: undefined }, { ...cluster.options, limits: unasked }),
+      drain([{ node: 'n', host: undefined }], { ...cluster.options, limits: unasked }),
       /nothing was changed:\n {2}default\/b has no controller/,
     );
     assert.deepEqual([cluster.patches, cluster.evicted], [[], []]);
@@ -172,7 +172,7 @@ describe('farlet drain', () => {
     cluster.onLook = () => {
       cluster.pods = cluster.pods.filter(({ metadata }) => metadata.name !== 'a');
     };
-    await drain({ node: 'n', host: 'box-2' }, { ...cluster.options, limits: unasked });
+    await drain([{ node: 'n', host: 'box-2' }], { ...cluster.options, limits: unasked });
     assert.deepEqual(cluster.patches, [
       { metadata: { resourceVersion: '7', annotations: { 'farlet.dev/drain': 'box-1,box-2' } } },
     ]);
@@ -183,7 +183,7 @@ describe('farlet drain', () => {
   it('writes again upon what somebody else has written', async () => {
     const cluster = new Cluster(node(), []);
     cluster.conflicts = 2;
-    await drain({ node: 'n', host: undefined }, { ...cluster.options, limits: unasked });
+    await drain([{ node: 'n', host: undefined }], { ...cluster.options, limits: unasked });
     assert.equal(cluster.patches.length, 1);
   });
 
@@ -196,7 +196,7 @@ describe('farlet drain', () => {
     it(`refuses ${name}`, async () => {
       const cluster = new Cluster(there, []);
       await assert.rejects(
-        drain({ node: 'n', host }, { ...cluster.options, limits: unasked }),
+        drain([{ node: 'n', host }], { ...cluster.options, limits: unasked }),
         (error: Error) => expect.test(error.message),
       );
       assert.deepEqual(cluster.patches, []);
@@ -209,6 +209,18 @@ describe('farlet uncordon', () => {
     await uncordon({ node: 'n', host: undefined }, cluster.options);
     assert.deepEqual(cluster.patches, [
       { metadata: { resourceVersion: '7' }, spec: { unschedulable: null } },
+    ]);
+  });
+
+  it('keeps a node that was to be taken away', async () => {
+    const annotations = { 'farlet.dev/leaving': 'true' };
+    const cluster = new Cluster(node({ spec: { unschedulable: true }, annotations }), []);
+    await uncordon({ node: 'n', host: undefined }, cluster.options);
+    assert.deepEqual(cluster.patches, [
+      {
+        metadata: { resourceVersion: '7', annotations: { 'farlet.dev/leaving': null } },
+        spec: { unschedulable: null },
+      },
     ]);
   });
 

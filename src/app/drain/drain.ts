@@ -3,16 +3,17 @@
  * evicted from here. A host of a pool is drained by farlet itself, as the Node's annotation asks; from here
  * one only watches.
  */
+import { changeNode, closed, drained, opened } from './change-node.ts';
+import { forAll } from './for-all.ts';
 import { hindrances, movablePods, type DrainLimits } from './movable.ts';
+import { podName, podsOf } from './pods-of.ts';
 import { targetText, type Target } from './targets.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { evict } from '../../kube/evict.ts';
-import { listAll } from '../../kube/list.ts';
 import { paths } from '../../kube/paths.ts';
 import { FarletError, KubeError, kindOf, messageOf } from '../../model/errors.ts';
-import { drainedHosts, drainKey, hostKey, namedHosts } from '../../model/host-labels.ts';
+import { namedHosts } from '../../model/host-labels.ts';
 import type { KubeNode, Pod } from '../../model/kube.ts';
-import { own } from '../../model/own.ts';
 import { isTerminalPhase } from '../../model/holds.ts';
 import { isFarlets } from '../status/overview.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -26,16 +27,26 @@ export interface DrainOptions {
 }
 
 const LOOK_AGAIN_MS = 2_000;
-/** A Node that somebody else writes to at the same time. */
-const TRIES = 5;
 
 /**
- * Resolves when no pod is left that the drain moves.
+ * Resolves when no pod is left that the drain moves. All of them take no new pods before any pod is moved, so
+ * that none goes from one to the next.
  * @throws FarletError `invalid` before anything is touched: no node of farlet's, no such host, pods that may
  * not be moved unasked
  */
-export async function drain(target: Target, options: DrainOptions & { limits: DrainLimits }): Promise<void> {
-  const { client, limits, print, signal } = options;
+export async function drain(
+  targets: readonly Target[],
+  options: DrainOptions & { limits: DrainLimits },
+): Promise<void> {
+  await forAll(targets, (target) => checkDrain(target, options));
+  await forAll(targets, ({ node: name, host }) =>
+    changeNode(name, options, (node) => (host === undefined ? closed(node) : drained(node, host, true))),
+  );
+  await forAll(targets, (target) => moveAll(target, options));
+}
+
+async function checkDrain(target: Target, options: DrainOptions & { limits: DrainLimits }): Promise<void> {
+  const { client, limits, signal } = options;
   checkTarget(target, await client.get<KubeNode>(paths.node(target.node), { signal }));
   const refused = hindrances(await podsOf(target, options), limits);
   if (refused.length > 0)
@@ -43,9 +54,10 @@ export async function drain(target: Target, options: DrainOptions & { limits: Dr
       'invalid',
       `${targetText(target)} is not drained, nothing was changed:\n  ${refused.join('\n  ')}`,
     );
-  await changeNode(target, options, (node) =>
-    target.host === undefined ? cordoned(node, true) : drained(node, target.host, true),
-  );
+}
+
+async function moveAll(target: Target, options: DrainOptions): Promise<void> {
+  const { print, signal } = options;
   // those that come later tolerate it, and are none of the drain's
   const moved = movablePods(await podsOf(target, options));
   print(`${targetText(target)} takes no new pods; ${String(moved.length)} to be moved\n`);
@@ -84,8 +96,8 @@ async function untilGone(left: Map<string, string>, target: Target, options: Dra
 export async function uncordon(target: Target, options: DrainOptions): Promise<void> {
   const { client, print, signal } = options;
   checkTarget(target, await client.get<KubeNode>(paths.node(target.node), { signal }));
-  await changeNode(target, options, (node) =>
-    target.host === undefined ? cordoned(node, false) : drained(node, target.host, false),
+  await changeNode(target.node, options, (node) =>
+    target.host === undefined ? opened(node) : drained(node, target.host, false),
   );
   print(`${targetText(target)} takes pods again\n`);
 }
@@ -100,17 +112,6 @@ function checkTarget({ node: name, host }: Target, node: KubeNode): void {
       ? `node ${name} has one host: drain the node`
       : `node ${name} has no host ${host}; it has ${hosts.join(', ')}`,
   );
-}
-
-async function podsOf(
-  { node, host }: Target,
-  { client, signal }: Pick<DrainOptions, 'client' | 'signal'>,
-): Promise<Pod[]> {
-  const fieldSelector = `spec.nodeName=${node}`;
-  const { items } = await listAll<Pod>(client, { path: paths.pods, fieldSelector, signal });
-  return host === undefined
-    ? items
-    : items.filter(({ metadata }) => own(metadata.annotations, hostKey) === host);
 }
 
 /** One that is on its way needs nothing more; a budget that forbids it is asked again. */
@@ -140,45 +141,4 @@ async function move(
       if (isNew) print(`${who} waits: ${messageOf(error)}\n`);
     } else if (kindOf(error) !== 'not-found' && kindOf(error) !== 'conflict') throw error;
   }
-}
-
-function podName({ namespace, name }: Pod['metadata']): string {
-  return `${namespace}/${name}`;
-}
-
-type Change = { readonly metadata: object; readonly spec?: object } | undefined;
-
-/** Only upon what was read: another who writes the same field is not overwritten. */
-async function changeNode(
-  { node: name }: Target,
-  { client, signal }: Pick<DrainOptions, 'client' | 'signal'>,
-  change: (node: KubeNode) => Change,
-): Promise<void> {
-  for (let left = TRIES - 1; ; left -= 1) {
-    const patch = change(await client.get<KubeNode>(paths.node(name), { signal }));
-    if (patch === undefined) return;
-    try {
-      await client.patch(paths.node(name), 'merge', patch, { signal });
-      return;
-    } catch (error) {
-      if (kindOf(error) !== 'conflict' || left === 0) throw error;
-    }
-  }
-}
-
-function cordoned({ metadata, spec }: KubeNode, to: boolean): Change {
-  if ((spec?.unschedulable === true) === to) return undefined;
-  return { metadata: versionOf(metadata), spec: { unschedulable: to ? true : null } };
-}
-
-function drained({ metadata }: KubeNode, host: string, to: boolean): Change {
-  const before = drainedHosts(metadata.annotations);
-  if (before.has(host) === to) return undefined;
-  const names = to ? [...before, host] : [...before].filter((each) => each !== host);
-  const value = names.length === 0 ? null : names.join(',');
-  return { metadata: { ...versionOf(metadata), annotations: { [drainKey]: value } } };
-}
-
-function versionOf({ resourceVersion }: KubeNode['metadata']): object {
-  return resourceVersion === undefined ? {} : { resourceVersion };
 }

@@ -3,6 +3,7 @@ import { reservations, type Reservations } from '../config/reservations.ts';
 import type { HostContext } from './host-context.ts';
 import { runtimeCgroupDriver } from '../../hosts/cri/cgroup-driver.ts';
 import type { Pod } from '../../model/kube.ts';
+import { isLeavingNode } from '../../model/leaving-node.ts';
 import { quantityValue } from '../../model/quantity-text.ts';
 import { PodResizes } from '../../pods/status/pod-resizes.ts';
 import { admitPod } from '../../resources/admission/admission.ts';
@@ -129,6 +130,7 @@ function judgeOf(
       active,
       node: view.info(),
       taints: view.taints(),
+      isLeaving: isLeavingNode(view.node()),
       host: {
         appArmor: view.facts()?.appArmor ?? false,
         supplementalGroupsPolicy: runtime?.supplementalGroupsPolicy ?? false,

@@ -39,6 +39,8 @@ export interface NodeAppOptions {
   readonly followed: FollowedFiles;
   /** nothing is written or done on a host but through its fences */
   readonly claim: NodeClaim;
+  /** Its Node was deleted as was asked for: nothing is left to be done for it. */
+  readonly onLeft: () => void;
   readonly tracing: Tracing | undefined;
   readonly clock: Clock;
   readonly log: Log;

@@ -111,7 +111,7 @@ function buildNodeHost({ node, settings, isPool, clock, log, ...place }: NodeCon
 }
 
 function buildVirtualNode(context: NodeContext, hosts: NodeHosts): VirtualNode {
-  const { config, claim } = context;
+  const { config, claim, sources } = context;
   return new VirtualNode({
     ...context,
     identity: hosts.identity,
@@ -120,6 +120,7 @@ function buildVirtualNode(context: NodeContext, hosts: NodeHosts): VirtualNode {
     updateMs: config.nodeStatusUpdateFrequency,
     reportMs: config.nodeStatusReportFrequency,
     onRegistered: claim.nodeIs.bind(claim),
+    onLeaving: sources.leaving.bind(sources),
   });
 }
 

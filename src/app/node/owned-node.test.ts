@@ -31,11 +31,13 @@ function setUp({ triesOn = false, taken = [] }: { triesOn?: boolean; taken?: num
   const failures: ((error: Error) => void)[] = [];
   /** undefined: starts at once */
   let gate: Promise<unknown> | undefined;
-  const start = async ({ node, signal }: NodeStart): Promise<StartedNode> => {
+  let leave: (() => void) | undefined;
+  const start = async ({ node, onLeft, signal }: NodeStart): Promise<StartedNode> => {
     await gate;
     const name = String(node.port);
     if (taken.includes(node.port)) throw new Error(`${name} is taken`);
     did.push(`start ${name}`);
+    leave = onLeft;
     const failed = Promise.withResolvers<undefined>();
     failures.push(failed.reject);
     const ended = new Promise<never>((_, reject) => {
@@ -83,7 +85,7 @@ function setUp({ triesOn = false, taken = [] }: { triesOn?: boolean; taken?: num
       resolve(undefined);
     };
   };
-  return { owned, run, did, failures, clock, life, taken, hold };
+  return { owned, run, did, failures, clock, life, taken, hold, leave: () => leave?.() };
 }
 
 describe('a node that is this farlet’s', () => {
@@ -144,6 +146,21 @@ describe('a node that is this farlet’s', () => {
       did.filter((each) => each.startsWith('configure')),
       ['configure 1 {"x":"y"}'],
     );
+  });
+
+  it('that has left is let go, not started again, and no reason for the process to end', async () => {
+    const { owned, did, run, leave, life } = setUp();
+    await settle();
+    leave();
+    await settle();
+    assert.deepEqual(did, ['start 1', 'close 1', 'stop 1']);
+    assert.equal(owned.hasLeft, true);
+    assert.equal(owned.app(), undefined);
+    await owned.rebuild(on(2));
+    assert.deepEqual(did.slice(3), []);
+    assert.equal(await Promise.race([run, settle().then(() => 'runs')]), 'runs');
+    life.abort(new Error('the process ends'));
+    await assert.rejects(run, /the process ends/);
   });
 
   it('that ends while it starts leaves nothing behind', async () => {

@@ -14,7 +14,7 @@ import { isOver } from '../../node/own-process.ts';
 import type { Owner } from '../../node/owner-claim.ts';
 import type { NodeClaim } from '../../node/node-claim.ts';
 import { Ownership } from '../../node/ownership.ts';
-import { childController } from '../../util/abort.ts';
+import { childController, orAbort } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
 import { retry } from '../../util/retry.ts';
 import { stopAll } from '../../util/stopping.ts';
@@ -28,6 +28,8 @@ export interface StartedNode {
 export interface NodeStart {
   readonly node: NodeConfig;
   readonly claim: NodeClaim;
+  /** Its Node was deleted as was asked for. */
+  readonly onLeft: () => void;
   readonly signal: AbortSignal;
 }
 
@@ -63,9 +65,12 @@ export class OwnedNode {
   readonly #claim: Ownership | LocalClaim;
   /** all that belongs to the node ends with its being owned */
   readonly #life: AbortController;
+  /** for as long as its lease is renewed */
+  readonly #held: AbortController;
   readonly #failed = Promise.withResolvers<never>();
   #node: NodeConfig;
   #running: Running | undefined;
+  #hasLeft = false;
   #mayStart = false;
   #startProblem: string | undefined;
   #starting: Promise<void> = Promise.resolve();
@@ -76,6 +81,7 @@ export class OwnedNode {
     this.#node = options.node;
     this.#claim = options.hasCluster ? leaseClaim(options) : localClaim(options);
     this.#life = childController(options.signal);
+    this.#held = childController(this.#life.signal);
     this.#failed.promise.catch(() => undefined);
   }
 
@@ -87,6 +93,11 @@ export class OwnedNode {
   /** Why nothing is done for the node yet or any more; undefined: it is this farlet's. */
   problem(): string | undefined {
     return this.#claim.problem() ?? this.#startProblem;
+  }
+
+  /** Its Node was deleted as was asked for (docs/adr/0030): it was let go, and is not started again. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
   }
 
   /** When its lease was last renewed, ms since the epoch; undefined: it has not been, or there is none. */
@@ -104,7 +115,8 @@ export class OwnedNode {
     const { claimed, triesOn } = this.#options;
     const { signal } = this.#life;
     await this.#claim.acquire({ signal });
-    const kept = this.#claim.keep({ signal }).catch((error: unknown) => {
+    const kept = this.#claim.keep({ signal: this.#held.signal }).catch((error: unknown) => {
+      if (this.#hasLeft) return orAbort(new Promise<never>(() => undefined), signal);
       this.#life.abort(error);
       throw error;
     });
@@ -128,10 +140,10 @@ export class OwnedNode {
   async rebuild(node: NodeConfig): Promise<void> {
     const former = this.#node;
     this.#node = node;
-    if (!this.#mayStart) return;
+    if (!this.#mayStart || this.#hasLeft) return;
     // one that is under way may be by the former
     await this.#starting.catch(() => undefined);
-    await this.#end();
+    await this.#end('is put together anew');
     try {
       await this.#start();
     } catch (error) {
@@ -164,12 +176,13 @@ export class OwnedNode {
   }
 
   async #startOnce(): Promise<void> {
-    if (this.#running !== undefined) return;
+    if (this.#running !== undefined || this.#hasLeft) return;
     const { start } = this.#options;
     const node = this.#node;
     const life = childController(this.#life.signal);
     try {
-      const started = await start({ node, claim: this.#claim, signal: life.signal });
+      const onLeft = (): void => void this.#leave();
+      const started = await start({ node, claim: this.#claim, onLeft, signal: life.signal });
       this.#running = { ...started, life };
       this.#startProblem = undefined;
       // labels may have changed meanwhile
@@ -196,13 +209,21 @@ export class OwnedNode {
     });
   }
 
+  /** Lets go of a node that nothing is left to be done for. */
+  async #leave(): Promise<void> {
+    this.#hasLeft = true;
+    this.#held.abort(new FarletError('cancelled', `node ${this.name} has left`));
+    await this.#end('has left');
+    await this.#claim.release({ signal: new AbortController().signal });
+  }
+
   /** What runs of it, without letting go of the node. */
-  async #end(): Promise<void> {
+  async #end(why: string): Promise<void> {
     const { clock, log } = this.#options;
     const running = this.#running;
     if (running === undefined) return;
     this.#running = undefined;
-    running.life.abort(new FarletError('cancelled', `node ${this.name} is put together anew`));
+    running.life.abort(new FarletError('cancelled', `node ${this.name} ${why}`));
     const { app, listener } = running;
     const parts = [
       { name: `kubelet API of ${this.name}`, stop: () => listener.close() },

@@ -175,6 +175,12 @@ edge-pool: host box-2: away
     );
   });
 
+  it('says of a node that it is being taken away', () => {
+    const annotations = { 'farlet.dev/leaving': 'true' };
+    const nodes = overview(seen(node('n', { unschedulable: true, annotations })));
+    assert.match(renderOverview(nodes, now), /^n +Ready,SchedulingDisabled,Leaving +1\/1 /m);
+  });
+
   it('says that there is none', () => {
     assert.equal(renderOverview([], now), 'farlet runs no node of this cluster\n');
   });

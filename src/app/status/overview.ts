@@ -3,6 +3,7 @@ import { hostPort } from '../../hosts/link/net-errors.ts';
 import type { KubeNode, Lease, Pod } from '../../model/kube.ts';
 import { isTerminalPhase } from '../../model/holds.ts';
 import { drainedHosts, hostKey, namedHosts } from '../../model/host-labels.ts';
+import { isLeavingNode } from '../../model/leaving-node.ts';
 import { own } from '../../model/own.ts';
 import { configuredKey } from '../../node/configured.ts';
 import { ownerKeys } from '../../node/owner-claim.ts';
@@ -41,6 +42,8 @@ export interface NodeOverview {
   readonly name: string;
   readonly ready: 'True' | 'False' | 'Unknown';
   readonly schedulable: boolean;
+  /** it is being taken away: nothing new is run there */
+  readonly leaving: boolean;
   /** of the Ready condition and of the hosts, where they are not as they should be */
   readonly problems: readonly string[];
   /** of a pool; a node of one host names none */
@@ -91,6 +94,7 @@ function nodeOverview(
     name: metadata.name,
     ready,
     schedulable: spec?.unschedulable !== true,
+    leaving: isLeavingNode(node),
     problems,
     hosts: hostsOf(node, pods, ready === 'True' ? lost?.message : (lost?.message ?? condition?.message)),
     pods: pods === undefined ? undefined : countsOf(pods, now),

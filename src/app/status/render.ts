@@ -45,12 +45,13 @@ export function renderOverview(nodes: readonly NodeOverview[], now: number): str
 }
 
 function row(node: NodeOverview, now: number): string[] {
-  const { name, ready, schedulable, hosts, pods, capacity, heartbeat, owner, kubeletAPI, created } = node;
+  const { name, ready, schedulable, leaving, hosts, pods, capacity, heartbeat, owner, kubeletAPI, created } =
+    node;
   const waits = pods?.longestWait === undefined ? '' : ` (${humanDuration(pods.longestWait)})`;
   const counted = hosts.length === 0 ? [ready === 'True'] : hosts.map((host) => host.ready);
   return [
     name,
-    `${{ True: 'Ready', False: 'NotReady', Unknown: 'Unknown' }[ready]}${schedulable ? '' : ',SchedulingDisabled'}`,
+    `${{ True: 'Ready', False: 'NotReady', Unknown: 'Unknown' }[ready]}${schedulable ? '' : ',SchedulingDisabled'}${leaving ? ',Leaving' : ''}`,
     `${String(counted.filter(Boolean).length)}/${String(counted.length)}`,
     pods === undefined ? UNKNOWN : `${String(pods.ready)}/${String(pods.bound)} of ${text(capacity)}`,
     pods === undefined ? UNKNOWN : `${String(pods.waiting)}${waits}`,

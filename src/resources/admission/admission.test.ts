@@ -72,6 +72,18 @@ interface Case {
 const cases: Case[] = [
   { what: 'a pod that asks for nothing', pod: pod(), expect: 'admitted' },
   {
+    what: 'a pod that tolerates everything, on a node that is taken away',
+    pod: pod({ spec: { tolerations: [{ operator: 'Exists' }] } }),
+    change: { isLeaving: true },
+    expect: 'NodeLeaving: the node is being taken away',
+  },
+  {
+    what: 'one that ran there before farlet was started',
+    pod: pod({ status: { startTime: '2026-01-02T03:04:05Z' } }),
+    change: { isLeaving: true },
+    expect: 'admitted',
+  },
+  {
     what: 'more cpu than there is',
     pod: asking({ cpu: '3' }),
     expect: "OutOfcpu: Node didn't have enough resource: cpu, requested: 3000, used: 0, capacity: 2000",
@@ -383,6 +395,7 @@ function shown(change: Case): string {
     pod: change.pod,
     node,
     taints: [],
+    isLeaving: false,
     active: [],
     host: { appArmor: false, supplementalGroupsPolicy: false, name: 'box-1', handlers: [] },
     runtimeClass: () => undefined,

@@ -27,6 +27,8 @@ export interface AdmissionInput {
   readonly pod: Pod;
   readonly node: NodeInfo;
   readonly taints: readonly Taint[];
+  /** the Node is being taken away */
+  readonly isLeaving: boolean;
   /** pods that hold resources of the node */
   readonly active: readonly Pod[];
   readonly host: HostFeatures;
@@ -45,6 +47,8 @@ export function admitPod(input: AdmissionInput): AdmissionVerdict {
   const { pod, node, host, allowedUnsafeSysctls } = input;
   const { kernelVersion } = node;
   const before =
+    // those of DaemonSets too, which come as long as there is a Node; one that runs is left to be deleted
+    (input.isLeaving && pod.status?.startTime === undefined ? leaving : undefined) ??
     refusedSysctl(pod, { kernelVersion, allowedUnsafe: allowedUnsafeSysctls }) ??
     input.allocate(pod) ??
     refusedForSystem(pod) ??
@@ -55,6 +59,8 @@ export function admitPod(input: AdmissionInput): AdmissionVerdict {
   const after = refusedHandler(pod, input) ?? refusedAppArmor(pod, host) ?? refusedFeature(pod);
   return after === undefined ? general : refusal(after);
 }
+
+const leaving = refused('NodeLeaving', 'the node is being taken away');
 
 /** Resources, affinity, name, ports, taints: the first that fails is told. */
 function generalVerdict(input: AdmissionInput): AdmissionVerdict {

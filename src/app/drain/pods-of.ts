@@ -1,0 +1,24 @@
+import type { Target } from './targets.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { listAll } from '../../kube/list.ts';
+import { paths } from '../../kube/paths.ts';
+import { hostKey } from '../../model/host-labels.ts';
+import type { Pod } from '../../model/kube.ts';
+import { own } from '../../model/own.ts';
+
+/** The pods of a node, or those that are on one of its hosts. */
+export async function podsOf(
+  { node, host }: Target,
+  { client, signal }: { readonly client: Pick<KubeClient, 'get'>; readonly signal: AbortSignal },
+): Promise<Pod[]> {
+  const fieldSelector = `spec.nodeName=${node}`;
+  const { items } = await listAll<Pod>(client, { path: paths.pods, fieldSelector, signal });
+  return host === undefined
+    ? items
+    : items.filter(({ metadata }) => own(metadata.annotations, hostKey) === host);
+}
+
+/** As people write it. */
+export function podName({ namespace, name }: Pod['metadata']): string {
+  return `${namespace}/${name}`;
+}
