@@ -1,6 +1,6 @@
 /**
- * The hosts of scenarios that run over every link: those of `FARLET_E2E_LINK`, which is unix, ssh or tcp, with
- * the containerds of `FARLET_E2E_CONTAINERD`.
+ * The hosts of scenarios that run over every link: those of `FARLET_E2E_LINK`, which is unix, ssh or tcp,
+ * with the containerds of `FARLET_E2E_CONTAINERD`.
  */
 import { onContainerds } from './containerds.ts';
 import type { TestHost } from './host.ts';
