@@ -62,6 +62,11 @@ describe('files of a far host', { skip: process.getuid?.() !== 0 && 'only root m
       (error: unknown) => (error as Error).message.trim().replaceAll(/\s+/g, ' '),
     );
 
+  it('have the mount table of the host', async () => {
+    const entries = await remote.mounts({ signal });
+    assert.ok(entries.some(({ path }) => path === '/'));
+  });
+
   for (const keep of [undefined, true])
     it(`take no file for a folder${keep === true ? ' that is kept' : ''}`, async () => {
       const path = `${root}/in-the-way`;

@@ -207,8 +207,8 @@ export class RemoteFiles implements HostFiles {
       shown,
     }: Call & { pace?: Pace; shown?: string },
   ): Promise<Answered> {
-    const path = String(step.args[0]);
-    if (!isUsable(path)) throw this.#unusable(what, path);
+    const path = String(step.args[0] ?? '');
+    if (step.args.length > 0 && !isUsable(path)) throw this.#unusable(what, path);
     const answer = await this.#agents.ask([step], { signal, pace });
     if (answer.ok) return answer;
     throw this.#error(answer, { verb: what, path: shown ?? path });
