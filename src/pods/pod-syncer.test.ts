@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FarletError } from '../model/errors.ts';
-import type { PodStatus } from '../model/kube.ts';
+import type { Pod, PodStatus } from '../model/kube.ts';
 import { podRef } from '../model/pod-ref.ts';
 import {
   emptyRuntimeState,
@@ -14,6 +14,7 @@ import { FakeEvents } from '../testing/fake-host.ts';
 import { container, FakeClock, pod, quietLog, sandbox, settle } from '../testing/fixtures.ts';
 import { PodSyncer, type PodSyncerOptions } from './pod-syncer.ts';
 
+type DesiredStatus = Parameters<PodSyncerOptions['status']['set']>[1];
 const { signal } = new AbortController();
 const web = pod();
 const nothing = emptyRuntimeState(podRef(web), 0);
@@ -46,6 +47,7 @@ function setUp({
   const none = (): undefined => undefined;
   const runs = { count: 0 };
   const calls: string[] = [];
+  const sets: DesiredStatus[] = [];
   const says =
     <T>(call: string, answer: T) =>
     (): Promise<T> => {
@@ -100,7 +102,7 @@ function setUp({
     messages: { read: () => Promise.resolve(), get: none },
     status: {
       current: () => before,
-      set: none,
+      set: (_: Pod, desired: DesiredStatus) => sets.push(desired),
       settled: says('write the status', undefined),
       finish: says('delete the object', undefined),
     },
@@ -119,7 +121,7 @@ function setUp({
     runtimeClass: none,
     hostIPs: () => [],
   };
-  return { steps: new PodSyncer(options as unknown as PodSyncerOptions), events, runs, calls };
+  return { steps: new PodSyncer(options as unknown as PodSyncerOptions), events, runs, calls, sets };
 }
 
 const stopping = { graceSeconds: 1, status: undefined, signal };
@@ -206,6 +208,18 @@ describe("a pod's steps", () => {
       await steps.stopPod(web, stopping);
       assert.deepEqual(calls, expected);
     });
+
+  it('report in one write that a pod stops and how it ended, if that follows soon', async () => {
+    const { steps, sets } = setUp({ state: running, found: [dead] });
+    await steps.stopPod(web, stopping);
+    assert.deepEqual(
+      sets.map(({ mayRun, lingerMs = 0 }) => [mayRun, lingerMs > 0]),
+      [
+        [true, true],
+        [false, false],
+      ],
+    );
+  });
 
   it('do not take a pod for stopped of which something runs on', async () => {
     const { steps } = setUp({ state: running, found: [other] });

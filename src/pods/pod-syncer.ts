@@ -47,6 +47,8 @@ export interface PodSyncerOptions extends PodSyncOptions {
   readonly forgetPod: (uid: string) => void;
 }
 
+/** Most containers end within this time of being told to: one write then reports both. */
+const STOP_LINGER_MS = 300;
 /** Removals wait for each other, so that a burst of deletions spends its time on stopping first. */
 const REMOVALS_AT_ONCE = 2;
 
@@ -92,6 +94,7 @@ export class PodSyncer {
     status.set(pod, {
       status: overriddenStatus(this.#view.status(pod, before, { isTerminal: false }), override),
       mayRun: true,
+      lingerMs: STOP_LINGER_MS,
     });
     // 3. Stop the containers and the sandboxes (killPod), and what a look at the pod finds besides.
     await this.#kill(pod, before, { graceSeconds, signal });
