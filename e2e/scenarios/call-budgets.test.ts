@@ -57,7 +57,7 @@ const usual = {
         { name: 'c', mountPath: '/c' },
         { name: 's', mountPath: '/s' },
       ],
-      readinessProbe: { exec: { command: ['true'] }, periodSeconds: 60 },
+      readinessProbe: { exec: { command: ['true'] }, periodSeconds: 5 },
     }),
   ],
   volumes: [
