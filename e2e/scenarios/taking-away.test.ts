@@ -33,7 +33,9 @@ const world = useWorld({
   },
 });
 const farlet = (...args: string[]): Promise<Outcome> =>
-  outcome([process.execPath, 'dist/main.js', ...args, '--kubeconfig', world.plane.kubeconfig]);
+  outcome([process.execPath, 'dist/main.js', ...args, '--kubeconfig', world.plane.kubeconfig], {
+    timeoutMs: 200_000,
+  });
 
 describe('a node that is taken away', { concurrency: 1 }, () => {
   const pods = useNamespace(world, { name: 'leaving', node: NODE });
@@ -97,7 +99,7 @@ describe('a node that is taken away', { concurrency: 1 }, () => {
       'the static pod to be gone',
       async () => (await pods.tryKubectl(['get', 'pod', `static-${NODE}`])).code !== 0,
     );
-    assert.equal(await pods.kubectl(agents), before);
+    assert.equal(await pods.kubectl(agents), before, world.farlets[0]?.log(400));
     assert.equal((await farlet('uncordon', NODE)).stdout, 'node box-1 takes pods again\n');
     await pods.wait('the answer to be taken back', async () => (await leaving()) === '');
     await pods.kubectl(['scale', 'deployment/web', '--replicas=2']);
