@@ -33,6 +33,7 @@ function setUp({
   refresh = () => Promise.resolve(),
   killed = [],
   before,
+  isDrained = false,
   removePod = () => Promise.resolve({ gone: ['c1', 's1'], refused: [] }),
 }: {
   state?: PodRuntimeState;
@@ -41,6 +42,7 @@ function setUp({
   refresh?: () => Promise<void>;
   killed?: readonly SyncStep[];
   before?: PodStatus;
+  isDrained?: boolean;
   removePod?: () => Promise<Removal>;
 } = {}) {
   const events = new FakeEvents();
@@ -115,6 +117,7 @@ function setUp({
         return removePod();
       },
     },
+    isDrained: () => isDrained,
     forgetPod: none,
     onLook: none,
     onRunning: () => (runs.count += 1),
@@ -233,6 +236,13 @@ describe("a pod's steps", () => {
     const { steps, calls } = setUp({ state: dead });
     await steps.finishPod(deleted, { signal });
     assert.deepEqual(calls, [...ends, 'remove', 'forget c1', 'forget s1']);
+  });
+
+  it('let it go last where the node is drained: then the host is empty', async () => {
+    const { steps, calls } = setUp({ state: dead, isDrained: true });
+    await steps.finishPod(deleted, { signal });
+    const removed = ['remove', 'forget c1', 'forget s1'];
+    assert.deepEqual(calls, [...ends.slice(0, 2), ...removed, ...ends.slice(2)]);
   });
 
   it('keep what is dead of a pod that nobody deleted: its logs may be asked for', async () => {

@@ -4,7 +4,8 @@
  * I1. A step acts only on an observation newer than its last action: it observes the pod before it ends.
  * I2. While the host can't be asked, no step decides or writes anything.
  * I3. The object goes only after nothing of the pod runs, and its volumes and control group are gone. What is
- *     dead in the runtime, and the logs, go after it: after a crash the pod is one that no source knows.
+ *     dead in the runtime, and the logs, go after it (while the node is drained, before): after a crash the
+ *     pod is one that no source knows.
  */
 import { FarletError } from '../model/errors.ts';
 import type { Pod } from '../model/kube.ts';
@@ -44,6 +45,8 @@ export interface PodSyncerOptions extends PodSyncOptions {
     settled(uid: string): Promise<void>;
     finish(pod: Pod, options: { signal: AbortSignal }): Promise<void>;
   };
+  /** the node takes no new pods: an empty host is what is waited for */
+  readonly isDrained: () => boolean;
   readonly forgetPod: (uid: string) => void;
 }
 
@@ -137,7 +140,7 @@ export class PodSyncer {
    * and, for a pod that was deleted, its object is gone, and then all that the runtime held of it.
    */
   async finishPod(pod: Pod, { signal }: { signal: AbortSignal }): Promise<void> {
-    const { host, objects, status, volumes, cgroups, probes, forgetPod } = this.#options;
+    const { host, objects, status, volumes, cgroups, probes, isDrained, forgetPod } = this.#options;
     if (host.state().at !== 'ready')
       throw new FarletError('unavailable', 'the host is not ready: the pod is cleaned up when it is back');
     const { uid } = pod.metadata;
@@ -154,10 +157,12 @@ export class PodSyncer {
       return;
     }
     // 4. Let the object go: nothing of the pod runs, or is mounted.
+    // 5. Remove what the runtime still holds. Only who drains a node waits for that.
+    const waits = isDrained();
+    if (waits) await this.#remove(pod, signal);
     await status.finish(pod, { signal });
     forgetPod(uid);
-    // 5. Remove what the runtime still holds. Nobody waits for that.
-    await this.#remove(pod, signal);
+    if (!waits) await this.#remove(pod, signal);
   }
 
   /** A few pods at a time. What fails is told, and left to the collection of every minute. */

@@ -62,6 +62,7 @@ export function buildPodSyncer(context: HostContext, parts: StepParts): PodSynce
       stopLivenessAndStartup: prober.stopLivenessAndStartup.bind(prober),
     },
     messages: new TerminationMessages({ files: host.link.files, paths }),
+    isDrained: () => view.node()?.spec?.unschedulable === true,
     forgetPod: tokens.forget.bind(tokens),
     hostIPs: () => view.addresses(),
     onLook: startup.looked.bind(startup),
