@@ -6,12 +6,12 @@ import { startFarlet } from '../e2e/harness/farlet.ts';
 import { eventually } from '../e2e/harness/processes.ts';
 import { startRemoteHost } from '../e2e/harness/remote-host.ts';
 import { connectKube } from '../src/kube/connect.ts';
-import { FarletPods } from './farlet-pods.ts';
+import { NodePods } from './node-pods.ts';
 
 export interface LinkEnvironment {
   readonly plane: ControlPlane;
   readonly proxy: DelayProxy;
-  readonly pods: FarletPods;
+  readonly pods: NodePods;
   readonly logFile: string;
   stop(): Promise<void>;
 }
@@ -83,7 +83,7 @@ export async function startLinkEnvironment(
     );
     await plane.kubectl(['create', 'configmap', 'config', '--from-literal=a=1']);
     await plane.kubectl(['create', 'secret', 'generic', 'secret', '--from-literal=b=2']);
-    const pods = new FarletPods({ client, node: NODE, namespace: 'default', signal: life.signal, ...spec });
+    const pods = new NodePods({ client, node: NODE, namespace: 'default', signal: life.signal, ...spec });
     return { plane, proxy, pods, stop, logFile: `${folder}/farlet/farlet.log` };
   } catch (error) {
     await stop();

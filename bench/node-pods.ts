@@ -1,5 +1,5 @@
 /**
- * Pods through farlet, as a user of the API server sees them: create, Ready on a watch, delete, gone on the
+ * Pods of one node, as a user of the API server sees them: create, Ready on a watch, delete, gone on the
  * watch.
  */
 import type { KubeConnection } from '../src/kube/connect.ts';
@@ -11,7 +11,7 @@ import type { Pod } from '../src/model/kube.ts';
 import { withDeadline } from '../src/util/abort.ts';
 import { systemClock } from '../src/util/clock.ts';
 
-export interface FarletPodsOptions {
+export interface NodePodsOptions {
   readonly client: KubeConnection;
   readonly node: string;
   readonly namespace: string;
@@ -41,11 +41,11 @@ export interface StartedPod {
 
 const WAIT_MS = 120_000;
 
-export class FarletPods {
-  readonly #options: FarletPodsOptions;
+export class NodePods {
+  readonly #options: NodePodsOptions;
   readonly #seen = new Map<string, Seen>();
 
-  constructor(options: FarletPodsOptions) {
+  constructor(options: NodePodsOptions) {
     this.#options = options;
     const { client, node, signal } = options;
     watchObjects<Pod>(
