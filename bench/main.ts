@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname } from 'node:path';
+import { besideKubelet } from './beside/command.ts';
 import { missing, startEnvironment } from './environment.ts';
 import { startLinkEnvironment } from './link-environment.ts';
 import { linkText } from './link-report.ts';
@@ -83,6 +84,9 @@ async function bench(options: BenchOptions): Promise<void> {
   process.stdout.write(`\n${file}\n`);
 }
 
-const command = parsed();
-if (command.kind === 'help') process.stdout.write(help);
-else await bench(command.options);
+if (process.argv.includes('--beside-kubelet')) await besideKubelet(process.argv.slice(2), progress);
+else {
+  const command = parsed();
+  if (command.kind === 'help') process.stdout.write(help);
+  else await bench(command.options);
+}

@@ -3,11 +3,16 @@ import { describe, it } from 'node:test';
 import type { Pod } from '../../src/model/kube.ts';
 import { CHURN, ChurnPods, TURN } from './churn-pods.ts';
 
-const pod = (uid: string, turn: number, isReady: boolean, labels: object = { [CHURN]: 'a' }): Pod =>
-  ({
-    metadata: { name: uid, namespace: 'default', uid, labels, annotations: { [TURN]: String(turn) } },
-    status: { conditions: [{ type: 'Ready', status: isReady ? 'True' : 'False' }] },
-  }) as Pod;
+const pod = (
+  uid: string,
+  turn: number,
+  isReady: boolean,
+  labels: Record<string, string> = { [CHURN]: 'a' },
+): Pod => ({
+  metadata: { name: uid, namespace: 'default', uid, labels, annotations: { [TURN]: String(turn) } },
+  spec: { containers: [] },
+  status: { conditions: [{ type: 'Ready', status: isReady ? 'True' : 'False' }] },
+});
 
 describe('a rollover', () => {
   it('is over when all pods are new and Ready, and the old ones are gone', () => {

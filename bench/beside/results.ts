@@ -1,0 +1,29 @@
+/** All that was measured, as it goes into the file. */
+import type { AgentMemory, AgentName } from './agent.ts';
+import type { AgentTurn, FloorTurn } from './measure-pods.ts';
+import type { Idle, Rollover } from './measure-running.ts';
+import type { Use } from './use.ts';
+
+export type Both<T> = Readonly<Record<AgentName, T>>;
+
+/** What else was on the machine meanwhile, as a share of all its cores. */
+export interface Watched {
+  readonly othersShare: number;
+}
+
+export interface PodsRound extends Both<AgentTurn & Watched> {
+  /** only where pods are what the floor's are */
+  readonly floor?: FloorTurn & Watched;
+}
+
+export interface Results {
+  /** of nodes with one pod and nothing to do */
+  readonly rest: Both<Use>;
+  readonly plain: readonly PodsRound[];
+  readonly usual: readonly PodsRound[];
+  /** of nodes with pods and nothing to do, both at once */
+  readonly idle: readonly (Both<Idle> & Watched)[];
+  readonly churn: readonly Both<Rollover & Watched>[];
+  /** at the end, after all that */
+  readonly memory: Both<AgentMemory>;
+}
