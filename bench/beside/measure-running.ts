@@ -1,7 +1,7 @@
 /** Nodes with pods: what they cost while nothing happens, and how fast their Deployments are rolled over. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { numbered } from '../measure-bursts.ts';
-import { plain, usual } from '../pod-shapes.ts';
+import { plain, usual, type PodShape } from '../pod-shapes.ts';
 import type { Agent, AgentMemory, AgentName } from './agent.ts';
 import { CHURN, TURN } from './churn-pods.ts';
 import { NAMESPACE, RESIDENTS, type Environment } from './environment.ts';
@@ -21,7 +21,8 @@ export interface Rollover {
   readonly use: Use;
 }
 
-const DEPLOYMENTS = 5;
+/** what they are rolled over to */
+const MIXED: readonly PodShape[] = [plain, usual, plain, usual, plain];
 const WITHIN_MS = 300_000;
 const path = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments`;
 
@@ -42,7 +43,7 @@ export async function measureIdle(
   ) as Record<AgentName, Idle>;
 }
 
-/** Has so many pods run on the agent's node, by Deployments: three of plain pods, two of usual ones. */
+/** Has so many plain pods run on the agent's node, by Deployments. */
 export async function startDeployments(
   { client }: Pick<Environment, 'client'>,
   agent: Agent,
@@ -56,11 +57,11 @@ export async function startDeployments(
       metadata: { name },
       spec: {
         // as even as it goes
-        replicas: Math.floor((running + index) / DEPLOYMENTS),
+        replicas: Math.floor((running + index) / MIXED.length),
         selector: { matchLabels: labels },
         template: {
           metadata: { labels, annotations: { [TURN]: '0' } },
-          spec: { ...(index % 2 === 0 ? plain : usual), nodeName: agent.node },
+          spec: { ...plain, nodeName: agent.node },
         },
       },
     });
@@ -68,7 +69,10 @@ export async function startDeployments(
   await agent.churn.at(0, { count: running, withinMs: WITHIN_MS });
 }
 
-/** Changes all of the node's Deployments at once. `turn` is a number that was not used before, above 0. */
+/**
+ * Changes all of the node's Deployments at once; from the first time on, two in five have usual pods. `turn`
+ * is a number that was not used before, above 0.
+ */
 export async function rollOver(
   { client }: Pick<Environment, 'client'>,
   agent: Agent,
@@ -78,9 +82,9 @@ export async function rollOver(
   const began = performance.now();
   const over = agent.churn.at(turn, { count: running, withinMs: WITHIN_MS });
   const changed = Promise.all(
-    namesOf(agent).map((name) =>
+    namesOf(agent).map((name, index) =>
       client.patch(`${path}/${name}`, 'merge', {
-        spec: { template: { metadata: { annotations: { [TURN]: String(turn) } } } },
+        spec: { template: { metadata: { annotations: { [TURN]: String(turn) } }, spec: MIXED[index] } },
       }),
     ),
   );
@@ -98,5 +102,5 @@ export async function deleteDeployments(
 }
 
 function namesOf({ name }: Agent): string[] {
-  return numbered(`churn-${name}`, DEPLOYMENTS);
+  return numbered(`churn-${name}`, MIXED.length);
 }

@@ -78,34 +78,55 @@ async function podsRound(
 
 async function measureRunning(
   env: Environment,
-  { only, rounds, running, idleSeconds }: BesideOptions,
+  options: BesideOptions,
   progress: Progress,
-): Promise<Pick<Results, 'idle' | 'churn'>> {
-  const idle: Results['idle'][number][] = [];
-  const churn: Results['churn'][number][] = [];
-  if (!only.has('idle') && !only.has('churn')) return { idle, churn };
+): Promise<Pick<Results, 'idle' | 'probing' | 'churn'>> {
+  const { only, rounds, running } = options;
+  if (!only.has('idle') && !only.has('churn')) return { idle: [], probing: [], churn: [] };
   const both = Object.values(env.agents);
   progress(`${running} pods on each node, by Deployments`);
   for (const agent of both) await startDeployments(env, agent, running);
+  const idle = await idleRounds(env, options, { rounds: only.has('idle') ? rounds : 0, progress });
+  // what rollovers are told of is beyond what the same pods cost anyway
+  for (const agent of both) await rollOver(env, agent, { turn: 1, running });
+  const probing = await idleRounds(env, options, { rounds: 1, progress });
+  const churn = await churnRounds(env, options, progress);
+  for (const agent of both) await deleteDeployments(env, agent);
+  return { idle, probing, churn };
+}
+
+async function idleRounds(
+  env: Environment,
+  { idleSeconds }: Pick<BesideOptions, 'idleSeconds'>,
+  { rounds, progress }: { rounds: number; progress: Progress },
+): Promise<Results['idle']> {
+  const idle: Results['idle'][number][] = [];
   await delay(SETTLE_MS);
-  // what rollovers use is told beyond what the same nodes use anyway
-  for (let round = 0; round < (only.has('idle') ? rounds : 1); round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     const others = watchOthers(env.cpu);
-    idle.push({ ...(await measureIdle(both, idleSeconds)), othersShare: others() });
+    idle.push({ ...(await measureIdle(Object.values(env.agents), idleSeconds)), othersShare: others() });
     progress(`round ${round + 1}, ${idleSeconds} s of nothing`);
   }
+  return idle;
+}
+
+async function churnRounds(
+  env: Environment,
+  { only, rounds, running }: BesideOptions,
+  progress: Progress,
+): Promise<Results['churn']> {
+  const churn: Results['churn'][number][] = [];
   for (let round = 0; round < (only.has('churn') ? rounds : 0); round += 1) {
     const turns: { -readonly [Name in keyof Both<Rollover>]?: Rollover & Watched } = {};
-    for (const agent of turnsOf(both, round)) {
+    for (const agent of turnsOf(Object.values(env.agents), round)) {
       const others = watchOthers(env.cpu);
-      const turn = await rollOver(env, agent, { turn: round + 1, running });
+      const turn = await rollOver(env, agent, { turn: round + 2, running });
       turns[agent.name] = { ...turn, othersShare: others() };
       progress(`round ${round + 1}, rollover on ${agent.name}: ${turn.seconds.toFixed(1)} s`);
     }
     churn.push(complete(turns));
   }
-  for (const agent of both) await deleteDeployments(env, agent);
-  return { idle, churn };
+  return churn;
 }
 
 function complete<T>({ farlet, kubelet }: { farlet?: T; kubelet?: T }): Both<T> {

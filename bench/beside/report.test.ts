@@ -64,6 +64,13 @@ const results: Results = {
       othersShare: 0.2,
     },
   ],
+  probing: [
+    {
+      farlet: { use: use(120), memory: memory(131) },
+      kubelet: { use: use(1_800), memory: memory(98) },
+      othersShare: 0,
+    },
+  ],
   churn: [
     {
       farlet: { pods: 50, seconds: 10, use: use(3_120), othersShare: 0 },
@@ -118,9 +125,11 @@ describe('the rows', () => {
   });
 
   it('are none for what was not measured', () => {
-    assert.deepEqual(rowsOf({ ...results, plain: [], usual: [], idle: [], churn: [] }), []);
+    assert.deepEqual(rowsOf({ ...results, plain: [], usual: [], idle: [], probing: [], churn: [] }), []);
     assert.equal(
-      rowsOf({ ...results, plain: [], usual: [], churn: [] }).every(({ what }) => /idle|most/.test(what)),
+      rowsOf({ ...results, plain: [], usual: [], churn: [] }).every(({ what }) =>
+        /^(?:idle:|the same|most)/.test(what),
+      ),
       true,
     );
   });

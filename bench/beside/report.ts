@@ -3,6 +3,7 @@ import { median, type Summary } from '../stats.ts';
 import { table } from '../table.ts';
 import type { AgentName } from './agent.ts';
 import { bestOf, type AgentTurn } from './measure-pods.ts';
+import type { Idle } from './measure-running.ts';
 import type { Both, PodsRound, Results } from './results.ts';
 import { ratios } from './turns.ts';
 import { allCalls, beyond, type Use } from './use.ts';
@@ -115,9 +116,9 @@ function podRows(kind: 'plain' | 'usual', rounds: readonly PodsRound[], rest: Bo
   ];
 }
 
-function churnRows({ churn, idle }: Results): Row[] {
-  const [first] = idle;
-  if (churn.length === 0 || first === undefined) return [];
+function churnRows({ churn, probing }: Results): Row[] {
+  const [anyway] = probing;
+  if (churn.length === 0 || anyway === undefined) return [];
   const rounds = churn;
   return [
     compared(
@@ -130,23 +131,18 @@ function churnRows({ churn, idle }: Results): Row[] {
     ),
     compared(
       'churn: agent CPU a pod, ms',
-      { rounds, of: ({ use, pods }, name) => beyond(use, first[name].use).cpuMs / pods },
+      { rounds, of: ({ use, pods }, name) => beyond(use, anyway[name].use).cpuMs / pods },
       { digits: 1, aim: aims.cpu },
     ),
   ];
 }
 
-function idleRows({ idle: rounds, memory }: Results): Row[] {
+function idleRows({ idle: rounds, probing, memory }: Results): Row[] {
   if (rounds.length === 0) return [];
+  const cpuOf = ({ use }: Idle): number => use.cpuMs / use.seconds / 10;
   return [
-    compared(
-      'idle: agent CPU, % of a core',
-      { rounds, of: ({ use }) => use.cpuMs / use.seconds / 10 },
-      {
-        digits: 2,
-        aim: aims.idle,
-      },
-    ),
+    compared('idle: agent CPU, % of a core', { rounds, of: cpuOf }, { digits: 2, aim: aims.idle }),
+    compared('the same where pods have probes, %', { rounds: probing, of: cpuOf }, { digits: 2 }),
     compared(
       'idle: resident, MiB',
       { rounds, of: (turn) => turn.memory.rssMiB },
@@ -278,14 +274,14 @@ function calls(title: string, of: (name: AgentName) => readonly { use: Use; per:
 }
 
 /** In most rounds, and at worst. */
-function othersLine({ plain, usual, idle, churn }: Results): string {
+function othersLine({ plain, usual, idle, probing, churn }: Results): string {
   const shares = [
     ...[...plain, ...usual].flatMap(({ farlet, kubelet, floor }) => [
       farlet.othersShare,
       kubelet.othersShare,
       ...(floor === undefined ? [] : [floor.othersShare]),
     ]),
-    ...idle.map(({ othersShare }) => othersShare),
+    ...[...idle, ...probing].map(({ othersShare }) => othersShare),
     ...churn.flatMap(({ farlet, kubelet }) => [farlet.othersShare, kubelet.othersShare]),
   ];
   if (shares.length === 0) return '';

@@ -21,8 +21,10 @@ export interface Results {
   readonly rest: Both<Use>;
   readonly plain: readonly PodsRound[];
   readonly usual: readonly PodsRound[];
-  /** of nodes with pods and nothing to do, both at once */
+  /** of nodes with plain pods and nothing to do, both at once */
   readonly idle: readonly (Both<Idle> & Watched)[];
+  /** the same where two in five are usual pods, which have probes */
+  readonly probing: readonly (Both<Idle> & Watched)[];
   readonly churn: readonly Both<Rollover & Watched>[];
   /** at the end, after all that */
   readonly memory: Both<AgentMemory>;
