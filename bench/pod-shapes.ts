@@ -13,6 +13,13 @@ const container = {
   command: ['sh', '-c', 'trap "exit 0" TERM; sleep 1000000 & wait'],
 };
 
+/** One container and no volume at all, not even for a token. */
+export const bare: PodShape = {
+  terminationGracePeriodSeconds: 2,
+  automountServiceAccountToken: false,
+  containers: [container],
+};
+
 /** One container; the rest is what the API server makes of it, token volume included. */
 export const plain: PodShape = { terminationGracePeriodSeconds: 2, containers: [container] };
 

@@ -34,37 +34,25 @@ export type Size = Pick<BesideOptions, 'samples' | 'pods'>;
 /** Events are sent after the pods are Ready: they are part of the start. */
 const SETTLE_MS = 3_000;
 
+type Turn = Size & { readonly shape: PodShape; readonly prefix: string };
+
 /** Names begin with `prefix`. */
-export async function agentTurn(
-  agent: Agent,
-  { shape, prefix, samples, pods }: Size & { readonly shape: PodShape; readonly prefix: string },
-): Promise<AgentTurn> {
+export async function agentTurn(agent: Agent, turn: Turn): Promise<AgentTurn> {
   const begun = await agent.read();
-  const [starts, deletes]: [number[], number[]] = [[], []];
-  for (const name of numbered(`${prefix}-one`, samples)) {
-    const { createdAt, readyAt } = await agent.pods.start(name, shape);
-    starts.push(readyAt - createdAt);
-    deletes.push(await agent.pods.delete(name));
-  }
+  const singles = await oneAtATime(agent, turn);
   const single = await agent.read();
-  const names = numbered(`${prefix}-burst`, pods);
-  const started = await Promise.all(names.map((name) => agent.pods.start(name, shape)));
-  const startMs =
-    Math.max(...started.map(({ readyAt }) => readyAt)) - Math.min(...started.map(({ sentAt }) => sentAt));
+  const burst = await burstStart(agent, turn);
   await delay(SETTLE_MS);
   const running = await agent.read();
-  const deleting = performance.now();
-  await Promise.all(names.map((name) => agent.pods.delete(name)));
-  const deleteMs = performance.now() - deleting;
+  const deletesPerSecond = await burstDelete(agent, burst.names);
   const deleted = await agent.read();
   await agent.settled(RESIDENTS);
   const over = await agent.read();
   return {
-    starts,
-    deletes,
-    podsPerSecond: (pods * 1000) / startMs,
-    deletesPerSecond: (pods * 1000) / deleteMs,
-    pods: samples + pods,
+    ...singles,
+    podsPerSecond: burst.podsPerSecond,
+    deletesPerSecond,
+    pods: turn.samples + turn.pods,
     use: useBetween(begun, over),
     stages: {
       singles: useBetween(begun, single),
@@ -73,6 +61,40 @@ export async function agentTurn(
       leftovers: useBetween(deleted, over),
     },
   };
+}
+
+/** The same, without waiting for what is left on the host, and without figures. */
+export async function warmUp(agent: Agent, turn: Turn): Promise<void> {
+  await oneAtATime(agent, turn);
+  await burstDelete(agent, (await burstStart(agent, turn)).names);
+}
+
+async function oneAtATime(agent: Agent, { shape, prefix, samples }: Turn): Promise<Singles> {
+  const [starts, deletes]: [number[], number[]] = [[], []];
+  for (const name of numbered(`${prefix}-one`, samples)) {
+    const { createdAt, readyAt } = await agent.pods.start(name, shape);
+    starts.push(readyAt - createdAt);
+    deletes.push(await agent.pods.delete(name));
+  }
+  return { starts, deletes };
+}
+
+async function burstStart(
+  agent: Agent,
+  { shape, prefix, pods }: Turn,
+): Promise<{ readonly names: readonly string[]; readonly podsPerSecond: number }> {
+  const names = numbered(`${prefix}-burst`, pods);
+  const started = await Promise.all(names.map((name) => agent.pods.start(name, shape)));
+  const first = Math.min(...started.map(({ sentAt }) => sentAt));
+  const last = Math.max(...started.map(({ readyAt }) => readyAt));
+  return { names, podsPerSecond: (pods * 1000) / (last - first) };
+}
+
+/** Deletes a second. */
+async function burstDelete(agent: Agent, names: readonly string[]): Promise<number> {
+  const began = performance.now();
+  await Promise.all(names.map((name) => agent.pods.delete(name)));
+  return (names.length * 1000) / (performance.now() - began);
 }
 
 export async function floorTurn(

@@ -1,9 +1,8 @@
 /** Everything, in rounds in which all have their turns. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { plain, usual, type PodShape } from '../pod-shapes.ts';
 import { median } from '../stats.ts';
-import type { Environment } from './environment.ts';
-import { agentTurn, floorTurn, type AgentTurn, type FloorTurn } from './measure-pods.ts';
+import { RESIDENTS, type Environment } from './environment.ts';
+import { agentTurn, floorTurn, warmUp, type AgentTurn, type FloorTurn } from './measure-pods.ts';
 import {
   deleteDeployments,
   measureIdle,
@@ -13,7 +12,7 @@ import {
 } from './measure-running.ts';
 import type { BesideOptions } from './options.ts';
 import { watchOthers } from './others.ts';
-import type { Both, PodsRound, Results, Watched } from './results.ts';
+import { shapes, type Both, type PodsRound, type Results, type Shape, type Watched } from './results.ts';
 import { turnsOf } from './turns.ts';
 
 type Progress = (step: string) => void;
@@ -22,7 +21,6 @@ type Progress = (step: string) => void;
 const WARM_UP = { samples: 3, pods: 10 };
 /** events are sent, watches settle, garbage is collected */
 const SETTLE_MS = 20_000;
-const shapes = { plain, usual };
 
 export async function measure(
   env: Environment,
@@ -34,27 +32,28 @@ export async function measure(
   progress('warming up');
   for (const agent of both)
     for (const [name, shape] of Object.entries(shapes))
-      await agentTurn(agent, { shape, prefix: `${agent.name}-warm-${name}`, ...WARM_UP });
+      await warmUp(agent, { shape, prefix: `${agent.name}-warm-${name}`, ...WARM_UP });
   await floorTurn(env, { prefix: 'floor-warm', ...WARM_UP, widths: options.widths });
+  await Promise.all(both.map((agent) => agent.settled(RESIDENTS)));
   await delay(SETTLE_MS);
   progress(`empty nodes for ${options.idleSeconds} s`);
   const { farlet, kubelet } = await measureIdle(both, options.idleSeconds);
   const rest = { farlet: farlet.use, kubelet: kubelet.use };
-  const rounds: Record<keyof typeof shapes, PodsRound[]> = { plain: [], usual: [] };
+  const pods: Record<Shape, PodsRound[]> = { bare: [], plain: [], usual: [] };
   for (let round = 0; round < options.rounds; round += 1)
-    for (const kind of ['plain', 'usual'] as const)
-      if (only.has(kind)) rounds[kind].push(await podsRound(env, options, { round, kind, progress }));
+    for (const kind of Object.keys(shapes) as Shape[])
+      if (only.has(kind)) pods[kind].push(await podsRound(env, options, { round, kind, progress }));
   const running = await measureRunning(env, options, progress);
   const memory = { farlet: env.agents.farlet.memory(), kubelet: env.agents.kubelet.memory() };
-  return { rest, ...rounds, ...running, memory };
+  return { rest, pods, ...running, memory };
 }
 
 async function podsRound(
   env: Environment,
   options: BesideOptions,
-  { round, kind, progress }: { round: number; kind: keyof typeof shapes; progress: Progress },
+  { round, kind, progress }: { round: number; kind: Shape; progress: Progress },
 ): Promise<PodsRound> {
-  const shape: PodShape = shapes[kind];
+  const shape = shapes[kind];
   let floor: (FloorTurn & Watched) | undefined;
   const turns: { -readonly [Name in keyof Both<AgentTurn>]?: AgentTurn & Watched } = {};
   const who = kind === 'plain' ? (['floor', 'farlet', 'kubelet'] as const) : (['farlet', 'kubelet'] as const);

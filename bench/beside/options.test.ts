@@ -11,7 +11,7 @@ function optionsOf(...args: string[]): BesideOptions {
 describe('the flags of the bench with a kubelet beside', () => {
   it('has defaults for everything', () => {
     assert.deepEqual(optionsOf(), {
-      only: new Set(['plain', 'usual', 'idle', 'churn']),
+      only: new Set(['bare', 'plain', 'usual', 'idle', 'churn']),
       rounds: 5,
       samples: 10,
       pods: 40,
@@ -33,7 +33,7 @@ describe('the flags of the bench with a kubelet beside', () => {
   });
 
   for (const [args, message] of [
-    [['--only', 'link'], /--only link: there are plain, usual, idle, churn/],
+    [['--only', 'link'], /--only link: there are bare, plain, usual, idle, churn/],
     [['--rounds', '0'], /--rounds 0: a whole number from 1 to 100/],
     [['--running', '100'], /--running 100: a whole number from 10 to 60/],
     [['--idle-seconds', '5'], /--idle-seconds 5: a whole number from 10/],

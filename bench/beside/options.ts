@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { whole } from '../options.ts';
 
-const parts = ['plain', 'usual', 'idle', 'churn'] as const;
+const parts = ['bare', 'plain', 'usual', 'idle', 'churn'] as const;
 type Part = (typeof parts)[number];
 
 export interface BesideOptions {
@@ -31,8 +31,8 @@ export const help = `usage: npm run bench -- --beside-kubelet [flags]
 Measures farlet, a real kubelet and the bare CRI calls in turns, on a real control plane and a real containerd each.
 
   --rounds N           rounds, in each of which all three have a turn (5)
-  --only LIST          of plain,usual,idle,churn (all): pods as small as can be, pods with files, variables, probes and an
-                       init container, nodes with pods and nothing to do, Deployments rolled over
+  --only LIST          of bare,plain,usual,idle,churn (all): pods without a volume, pods with just a token, pods with files,
+                       variables, probes and an init container, nodes with pods and nothing to do, Deployments rolled over
   --samples N          pods one at a time, in each turn (10)
   --pods N             pods in a burst (40; at most 100)
   --widths LIST        how many pods the floor starts side by side (4,8)

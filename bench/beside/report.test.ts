@@ -55,8 +55,7 @@ const memory = (rssMiB: number): Results['memory']['farlet'] => ({
 });
 const results: Results = {
   rest: { farlet: use(60), kubelet: { ...use(600), calls: { 'update leases': 6 } } },
-  plain: rounds,
-  usual: rounds.map(({ farlet, kubelet }) => ({ farlet, kubelet })),
+  pods: { bare: [], plain: rounds, usual: rounds.map(({ farlet, kubelet }) => ({ farlet, kubelet })) },
   idle: [
     {
       farlet: { use: use(120), memory: memory(131) },
@@ -79,6 +78,8 @@ const results: Results = {
   ],
   memory: { farlet: memory(140), kubelet: memory(110) },
 };
+
+const none: Results['pods'] = { bare: [], plain: [], usual: [] };
 
 function rowOf(what: string, of = results): Row {
   const row = rowsOf(of).find((each) => each.what === what);
@@ -125,9 +126,9 @@ describe('the rows', () => {
   });
 
   it('are none for what was not measured', () => {
-    assert.deepEqual(rowsOf({ ...results, plain: [], usual: [], idle: [], probing: [], churn: [] }), []);
+    assert.deepEqual(rowsOf({ ...results, pods: none, idle: [], probing: [], churn: [] }), []);
     assert.equal(
-      rowsOf({ ...results, plain: [], usual: [], churn: [] }).every(({ what }) =>
+      rowsOf({ ...results, pods: none, churn: [] }).every(({ what }) =>
         /^(?:idle:|the same|most)/.test(what),
       ),
       true,

@@ -4,7 +4,7 @@ import { table } from '../table.ts';
 import type { AgentName } from './agent.ts';
 import { bestOf, type AgentTurn } from './measure-pods.ts';
 import type { Idle } from './measure-running.ts';
-import type { Both, PodsRound, Results } from './results.ts';
+import { shapes, type Both, type PodsRound, type Results, type Shape } from './results.ts';
 import { ratios } from './turns.ts';
 import { allCalls, beyond, type Use } from './use.ts';
 
@@ -37,8 +37,7 @@ const aims = {
 
 export function rowsOf(results: Results): Row[] {
   return [
-    ...podRows('plain', results.plain, results.rest),
-    ...podRows('usual', results.usual, results.rest),
+    ...(Object.keys(shapes) as Shape[]).flatMap((kind) => podRows(kind, results.pods[kind], results.rest)),
     ...churnRows(results),
     ...idleRows(results),
   ];
@@ -77,7 +76,7 @@ function compared<Round extends Both<unknown>>(
   };
 }
 
-function podRows(kind: 'plain' | 'usual', rounds: readonly PodsRound[], rest: Both<Use>): Row[] {
+function podRows(kind: Shape, rounds: readonly PodsRound[], rest: Both<Use>): Row[] {
   if (rounds.length === 0) return [];
   const floors = rounds.flatMap(({ floor }) => (floor === undefined ? [] : [floor]));
   const best = floors.length === 0 ? undefined : bestOf(floors);
@@ -217,8 +216,8 @@ function mainTable(rows: readonly Row[]): string {
 
 function details(results: Results): string[] {
   const sections: string[] = [];
-  for (const kind of ['plain', 'usual'] as const) {
-    const rounds = results[kind];
+  for (const kind of Object.keys(shapes) as Shape[]) {
+    const rounds = results.pods[kind];
     if (rounds.length === 0) continue;
     sections.push(stages(kind, rounds, results.rest));
     sections.push(
@@ -274,13 +273,15 @@ function calls(title: string, of: (name: AgentName) => readonly { use: Use; per:
 }
 
 /** In most rounds, and at worst. */
-function othersLine({ plain, usual, idle, probing, churn }: Results): string {
+function othersLine({ pods, idle, probing, churn }: Results): string {
   const shares = [
-    ...[...plain, ...usual].flatMap(({ farlet, kubelet, floor }) => [
-      farlet.othersShare,
-      kubelet.othersShare,
-      ...(floor === undefined ? [] : [floor.othersShare]),
-    ]),
+    ...Object.values(pods)
+      .flat()
+      .flatMap(({ farlet, kubelet, floor }) => [
+        farlet.othersShare,
+        kubelet.othersShare,
+        ...(floor === undefined ? [] : [floor.othersShare]),
+      ]),
     ...[...idle, ...probing].map(({ othersShare }) => othersShare),
     ...churn.flatMap(({ farlet, kubelet }) => [farlet.othersShare, kubelet.othersShare]),
   ];
