@@ -8,7 +8,7 @@ import { startHost } from '../e2e/harness/host.ts';
 import { eventually, outcome } from '../e2e/harness/processes.ts';
 import { connectKube } from '../src/kube/connect.ts';
 import { joinCpuGroup, type CpuGroup } from './cpu-group.ts';
-import { FarletPods } from './farlet-pods.ts';
+import { NodePods } from './node-pods.ts';
 import { RawRuntime } from './raw-runtime.ts';
 import { floorLogFolder, learnTemplate, type Template } from './template.ts';
 
@@ -16,7 +16,7 @@ export interface Environment {
   readonly farlet: Farlet;
   readonly hostPid: number;
   readonly cpu: CpuGroup;
-  readonly pods: FarletPods;
+  readonly pods: NodePods;
   readonly raw: RawRuntime;
   readonly template: Template;
   /** Stops everything and leaves nothing behind. */
@@ -82,7 +82,7 @@ export async function startEnvironment(
       async () => (await plane.tryKubectl(['get', 'node', node])).stdout.includes(' Ready '),
       { describe: () => Promise.resolve(farlet.log()) },
     );
-    const pods = new FarletPods({ client, node, namespace: 'default', signal: life.signal });
+    const pods = new NodePods({ client, node, namespace: 'default', signal: life.signal });
     const raw = new RawRuntime(host.socket);
     started.push({
       stop: () => {

@@ -6,29 +6,18 @@ import { startFarlet } from '../e2e/harness/farlet.ts';
 import { eventually } from '../e2e/harness/processes.ts';
 import { startRemoteHost } from '../e2e/harness/remote-host.ts';
 import { connectKube } from '../src/kube/connect.ts';
-import { FarletPods } from './farlet-pods.ts';
+import { NodePods } from './node-pods.ts';
+import { CONFIG, SECRET, withFiles } from './pod-shapes.ts';
 
 export interface LinkEnvironment {
   readonly plane: ControlPlane;
   readonly proxy: DelayProxy;
-  readonly pods: FarletPods;
+  readonly pods: NodePods;
   readonly logFile: string;
   stop(): Promise<void>;
 }
 
 const NODE = 'far';
-
-/** A pod as most are: one container, a ConfigMap, a Secret, and the token that the API server adds. */
-const spec = {
-  volumes: [
-    { name: 'config', configMap: { name: 'config' } },
-    { name: 'secret', secret: { secretName: 'secret' } },
-  ],
-  volumeMounts: [
-    { name: 'config', mountPath: '/config' },
-    { name: 'secret', mountPath: '/secret' },
-  ],
-};
 
 export async function startLinkEnvironment(
   version: '1.6' | '2',
@@ -81,9 +70,15 @@ export async function startLinkEnvironment(
       async () => (await plane.tryKubectl(['get', 'node', NODE])).stdout.includes(' Ready '),
       { describe: () => Promise.resolve(farlet.log()) },
     );
-    await plane.kubectl(['create', 'configmap', 'config', '--from-literal=a=1']);
-    await plane.kubectl(['create', 'secret', 'generic', 'secret', '--from-literal=b=2']);
-    const pods = new FarletPods({ client, node: NODE, namespace: 'default', signal: life.signal, ...spec });
+    await plane.kubectl(['create', 'configmap', CONFIG, '--from-literal=a=1']);
+    await plane.kubectl(['create', 'secret', 'generic', SECRET, '--from-literal=b=2']);
+    const pods = new NodePods({
+      client,
+      node: NODE,
+      namespace: 'default',
+      signal: life.signal,
+      shape: withFiles,
+    });
     return { plane, proxy, pods, stop, logFile: `${folder}/farlet/farlet.log` };
   } catch (error) {
     await stop();

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname } from 'node:path';
+import { besideKubelet } from './beside/command.ts';
 import { missing, startEnvironment } from './environment.ts';
 import { startLinkEnvironment } from './link-environment.ts';
 import { linkText } from './link-report.ts';
@@ -11,6 +12,7 @@ import { measureLink, type LinkResults } from './measure-link.ts';
 import { measureStarts } from './measure-starts.ts';
 import { help, parseOptions, parts, type BenchOptions, type Command } from './options.ts';
 import { isMet, rowsOf, text, type Results } from './report.ts';
+import { within } from './within.ts';
 
 const began = performance.now();
 const progress = (step: string): void => {
@@ -26,42 +28,28 @@ function parsed(): Command {
   }
 }
 
-/** Runs it and cleans up, also when interrupted. */
-async function within<E extends { stop(): Promise<void> }, T>(
-  env: E,
-  work: (env: E) => Promise<T>,
-): Promise<T> {
-  const interrupted = (): void => {
-    process.stderr.write('interrupted: cleaning up\n');
-    void env.stop().finally(() => process.exit(130));
-  };
-  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
-  try {
-    return await work(env);
-  } finally {
-    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
-    progress('cleaning up');
-    await env.stop();
-  }
-}
-
 async function measure(options: BenchOptions): Promise<Results> {
   const { only } = options;
   if (!parts.some((each) => each !== 'link' && only.has(each)))
     return { starts: undefined, bursts: undefined, idle: undefined };
-  return within(await startEnvironment(options.containerd, progress), async (env) => {
-    const [one, many] = [only.has('start') || only.has('delete'), only.has('burst') || only.has('delete')];
-    const starts = one ? await measureStarts(env, options, progress) : undefined;
-    const bursts = many ? await measureBursts(env, options, progress) : undefined;
-    const idle = only.has('idle') ? await measureIdle(env, options, progress) : undefined;
-    return { starts, bursts, idle };
+  return within(() => startEnvironment(options.containerd, progress), {
+    progress,
+    work: async (env) => {
+      const [one, many] = [only.has('start') || only.has('delete'), only.has('burst') || only.has('delete')];
+      const starts = one ? await measureStarts(env, options, progress) : undefined;
+      const bursts = many ? await measureBursts(env, options, progress) : undefined;
+      const idle = only.has('idle') ? await measureIdle(env, options, progress) : undefined;
+      return { starts, bursts, idle };
+    },
   });
 }
 
 async function measureFar(options: BenchOptions): Promise<LinkResults | undefined> {
   if (!options.only.has('link')) return undefined;
-  const env = await startLinkEnvironment(options.containerd, progress);
-  return within(env, () => measureLink(env, options, progress));
+  return within(() => startLinkEnvironment(options.containerd, progress), {
+    progress,
+    work: (env) => measureLink(env, options, progress),
+  });
 }
 
 async function bench(options: BenchOptions): Promise<void> {
@@ -96,6 +84,9 @@ async function bench(options: BenchOptions): Promise<void> {
   process.stdout.write(`\n${file}\n`);
 }
 
-const command = parsed();
-if (command.kind === 'help') process.stdout.write(help);
-else await bench(command.options);
+if (process.argv.includes('--beside-kubelet')) await besideKubelet(process.argv.slice(2), progress);
+else {
+  const command = parsed();
+  if (command.kind === 'help') process.stdout.write(help);
+  else await bench(command.options);
+}

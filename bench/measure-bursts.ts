@@ -41,7 +41,7 @@ export async function measureBursts(
     for (const at of floor) {
       const names = numbered(`r${round}w${at.width}`, pods);
       const takeTurns = [
-        async () => at.bursts.push(await floorBurst(env, names, at.width)),
+        async () => at.bursts.push(await burstOf(env, names, at.width)),
         async () => farlet.push(await farletBurst(env, names)),
       ];
       for (const take of round % 2 === 0 ? takeTurns : takeTurns.reverse()) await take();
@@ -66,7 +66,12 @@ export function numbered(prefix: string, count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
 }
 
-async function floorBurst(env: Environment, names: readonly string[], width: number): Promise<Burst> {
+/** A burst of the floor. */
+export async function burstOf(
+  env: Pick<Environment, 'raw' | 'template' | 'cpu'>,
+  names: readonly string[],
+  width: number,
+): Promise<Burst> {
   const began = performance.now();
   const machine = machineSeconds();
   const whole = env.cpu.usedMs();

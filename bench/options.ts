@@ -36,6 +36,7 @@ Measures farlet against the bare CRI calls, side by side, on a real control plan
   --widths LIST        how many pods the floor starts side by side (3,4,6,8,16)
   --idle-seconds N     length of the idle measurement, at least 60 (120)
   --json FILE          where the numbers go as JSON (bench/results/<time>.json)
+  --beside-kubelet     a real kubelet as well, in turns; has flags of its own: --beside-kubelet --help
   --help               this text
 
 Needs root, Linux, and what 'make setup' builds. See bench/README.md for how to read the table.

@@ -25,6 +25,19 @@ export function memory(pid: number): Memory {
   return { rssMiB: mib('VmRSS'), peakMiB: mib('VmHWM') };
 }
 
+/**
+ * MiB of the process in memory, where a page that others have as well counts as its part. NaN for one that
+ * has ended.
+ */
+export function proportionalMiB(pid: number): number {
+  try {
+    const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+    return Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1] ?? NaN) / 1024;
+  } catch {
+    return NaN;
+  }
+}
+
 /** Seconds of all cores together since boot: idle, and in all. */
 export function machineSeconds(): { idle: number; all: number } {
   const line = readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '';

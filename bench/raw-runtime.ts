@@ -104,6 +104,11 @@ export class RawRuntime {
     };
   }
 
+  /** How many sandboxes there are, ready or not. */
+  async sandboxes(): Promise<number> {
+    return (await this.#call<ListPodSandboxResponse__Output>('ListPodSandbox', {})).items.length;
+  }
+
   #call<Answer>(method: string, request: object): Promise<Answer> {
     const call = (this.#client as unknown as Record<string, Call>)[method];
     if (call === undefined) throw new Error(`the CRI has no ${method}`);

@@ -8,7 +8,7 @@ import { startHost } from '../e2e/harness/host.ts';
 import { eventually } from '../e2e/harness/processes.ts';
 import { connectKube } from '../src/kube/connect.ts';
 import { missing } from './environment.ts';
-import { FarletPods } from './farlet-pods.ts';
+import { NodePods } from './node-pods.ts';
 import { memory } from './process-usage.ts';
 import { leftOn, type SoakedHost } from './soak-host.ts';
 import { verdicts, type Sample } from './soak-samples.ts';
@@ -39,7 +39,7 @@ interface Options {
 
 interface Soak {
   readonly host: SoakedHost;
-  readonly pods: FarletPods;
+  readonly pods: NodePods;
   readonly samples: Sample[];
 }
 
@@ -111,7 +111,7 @@ async function soak(options: Options): Promise<Soak[]> {
     const soaks: Soak[] = [];
     for (const host of hosts) {
       await isReady(plane, farlet, host.name);
-      const pods = new FarletPods({ client, node: host.name, namespace: 'default', signal: life.signal });
+      const pods = new NodePods({ client, node: host.name, namespace: 'default', signal: life.signal });
       soaks.push({ host, pods, samples: [] });
     }
     for (const each of soaks)

@@ -32,6 +32,11 @@ export function farletImage(): string {
   return `${builtFolder('image-', 'scripts/setup-image.sh')}/farlet.tar`;
 }
 
+/** A real kubelet, of the control plane's version (scripts/setup-kubelet.sh builds it). */
+export function kubelet(): string {
+  return `${builtFolder('kubelet-', 'scripts/setup-kubelet.sh')}/kubelet`;
+}
+
 /** The folder with gVisor's runsc and its shim (scripts/setup-remote.sh builds them). */
 export function gvisor(): string {
   return builtFolder('gvisor-', 'scripts/setup-remote.sh');

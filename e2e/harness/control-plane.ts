@@ -31,6 +31,8 @@ export interface ControlPlane {
   tryKubectl(args: readonly string[], input?: string): Promise<Outcome>;
   /** what `audited` has asked so far */
   audit(): readonly Audited[];
+  /** where that is written: a line of JSON each */
+  readonly auditLog: string;
   stopApiServer(): Promise<void>;
   startApiServer(): Promise<void>;
   /** A backup of its store as it is at this moment; all goes on meanwhile. */
@@ -57,6 +59,8 @@ export interface Audited {
     readonly name?: string;
   };
   readonly responseStatus?: { readonly code: number };
+  /** a watch is written down twice: ResponseStarted when it is open, ResponseComplete when it has ended */
+  readonly stage: string;
 }
 
 /** A folder with etcd's data. */
@@ -69,6 +73,8 @@ export interface ControlPlaneOptions {
   readonly detached?: boolean;
   /** users whose requests the API server is to write down */
   readonly audited?: string | readonly string[];
+  /** flags of the controller manager besides its own */
+  readonly controllers?: readonly string[];
   /** of Services: one range, or one of each family, the cluster's own first */
   readonly serviceCIDR?: string;
   /**
@@ -229,6 +235,7 @@ async function launchControlPlane(
     `--cluster-signing-key-file=${folder}/pki/ca.key`,
     ...(network === undefined ? [] : ['--allocate-node-cidrs', `--cluster-cidr=${network.clusterCIDR}`]),
     '--v=1',
+    ...(options.controllers ?? []),
   ];
   const launchControllers = (): void => {
     launch('kube-scheduler', scheduler);
@@ -256,6 +263,7 @@ async function launchControlPlane(
         throw new Error(`kubectl ${args.join(' ')} exited with ${String(result.code)}: ${result.stderr}`);
       return result.stdout;
     },
+    auditLog: `${folder}/audit.log`,
     audit: () =>
       readFileSync(`${folder}/audit.log`, 'utf8')
         .split('\n')
@@ -294,7 +302,12 @@ function auditFlags(folder: string, users: string | readonly string[]): string[]
   ];
   const policy = { apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules };
   writeFileSync(`${folder}/audit.yaml`, JSON.stringify(policy));
-  return [`--audit-policy-file=${folder}/audit.yaml`, `--audit-log-path=${folder}/audit.log`];
+  return [
+    `--audit-policy-file=${folder}/audit.yaml`,
+    `--audit-log-path=${folder}/audit.log`,
+    // whole in one file: it is rotated at 100 MB by itself
+    '--audit-log-maxsize=10000',
+  ];
 }
 
 interface Credentials {

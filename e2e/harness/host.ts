@@ -192,11 +192,16 @@ export async function killShims(folder: string): Promise<void> {
 
 /** Takes away the mounts below a folder, the bridge, the cgroups named as the bridge, and the folder. */
 export async function sweep(folder: string, bridge: string): Promise<void> {
-  const unmount = `for round in 1 2 3; do awk '{print $5}' /proc/self/mountinfo | grep '^${folder}/' | sort -r | xargs -r umount -l; done`;
-  await outcome(['sh', '-c', unmount]);
+  await unmountBelow(folder);
   await removeCgroups(bridge);
   await outcome(['ip', 'link', 'delete', bridge]);
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** The deepest first; a place may be mounted on more than once. */
+export async function unmountBelow(folder: string): Promise<void> {
+  const unmount = `for round in 1 2 3; do awk '{print $5}' /proc/self/mountinfo | grep '^${folder}/' | sort -r | xargs -r umount -l; done`;
+  await outcome(['sh', '-c', unmount]);
 }
 
 /** Those below the root of a host's pods, in every hierarchy. */

@@ -1,5 +1,5 @@
 /**
- * Pods through farlet, as a user of the API server sees them: create, Ready on a watch, delete, gone on the
+ * Pods of one node, as a user of the API server sees them: create, Ready on a watch, delete, gone on the
  * watch.
  */
 import type { KubeConnection } from '../src/kube/connect.ts';
@@ -10,15 +10,17 @@ import { ignoredFaults } from '../src/model/faults.ts';
 import type { Pod } from '../src/model/kube.ts';
 import { withDeadline } from '../src/util/abort.ts';
 import { systemClock } from '../src/util/clock.ts';
+import { plain, type PodShape } from './pod-shapes.ts';
 
-export interface FarletPodsOptions {
+export interface NodePodsOptions {
   readonly client: KubeConnection;
   readonly node: string;
   readonly namespace: string;
   readonly signal: AbortSignal;
-  /** of the pods, besides what they have anyway */
-  readonly volumes?: readonly object[];
-  readonly volumeMounts?: readonly object[];
+  /** of pods that are started without one; default: plain */
+  readonly shape?: PodShape;
+  /** What happens to any pod of the node, as the watch shows it. */
+  readonly onEvent?: (event: WatchEvent<Pod>) => void;
 }
 
 /** Monotonic ms of what happened to one pod. */
@@ -41,11 +43,11 @@ export interface StartedPod {
 
 const WAIT_MS = 120_000;
 
-export class FarletPods {
-  readonly #options: FarletPodsOptions;
+export class NodePods {
+  readonly #options: NodePodsOptions;
   readonly #seen = new Map<string, Seen>();
 
-  constructor(options: FarletPodsOptions) {
+  constructor(options: NodePodsOptions) {
     this.#options = options;
     const { client, node, signal } = options;
     watchObjects<Pod>(
@@ -59,14 +61,15 @@ export class FarletPods {
         faults: ignoredFaults,
         onEvent: (event) => {
           this.#take(event);
+          options.onEvent?.(event);
         },
       },
       { signal },
     ).catch(() => undefined);
   }
 
-  async start(name: string): Promise<StartedPod> {
-    const { client, namespace, signal } = this.#options;
+  async start(name: string, shape = this.#options.shape ?? plain): Promise<StartedPod> {
+    const { client, namespace, node, signal } = this.#options;
     const seen: Seen = {
       uid: '',
       added: undefined,
@@ -75,7 +78,12 @@ export class FarletPods {
     };
     this.#seen.set(name, seen);
     const sentAt = performance.now();
-    const pod = await client.create<Pod>(`/api/v1/namespaces/${namespace}/pods`, this.#pod(name));
+    const pod = await client.create<Pod>(paths.podsIn(namespace), {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, labels: { app: 'bench' } },
+      spec: { ...shape, nodeName: node },
+    });
     const returned = performance.now();
     const readyAt = await withDeadline(signal, WAIT_MS, `pod ${name} to be Ready`, () => seen.ready.promise);
     const { uid } = pod.metadata;
@@ -94,32 +102,6 @@ export class FarletPods {
     return Math.max(0, goneAt - returned);
   }
 
-  /**
-   * One container that ends at once when told to; the rest is what the API server makes of it, token volume
-   * included.
-   */
-  #pod(name: string): object {
-    const { node, volumes = [], volumeMounts = [] } = this.#options;
-    return {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name, labels: { app: 'bench' } },
-      spec: {
-        nodeName: node,
-        volumes,
-        terminationGracePeriodSeconds: 2,
-        containers: [
-          {
-            name: 'c',
-            volumeMounts,
-            image: 'localhost/busybox:1',
-            command: ['sh', '-c', 'trap "exit 0" TERM; sleep 1000000 & wait'],
-          },
-        ],
-      },
-    };
-  }
-
   #take(event: WatchEvent<Pod>): void {
     const now = performance.now();
     if (event.type === 'reset') return;
@@ -128,9 +110,10 @@ export class FarletPods {
     if (seen === undefined) return;
     seen.added ??= now;
     if (type === 'delete') seen.gone.resolve(now);
-    else if (
-      object.status?.conditions?.some((each) => each.type === 'Ready' && each.status === 'True') === true
-    )
-      seen.ready.resolve(now);
+    else if (isReady(object)) seen.ready.resolve(now);
   }
+}
+
+export function isReady({ status }: Pod): boolean {
+  return status?.conditions?.some((each) => each.type === 'Ready' && each.status === 'True') === true;
 }
