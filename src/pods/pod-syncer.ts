@@ -50,7 +50,7 @@ export interface PodSyncerOptions extends PodSyncOptions {
   readonly forgetPod: (uid: string) => void;
 }
 
-/** Most containers end within this time of being told to: one write then reports both. */
+/** Most containers end within this time, and the next step follows at once: one write reports all. */
 const STOP_LINGER_MS = 300;
 /** Removals wait for each other, so that a burst of deletions spends its time on stopping first. */
 const REMOVALS_AT_ONCE = 2;
@@ -111,6 +111,7 @@ export class PodSyncer {
     status.set(pod, {
       status: overriddenStatus(this.#view.status(pod, after, { isTerminal: true }), override),
       mayRun: false,
+      lingerMs: STOP_LINGER_MS,
     });
   }
 
