@@ -19,6 +19,8 @@ export interface FarletPodsOptions {
   /** of the pods, besides what they have anyway */
   readonly volumes?: readonly object[];
   readonly volumeMounts?: readonly object[];
+  /** they have a service account token; default: true */
+  readonly tokens?: boolean;
 }
 
 /** Monotonic ms of what happened to one pod. */
@@ -99,7 +101,7 @@ export class FarletPods {
    * included.
    */
   #pod(name: string): object {
-    const { node, volumes = [], volumeMounts = [] } = this.#options;
+    const { node, volumes = [], volumeMounts = [], tokens = true } = this.#options;
     return {
       apiVersion: 'v1',
       kind: 'Pod',
@@ -107,6 +109,7 @@ export class FarletPods {
       spec: {
         nodeName: node,
         volumes,
+        automountServiceAccountToken: tokens,
         terminationGracePeriodSeconds: 2,
         containers: [
           {

@@ -7,23 +7,36 @@ import { fileURLToPath } from 'node:url';
 import { startFakeRuntime } from '../../e2e/fakes/runtime.ts';
 import type { FarletHost } from '../../e2e/harness/farlet.ts';
 import { withDeadline } from '../../src/util/abort.ts';
+import type { SharedSshd } from './shared-sshd.ts';
 
 const START_MS = 60_000;
+const EVENTS = 'events';
 
 export interface FakeHosts {
   readonly hosts: readonly FarletHost[];
   stop(): void;
 }
 
+export interface FakeHostsOptions {
+  readonly folder: string;
+  readonly count: number;
+  readonly processes: number;
+  /** of containers, as the runtimes tell of them */
+  readonly events: boolean;
+  /** undefined: their sockets are used as they are */
+  readonly sshd: Pick<SharedSshd, 'ssh' | 'endpoint'> | undefined;
+}
+
 /** Shares the hosts out among processes, which end with this one. */
 export async function startFakeHosts(
-  { folder, count, processes }: { folder: string; count: number; processes: number },
+  { folder, count, processes, events, sshd }: FakeHostsOptions,
   { signal }: { signal: AbortSignal },
 ): Promise<FakeHosts> {
-  const hosts = Array.from({ length: count }, (_, index) => fakeHost(folder, index));
+  const hosts = Array.from({ length: count }, (_, index) => fakeHost(folder, index, sshd));
   const children = Array.from({ length: Math.min(processes, count) }, (_, index) => {
     const own = hosts.filter((_host, at) => at % processes === index).map((host) => host.folder);
-    return fork(fileURLToPath(import.meta.url), own, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const args = [events ? EVENTS : 'none', ...own];
+    return fork(fileURLToPath(import.meta.url), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   });
   const stop = (): void => {
     for (const child of children) child.kill('SIGKILL');
@@ -51,10 +64,13 @@ export async function startFakeHosts(
   return { hosts, stop };
 }
 
-function fakeHost(folder: string, index: number): FarletHost {
+function fakeHost(folder: string, index: number, sshd: FakeHostsOptions['sshd']): FarletHost {
   const name = `sim-${String(index).padStart(3, '0')}`;
   const at = `${folder}/${name}`;
-  return { name, folder: at, endpoint: `unix://${socketIn(at)}`, address: '127.0.0.1', cgroupRoot: '' };
+  const own = { name, folder: at, address: '127.0.0.1', cgroupRoot: '' };
+  const socket = socketIn(at);
+  if (sshd === undefined) return { ...own, endpoint: `unix://${socket}` };
+  return { ...own, endpoint: sshd.endpoint(socket), ssh: sshd.ssh };
 }
 
 function socketIn(folder: string): string {
@@ -64,9 +80,10 @@ function socketIn(folder: string): string {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   // gone with who started it, however that ends
   process.once('disconnect', () => process.exit(0));
-  for (const folder of process.argv.slice(2)) {
+  const [events, ...folders] = process.argv.slice(2);
+  for (const folder of folders) {
     mkdirSync(folder, { recursive: true });
-    await startFakeRuntime({ socket: socketIn(folder), folder, containerEvents: false });
+    await startFakeRuntime({ socket: socketIn(folder), folder, containerEvents: events === EVENTS });
   }
   process.send?.('listening');
 }
