@@ -77,9 +77,13 @@ function ofRestart({ restart }: Found): Line[] {
   ];
 }
 
+export function bySize(runs: readonly Found[]): Found[] {
+  return [...runs].sort((a, b) => a.hosts - b.hosts);
+}
+
 /** What a node costs beyond the first: without pods, by the difference to the run with the fewest. */
 export function eachFurtherNode(runs: readonly Found[]): { hosts: number; cpu: number; mib: number }[] {
-  const [first, ...others] = [...runs].sort((a, b) => a.hosts - b.hosts);
+  const [first, ...others] = bySize(runs);
   if (first === undefined) return [];
   return others.map(({ hosts, idle }) => {
     const further = hosts - first.hosts;
@@ -104,13 +108,14 @@ export function compared(runs: readonly Found[]): Report {
       limited(`${hosts} hosts: memory, a further node`, `${memory.toFixed(2)} MiB`, '≤ 5 MiB', memory <= 5),
     ]),
   );
-  const all = runs.map(linesOf);
+  const sorted = bySize(runs);
+  const all = sorted.map(linesOf);
   const rows = (all[0] ?? []).map(({ figure }, at) => [
     // the names of nodes differ
     figure.replace(/ \(.*\)$/, ''),
     ...all.map((lines) => lines[at]?.found ?? ''),
   ]);
-  const sizes = table(['hosts', ...runs.map(({ hosts }) => String(hosts))], rows);
+  const sizes = table(['hosts', ...sorted.map(({ hosts }) => String(hosts))], rows);
   return { text: `${sizes}\n\n${text}`, passed };
 }
 
