@@ -32,8 +32,8 @@ async function simulateAll(options: SimulateOptions, signal: AbortSignal): Promi
   return passed && kept;
 }
 
-function headline({ events, link, pods }: SimulateOptions, hosts: number): string {
-  const how = `over ${link}, ${events ? 'with' : 'without'} container events`;
+function headline({ events, pods }: SimulateOptions, hosts: number): string {
+  const how = `${events ? 'with' : 'without'} container events`;
   const load = loadavg()[0]?.toFixed(1) ?? '?';
   return `${hosts} hosts ${how}, ${pods} pods each; ${machine()}, load ${load}; fake runtimes and control plane run there as well`;
 }

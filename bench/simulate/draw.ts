@@ -37,8 +37,8 @@ const drawn: readonly Drawn[] = [
   { title: 'Restart, all synced (s)', unit: 's', limit: 60, of: ({ restart }) => restart.syncedAfter },
 ];
 
-function nameOf({ events, link }: SimulateOptions): string {
-  return `${link === 'ssh' ? 'over ssh, ' : ''}${events ? 'container events' : 'listed each second'}`;
+function nameOf({ events }: SimulateOptions): string {
+  return events ? 'container events' : 'listed each second';
 }
 
 const [picture = '', ...files] = process.argv.slice(2);

@@ -12,7 +12,6 @@ import { startDelayProxy, type DelayProxy } from '../delay-proxy.ts';
 import { probed } from './ask-probe.ts';
 import { startFakeHosts, type FakeHosts } from './fake-hosts.ts';
 import type { SimulateOptions } from './options.ts';
-import { startSharedSshd } from './shared-sshd.ts';
 
 /** added to the nice value: a tenth of the weight */
 const YIELDING = 10;
@@ -91,19 +90,14 @@ async function proxied(
 }
 
 async function startHosts(
-  { processes, events, link }: SimulateOptions,
+  { processes, events }: SimulateOptions,
   { folder, count, ends, signal }: { folder: string; count: number; ends: Ends; signal: AbortSignal },
 ): Promise<FakeHosts> {
   // what farlet mounts for pods goes with this: in a mount namespace of their own it is in nobody's way
   mkdirSync(`${folder}/hosts`);
   await run(['mount', '-t', 'tmpfs', 'tmpfs', `${folder}/hosts`]);
   ends.push(() => run(['umount', '--lazy', `${folder}/hosts`]));
-  const sshd = link === 'ssh' ? await startSharedSshd(`${folder}/sshd`) : undefined;
-  if (sshd !== undefined) ends.push(() => sshd.stop());
-  const fakes = await startFakeHosts(
-    { folder: `${folder}/hosts`, count, processes, events, sshd },
-    { signal },
-  );
+  const fakes = await startFakeHosts({ folder: `${folder}/hosts`, count, processes, events }, { signal });
   ends.push(() => {
     fakes.stop();
   });

@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url';
 import { startFakeRuntime } from '../../e2e/fakes/runtime.ts';
 import type { FarletHost } from '../../e2e/harness/farlet.ts';
 import { withDeadline } from '../../src/util/abort.ts';
-import type { SharedSshd } from './shared-sshd.ts';
 
 const START_MS = 60_000;
 const EVENTS = 'events';
@@ -23,16 +22,14 @@ export interface FakeHostsOptions {
   readonly processes: number;
   /** of containers, as the runtimes tell of them */
   readonly events: boolean;
-  /** undefined: their sockets are used as they are */
-  readonly sshd: Pick<SharedSshd, 'ssh' | 'endpoint'> | undefined;
 }
 
 /** Shares the hosts out among processes, which end with this one. */
 export async function startFakeHosts(
-  { folder, count, processes, events, sshd }: FakeHostsOptions,
+  { folder, count, processes, events }: FakeHostsOptions,
   { signal }: { signal: AbortSignal },
 ): Promise<FakeHosts> {
-  const hosts = Array.from({ length: count }, (_, index) => fakeHost(folder, index, sshd));
+  const hosts = Array.from({ length: count }, (_, index) => fakeHost(folder, index));
   const children = Array.from({ length: Math.min(processes, count) }, (_, index) => {
     const own = hosts.filter((_host, at) => at % processes === index).map((host) => host.folder);
     const args = [events ? EVENTS : 'none', ...own];
@@ -64,13 +61,10 @@ export async function startFakeHosts(
   return { hosts, stop };
 }
 
-function fakeHost(folder: string, index: number, sshd: FakeHostsOptions['sshd']): FarletHost {
+function fakeHost(folder: string, index: number): FarletHost {
   const name = `sim-${String(index).padStart(3, '0')}`;
   const at = `${folder}/${name}`;
-  const own = { name, folder: at, address: '127.0.0.1', cgroupRoot: '' };
-  const socket = socketIn(at);
-  if (sshd === undefined) return { ...own, endpoint: `unix://${socket}` };
-  return { ...own, endpoint: sshd.endpoint(socket), ssh: sshd.ssh };
+  return { name, folder: at, endpoint: `unix://${socketIn(at)}`, address: '127.0.0.1', cgroupRoot: '' };
 }
 
 function socketIn(folder: string): string {

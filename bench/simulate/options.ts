@@ -9,7 +9,6 @@ export interface SimulateOptions {
   readonly pods: number;
   /** the fake runtimes tell of what happens, as containerd 2: farlet lists them each minute only */
   readonly events: boolean;
-  readonly link: 'unix' | 'ssh';
   /** of the look at farlet while nothing happens but relists */
   readonly seconds: number;
   /** of the look before there are pods */
@@ -39,7 +38,6 @@ of single pods, then kills it and looks at how it comes back. Exits 1 if a limit
                      costs is the difference to one
   --pods N           pods on each (50; at most 100)
   --events           the runtimes have container events, as containerd 2; without, they are listed each second
-  --link unix|ssh    how farlet reaches them (unix); ssh is one sshd for all
   --no-tokens        pods have no service account token: nothing is mounted, which makes many of them sooner
   --seconds N        how long farlet is looked at while all pods run and nothing happens (300)
   --idle-seconds N   how long it is looked at before there are pods (120)
@@ -61,7 +59,6 @@ export function parseOptions(args: readonly string[]): SimulateCommand {
       hosts: { type: 'string', default: '100' },
       pods: { type: 'string', default: '50' },
       events: { type: 'boolean', default: false },
-      link: { type: 'string', default: 'unix' },
       seconds: { type: 'string', default: '300' },
       'idle-seconds': { type: 'string', default: '120' },
       starts: { type: 'string', default: '20' },
@@ -74,15 +71,12 @@ export function parseOptions(args: readonly string[]): SimulateCommand {
     },
   });
   if (values.help) return { kind: 'help' };
-  const { events, link } = values;
-  if (link !== 'unix' && link !== 'ssh') throw new Error(`--link ${link}: there are unix and ssh`);
   return {
     kind: 'simulate',
     options: {
       sizes: values.hosts.split(',').map((size) => whole('--hosts', size, { min: 1, max: 1000 })),
       pods: whole('--pods', values.pods, { min: 1, max: 100 }),
-      events,
-      link,
+      events: values.events,
       seconds: whole('--seconds', values.seconds, { min: 1, max: 86_400 }),
       idleSeconds: whole('--idle-seconds', values['idle-seconds'], { min: 1, max: 86_400 }),
       starts: whole('--starts', values.starts, { min: 1, max: 1000 }),
