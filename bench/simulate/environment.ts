@@ -4,12 +4,13 @@
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
-import { startControlPlane } from '../../e2e/harness/control-plane.ts';
+import { startControlPlane, type ControlPlane } from '../../e2e/harness/control-plane.ts';
 import { startFarlet, type Farlet } from '../../e2e/harness/farlet.ts';
 import { run } from '../../e2e/harness/processes.ts';
 import { connectKube, type KubeConnection } from '../../src/kube/connect.ts';
 import { startDelayProxy, type DelayProxy } from '../delay-proxy.ts';
-import { startFakeHosts } from './fake-hosts.ts';
+import { probed } from './ask-probe.ts';
+import { startFakeHosts, type FakeHosts } from './fake-hosts.ts';
 import type { SimulateOptions } from './options.ts';
 
 /** added to the nice value: a tenth of the weight */
@@ -17,6 +18,8 @@ const YIELDING = 10;
 
 export interface Environment {
   readonly farlet: Farlet;
+  /** where farlet can be asked, by `askProbe` */
+  readonly probe: string;
   /** straight to the API server */
   readonly client: KubeConnection;
   /** between farlet and the API server */
@@ -26,12 +29,14 @@ export interface Environment {
   stop(): Promise<void>;
 }
 
+type Ends = (() => unknown)[];
+
 export async function startEnvironment(
-  { hosts: count, processes, profile }: SimulateOptions,
-  { signal, progress }: { signal: AbortSignal; progress: (step: string) => void },
+  options: SimulateOptions,
+  { hosts, signal, progress }: { hosts: number; signal: AbortSignal; progress: (step: string) => void },
 ): Promise<Environment> {
   const folder = mkdtempSync('/tmp/farlet-simulate-');
-  const ends: (() => unknown)[] = [];
+  const ends: Ends = [];
   const stop = async (): Promise<void> => {
     // what can't be taken away must not hide why the simulation ended
     for (const end of ends.splice(0).reverse())
@@ -46,46 +51,64 @@ export async function startEnvironment(
     progress('control plane');
     const plane = await behindFarlet(() => startControlPlane({ folder: `${folder}/plane` }));
     ends.push(() => plane.stop());
-    const { hostname, port } = new URL(plane.server);
-    const proxy = await startDelayProxy({ host: hostname, port: Number(port) });
+    const { proxy, kubeconfig } = await proxied(plane, folder);
     ends.push(() => {
       proxy.close();
     });
-    const kubeconfig = `${folder}/proxied.kubeconfig`;
-    const direct = readFileSync(plane.kubeconfig, 'utf8');
-    writeFileSync(kubeconfig, direct.replaceAll(plane.server, `https://127.0.0.1:${proxy.port}`));
-    progress(`${count} hosts`);
-    // what farlet mounts for pods goes with this: in a mount namespace of their own it is in nobody's way
-    mkdirSync(`${folder}/hosts`);
-    await run(['mount', '-t', 'tmpfs', 'tmpfs', `${folder}/hosts`]);
-    ends.push(() => run(['umount', '--lazy', `${folder}/hosts`]));
-    const fakes = await behindFarlet(() =>
-      startFakeHosts({ folder: `${folder}/hosts`, count, processes }, { signal }),
-    );
-    ends.push(() => {
-      fakes.stop();
-    });
+    progress(`${hosts} hosts`);
+    const fakes = await behindFarlet(() => startHosts(options, { folder, count: hosts, ends, signal }));
     progress('farlet');
-    if (profile !== undefined) {
-      mkdirSync(profile, { recursive: true });
-      process.env.NODE_OPTIONS = `--cpu-prof --cpu-prof-dir=${profile}`;
-    }
+    const probe = `${folder}/probe.sock`;
     const farlet = await startFarlet({
       folder: `${folder}/farlet`,
       plane: { kubeconfig, clientCa: plane.clientCa },
       hosts: fakes.hosts,
       // the hosts are one machine, whose cgroups are none of theirs
       config: { cgroupsPerQOS: false },
+      env: environmentOf(probe, options.profile),
     });
-    delete process.env.NODE_OPTIONS;
     ends.push(() => farlet.stop());
     const client = connectKube({ userAgent: 'farlet-simulate', kubeconfig: plane.kubeconfig });
     ends.push(() => client.close());
-    return { farlet, client, proxy, nodes: fakes.hosts.map(({ name }) => name), stop };
+    return { farlet, probe, client, proxy, nodes: fakes.hosts.map(({ name }) => name), stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+async function proxied(
+  plane: ControlPlane,
+  folder: string,
+): Promise<{ proxy: DelayProxy; kubeconfig: string }> {
+  const { hostname, port } = new URL(plane.server);
+  const proxy = await startDelayProxy({ host: hostname, port: Number(port) });
+  const kubeconfig = `${folder}/proxied.kubeconfig`;
+  const direct = readFileSync(plane.kubeconfig, 'utf8');
+  writeFileSync(kubeconfig, direct.replaceAll(plane.server, `https://127.0.0.1:${proxy.port}`));
+  return { proxy, kubeconfig };
+}
+
+async function startHosts(
+  { processes, events }: SimulateOptions,
+  { folder, count, ends, signal }: { folder: string; count: number; ends: Ends; signal: AbortSignal },
+): Promise<FakeHosts> {
+  // what farlet mounts for pods goes with this: in a mount namespace of their own it is in nobody's way
+  mkdirSync(`${folder}/hosts`);
+  await run(['mount', '-t', 'tmpfs', 'tmpfs', `${folder}/hosts`]);
+  ends.push(() => run(['umount', '--lazy', `${folder}/hosts`]));
+  const fakes = await startFakeHosts({ folder: `${folder}/hosts`, count, processes, events }, { signal });
+  ends.push(() => {
+    fakes.stop();
+  });
+  return fakes;
+}
+
+function environmentOf(probe: string, profile: string | undefined): Record<string, string> {
+  const env = probed(probe);
+  if (profile === undefined) return env;
+  mkdirSync(profile, { recursive: true });
+  return { ...env, NODE_OPTIONS: `${env.NODE_OPTIONS} --cpu-prof --cpu-prof-dir=${profile}` };
 }
 
 /**

@@ -9,21 +9,31 @@ import type { FarletHost } from '../../e2e/harness/farlet.ts';
 import { withDeadline } from '../../src/util/abort.ts';
 
 const START_MS = 60_000;
+const EVENTS = 'events';
 
 export interface FakeHosts {
   readonly hosts: readonly FarletHost[];
   stop(): void;
 }
 
+export interface FakeHostsOptions {
+  readonly folder: string;
+  readonly count: number;
+  readonly processes: number;
+  /** of containers, as the runtimes tell of them */
+  readonly events: boolean;
+}
+
 /** Shares the hosts out among processes, which end with this one. */
 export async function startFakeHosts(
-  { folder, count, processes }: { folder: string; count: number; processes: number },
+  { folder, count, processes, events }: FakeHostsOptions,
   { signal }: { signal: AbortSignal },
 ): Promise<FakeHosts> {
   const hosts = Array.from({ length: count }, (_, index) => fakeHost(folder, index));
   const children = Array.from({ length: Math.min(processes, count) }, (_, index) => {
     const own = hosts.filter((_host, at) => at % processes === index).map((host) => host.folder);
-    return fork(fileURLToPath(import.meta.url), own, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const args = [events ? EVENTS : 'none', ...own];
+    return fork(fileURLToPath(import.meta.url), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   });
   const stop = (): void => {
     for (const child of children) child.kill('SIGKILL');
@@ -64,9 +74,10 @@ function socketIn(folder: string): string {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   // gone with who started it, however that ends
   process.once('disconnect', () => process.exit(0));
-  for (const folder of process.argv.slice(2)) {
+  const [events, ...folders] = process.argv.slice(2);
+  for (const folder of folders) {
     mkdirSync(folder, { recursive: true });
-    await startFakeRuntime({ socket: socketIn(folder), folder, containerEvents: false });
+    await startFakeRuntime({ socket: socketIn(folder), folder, containerEvents: events === EVENTS });
   }
   process.send?.('listening');
 }

@@ -9,6 +9,8 @@ nodejs_eventloop_time_seconds_total{state="idle"} ${change.idle}
 nodejs_eventloop_delay_seconds_bucket{le="0.05"} ${change.fast}
 nodejs_eventloop_delay_seconds_bucket{le="0.1"} ${change.fast + change.slow}
 nodejs_eventloop_delay_seconds_bucket{le="+Inf"} ${change.fast + change.slow}
+farlet_api_watches{state="open"} 6
+farlet_api_watches{state="waiting"} 1
 kubelet_node_name{node="a"} 1
 kubelet_node_name{node="b"} 1
 kubelet_pod_worker_duration_seconds_count{node="a",operation_type="create"} 2
@@ -23,11 +25,12 @@ const after = parseFigures(page({ active: 4, idle: 16, fast: 190, slow: 10 }));
 
 describe('what farlet tells of itself', () => {
   it('is summed over nodes, by its labels', () => {
-    const { nodes, begun, created, containers } = after;
+    const { nodes, watches, begun, created, containers } = after;
     assert.deepEqual(
-      [nodes, [...begun], created, containers],
+      [nodes, watches, [...begun], created, containers],
       [
         2,
+        6,
         [
           ['a', 2],
           ['b', 1],

@@ -18,6 +18,8 @@ export interface FarletFigures {
   readonly containers: number;
   /** that farlet runs */
   readonly nodes: number;
+  /** that are open at the API server */
+  readonly watches: number;
 }
 
 /** Of a process that has just begun. */
@@ -54,6 +56,7 @@ export function parseFigures(text: string): FarletFigures {
     created: sum(of('rest_client_requests_total', { method: 'POST', code: '201' })),
     containers: sum(of('kubelet_runtime_operations_total', { operation_type: 'create_container' })),
     nodes: of('kubelet_node_name').length,
+    watches: sum(of('farlet_api_watches', { state: 'open' })),
   };
 }
 

@@ -1,33 +1,6 @@
-/** What the simulation found, against its limits. Pure. */
+/** What a simulation found, against its limits. Pure. */
 import { table } from '../table.ts';
-
-export interface Found {
-  readonly relists: {
-    readonly seconds: number;
-    /** from 0 to 1 */
-    readonly utilization: number;
-    readonly delayP99: number;
-    /** seconds of CPU a second, of all the process's threads */
-    readonly cpu: number;
-    readonly rssMiB: number;
-    readonly leaseGap: number;
-    /** what the rest of the machine left, from 0 to 1 */
-    readonly machineIdle: number;
-  };
-  readonly restart: {
-    /** until every worker had synced its pod once */
-    readonly syncedAfter: number;
-    readonly leaseGap: number;
-    /** node with that gap */
-    readonly leaseGapOf: string;
-    readonly delayP99: number;
-    readonly cpuSeconds: number;
-    readonly rssMiB: number;
-    /** that were made although all pods ran */
-    readonly containers: number;
-    readonly machineIdle: number;
-  };
-}
+import type { Found } from './found.ts';
 
 interface Line {
   readonly figure: string;
@@ -42,29 +15,111 @@ export interface Report {
   readonly passed: boolean;
 }
 
-export function report({ relists, restart }: Found): Report {
-  const relist = 'relist each second';
-  const again = 'started again';
-  const lines: Line[] = [
-    limited(`${relist}: event loop busy`, percent(relists.utilization), '< 50 %', relists.utilization < 0.5),
-    limited(`${relist}: event loop delay, p99`, ms(relists.delayP99), '< 100 ms', relists.delayP99 < 0.1),
-    limited(`${relist}: CPU seconds a second`, relists.cpu.toFixed(2), '< 0.50', relists.cpu < 0.5),
-    { figure: `${relist}: resident memory`, found: mib(relists.rssMiB) },
-    limited(`${relist}: longest without a heartbeat`, s(relists.leaseGap), '< 20 s', relists.leaseGap < 20),
-    { figure: `${relist}: machine idle`, found: percent(relists.machineIdle) },
-    { figure: `${again}: all pods synced after`, found: s(restart.syncedAfter) },
+export function report(found: Found): Report {
+  return judged(linesOf(found));
+}
+
+function linesOf(found: Found): Line[] {
+  return [...ofSpans(found), ...ofStarts(found), ...ofRestart(found)];
+}
+
+function ofSpans({ hosts, idle, full, scrape }: Found): Line[] {
+  return [
+    { figure: 'no pods: CPU of a core', found: percent(idle.cpu) },
+    { figure: 'no pods: resident memory', found: mib(idle.rssMiB) },
+    { figure: 'no pods: open watches', found: String(idle.watches) },
+    limited('no pods: longest blocked', ms(idle.blocked), '< 50 ms', idle.blocked < 0.05),
+    limited('all pods: event loop busy', percent(full.utilization), '< 50 %', full.utilization < 0.5),
+    limited('all pods: event loop delay, p99', ms(full.delayP99), '< 100 ms', full.delayP99 < 0.1),
+    limited('all pods: longest blocked', ms(full.blocked), '< 50 ms', full.blocked < 0.05),
+    { figure: 'all pods: longest pause of the collector', found: ms(full.collected) },
+    limited('all pods: CPU of a core', percent(full.cpu), '< 50 %', full.cpu < 0.5),
+    limited('all pods: resident memory', mib(full.rssMiB), '≤ 500 MiB', full.rssMiB <= 500),
     limited(
-      `${again}: longest without a heartbeat (${restart.leaseGapOf})`,
-      s(restart.leaseGap),
-      '< 20 s',
-      restart.leaseGap < 20,
+      'all pods: open watches',
+      String(full.watches),
+      '≤ 2 a host + 10',
+      full.watches <= 2 * hosts + 10,
     ),
-    limited(`${again}: containers made anew`, String(restart.containers), '0', restart.containers === 0),
+    { figure: 'all pods: heap', found: mib(full.heapMiB) },
+    limited('all pods: longest without a heartbeat', s(full.leaseGap), '≤ 20 s', full.leaseGap <= 20),
+    { figure: 'all pods: machine idle', found: percent(full.machineIdle) },
+    limited('scrape: the loop works', ms(scrape.loop), '< 50 ms', scrape.loop < 0.05),
+    limited('scrape: longest blocked', ms(scrape.blocked), '< 50 ms', scrape.blocked < 0.05),
+    { figure: 'scrape: page', found: mib(scrape.bytes / 2 ** 20) },
+  ];
+}
+
+/** What is no slower than this is as fast: runs differ by as much. */
+const AS_FAST = 1.2;
+
+function ofStarts({ start: { amongFew, amongAll } }: Found): Line[] {
+  const ratio = amongAll / amongFew;
+  return [
+    { figure: 'one start: among the pods of one host', found: ms(amongFew) },
+    { figure: 'one start: among all', found: ms(amongAll) },
+    limited('one start: ratio', ratio.toFixed(2), `≤ ${AS_FAST}`, ratio <= AS_FAST),
+  ];
+}
+
+function ofRestart({ restart }: Found): Line[] {
+  const { leaseGap, leaseGapOf, containers, syncedAfter, blocked } = restart;
+  const again = 'started again';
+  return [
+    limited(`${again}: all pods synced after`, s(syncedAfter), '< 60 s', syncedAfter < 60),
+    limited(`${again}: longest without a heartbeat (${leaseGapOf})`, s(leaseGap), '≤ 20 s', leaseGap <= 20),
+    limited(`${again}: containers made anew`, String(containers), '0', containers === 0),
+    limited(`${again}: longest blocked`, ms(blocked), '< 50 ms', blocked < 0.05),
     { figure: `${again}: event loop delay, p99`, found: ms(restart.delayP99) },
     { figure: `${again}: CPU seconds until then`, found: s(restart.cpuSeconds) },
     { figure: `${again}: resident memory`, found: mib(restart.rssMiB) },
     { figure: `${again}: machine idle`, found: percent(restart.machineIdle) },
   ];
+}
+
+export function bySize(runs: readonly Found[]): Found[] {
+  return [...runs].sort((a, b) => a.hosts - b.hosts);
+}
+
+/** What a node costs beyond the first: without pods, by the difference to the run with the fewest. */
+export function eachFurtherNode(runs: readonly Found[]): { hosts: number; cpu: number; mib: number }[] {
+  const [first, ...others] = bySize(runs);
+  if (first === undefined) return [];
+  return others.map(({ hosts, idle }) => {
+    const further = hosts - first.hosts;
+    return {
+      hosts,
+      cpu: (idle.cpu - first.idle.cpu) / further,
+      mib: (idle.rssMiB - first.idle.rssMiB) / further,
+    };
+  });
+}
+
+/** Of several sizes: what further nodes cost, judged, and beside each other what was found at each size. */
+export function compared(runs: readonly Found[]): Report {
+  const { text, passed } = judged(
+    eachFurtherNode(runs).flatMap(({ hosts, cpu, mib: memory }) => [
+      limited(
+        `${hosts} hosts: CPU of a core, a further node`,
+        `${(cpu * 100).toFixed(3)} %`,
+        '≤ 0.05 %',
+        cpu <= 0.0005,
+      ),
+      limited(`${hosts} hosts: memory, a further node`, `${memory.toFixed(2)} MiB`, '≤ 5 MiB', memory <= 5),
+    ]),
+  );
+  const sorted = bySize(runs);
+  const all = sorted.map(linesOf);
+  const rows = (all[0] ?? []).map(({ figure }, at) => [
+    // the names of nodes differ
+    figure.replace(/ \(.*\)$/, ''),
+    ...all.map((lines) => lines[at]?.found ?? ''),
+  ]);
+  const sizes = table(['hosts', ...sorted.map(({ hosts }) => String(hosts))], rows);
+  return { text: `${sizes}\n\n${text}`, passed };
+}
+
+function judged(lines: readonly Line[]): Report {
   const rows = lines.map(({ figure, found, limit = '', isWithin }) => [
     figure,
     found,
@@ -94,5 +149,5 @@ function s(seconds: number): string {
 }
 
 function mib(size: number): string {
-  return `${size.toFixed(0)} MiB`;
+  return `${size.toFixed(size < 10 ? 1 : 0)} MiB`;
 }

@@ -42,6 +42,8 @@ export interface FarletOptions {
   /** default: true */
   readonly start?: boolean;
   readonly detached?: boolean;
+  /** of its process, besides this one's; default: none */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export async function startFarlet(options: FarletOptions): Promise<Farlet> {
@@ -99,7 +101,7 @@ export async function startFarlet(options: FarletOptions): Promise<Farlet> {
         {
           logFile,
           detached,
-          ...(withKubeconfig ? {} : { env: { HOME: folder, KUBECONFIG: '' } }),
+          env: { ...options.env, ...(withKubeconfig ? {} : { HOME: folder, KUBECONFIG: '' }) },
         },
       );
     },

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { FamilyText } from './family-text.ts';
 import { createMetrics, createProcessMetrics } from './metrics.ts';
 import { metricsText, wholeText } from './metrics-text.ts';
 
@@ -65,5 +67,70 @@ describe('the text of metrics', () => {
     isOver = true;
     assert.ok(length > 1024 * 1024, `${length} characters`);
     assert.ok(pieces >= length / (256 * 1024) && turns >= pieces, `${turns} turns, ${pieces} pieces`);
+  });
+});
+
+describe('the text of a family', () => {
+  const registry = new Registry();
+  const shape = { help: 'Of a\\b\nand c', labelNames: ['op', 'why'], registers: [registry] };
+  const buckets = [0.005, 0.5, 2.5];
+  const counter = new Counter({ ...shape, name: 'a_total' });
+  const gauge = new Gauge({ ...shape, name: 'b' });
+  const histogram = new Histogram({ ...shape, name: 'c_seconds', buckets });
+  const bare = new Histogram({ ...shape, labelNames: [], name: 'd_seconds', buckets });
+  const texts = new Map([
+    ['a_total', new FamilyText(counter, { kind: 'counter' })],
+    ['b', new FamilyText(gauge, { kind: 'gauge' })],
+    ['c_seconds', new FamilyText(histogram, { kind: 'histogram', buckets })],
+    ['d_seconds', new FamilyText(bare, { kind: 'histogram', buckets })],
+  ]);
+  /** Asked for twice: what is kept is as what is made. */
+  const isAsTheLibraryHasIt = async (): Promise<void> => {
+    for (const [name, text] of texts)
+      for (const made of [text.comments + text.lines(), text.comments + text.lines()])
+        assert.equal(made.trimEnd(), await registry.getSingleMetricAsString(name));
+  };
+  const odd = { op: 'quote " and \\', why: 'line\nbreak' };
+
+  it('is as the library makes it, however series come, change and go', async () => {
+    await isAsTheLibraryHasIt();
+    const tell: (() => void)[] = [
+      () => {
+        counter.inc(odd);
+        gauge.set(odd, -Infinity);
+        histogram.observe(odd, 0.4);
+        bare.observe(7);
+      },
+      () => {
+        counter.inc({ op: 'x' }, 2.5);
+        gauge.set(odd, 3);
+        gauge.set({ op: 'y', why: 'z' }, Infinity);
+        histogram.observe(odd, 0.001);
+        histogram.observe({ op: 'x' }, 0.3);
+      },
+      () => {
+        histogram.remove({ op: 'x' });
+        gauge.remove(odd);
+        counter.reset();
+      },
+      () => {
+        // as many as before, of another length
+        histogram.reset();
+        for (const seconds of [0.2, 2]) histogram.observe(odd, seconds);
+      },
+    ];
+    for (const change of tell) {
+      change();
+      await isAsTheLibraryHasIt();
+    }
+  });
+
+  it('tells a node in a label before all others', () => {
+    gauge.set({ op: 'y', why: 'z' }, NaN);
+    assert.match(texts.get('b')?.lines('n') ?? '', /^b\{node="n",op="y",why="z"\} NaN$/m);
+    const buckets = texts.get('c_seconds')?.lines('n') ?? '';
+    assert.match(buckets, /^c_seconds_bucket\{node="n",le="0.5",op="quote /m);
+    assert.match(buckets, /^c_seconds_count\{node="n",op="quote /m);
+    assert.doesNotMatch(texts.get('c_seconds')?.lines() ?? '', /node=/);
   });
 });

@@ -91,7 +91,7 @@ describe('labels', () => {
     assert.deepEqual(untold, []);
   });
 
-  it('of open values are told apart up to a bound', async () => {
+  it('of open values are told apart up to a bound', () => {
     const metrics = createMetrics({ node: 'a', kubeletVersion: 'v1.36.3' });
     for (let exit = 0; exit < 1_000; exit += 1)
       metrics.kubelet_terminated_containers_total.inc({
@@ -99,8 +99,8 @@ describe('labels', () => {
         exit_code: String(exit),
         reason: 'Error',
       });
-    const lines = (await metrics.family('kubelet_terminated_containers_total')).split('\n');
-    assert.equal(lines.filter((line) => !line.startsWith('#')).length, 65);
+    const lines = metrics.family('kubelet_terminated_containers_total')?.lines().trimEnd().split('\n');
+    assert.equal(lines?.length, 65);
   });
 });
 

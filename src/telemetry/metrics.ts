@@ -3,15 +3,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { Registry } from 'prom-client';
 import { loopTime } from './event-loop.ts';
 import { makeFamilies, type Families } from './families.ts';
-import { processTable, table } from './metric-table.ts';
+import { FamilyText } from './family-text.ts';
+import { processTable, table, type Row } from './metric-table.ts';
 
 /** Families of metrics, shown one by one, so that the text of many of them can be made piece by piece. */
 export interface Exposition {
   /** brings gauges up to date that tell of what is */
   refresh(): void;
   readonly names: readonly string[];
-  /** the Prometheus text of one family */
-  family(name: string): Promise<string>;
+  /** the Prometheus text of one family; undefined: there is none of that name */
+  family(name: string): FamilyText | undefined;
 }
 
 export type Metrics = Families<typeof table> &
@@ -34,7 +35,7 @@ export function createMetrics(options: { node: string; kubeletVersion: string })
   const refreshing: (() => void)[] = [];
   return {
     ...made,
-    ...exposition(registry, table, () => {
+    ...exposition(made, table, () => {
       for (const refresh of refreshing) refresh();
     }),
     beforeText: (call) => {
@@ -54,7 +55,7 @@ export function createProcessMetrics(options: {
   let loop = { active: 0, idle: 0 };
   const metrics: ProcessMetrics = {
     ...made,
-    ...exposition(registry, processTable, () => {
+    ...exposition(made, processTable, () => {
       const { user, system } = process.cpuUsage();
       made.process_cpu_seconds_total.inc((user + system) / 1e6 - cpu);
       cpu = (user + system) / 1e6;
@@ -73,8 +74,15 @@ export function createProcessMetrics(options: {
   return metrics;
 }
 
-function exposition(registry: Registry, rows: object, refresh: () => void): Exposition {
-  return { refresh, names: Object.keys(rows), family: (name) => registry.getSingleMetricAsString(name) };
+function exposition<Table extends Record<string, Row>>(
+  made: Families<Table>,
+  rows: Table,
+  refresh: () => void,
+): Exposition {
+  const texts = new Map(
+    Object.entries<Row>(rows).map(([name, row]) => [name, new FamilyText(made[name as keyof Table], row)]),
+  );
+  return { refresh, names: [...texts.keys()], family: (name) => texts.get(name) };
 }
 
 /** NaN, as Prometheus has it for what is not known, where there is no /proc. */
