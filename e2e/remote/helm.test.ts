@@ -145,8 +145,9 @@ describe('farlet installed by Helm', { concurrency: 1 }, () => {
   const watched = useWatched(world, e2e);
   /** Statuses of pods that were Ready once and then were not, though nobody deletes them. */
   const flaps = async (): Promise<string[]> =>
-    (await keptPods()).flatMap(({ metadata: { name } }) => {
-      const history = watched.history(name);
+    (await keptPods()).flatMap(({ metadata: { name, uid } }) => {
+      // not of one before that had its name
+      const history = watched.history(name).filter(({ metadata }) => metadata.uid === uid);
       const isReady = ({ status }: PodSeen): boolean =>
         status.phase === 'Running' &&
         status.conditions?.some((each) => each.type === 'Ready' && each.status === 'True') === true;
