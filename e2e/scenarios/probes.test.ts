@@ -9,7 +9,8 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { before, describe, it } from 'node:test';
 import { startHealthServer, type HealthServer } from '../harness/health-server.ts';
-import { linkHosts, nearAddress } from '../harness/link-hosts.ts';
+import type { TestHost } from '../harness/host.ts';
+import { link, linkHosts, nearAddress } from '../harness/link-hosts.ts';
 import { useNamespace, type Namespace } from '../harness/namespace.ts';
 import { Authority } from '../harness/pki.ts';
 import { shell, SLEEP } from '../harness/pods.ts';
@@ -39,6 +40,7 @@ let health: HealthServer;
 describe('probes', { concurrency: true }, () => {
   before(async () => {
     health = await startHealthServer();
+    if (link !== 'unix') for (const node of world.nodes) await leadHere(world.host(node), health.port);
     world.onEnd(() => {
       health.close();
     });
@@ -309,4 +311,12 @@ async function listening(server: Server, address: string): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, address, resolve));
   world.onEnd(() => server.close());
   return (server.address() as AddressInfo).port;
+}
+
+/** A pod on a far host's network is asked at that host's address; what answers is on this machine. */
+async function leadHere(host: TestHost, port: number): Promise<void> {
+  const to = ['-p', 'tcp', '-d', host.address, '--dport', String(port)];
+  const rule = ['OUTPUT', ...to, '-j', 'DNAT', '--to-destination', `${host.outside}:${port}`];
+  const { code, stderr } = await host.inside(['iptables', '-w', '-t', 'nat', '-A', ...rule]);
+  assert.equal(code, 0, stderr);
 }
