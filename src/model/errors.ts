@@ -119,6 +119,12 @@ export function isNotFound(error: unknown): boolean {
   return kindOf(error) === 'not-found';
 }
 
+/** For `catch`: undefined where nothing is; throws every other error. */
+export function unlessNotFound(error: unknown): undefined {
+  if (isNotFound(error)) return undefined;
+  throw error;
+}
+
 /** The text of any thrown value, for events, statuses and logs. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

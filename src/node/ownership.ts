@@ -5,7 +5,7 @@
  */
 import type { KubeClient } from '../kube/client.ts';
 import { paths } from '../kube/paths.ts';
-import { FarletError, isNotFound, kindOf, messageOf } from '../model/errors.ts';
+import { FarletError, kindOf, messageOf, unlessNotFound } from '../model/errors.ts';
 import type { Lease } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import { childController, withDeadline } from '../util/abort.ts';
@@ -311,14 +311,9 @@ export class Ownership implements NodeClaim {
     return error;
   }
 
-  async #read(signal: AbortSignal): Promise<Lease | undefined> {
+  #read(signal: AbortSignal): Promise<Lease | undefined> {
     const { client, node } = this.#options;
-    try {
-      return await client.get<Lease>(paths.lease(node), { signal, timeoutMs: this.#callMs() });
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+    return client.get<Lease>(paths.lease(node), { signal, timeoutMs: this.#callMs() }).catch(unlessNotFound);
   }
 
   async #write(held: Lease | undefined, signal: AbortSignal): Promise<void> {

@@ -6,7 +6,7 @@
 import { changeNode, closed, drained, opened } from './change-node.ts';
 import { forAll } from './for-all.ts';
 import { hindrances, movablePods, type DrainLimits } from './movable.ts';
-import { podName, podsOf } from './pods-of.ts';
+import { dropGone, podName, podsOf } from './pods-of.ts';
 import { targetText, type Target } from './targets.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { evict } from '../../kube/evict.ts';
@@ -81,11 +81,7 @@ async function untilGone(left: Map<string, string>, target: Target, options: Dra
   const told = new Set<string>();
   for (;;) {
     const pods = (await podsOf(target, options)).filter(({ metadata }) => left.has(metadata.uid));
-    for (const [uid, name] of left)
-      if (!pods.some(({ metadata }) => metadata.uid === uid)) {
-        print(`pod ${name} is gone\n`);
-        left.delete(uid);
-      }
+    dropGone(left, pods, print);
     if (left.size === 0) return;
     for (const pod of pods) await move(pod, target, { ...options, told });
     await clock.sleep(LOOK_AGAIN_MS, { signal });

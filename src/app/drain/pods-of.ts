@@ -22,3 +22,16 @@ export async function podsOf(
 export function podName({ namespace, name }: Pod['metadata']): string {
   return `${namespace}/${name}`;
 }
+
+/** Takes those out that are there no more, and says so; `known` are names by UID. */
+export function dropGone(
+  known: Map<string, string>,
+  there: readonly Pod[],
+  print: (text: string) => void,
+): void {
+  for (const [uid, name] of known)
+    if (!there.some(({ metadata }) => metadata.uid === uid)) {
+      print(`pod ${name} is gone\n`);
+      known.delete(uid);
+    }
+}

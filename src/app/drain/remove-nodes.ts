@@ -11,11 +11,11 @@ import { changeNode, leaving } from './change-node.ts';
 import { drain, type DrainOptions } from './drain.ts';
 import { forAll } from './for-all.ts';
 import type { DrainLimits } from './movable.ts';
-import { podName, podsOf } from './pods-of.ts';
+import { dropGone, podName, podsOf } from './pods-of.ts';
 import type { Target } from './targets.ts';
 import { paths } from '../../kube/paths.ts';
 import type { AdmissionReason } from '../../model/admission-reasons.ts';
-import { FarletError, isNotFound, kindOf } from '../../model/errors.ts';
+import { FarletError, kindOf, unlessNotFound } from '../../model/errors.ts';
 import type { KubeNode, Pod } from '../../model/kube.ts';
 import { leavingCondition } from '../../model/leaving-node.ts';
 import { isMirrorPod } from '../../model/pod-source.ts';
@@ -73,16 +73,11 @@ async function remove(target: Target, options: DrainOptions): Promise<void> {
   print(`node ${target.node} is deleted\n`);
 }
 
-async function find(
+function find(
   name: string,
   { client, signal }: Pick<DrainOptions, 'client' | 'signal'>,
 ): Promise<KubeNode | undefined> {
-  try {
-    return await client.get<KubeNode>(paths.node(name), { signal });
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
+  return client.get<KubeNode>(paths.node(name), { signal }).catch(unlessNotFound);
 }
 
 /** Until farlet starts nothing more there. */
@@ -114,11 +109,7 @@ async function untilEmpty(
   const asked = new Map<string, string>();
   for (;;) {
     const left = (await podsOf(target, options)).filter((pod) => !isRefused(pod));
-    for (const [uid, name] of asked)
-      if (!left.some(({ metadata }) => metadata.uid === uid)) {
-        print(`pod ${name} is gone\n`);
-        asked.delete(uid);
-      }
+    dropGone(asked, left, print);
     if (left.length === 0) return;
     onLeft(left.map(({ metadata }) => podName(metadata)));
     for (const pod of left) {

@@ -1,7 +1,7 @@
 /**
  * HostFiles over the remote program: every method is one request, and requests made together travel together.
  */
-import { FarletError, HostError } from '../../model/errors.ts';
+import { HostError, unlessNotFound } from '../../model/errors.ts';
 import type { Clock } from '../../util/clock.ts';
 import { inTurns } from '../../util/turn.ts';
 import { errorOfText, fileError, notRegular } from '../link/errno.ts';
@@ -125,18 +125,18 @@ export class RemoteFiles implements HostFiles {
   }
 
   async stat(path: string, call: Call & { follow?: boolean }): Promise<FileInfo | undefined> {
-    return this.#stat('stat', path, call).catch(unlessMissing);
+    return this.#stat('stat', path, call).catch(unlessNotFound);
   }
 
   async readLink(path: string, { signal }: { signal: AbortSignal }): Promise<string | undefined> {
     const answer = await this.#ask('readlink', { verb: 'readlink', args: [path] }, { signal }).catch(
-      unlessMissing,
+      unlessNotFound,
     );
     return answer?.payload.toString();
   }
 
   async list(path: string, call: Call): Promise<DirEntry[] | undefined> {
-    const answer = await this.#ask('list', { verb: 'list', args: [path] }, call).catch(unlessMissing);
+    const answer = await this.#ask('list', { verb: 'list', args: [path] }, call).catch(unlessNotFound);
     return answer === undefined ? undefined : parseList(answer.payload);
   }
 
@@ -257,9 +257,4 @@ function pathsOf(op: FileOp): string[] {
 
 function isUsable(path: string): boolean {
   return path.startsWith('/') && !path.includes('\0');
-}
-
-function unlessMissing(error: unknown): undefined {
-  if (error instanceof FarletError && error.kind === 'not-found') return undefined;
-  throw error;
 }

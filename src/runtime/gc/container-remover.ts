@@ -1,6 +1,6 @@
 import type { CriClient } from '../../hosts/cri/calls.ts';
 import type { HostFiles } from '../../hosts/link/link.ts';
-import { isNotFound } from '../../model/errors.ts';
+import { unlessNotFound } from '../../model/errors.ts';
 import { type HostPaths, podLogDir } from '../../model/paths.ts';
 import type { PodRef } from '../../model/pod-ref.ts';
 import type { ObservedContainer } from '../../model/runtime-state.ts';
@@ -26,19 +26,9 @@ export class ContainerRemover {
     pod: PodRef,
     { signal, keepLogs = false }: { signal: AbortSignal; keepLogs?: boolean },
   ): Promise<void> {
-    const { cri, files } = this.#options;
-    if (keepLogs) return ignoringAbsence(cri.removeContainer({ container_id: container.id }, { signal }));
-    const slash = container.logPath.lastIndexOf('/');
-    const folder = container.logPath.slice(0, slash);
-    const file = container.logPath.slice(slash + 1);
-    const entries = slash > 0 ? await files.list(folder, { signal }) : undefined;
-    const logs = (entries ?? []).filter(({ name }) => file !== '' && name.startsWith(file));
-    const paths = [...logs.map(({ name }) => `${folder}/${name}`), this.#link(pod, container)];
-    await files.apply(
-      paths.map((path) => ({ op: 'remove', path }) as const),
-      { signal },
-    );
-    await ignoringAbsence(cri.removeContainer({ container_id: container.id }, { signal }));
+    if (!keepLogs) await this.#removeLogs(container, pod, signal);
+    const { cri } = this.#options;
+    await cri.removeContainer({ container_id: container.id }, { signal }).catch(unlessNotFound);
   }
 
   /**
@@ -50,8 +40,8 @@ export class ContainerRemover {
     { signal, isStopped = false }: { signal: AbortSignal; isStopped?: boolean },
   ): Promise<void> {
     const { cri } = this.#options;
-    if (!isStopped) await ignoringAbsence(cri.stopPodSandbox({ pod_sandbox_id: id }, { signal }));
-    await ignoringAbsence(cri.removePodSandbox({ pod_sandbox_id: id }, { signal }));
+    if (!isStopped) await cri.stopPodSandbox({ pod_sandbox_id: id }, { signal }).catch(unlessNotFound);
+    await cri.removePodSandbox({ pod_sandbox_id: id }, { signal }).catch(unlessNotFound);
   }
 
   /** The folder with all logs of a pod that is gone, and the links to those of the containers. */
@@ -71,6 +61,20 @@ export class ContainerRemover {
     );
   }
 
+  async #removeLogs(container: ObservedContainer, pod: PodRef, signal: AbortSignal): Promise<void> {
+    const { files } = this.#options;
+    const slash = container.logPath.lastIndexOf('/');
+    const folder = container.logPath.slice(0, slash);
+    const file = container.logPath.slice(slash + 1);
+    const entries = slash > 0 ? await files.list(folder, { signal }) : undefined;
+    const logs = (entries ?? []).filter(({ name }) => file !== '' && name.startsWith(file));
+    const paths = [...logs.map(({ name }) => `${folder}/${name}`), this.#link(pod, container)];
+    await files.apply(
+      paths.map((path) => ({ op: 'remove', path }) as const),
+      { signal },
+    );
+  }
+
   #link(pod: PodRef, { name, id }: ObservedContainer): string {
     return containerLogLink(this.#options.paths, {
       pod: pod.name,
@@ -78,13 +82,5 @@ export class ContainerRemover {
       container: name,
       id,
     });
-  }
-}
-
-async function ignoringAbsence(call: Promise<unknown>): Promise<void> {
-  try {
-    await call;
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
   }
 }

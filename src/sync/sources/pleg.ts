@@ -12,7 +12,7 @@ import type { CriClient } from '../../hosts/cri/calls.ts';
 import type { Container__Output } from '../../hosts/cri/generated/runtime/v1/Container.ts';
 import type { ContainerEventResponse__Output } from '../../hosts/cri/generated/runtime/v1/ContainerEventResponse.ts';
 import type { PodSandbox__Output } from '../../hosts/cri/generated/runtime/v1/PodSandbox.ts';
-import { FarletError, isNotFound, kindOf, messageOf } from '../../model/errors.ts';
+import { FarletError, kindOf, messageOf, unlessNotFound } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
 import { labels } from '../../model/labels.ts';
 import { podFields, type PodRef } from '../../model/pod-ref.ts';
@@ -272,8 +272,11 @@ export class Pleg {
     }
   }
 
+  /** One that vanished since it was listed is no error (the kubelet's PLEG skips NotFound). */
   async #sandbox(id: string, signal: AbortSignal): Promise<ObservedSandbox | undefined> {
-    const answer = await unlessGone(this.#options.cri.podSandboxStatus({ pod_sandbox_id: id }, { signal }));
+    const answer = await this.#options.cri
+      .podSandboxStatus({ pod_sandbox_id: id }, { signal })
+      .catch(unlessNotFound);
     return answer?.status ? observedSandbox(answer.status) : undefined;
   }
 
@@ -282,7 +285,9 @@ export class Pleg {
     sandboxId: string,
     signal: AbortSignal,
   ): Promise<ObservedContainer | undefined> {
-    const answer = await unlessGone(this.#options.cri.containerStatus({ container_id: id }, { signal }));
+    const answer = await this.#options.cri
+      .containerStatus({ container_id: id }, { signal })
+      .catch(unlessNotFound);
     return answer?.status ? observedContainer(answer.status, sandboxId) : undefined;
   }
 
@@ -347,19 +352,6 @@ function carries(
 
 function isPresent<T>(value: T | undefined): value is T {
   return value !== undefined;
-}
-
-/**
- * An object that vanished between the list and the inspection is no error (the kubelet's PLEG skips
- * NotFound).
- */
-async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
 }
 
 async function inBatches<T, R>(items: readonly T[], look: (item: T) => Promise<R>): Promise<R[]> {
