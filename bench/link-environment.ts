@@ -1,5 +1,6 @@
 /** What round trips are measured on: a control plane, a host over ssh whose packets come later, farlet. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { ContainerdVersion } from '../e2e/harness/containerds.ts';
 import { startControlPlane, type ControlPlane } from '../e2e/harness/control-plane.ts';
 import { startDelayProxy, type DelayProxy } from './delay-proxy.ts';
 import { startFarlet } from '../e2e/harness/farlet.ts';
@@ -20,7 +21,7 @@ export interface LinkEnvironment {
 const NODE = 'far';
 
 export async function startLinkEnvironment(
-  version: '1.6' | '2',
+  version: ContainerdVersion,
   progress: (step: string) => void,
 ): Promise<LinkEnvironment> {
   const folder = mkdtempSync('/tmp/farlet-bench-link-');

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { callsBetween, scrape } from './call-counts.ts';
 import type { Environment } from './environment.ts';
+import { numbered } from './node-pods.ts';
 import type { BenchOptions } from './options.ts';
 import { cpuSeconds, machineSeconds } from './process-usage.ts';
 import { summary } from './stats.ts';
@@ -62,10 +63,6 @@ export function bestWidth(floor: Bursts['floor']): Bursts['floor'][number] {
   return best;
 }
 
-export function numbered(prefix: string, count: number): string[] {
-  return Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
-}
-
 /** A burst of the floor. */
 export async function burstOf(
   env: Pick<Environment, 'raw' | 'template' | 'cpu'>,
@@ -96,19 +93,15 @@ async function farletBurst(env: Environment, names: readonly string[]): Promise<
   const machine = machineSeconds();
   const whole = env.cpu.usedMs();
   const cpu = cpuSeconds(farlet.pid());
-  const started = await Promise.all(names.map((name) => pods.start(name)));
+  const readyMs = await pods.startAll(names);
   const idleShare = idleSince(machine);
   const cpuMsPerPod = ((cpuSeconds(farlet.pid()) - cpu) * 1000) / names.length;
   const wholeCpuMsPerPod = (env.cpu.usedMs() - whole) / names.length;
-  const began = Math.min(...started.map(({ sentAt }) => sentAt));
-  const readyAt = Math.max(...started.map((pod) => pod.readyAt));
   await delay(SETTLE_MS);
   const after = await scrape(farlet.metricsUrl);
-  const deleting = performance.now();
-  await Promise.all(names.map((name) => pods.delete(name)));
   return {
-    podsPerSecond: perSecond(names, readyAt - began),
-    deletesPerSecond: perSecond(names, performance.now() - deleting),
+    podsPerSecond: perSecond(names, readyMs),
+    deletesPerSecond: perSecond(names, await pods.deleteAll(names)),
     idleShare,
     wholeCpuMsPerPod,
     cpuMsPerPod,
@@ -117,7 +110,7 @@ async function farletBurst(env: Environment, names: readonly string[]): Promise<
   };
 }
 
-function perSecond(of: readonly unknown[], ms: number): number {
+export function perSecond(of: readonly unknown[], ms: number): number {
   return (of.length * 1000) / ms;
 }
 

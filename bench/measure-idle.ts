@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { callsBetween, scrape } from './call-counts.ts';
 import type { Environment } from './environment.ts';
-import { numbered } from './measure-bursts.ts';
+import { numbered } from './node-pods.ts';
 import type { BenchOptions } from './options.ts';
 import { cpuSeconds, memory, type Memory } from './process-usage.ts';
 
@@ -26,7 +26,7 @@ export async function measureIdle(
 ): Promise<Idle> {
   const { farlet, pods, hostPid } = env;
   const names = numbered('idle', count);
-  await Promise.all(names.map((name) => pods.start(name)));
+  await pods.startAll(names);
   await delay(SETTLE_MS);
   progress(`idle with ${count} pods for ${idleSeconds} s`);
   const before = await scrape(farlet.metricsUrl);
@@ -40,7 +40,7 @@ export async function measureIdle(
   );
   const used = memory(farlet.pid());
   const after = await scrape(farlet.metricsUrl);
-  await Promise.all(names.map((name) => pods.delete(name)));
+  await pods.deleteAll(names);
   return {
     ...used,
     seconds,

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { kubernetes } from '../e2e/harness/cache.ts';
 import type { LinkEnvironment } from './link-environment.ts';
+import { numbered, type Singles } from './node-pods.ts';
 import type { BenchOptions } from './options.ts';
 import { median } from './stats.ts';
 
@@ -24,13 +25,9 @@ const SAY_MUCH = `yes ${'x'.repeat(87)} | head -c ${String(LOG_BYTES)} >/proc/1/
 /** Prints the machine's uptime, in hundredths of a second, a few times a second. */
 const CLOCK = `i=0; while [ $i -lt ${LINES} ]; do cut -d " " -f 1 /proc/uptime; i=$((i + 1)); usleep 330000; done`;
 
-export interface AtDelay {
+export interface AtDelay extends Singles {
   /** ms each way */
   readonly delayMs: number;
-  /** ms from the watch event to Ready */
-  readonly starts: readonly number[];
-  /** ms from the return of the delete call until the object is gone */
-  readonly deletes: readonly number[];
   /** ms from the first of 40 create calls to the last Ready */
   readonly bursts: readonly number[];
   /** ms from a line's being written to its being read, of a log that is followed */
@@ -92,35 +89,21 @@ export async function measureLink(
   };
 }
 
-/** One pod at a time. */
+/** One pod at a time, after some that are not counted. */
 async function measurePods(
   { pods }: LinkEnvironment,
   { delayMs, samples }: { delayMs: number; samples: number },
-): Promise<Pick<AtDelay, 'starts' | 'deletes'>> {
-  const starts: number[] = [];
-  const deletes: number[] = [];
-  for (let turn = -WARM_UP; turn < samples; turn += 1) {
-    const name = `far-${String(delayMs)}-${String(turn + WARM_UP)}`;
-    const { createdAt, readyAt } = await pods.start(name);
-    const goneIn = await pods.delete(name);
-    if (turn < 0) continue;
-    starts.push(readyAt - createdAt);
-    deletes.push(goneIn);
-  }
-  return { starts, deletes };
+): Promise<Singles> {
+  await pods.oneAtATime(numbered(`far-${delayMs}-first`, WARM_UP));
+  return pods.oneAtATime(numbered(`far-${delayMs}`, samples));
 }
 
 async function measureBursts({ pods }: LinkEnvironment, delayMs: number): Promise<number[]> {
   const bursts: number[] = [];
   for (let turn = 0; turn < BURSTS; turn += 1) {
-    const names = Array.from(
-      { length: BURST },
-      (_, at) => `burst-${String(delayMs)}-${String(turn)}-${String(at)}`,
-    );
-    const started = await Promise.all(names.map((name) => pods.start(name)));
-    const begin = Math.min(...started.map(({ sentAt }) => sentAt));
-    bursts.push(Math.max(...started.map(({ readyAt }) => readyAt)) - begin);
-    await Promise.all(names.map((name) => pods.delete(name)));
+    const names = numbered(`burst-${delayMs}-${turn}`, BURST);
+    bursts.push(await pods.startAll(names));
+    await pods.deleteAll(names);
   }
   return bursts;
 }

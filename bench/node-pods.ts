@@ -41,6 +41,14 @@ export interface StartedPod {
   readonly readyAt: number;
 }
 
+/** One at a time: ms of each pod. */
+export interface Singles {
+  /** from the create call's return, or ADDED on the watch if that is sooner, to Ready */
+  readonly starts: readonly number[];
+  /** from the delete call's return until the object is gone */
+  readonly deletes: readonly number[];
+}
+
 const WAIT_MS = 120_000;
 
 export class NodePods {
@@ -102,6 +110,31 @@ export class NodePods {
     return Math.max(0, goneAt - returned);
   }
 
+  /** One after the other, each deleted before the next. */
+  async oneAtATime(names: readonly string[], shape?: PodShape): Promise<Singles> {
+    const [starts, deletes]: [number[], number[]] = [[], []];
+    for (const name of names) {
+      const { createdAt, readyAt } = await this.start(name, shape);
+      starts.push(readyAt - createdAt);
+      deletes.push(await this.delete(name));
+    }
+    return { starts, deletes };
+  }
+
+  /** All at once: ms from the first create call to the last Ready. */
+  async startAll(names: readonly string[], shape?: PodShape): Promise<number> {
+    const started = await Promise.all(names.map((name) => this.start(name, shape)));
+    const first = Math.min(...started.map(({ sentAt }) => sentAt));
+    return Math.max(...started.map(({ readyAt }) => readyAt)) - first;
+  }
+
+  /** All at once: ms from the delete calls until the last is gone. */
+  async deleteAll(names: readonly string[]): Promise<number> {
+    const began = performance.now();
+    await Promise.all(names.map((name) => this.delete(name)));
+    return performance.now() - began;
+  }
+
   #take(event: WatchEvent<Pod>): void {
     const now = performance.now();
     if (event.type === 'reset') return;
@@ -116,4 +149,8 @@ export class NodePods {
 
 export function isReady({ status }: Pod): boolean {
   return status?.conditions?.some((each) => each.type === 'Ready' && each.status === 'True') === true;
+}
+
+export function numbered(prefix: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
 }

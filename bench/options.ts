@@ -1,5 +1,6 @@
 /** The command line of the bench. */
 import { parseArgs } from 'node:util';
+import type { ContainerdVersion } from '../e2e/harness/containerds.ts';
 
 export const parts = ['start', 'burst', 'delete', 'idle', 'link'] as const;
 /** what a run without --only measures; the rest has hosts of its own */
@@ -7,7 +8,7 @@ const usual = ['start', 'burst', 'delete', 'idle'] as const satisfies readonly P
 export type Part = (typeof parts)[number];
 
 export interface BenchOptions {
-  readonly containerd: '1.6' | '2';
+  readonly containerd: ContainerdVersion;
   /** in a burst, and running while idle */
   readonly pods: number;
   readonly only: ReadonlySet<Part>;
@@ -70,7 +71,7 @@ export function parseOptions(args: readonly string[]): Command {
     options: {
       containerd,
       pods: whole('--pods', values.pods, { min: 1, max: MAX_PODS }),
-      only: new Set(values.only.split(',').map(part)),
+      only: new Set(values.only.split(',').map((text) => oneOf('--only', text, parts))),
       samples: whole('--samples', values.samples, { min: 1, max: 1000 }),
       rounds: whole('--rounds', values.rounds, { min: 1, max: 100 }),
       widths: values.widths.split(',').map((width) => whole('--widths', width, { min: 1, max: MAX_PODS })),
@@ -80,9 +81,10 @@ export function parseOptions(args: readonly string[]): Command {
   };
 }
 
-function part(text: string): Part {
-  const found = parts.find((each) => each === text);
-  if (found === undefined) throw new Error(`--only ${text}: there are ${parts.join(', ')}`);
+/** The word that a flag gives. Throws an Error that says which is wrong, and which there are. */
+export function oneOf<T extends string>(flag: string, text: string, all: readonly T[]): T {
+  const found = all.find((each) => each === text);
+  if (found === undefined) throw new Error(`${flag} ${text}: there are ${all.join(', ')}`);
   return found;
 }
 

@@ -1,18 +1,12 @@
 /** Pods of one shape on an otherwise empty node: one at a time, then a burst; and the floor's of the same. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { burstOf, numbered, type Burst } from '../measure-bursts.ts';
+import { bestWidth, burstOf, perSecond, type Burst, type Bursts } from '../measure-bursts.ts';
+import { numbered, type Singles } from '../node-pods.ts';
 import type { PodShape } from '../pod-shapes.ts';
-import { summary } from '../stats.ts';
 import type { Agent } from './agent.ts';
 import { RESIDENTS, type Environment } from './environment.ts';
 import type { BesideOptions } from './options.ts';
 import { useBetween, type Use } from './use.ts';
-
-/** One at a time: ms of each pod. */
-export interface Singles {
-  readonly starts: readonly number[];
-  readonly deletes: readonly number[];
-}
 
 export interface AgentTurn extends Singles {
   readonly podsPerSecond: number;
@@ -39,18 +33,19 @@ type Turn = Size & { readonly shape: PodShape; readonly prefix: string };
 /** Names begin with `prefix`. */
 export async function agentTurn(agent: Agent, turn: Turn): Promise<AgentTurn> {
   const begun = await agent.read();
-  const singles = await oneAtATime(agent, turn);
+  const { one, burst } = namesOf(turn);
+  const singles = await agent.pods.oneAtATime(one, turn.shape);
   const single = await agent.read();
-  const burst = await burstStart(agent, turn);
+  const podsPerSecond = perSecond(burst, await agent.pods.startAll(burst, turn.shape));
   await delay(SETTLE_MS);
   const running = await agent.read();
-  const deletesPerSecond = await burstDelete(agent, burst.names);
+  const deletesPerSecond = perSecond(burst, await agent.pods.deleteAll(burst));
   const deleted = await agent.read();
   await agent.settled(RESIDENTS);
   const over = await agent.read();
   return {
     ...singles,
-    podsPerSecond: burst.podsPerSecond,
+    podsPerSecond,
     deletesPerSecond,
     pods: turn.samples + turn.pods,
     use: useBetween(begun, over),
@@ -65,36 +60,14 @@ export async function agentTurn(agent: Agent, turn: Turn): Promise<AgentTurn> {
 
 /** The same, without waiting for what is left on the host, and without figures. */
 export async function warmUp(agent: Agent, turn: Turn): Promise<void> {
-  await oneAtATime(agent, turn);
-  await burstDelete(agent, (await burstStart(agent, turn)).names);
+  const { one, burst } = namesOf(turn);
+  await agent.pods.oneAtATime(one, turn.shape);
+  await agent.pods.startAll(burst, turn.shape);
+  await agent.pods.deleteAll(burst);
 }
 
-async function oneAtATime(agent: Agent, { shape, prefix, samples }: Turn): Promise<Singles> {
-  const [starts, deletes]: [number[], number[]] = [[], []];
-  for (const name of numbered(`${prefix}-one`, samples)) {
-    const { createdAt, readyAt } = await agent.pods.start(name, shape);
-    starts.push(readyAt - createdAt);
-    deletes.push(await agent.pods.delete(name));
-  }
-  return { starts, deletes };
-}
-
-async function burstStart(
-  agent: Agent,
-  { shape, prefix, pods }: Turn,
-): Promise<{ readonly names: readonly string[]; readonly podsPerSecond: number }> {
-  const names = numbered(`${prefix}-burst`, pods);
-  const started = await Promise.all(names.map((name) => agent.pods.start(name, shape)));
-  const first = Math.min(...started.map(({ sentAt }) => sentAt));
-  const last = Math.max(...started.map(({ readyAt }) => readyAt));
-  return { names, podsPerSecond: (pods * 1000) / (last - first) };
-}
-
-/** Deletes a second. */
-async function burstDelete(agent: Agent, names: readonly string[]): Promise<number> {
-  const began = performance.now();
-  await Promise.all(names.map((name) => agent.pods.delete(name)));
-  return (names.length * 1000) / (performance.now() - began);
+function namesOf({ prefix, samples, pods }: Omit<Turn, 'shape'>): { one: string[]; burst: string[] } {
+  return { one: numbered(`${prefix}-one`, samples), burst: numbered(`${prefix}-burst`, pods) };
 }
 
 export async function floorTurn(
@@ -115,15 +88,13 @@ export async function floorTurn(
 }
 
 /** Of all rounds' bursts, those at the width whose median is highest. */
-export function bestOf(turns: readonly FloorTurn[]): { readonly width: number; readonly bursts: Burst[] } {
-  const widths = [...new Set(turns.flatMap(({ bursts }) => bursts.map(({ width }) => width)))];
-  const all = widths.map((width) => {
-    const bursts = turns.flatMap((turn) =>
-      turn.bursts.filter((each) => each.width === width).map(({ burst }) => burst),
-    );
-    return { width, bursts, median: summary(bursts.map(({ podsPerSecond }) => podsPerSecond)).median };
-  });
-  const [best] = all.sort((a, b) => b.median - a.median);
-  if (best === undefined) throw new Error('the floor was not measured at any width');
-  return best;
+export function bestOf(turns: readonly FloorTurn[]): Bursts['floor'][number] {
+  const all = turns.flatMap(({ bursts }) => bursts);
+  const widths = [...new Set(all.map(({ width }) => width))];
+  return bestWidth(
+    widths.map((width) => ({
+      width,
+      bursts: all.filter((each) => each.width === width).map(({ burst }) => burst),
+    })),
+  );
 }

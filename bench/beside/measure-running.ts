@@ -1,6 +1,6 @@
 /** Nodes with pods: what they cost while nothing happens, and how fast their Deployments are rolled over. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { numbered } from '../measure-bursts.ts';
+import { numbered } from '../node-pods.ts';
 import { plain, usual, type PodShape } from '../pod-shapes.ts';
 import type { Agent, AgentMemory, AgentName } from './agent.ts';
 import { CHURN, TURN } from './churn-pods.ts';

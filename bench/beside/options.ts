@@ -1,6 +1,6 @@
 /** The command line of the bench with a kubelet beside. */
 import { parseArgs } from 'node:util';
-import { whole } from '../options.ts';
+import { oneOf, whole } from '../options.ts';
 
 const parts = ['bare', 'plain', 'usual', 'idle', 'churn'] as const;
 type Part = (typeof parts)[number];
@@ -73,7 +73,7 @@ export function parseOptions(args: readonly string[]): BesideCommand {
   return {
     kind: 'beside',
     options: {
-      only: new Set(values.only.split(',').map(part)),
+      only: new Set(values.only.split(',').map((text) => oneOf('--only', text, parts))),
       rounds: whole('--rounds', values.rounds ?? usual.rounds, { min: 1, max: 100 }),
       samples: whole('--samples', values.samples ?? usual.samples, { min: 1, max: 1000 }),
       pods: whole('--pods', values.pods ?? usual.pods, { min: 1, max: MAX_PODS }),
@@ -87,10 +87,4 @@ export function parseOptions(args: readonly string[]): BesideCommand {
       json: values.json,
     },
   };
-}
-
-function part(text: string): Part {
-  const found = parts.find((each) => each === text);
-  if (found === undefined) throw new Error(`--only ${text}: there are ${parts.join(', ')}`);
-  return found;
 }

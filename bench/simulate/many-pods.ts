@@ -7,6 +7,7 @@ import type { Pod } from '../../src/model/kube.ts';
 import { silentLog } from '../../src/model/log.ts';
 import { withDeadline } from '../../src/util/abort.ts';
 import { systemClock } from '../../src/util/clock.ts';
+import { isReady } from '../node-pods.ts';
 
 /** So many pods are on their way to Ready at a time: what is looked at begins when all are. */
 const LANES = 64;
@@ -27,11 +28,12 @@ export function watchPods(
 ): ManyPods {
   const ready = new Set<string>();
   const waiting = new Map<string, () => void>();
-  const take = ({ metadata, status }: Pod): void => {
-    if (status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true) {
-      ready.add(metadata.uid);
-      waiting.get(metadata.uid)?.();
-    } else ready.delete(metadata.uid);
+  const take = (pod: Pod): void => {
+    const { uid } = pod.metadata;
+    if (isReady(pod)) {
+      ready.add(uid);
+      waiting.get(uid)?.();
+    } else ready.delete(uid);
   };
   watchObjects<Pod>(
     {
