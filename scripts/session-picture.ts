@@ -1,6 +1,7 @@
 /** Prints docs/session.svg: the end of README's way to a pod, as a terminal shows it. */
 import { readFileSync } from 'node:fs';
 import { stepsBelow } from '../e2e/harness/transcript.ts';
+import { xmlText } from '../e2e/harness/xml-text.ts';
 
 const FIRST = 'kubectl farlet status';
 const COLUMNS = 104;
@@ -27,16 +28,12 @@ function wrapped(command: string): string[] {
   return [`${command.slice(0, at)} \\`, ...wrapped(`    ${command.slice(at + 1)}`)];
 }
 
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-}
-
 function drawn({ kind, text }: Line, index: number): string {
   const y = SIZE.top + (index + 1) * SIZE.line;
   const prompt = kind === 'command' && text.startsWith('$ ') ? '<tspan fill="#7ee787">$</tspan> ' : '';
   const rest = prompt === '' ? text : text.slice(2);
   const fill = kind === 'command' ? '#f0f6fc' : '#b6c2cf';
-  return `<text x="${SIZE.left}" y="${y}" fill="${fill}" xml:space="preserve">${prompt}${escaped(rest)}</text>`;
+  return `<text x="${SIZE.left}" y="${y}" fill="${fill}" xml:space="preserve">${prompt}${xmlText(rest)}</text>`;
 }
 
 const width = Math.ceil(SIZE.left * 2 + COLUMNS * SIZE.column);

@@ -1,4 +1,5 @@
 /** Curves over the number of nodes, as a small picture (SVG) for light pages and dark ones. Pure. */
+import { xmlText } from '../../e2e/harness/xml-text.ts';
 
 export interface Curve {
   readonly name: string;
@@ -66,7 +67,7 @@ export function drawScale(panels: readonly Panel[]): string {
 
 function legend(name: string, { index, of }: { index: number; of: number }): string {
   const x = 10 + index * Math.min(WIDTH, (WIDTH * COLUMNS) / of);
-  return `<g class="c${index}"><path class="line" d="M${x} 15h18"/><text class="name" x="${x + 24}" y="19" font-size="12">${escaped(name)}</text></g>`;
+  return `<g class="c${index}"><path class="line" d="M${x} 15h18"/><text class="name" x="${x + 24}" y="19" font-size="12">${xmlText(name)}</text></g>`;
 }
 
 function drawPanel({ title, unit, limit, curves }: Panel, names: readonly string[]): string {
@@ -85,7 +86,7 @@ function drawPanel({ title, unit, limit, curves }: Panel, names: readonly string
   const sizes = [...new Set(points.map(([nodes]) => nodes))];
   return [
     `<rect class="frame" x="4" y="4" width="${WIDTH - 8}" height="${HEIGHT - 8}" rx="4"/>`,
-    `<text x="12" y="20" font-size="11" font-weight="bold">${escaped(title)}</text>`,
+    `<text x="12" y="20" font-size="11" font-weight="bold">${xmlText(title)}</text>`,
     `<path class="axis" d="M${PLOT.left} ${PLOT.top}V${floor}h${width}"/>`,
     ...[0, high / ROOM].map(
       (value) =>
@@ -160,8 +161,4 @@ function round(value: number): number {
 
 function short(value: number): string {
   return String(Number(value.toPrecision(value < 1 ? 2 : 3)));
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -1,5 +1,6 @@
 /** A small picture (SVG) of the dashboard's panels with what Prometheus had for them. Pure. */
 import type { Series } from '../harness/prometheus.ts';
+import { xmlText } from '../harness/xml-text.ts';
 import type { Panel } from './chart-files.ts';
 
 export interface PanelData extends Panel {
@@ -50,7 +51,7 @@ function drawPanel(panel: PanelData): string {
   const floor = PLOT.top + height;
   return [
     `<rect x="3" y="3" width="${WIDTH - 6}" height="${HEIGHT - 6}" fill="none" stroke="#ddd"/>`,
-    `<text x="9" y="15" font-size="10" font-weight="bold">${escaped(panel.title)}</text>`,
+    `<text x="9" y="15" font-size="10" font-weight="bold">${xmlText(panel.title)}</text>`,
     `<path d="M${PLOT.left} ${floor}h${width}" stroke="#999" fill="none"/>`,
     `<text x="${PLOT.left - 4}" y="${PLOT.top + 6}" text-anchor="end">${spoken(high, panel.unit)}</text>`,
     `<text x="${PLOT.left - 4}" y="${floor}" text-anchor="end">${spoken(low, panel.unit)}</text>`,
@@ -62,7 +63,7 @@ function drawPanel(panel: PanelData): string {
       const x = 9 + index * ((WIDTH - 16) / lines.length);
       const most = Math.max(6, Math.floor(60 / lines.length));
       const shown = name.length > most ? `${name.slice(0, most - 1)}…` : name;
-      return `<text x="${Math.round(x)}" y="${HEIGHT - 9}" fill="${COLOURS[index % COLOURS.length] ?? ''}">${escaped(shown)}</text>`;
+      return `<text x="${Math.round(x)}" y="${HEIGHT - 9}" fill="${COLOURS[index % COLOURS.length] ?? ''}">${xmlText(shown)}</text>`;
     }),
   ].join('');
 }
@@ -119,8 +120,4 @@ function spoken(value: number, unit: string): string {
 
 function short(value: number): string {
   return String(Number(value.toPrecision(3)));
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -4,6 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { callsBetween, parseCounts } from '../../bench/call-counts.ts';
+import { samples } from '../../bench/metrics-page.ts';
 import { emptied } from '../harness/emptied.ts';
 import { useNamespace } from '../harness/namespace.ts';
 import { IMAGE, shell } from '../harness/pods.ts';
@@ -16,24 +18,14 @@ const PODS = 5;
 /** By name: operations of the runtime, methods of the API server, and `shell`. */
 type Calls = Readonly<Record<string, number>>;
 
-const COUNTERS = [
-  /^kubelet_runtime_operations_total\{.*operation_type="(\w+)"/,
-  /^rest_client_requests_total\{.*method="(\w+)"/,
-  /^farlet_host_request_duration_seconds_(count)\{/,
-];
 /** what is asked whether or not there are pods */
 const OF_THE_NODE = ['status', 'version', 'GET', 'PUT', 'list_podsandbox_stats', 'list_containers_stats'];
 
-async function calls(): Promise<Map<string, number>> {
-  const text = await (await fetch(world.farlet.metricsUrl)).text();
-  const found = new Map<string, number>();
-  for (const line of text.split('\n')) {
-    const name = COUNTERS.map((counter) => counter.exec(line)?.[1]).find((each) => each !== undefined);
-    if (name === undefined || OF_THE_NODE.includes(name)) continue;
-    const key = name === 'count' ? 'shell' : name;
-    found.set(key, (found.get(key) ?? 0) + Number(line.split(' ').at(-1)));
-  }
-  return found;
+async function calls(): Promise<ReadonlyMap<string, number>> {
+  const page = await (await fetch(world.farlet.metricsUrl)).text();
+  const { cri, api } = parseCounts(page);
+  const shell = samples(page).filter(({ name }) => name === 'farlet_host_request_duration_seconds_count');
+  return new Map([...cri, ...api, ['shell', shell.reduce((sum, { value }) => sum + value, 0)]]);
 }
 
 /** For each pod, and what the node did meanwhile. */
@@ -42,11 +34,8 @@ async function costOf(work: () => Promise<unknown>): Promise<Calls> {
   await work();
   // what is done for the pods after they are Ready or gone counts as well
   await new Promise((resolve) => setTimeout(resolve, 3_000));
-  const grown = [...(await calls())].map(([name, count]): [string, number] => [
-    name,
-    (count - (before.get(name) ?? 0)) / PODS,
-  ]);
-  return Object.fromEntries(grown.filter(([, count]) => count > 0));
+  const { each } = callsBetween(before, await calls(), PODS);
+  return Object.fromEntries(Object.entries(each).filter(([name]) => !OF_THE_NODE.includes(name)));
 }
 
 /** So many for each pod, and one of all pods, which comes every minute. */
