@@ -18,8 +18,11 @@ const PODS = 5;
 /** By name: operations of the runtime, methods of the API server, and `shell`. */
 type Calls = Readonly<Record<string, number>>;
 
-/** what is asked whether or not there are pods */
-const OF_THE_NODE = ['status', 'version', 'GET', 'PUT', 'list_podsandbox_stats', 'list_containers_stats'];
+/** what is asked whether or not there are pods, at times of its own */
+const OF_THE_NODE = [
+  ...['status', 'version', 'list_images', 'image_fs_info'],
+  ...['list_podsandbox_stats', 'list_containers_stats', 'GET', 'PUT'],
+];
 
 async function calls(): Promise<ReadonlyMap<string, number>> {
   const page = await (await fetch(world.farlet.metricsUrl)).text();

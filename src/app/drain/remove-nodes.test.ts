@@ -16,6 +16,7 @@ function owned(kind: string): object {
 /** An API server with its DaemonSet controller, and what farlet does on each of its nodes. */
 class Cluster {
   readonly did: string[] = [];
+  readonly said: string[] = [];
   readonly nodes = new Map<string, KubeNode>();
   readonly stop = new AbortController();
   pods: Pod[] = [];
@@ -75,7 +76,7 @@ class Cluster {
           return Promise.resolve();
         },
       },
-      print: () => undefined,
+      print: (text) => void this.said.push(text.trimEnd()),
       clock: {
         sleep: () => {
           this.#look();
@@ -156,6 +157,16 @@ describe('farlet drain --delete', () => {
       'delete agent-again',
     ]);
     assert.deepEqual([cluster.pods, cluster.nodes.size], [[], 0]);
+    assert.deepEqual(cluster.said, [
+      'node a takes no new pods; 1 to be moved',
+      'pod d/web is evicted',
+      'pod d/web is gone',
+      'node a is drained',
+      'node a is leaving: nothing new is run there',
+      'pod d/static is gone',
+      'pod d/agent is gone',
+      'node a is deleted',
+    ]);
   });
 
   it('closes all nodes before it moves a pod', async () => {

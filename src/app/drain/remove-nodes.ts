@@ -49,13 +49,15 @@ export async function removeNodes(
 
 async function remove(target: Target, options: DrainOptions): Promise<void> {
   const { print, signal } = options;
+  // static pods stop by the mark, and may be gone before anybody looks again
+  const known = byUid(await podsOf(target, options));
   // one that farlet has registered meanwhile, as it was started anew, is taken away like the first
   for (let node = await find(target.node, options); node !== undefined;) {
     let lacks = 'farlet has not answered the mark on it: is it running?';
     try {
       await untilMarked(target, options);
       lacks = 'pods are left';
-      await untilEmpty(target, options, (names) => (lacks = `${names.join(', ')} left`));
+      await untilEmpty(target, options, known, (names) => (lacks = `${names.join(', ')} left`));
       lacks = 'its object is left';
       await deleteNode(target.node, options);
       lacks = 'objects of its pods are left';
@@ -96,25 +98,33 @@ async function untilMarked({ node: name }: Target, options: DrainOptions): Promi
   }
 }
 
+/** Names of pods, as people write them. */
+function byUid(pods: readonly Pod[]): Map<string, string> {
+  return new Map(pods.map(({ metadata }) => [metadata.uid, podName(metadata)]));
+}
+
 /**
  * Until nothing runs there: what was refused there has never run, and comes again and again. Mirrors go with
- * the static pods that they show.
+ * the static pods that they show. Says which of those `known`, and of those found, are gone.
  */
 async function untilEmpty(
   target: Target,
   options: DrainOptions,
+  known: Map<string, string>,
   onLeft: (names: readonly string[]) => void,
 ): Promise<void> {
   const { print, clock, signal } = options;
-  const asked = new Map<string, string>();
+  const asked = new Set<string>();
   for (;;) {
     const left = (await podsOf(target, options)).filter((pod) => !isRefused(pod));
-    dropGone(asked, left, print);
+    dropGone(known, left, print);
     if (left.length === 0) return;
-    onLeft(left.map(({ metadata }) => podName(metadata)));
+    const names = byUid(left);
+    onLeft([...names.values()]);
+    for (const [uid, name] of names) known.set(uid, name);
     for (const pod of left) {
       if (asked.has(pod.metadata.uid)) continue;
-      asked.set(pod.metadata.uid, podName(pod.metadata));
+      asked.add(pod.metadata.uid);
       if (!isMirrorPod(pod) && pod.metadata.deletionTimestamp === undefined) await deletePod(pod, options);
     }
     await clock.sleep(LOOK_AGAIN_MS, { signal });
