@@ -11,6 +11,8 @@ export async function removeCgroup(
   { path, kill = false }: Extract<FileOp, { op: 'remove-cgroup' }>,
   { clock, signal }: { clock: Clock; signal: AbortSignal },
 ): Promise<void> {
+  // the runtime has mostly taken away what was in it
+  if (await isRemoved(path)) return;
   for (let tries = kill ? TRIES : 1; ; tries -= 1) {
     if (kill) await killBelow(path);
     try {
@@ -20,6 +22,16 @@ export async function removeCgroup(
       if (tries === 1 || codeOf(error) !== 'EBUSY') throw error;
       await clock.sleep(PAUSE_MS, { signal });
     }
+  }
+}
+
+/** Whether it is gone: it had nothing in it, or was not there. */
+async function isRemoved(path: string): Promise<boolean> {
+  try {
+    await rmdir(path);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'ENOENT';
   }
 }
 

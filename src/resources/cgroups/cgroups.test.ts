@@ -264,6 +264,45 @@ describe("a node's cgroups", () => {
     assert.deepEqual(done, ['create', 'update', 'destroy']);
   });
 
+  it('of the classes are made once, and Burstable has what its pods ask for by now', async () => {
+    const active = [of(c({ cpu: '100m' }, {}))];
+    const { cgroups, batches, state } = bench({ active });
+    const next = async (work: () => Promise<void>): Promise<string[]> => {
+      const before = batches.length;
+      await work();
+      return batches.slice(before).flat();
+    };
+    const create = (): Promise<void> => cgroups.prepare(pod(), { create: true, signal });
+    const sweep = (): Promise<void> => cgroups.sweep(() => false, { signal });
+    const own = [
+      ...['mkdir /cpu/kubepods/besteffort/poduid-web', 'mkdir /memory/kubepods/besteffort/poduid-web'],
+      '/cpu/kubepods/besteffort/poduid-web/cpu.shares = 2',
+    ];
+    const classes = [
+      ...['mkdir /cpu/kubepods/burstable', 'mkdir /memory/kubepods/burstable'],
+      '/cpu/kubepods/burstable/cpu.shares = 102',
+      ...['mkdir /cpu/kubepods/besteffort', 'mkdir /memory/kubepods/besteffort'],
+      '/cpu/kubepods/besteffort/cpu.shares = 2',
+    ];
+    assert.deepEqual(await next(create), [...classes, ...own]);
+    assert.deepEqual(await next(create), own);
+    active.push(of(c({ cpu: '300m' }, {})));
+    assert.deepEqual(await next(create), ['/cpu/kubepods/burstable/cpu.shares = 409', ...own]);
+    active.pop();
+    assert.deepEqual(await next(sweep), ['/cpu/kubepods/burstable/cpu.shares = 102']);
+    assert.deepEqual(await next(sweep), []);
+    active.push(of(c({ cpu: '300m' }, {})));
+    const two = async (): Promise<void> => {
+      await Promise.all([create(), create()]);
+    };
+    assert.deepEqual(await next(two), ['/cpu/kubepods/burstable/cpu.shares = 409', ...own, ...own]);
+    active.pop();
+    state.fail = new HostError('not-found', 'box', 'box: the class is gone');
+    await assert.rejects(create(), /is gone/);
+    state.fail = undefined;
+    assert.deepEqual(await next(create), [...classes, ...own]);
+  });
+
   it('are left alone where they are not wanted', async () => {
     const { cgroups, batches } = bench({ enabled: false });
     await cgroups.prepare(pod(), { create: true, signal });

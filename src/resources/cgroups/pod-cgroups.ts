@@ -13,8 +13,7 @@ import { kindOf, messageOf } from '../../model/errors.ts';
 import type { EventRecorder } from '../../model/events.ts';
 import type { ObjectReference, Pod } from '../../model/kube.ts';
 import type { Log } from '../../model/log.ts';
-import { podQosClass, type QosClass } from '../../model/pod-qos.ts';
-import { podRequest } from '../../model/pod-requests.ts';
+import type { QosClass } from '../../model/pod-qos.ts';
 import type { Clock } from '../../util/clock.ts';
 import { readCgroupLayout, cgroupMount } from './cgroup-layout.ts';
 import {
@@ -27,7 +26,8 @@ import {
   type CgroupName,
 } from './cgroup-name.ts';
 import { createCgroup, removeCgroup, updateCgroup, type CgroupPlace } from './cgroup-ops.ts';
-import { podLimits, sharesOf, type CgroupLimits, type CpuEnforcement } from './pod-limits.ts';
+import { podLimits, type CgroupLimits, type CpuEnforcement } from './pod-limits.ts';
+import { QosCgroups } from './qos-cgroups.ts';
 import { readLimits, type CurrentLimits } from './read-limits.ts';
 
 export type CgroupOperation = 'create' | 'update' | 'destroy';
@@ -66,19 +66,19 @@ export interface PodGroupPlaces {
 }
 
 const RETRY_MS = 60_000;
-const UNBOUNDED = 2 ** 62;
 const classes: readonly QosClass[] = ['Guaranteed', 'Burstable', 'BestEffort'];
 
 export class PodCgroups {
   readonly #options: PodCgroupsOptions;
   readonly #root: CgroupName;
+  readonly #classes: QosCgroups;
   #place: CgroupPlace | undefined;
-  #burstableShares: number | undefined;
   #suspects = new Set<string>();
 
   constructor(options: PodCgroupsOptions) {
     this.#options = options;
     this.#root = nodeCgroup(options.cgroupRoot);
+    this.#classes = new QosCgroups({ root: this.#root, active: options.active });
   }
 
   /** Makes the groups above the pods', as often as the host comes back, and says whether that worked. */
@@ -128,16 +128,8 @@ export class PodCgroups {
     if (!this.#options.enabled) return;
     const place = await this.#where(signal);
     if (!create) return;
-    const shares = this.#burstable();
-    await this.#apply(
-      'create',
-      [
-        ...this.#classOps(place, shares),
-        ...createCgroup(podCgroup(this.#root, pod), this.#podLimits(pod), place),
-      ],
-      signal,
-    );
-    this.#burstableShares = shares;
+    const own = createCgroup(podCgroup(this.#root, pod), this.#podLimits(pod), place);
+    await this.#classes.write(own, place, (ops) => this.#apply('create', ops, signal));
   }
 
   /** What the pod's group has now; undefined where farlet keeps none. */
@@ -156,16 +148,8 @@ export class PodCgroups {
   async update(pod: Pod, limits: CgroupLimits, { signal }: { signal: AbortSignal }): Promise<void> {
     if (!this.#options.enabled) return;
     const place = await this.#where(signal);
-    const shares = this.#burstable();
-    await this.#apply(
-      'update',
-      [
-        ...(shares === this.#burstableShares ? [] : this.#burstableOps(place, shares)),
-        ...updateCgroup(podCgroup(this.#root, pod), limits, place),
-      ],
-      signal,
-    );
-    this.#burstableShares = shares;
+    const own = updateCgroup(podCgroup(this.#root, pod), limits, place);
+    await this.#classes.write(own, place, (ops) => this.#apply('update', ops, signal));
   }
 
   /** The pod holds nothing any more. Rejects with kind `conflict` while something still runs in its group. */
@@ -175,7 +159,10 @@ export class PodCgroups {
     await this.#apply('destroy', removeCgroup(podCgroup(this.#root, pod), place, { kill: true }), signal);
   }
 
-  /** Removes what was left behind of pods that nobody knows. Costs one list a class. */
+  /**
+   * Removes what was left behind of pods that nobody knows, and gives the classes what is theirs by now.
+   * Costs one list a class.
+   */
   async sweep(isForgettable: (uid: string) => boolean, { signal }: { signal: AbortSignal }): Promise<void> {
     const { enabled, log } = this.#options;
     if (!enabled) return;
@@ -193,17 +180,14 @@ export class PodCgroups {
       }
     }
     this.#suspects = new Set(orphans.map(({ uid }) => uid));
+    await this.#classes.refresh(place, (ops) => this.#apply('update', ops, signal));
   }
 
   async #makeNode(signal: AbortSignal): Promise<void> {
     const place = await this.#where(signal);
-    const shares = this.#burstable();
-    await this.#apply(
-      'create',
-      [...createCgroup(this.#root, this.#options.nodeLimits(), place), ...this.#classOps(place, shares)],
-      signal,
-    );
-    this.#burstableShares = shares;
+    this.#classes.forget();
+    const all = createCgroup(this.#root, this.#options.nodeLimits(), place);
+    await this.#classes.write(all, place, (ops) => this.#apply('create', ops, signal));
   }
 
   async #apply(operation: CgroupOperation, ops: readonly FileOp[], signal: AbortSignal): Promise<void> {
@@ -214,31 +198,6 @@ export class PodCgroups {
     } finally {
       onDone?.(operation, (clock.monotonic() - began) / 1000);
     }
-  }
-
-  #classOps(place: CgroupPlace, shares: number): FileOp[] {
-    return [
-      ...this.#burstableOps(place, shares),
-      ...createCgroup(
-        qosCgroup(this.#root, 'BestEffort'),
-        { cpuShares: sharesOf(0n), hugePages: unbounded(place) },
-        place,
-      ),
-    ];
-  }
-
-  #burstableOps(place: CgroupPlace, cpuShares: number): FileOp[] {
-    const limits = { cpuShares, hugePages: unbounded(place) };
-    return createCgroup(qosCgroup(this.#root, 'Burstable'), limits, place);
-  }
-
-  /** The class has the sum of what its pods ask for. */
-  #burstable(): number {
-    const milli = this.#options
-      .active()
-      .filter((pod) => podQosClass(pod) === 'Burstable')
-      .reduce((sum, pod) => sum + (podRequest(pod).get('cpu') ?? 0n), 0n);
-    return sharesOf(milli);
   }
 
   #podLimits(pod: Pod): CgroupLimits {
@@ -268,8 +227,4 @@ export class PodCgroups {
     this.#place = { layout, driver: found, hugePageSizes: hugePageSizes() };
     return this.#place;
   }
-}
-
-function unbounded({ hugePageSizes }: CgroupPlace): Map<number, number> {
-  return new Map(hugePageSizes.map((size) => [size, UNBOUNDED]));
 }
