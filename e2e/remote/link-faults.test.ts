@@ -382,7 +382,12 @@ describe('a fault', { concurrency: 16 }, () => {
       assert.match(await version(), /^containerd:\/\/1\.6\./);
       await node.host().upgrade();
       const since = Date.now();
-      await e2e.wait('the new version', async () => (await version()).startsWith('containerd://2.'), MINUTE);
+      // one whose restart no call has met is asked for its version once a minute
+      await e2e.wait(
+        'the new version',
+        async () => (await version()).startsWith('containerd://2.'),
+        2 * MINUTE,
+      );
       told(t, `hangs: containerd 2 is told ${seconds(since)} after it was up`);
       await e2e.createPod('new', {});
       await e2e.waitReady('new', MINUTE);

@@ -1,14 +1,7 @@
 /** What Node is started with (docs/adr/0008-memory.md): how V8 weighs memory against time. Pure. */
 
-/**
- * V8 collects before it grows, and keeps little machine code: live objects are few, and most time passes in
- * runtimes.
- */
-export const forFewHosts: readonly string[] = [
-  '--heap-growing-percent=25',
-  '--max-semi-space-size=2',
-  '--optimize-for-size',
-];
+/** V8 collects before it grows: live objects are few. */
+export const forFewHosts: readonly string[] = ['--heap-growing-percent=50', '--max-semi-space-size=3'];
 /**
  * Pods by the thousand are live objects by the hundred MiB, which V8's own pace collects in half the time.
  */
