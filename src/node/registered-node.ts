@@ -10,7 +10,7 @@ import { isChanged } from './node-watch.ts';
 export interface RegisteredNodeOptions {
   readonly clock: Clock;
   readonly log: Log;
-  /** the UID of the Node as it is registered, which its lease belongs to; undefined: it is there no more */
+  /** the UID of the Node that the lease belongs to; undefined: it is there no more and will be again */
   readonly onRegistered: (uid: string | undefined) => void;
   /** whether it is being taken away, whenever that has changed */
   readonly onLeaving: (isLeaving: boolean) => void;
@@ -87,7 +87,7 @@ export class RegisteredNode {
     if (this.#isLeaving) {
       this.#hasLeft = true;
       log.info({ uid: metadata.uid }, 'the Node object was deleted, as was asked for: it stays away');
-      onRegistered(undefined);
+      // the lease stays the deleted Node's: the garbage collector takes it, whatever farlet still may do
       return true;
     }
     const now = clock.monotonic();

@@ -39,7 +39,7 @@ export interface VirtualNodeOptions {
   readonly faults: Faults;
   readonly updateMs: number;
   readonly reportMs: number;
-  /** the UID of the Node as it is registered, which its lease belongs to; undefined: it is there no more */
+  /** the UID of the Node that the lease belongs to; undefined: it is there no more and will be again */
   readonly onRegistered: (uid: string | undefined) => void;
   /** whether it is being taken away, whenever that has changed: nothing of its own is run then */
   readonly onLeaving: (isLeaving: boolean) => void;
