@@ -93,6 +93,12 @@ export function emptyRuntimeState(
   };
 }
 
+/** Ids of sandboxes and containers that farlet itself has started or stopped. */
+export interface Deeds {
+  readonly started?: readonly string[];
+  readonly stopped?: readonly string[];
+}
+
 /** What became of what the runtime held of a pod that is done. */
 export interface Removal {
   /** ids of containers and sandboxes */

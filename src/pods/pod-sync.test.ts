@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Pod, PodStatus } from '../model/kube.ts';
 import { podRef } from '../model/pod-ref.ts';
-import { emptyRuntimeState, type PodRuntimeState } from '../model/runtime-state.ts';
+import { emptyRuntimeState, type Deeds, type PodRuntimeState } from '../model/runtime-state.ts';
 import type { PodSyncResult } from '../runtime/pod/pod-runtime.ts';
 import type { PodSyncInput } from '../runtime/start/sync-input.ts';
 import { FakeEvents } from '../testing/fake-host.ts';
@@ -25,6 +25,7 @@ function setUp({
   handler,
   before,
   renewAt,
+  told,
   clock = new FakeClock(),
 }: {
   host?: object;
@@ -33,6 +34,8 @@ function setUp({
   handler?: string;
   before?: PodStatus;
   renewAt?: number;
+  /** the pod's state, if events tell it */
+  told?: PodRuntimeState | undefined;
   clock?: FakeClock;
 } = {}) {
   const events = new FakeEvents();
@@ -57,7 +60,10 @@ function setUp({
       runtime: () => ({ name: 'containerd', handlers: [{ name: '' }] }),
     },
     cache: { get: () => state },
-    observe: { refresh: () => asked('observe', undefined) },
+    observe: {
+      refresh: () => asked('observe', undefined),
+      told: (_: string, { started = [] }: Deeds) => asked(`told of ${started.join(' ')}`, told),
+    },
     runtime: {
       lookAhead: () => asked('lookAhead', undefined),
       syncPod: async (input: PodSyncInput) => {
@@ -165,6 +171,56 @@ describe('the sync of a pod', () => {
     const tracked = ['status Running', 'running', 'mirror', 'register', 'probes'];
     assert.deepEqual(calls.slice(status.length, -3), tracked);
   });
+});
+
+describe('what a sync has done', () => {
+  const start = { action: 'start-container', target: 'c' } as const;
+  const error = { code: 'RunContainerError', message: 'x', cause: undefined };
+  const looked = ['observe', 'observe done'];
+  const told = ['told of c1', 'told of c1 done'];
+  for (const { name, result, by, looks } of [
+    { name: 'is told by events', result: { steps: [{ ...start, id: 'c1' }] }, by: running, looks: told },
+    {
+      name: 'is looked at where events do not tell',
+      result: { steps: [{ ...start, id: 'c1' }] },
+      by: undefined,
+      looks: [...told, ...looked],
+    },
+    {
+      name: 'is looked at if a start failed',
+      result: {
+        steps: [
+          { ...start, id: 'c1' },
+          { ...start, error },
+        ],
+      },
+      by: running,
+      looks: looked,
+    },
+    {
+      name: 'is looked at if it was more than starts',
+      result: { steps: [{ action: 'kill-container', target: 'c' } as const, { ...start, id: 'c1' }] },
+      by: running,
+      looks: looked,
+    },
+    {
+      name: 'is looked at if something else failed',
+      result: { steps: [{ ...start, id: 'c1' }], error: new Error('x') },
+      by: running,
+      looks: looked,
+    },
+    { name: 'is looked at if it was nothing', result: { steps: [] }, by: running, looks: looked },
+  ])
+    it(name, async () => {
+      const { steps, calls } = setUp({
+        told: by,
+        runtime: () => Promise.resolve({ ips: [], ...result }),
+      });
+      await steps.syncPod(web, { signal });
+      const from = calls.indexOf('startErrors') + 1;
+      assert.deepEqual(calls.slice(from, from + looks.length), looks);
+      assert.equal(calls.includes('observe'), looks.includes('observe'));
+    });
 });
 
 describe('the sync of a pod ends early', () => {

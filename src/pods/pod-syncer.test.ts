@@ -81,6 +81,7 @@ function setUp({
         held = finds.shift() ?? held;
         await refresh();
       },
+      told: () => Promise.resolve(undefined),
     },
     runtime: {
       killContainers: ({ state: { containers } }: { state: PodRuntimeState }) => {
@@ -171,7 +172,7 @@ describe("a pod's steps", () => {
     assert.deepEqual(events.seen, ['Warning FailedKillPod: error killing pod: it clings']);
   });
 
-  const stops = ['kill c1', 'look', 'stop s1'];
+  const stops = ['kill c1', 'stop s1', 'look'];
   const other = { ...dead, containers: [container({ id: 'c2' })] };
   const rows: {
     name: string;
@@ -196,13 +197,13 @@ describe("a pod's steps", () => {
       name: 'look first at a pod that is not known, of which there is nothing',
       state: nothing,
       found: [nothing],
-      calls: ['look', 'kill ', 'look', 'stop '],
+      calls: ['look', 'kill ', 'stop ', 'look'],
     },
     {
       name: 'stop what nobody knew of, too',
       state: running,
       found: [{ ...dead, sandboxes: [sandbox(), sandbox({ id: 's2', ready: true })] }, dead],
-      calls: [...stops, 'kill c1', 'look', 'stop s1 s2'],
+      calls: [...stops, 'kill c1', 'stop s1 s2', 'look'],
     },
   ];
   for (const { name, state, found, calls: expected } of rows)

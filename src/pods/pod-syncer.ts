@@ -121,10 +121,13 @@ export class PodSyncer {
     state: PodRuntimeState,
     { graceSeconds, signal }: { graceSeconds: number; signal: AbortSignal },
   ): Promise<void> {
-    const { runtime, cache, events } = this.#options;
+    const { runtime, cache, events, messages } = this.#options;
     const containers = await runtime.killContainers({ pod, state, graceSeconds }, { signal });
     // all there is to see is there once the containers have ended; the sandbox takes its time to stop
-    const observed = this.#view.observe(pod, signal);
+    const stopped = state.containers.filter(({ state: at }) => at === 'running').map(({ id }) => id);
+    const observed = this.#view
+      .observeDeeds(pod, { stopped }, signal)
+      .then(() => messages.read(this.#view.state(pod), { signal }));
     observed.catch(() => undefined);
     const sandboxes = await runtime.stopSandboxes(state, { signal });
     const failure = firstFailure([...containers, sandboxes]);

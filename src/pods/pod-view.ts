@@ -4,7 +4,7 @@ import { kindOf, messageOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { Pod, PodStatus, RuntimeClass } from '../model/kube.ts';
 import { podRef, podReference, type PodRef } from '../model/pod-ref.ts';
-import { emptyRuntimeState, type PodRuntimeState } from '../model/runtime-state.ts';
+import { emptyRuntimeState, type Deeds, type PodRuntimeState } from '../model/runtime-state.ts';
 import type { ProbeResults } from '../runtime/decide/init-actions.ts';
 import type { StartErrors } from '../runtime/start/start-errors.ts';
 import type { Clock } from '../util/clock.ts';
@@ -24,6 +24,8 @@ export interface PodViewOptions {
   /** asks the runtime again; the answer is newer than the question */
   readonly observe: {
     refresh(pod: PodRef, options: { signal: AbortSignal }): Promise<void>;
+    /** undefined where the runtime's events do not tell what became of these */
+    told(uid: string, deeds: Deeds, options: { signal: AbortSignal }): Promise<PodRuntimeState | undefined>;
   };
   readonly startErrors: StartErrors;
   readonly resizes: PodResizes;
@@ -85,6 +87,12 @@ export class PodView {
       if (kindOf(error) !== 'unavailable') this.reportUnseen(pod, messageOf(error));
       throw error;
     }
+  }
+
+  /** The same where this is all that was done: events may tell as much. */
+  async observeDeeds(pod: Pod, deeds: Deeds, signal: AbortSignal): Promise<void> {
+    const told = await this.#options.observe.told(pod.metadata.uid, deeds, { signal });
+    if (told === undefined) await this.observe(pod, signal);
   }
 
   /** Emits FailedSync: the pod can't be synced as long as its state is unknown. */

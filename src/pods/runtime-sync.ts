@@ -6,6 +6,7 @@ import type { ObservedSandbox, PodRuntimeState } from '../model/runtime-state.ts
 import type { SyncOutcome } from '../model/pod-update.ts';
 import { readPullSecrets } from '../runtime/images/pull-secrets.ts';
 import type { PodRuntime, PodSyncResult } from '../runtime/pod/pod-runtime.ts';
+import { startedIds } from '../runtime/spec/steps.ts';
 import { allStarting } from '../runtime/start/pod-containers-starter.ts';
 import type { PodSyncInput } from '../runtime/start/sync-input.ts';
 import { settledBoth } from '../util/abort.ts';
@@ -90,7 +91,9 @@ export class RuntimeSync {
     const { clock, log, startErrors, resizes, status } = this.#options;
     startErrors.update(pod.metadata.uid, result.steps);
     resizes.tellFailure(pod, result.steps);
-    await this.#view.observe(pod, signal);
+    const started = result.error === undefined ? startedIds(result.steps) : undefined;
+    if (started === undefined) await this.#view.observe(pod, signal);
+    else await this.#view.observeDeeds(pod, { started }, signal);
     const retryInMs = retryAfterSync(result, clock.now());
     if (retryInMs === undefined) return { kind: 'acted' };
     const state = this.#view.state(pod);

@@ -110,7 +110,7 @@ function buildParts(context: HostContext): HostParts {
   const resources = buildResources(context);
   const pullAccess = buildPullAccess(context);
   const ending = buildEnding(context);
-  const runtime = buildRuntime(context, { resources, pullAccess, ending });
+  const runtime = buildRuntime(context, { pleg, resources, pullAccess, ending });
   const prober = buildProber(context);
   const collector = new GarbageCollector({ ...ending, clock, log });
   const syncer = buildPodSyncer(context, { pleg, runtime, collector, volumes, resources, prober, mirrors });

@@ -19,6 +19,7 @@ import { ContainerKiller } from '../../runtime/stop/container-killer.ts';
 import { runtimeMetrics } from './observers.ts';
 import { tracedImages } from './traced.ts';
 import { imageSizeLabel } from '../../telemetry/image-size-label.ts';
+import type { Pleg } from '../../sync/sources/pleg.ts';
 import { SubPaths } from '../../pods/volumes/sub-paths.ts';
 
 /** What ends containers of a host: for their pods, and for collections. */
@@ -45,6 +46,7 @@ export function buildEnding({ host, paths, metrics, events, clock, log }: HostCo
 }
 
 export interface RuntimeParts {
+  readonly pleg: Pick<Pleg, 'told'>;
   readonly resources: HostResources;
   readonly pullAccess: PullAccess;
   readonly ending: ContainerEnding;
@@ -52,7 +54,7 @@ export interface RuntimeParts {
 
 export function buildRuntime(context: HostContext, parts: RuntimeParts): PodRuntime {
   const { config, host, view, settings, linuxHost, access, metrics, tracing, events, clock, log } = context;
-  const { resources, pullAccess, ending } = parts;
+  const { pleg, resources, pullAccess, ending } = parts;
   const resolver = buildResolver(context);
   return new PodRuntime({
     ...ending,
@@ -77,6 +79,7 @@ export function buildRuntime(context: HostContext, parts: RuntimeParts): PodRunt
       maxMs: config.crashLoopBackOff.maxContainerRestartPeriod,
       localTime: host.localTime.bind(host),
     }),
+    told: pleg.told.bind(pleg),
     starts: new StartPermits({ clock, width: () => startWidth(view.facts()?.cpus ?? 1) }),
     metrics: runtimeMetrics(metrics),
   });

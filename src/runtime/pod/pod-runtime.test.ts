@@ -7,7 +7,7 @@ import { FarletError } from '../../model/errors.ts';
 import type { Container, Pod, PodSpec } from '../../model/kube.ts';
 import type { PodActions } from '../../model/pod-actions.ts';
 import { annotations } from '../../model/labels.ts';
-import type { ObservedContainer, PodRuntimeState } from '../../model/runtime-state.ts';
+import type { Deeds, ObservedContainer, PodRuntimeState } from '../../model/runtime-state.ts';
 import { criFault, FakeCri, FakeEvents, FakeFiles, fakeHost, openAccess } from '../../testing/fake-host.ts';
 import {
   container,
@@ -30,7 +30,7 @@ import { PullRate } from '../images/pull-rate.ts';
 import { RestartBackoff } from '../decide/restart-backoff.ts';
 import { StartErrors } from '../start/start-errors.ts';
 import { StartPermits } from '../start/start-permits.ts';
-import { firstFailure } from '../spec/steps.ts';
+import { firstFailure, startedIds } from '../spec/steps.ts';
 import type { PodSyncInput } from '../start/sync-input.ts';
 
 const { signal } = new AbortController();
@@ -88,6 +88,7 @@ function setUp(
     restarts: new RestartBackoff({ maxMs: 300_000 }),
     events,
     metrics,
+    told: () => Promise.resolve(undefined),
     starts: new StartPermits({ clock, width: () => 2 }),
     clock,
     log: quietLog,
@@ -197,6 +198,23 @@ describe('a new pod', () => {
     await syncing;
     assert.equal(cri.names().at(-1), 'startContainer');
   });
+
+  for (const { name, ips, hostNetwork, asks } of [
+    { name: 'has the addresses that the runtime’s events tell', ips: ['10.0.0.9'], asks: false },
+    { name: 'asks for its addresses where events lack them', ips: [], asks: true },
+    { name: 'needs none on the host’s network', ips: [], hostNetwork: true, asks: false },
+  ])
+    it(name, async () => {
+      const told = (_: string, { started: [id = ''] = [] }: Deeds) =>
+        Promise.resolve(observed({ sandboxes: [sandbox({ id, ips })] }));
+      const { cri, runtime } = setUp({}, { told });
+      const web = withSpec({ containers: [logged], ...(hostNetwork && { hostNetwork }) });
+      // what is new is to be killed first, as by a kubelet: there is nothing of it
+      const { steps, ips: shown } = await runtime.syncPod(sync(web, { killPod: true }), { signal });
+      assert.equal(cri.names().includes('podSandboxStatus'), asks);
+      if (ips.length > 0) assert.deepEqual(shown, ips);
+      assert.equal(startedIds(steps)?.length, 2);
+    });
 
   it('says why it got no sandbox, with the whole gRPC text', async () => {
     const { cri, events, counted, runtime } = setUp({

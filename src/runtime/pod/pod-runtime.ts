@@ -118,7 +118,10 @@ export class PodRuntime {
   }
 
   async #kill({ pod, state, actions }: PodSyncInput, signal: AbortSignal): Promise<SyncStep[]> {
-    if (actions.killPod) return this.killPod({ pod, state }, { signal });
+    if (actions.killPod) {
+      const isNew = state.sandboxes.length === 0 && state.containers.length === 0;
+      return isNew ? [] : this.killPod({ pod, state }, { signal });
+    }
     return Promise.all(
       actions.kill.map(async ({ container, name, message, reason }): Promise<SyncStep> => {
         const step = { action: 'kill-container', target: name } as const;
@@ -229,7 +232,7 @@ export class PodRuntime {
     await this.#announce(input, observed, ips);
     const sandbox = { id: observed.id, config, ips, isNew: true };
     const steps = await this.#containers.start(input, { sandbox, prefetched }, { ahead, signal });
-    return { steps: [sandboxStep(pod), ...steps], ips, sandbox: observed };
+    return { steps: [{ ...sandboxStep(pod), id: observed.id }, ...steps], ips, sandbox: observed };
   }
 
   /** A listener that fails must not keep the pod from starting. */

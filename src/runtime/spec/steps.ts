@@ -12,6 +12,8 @@ export interface SyncStep {
     | 'resize-pod';
   /** container name, or the pod for sandboxes */
   readonly target: string;
+  /** of the sandbox or container that was started */
+  readonly id?: string;
   readonly error?: StepError;
 }
 
@@ -33,6 +35,15 @@ export function failedStep(step: Omit<SyncStep, 'error'>, code: string, cause: u
     ...step,
     error: { code: reason, message, cause },
   };
+}
+
+/**
+ * The ids of what was started, where nothing else was done and all of it succeeded; undefined otherwise: what
+ * came of the rest only a look at the pod tells.
+ */
+export function startedIds(steps: readonly SyncStep[]): string[] | undefined {
+  const ids = steps.flatMap(({ id, error }) => (id === undefined || error !== undefined ? [] : [id]));
+  return ids.length > 0 && ids.length === steps.length ? ids : undefined;
 }
 
 export function firstFailure(steps: readonly SyncStep[]): StepError | undefined {

@@ -52,14 +52,14 @@ export class ContainerStarter {
   }
 
   /**
-   * Resolves once the container runs and its postStart hook is done; `onStarted` comes between the two.
+   * Resolves with its id once the container runs and its postStart hook is done; `onStarted` comes between.
    * Rejects with ContainerStartError, after an event about it, or with the signal's reason.
    */
   async start(
     container: PodContainer,
     context: StartContext,
     { onStarted, signal }: { onStarted: (created: CreatedContainer) => void; signal: AbortSignal },
-  ): Promise<void> {
+  ): Promise<string> {
     const start = { container, context, signal };
     // a start that was cut off may have left the container created: it goes on with step 3
     let created: CreatedContainer | undefined = unstartedContainer(
@@ -78,6 +78,7 @@ export class ContainerStarter {
     onStarted(created);
     // Step 4: execute the post start hook.
     await this.#postStart(start, created);
+    return created.id;
   }
 
   async #pullImages(start: Start): Promise<ReadyImages> {

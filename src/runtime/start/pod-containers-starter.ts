@@ -111,13 +111,13 @@ export class PodContainersStarter {
     const step = { action: 'start-container', target: name } as const;
     metrics.containerStarting(container.type);
     try {
-      await this.#options.starter.start(container, context, {
+      const started = await this.#options.starter.start(container, context, {
         onStarted: ({ id, logPath: target }) => {
           links.push(this.#linkLog(context.pod, { container: name, id, target, signal }));
         },
         signal,
       });
-      return step;
+      return { ...step, id: started };
     } catch (error) {
       signal.throwIfAborted();
       const failed = failedStep(step, 'StartContainerError', error);

@@ -9,9 +9,10 @@ import type { ObservedSandbox } from '../../model/runtime-state.ts';
 import type { Clock } from '../../util/clock.ts';
 import { observedSandbox } from '../observed/observe.ts';
 import type { RuntimeMetrics } from '../spec/providers.ts';
+import type { PodRuntimeOptions } from './pod-runtime-options.ts';
 import type { StartPermits } from './start-permits.ts';
 
-export interface SandboxStarterOptions {
+export interface SandboxStarterOptions extends Pick<PodRuntimeOptions, 'told'> {
   readonly cri: Pick<CriClient, 'runPodSandbox' | 'podSandboxStatus'>;
   readonly events: EventRecorder;
   readonly clock: Pick<Clock, 'monotonic'>;
@@ -35,6 +36,8 @@ export class SandboxStarter {
     const id = await this.#options.starts.run({ hasBegun: false, signal }, () =>
       this.#run(pod, sandbox, signal),
     );
+    const told = await this.#told(pod, id, signal);
+    if (told !== undefined) return told;
     try {
       const { status } = await this.#options.cri.podSandboxStatus(
         { pod_sandbox_id: id, verbose: false },
@@ -48,6 +51,17 @@ export class SandboxStarter {
       this.#options.events.event(podReference(pod), 'FailedPodSandBoxStatus', message);
       throw error;
     }
+  }
+
+  /** By its events the runtime tells of the sandbox, and its addresses, before or just after it answers. */
+  async #told(
+    { metadata, spec }: Pod,
+    id: string,
+    signal: AbortSignal,
+  ): Promise<ObservedSandbox | undefined> {
+    const state = await this.#options.told(metadata.uid, { started: [id] }, { signal });
+    const sandbox = state?.sandboxes.find((each) => each.id === id);
+    return spec.hostNetwork === true || (sandbox?.ips.length ?? 0) > 0 ? sandbox : undefined;
   }
 
   async #run(

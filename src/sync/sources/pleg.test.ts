@@ -106,7 +106,33 @@ function setUp(more: Partial<CriClient> = {}) {
   });
   pleg.onChanges((some) => changes.push(...some));
   const look = (uid: string) => pleg.refresh({ uid, name: uid, namespace: 'shop' }, { signal });
-  return { pleg, cache, clock, faults, uids, changes, intervals, looks, look };
+  return { pleg, cri, cache, clock, faults, uids, changes, intervals, looks, look };
+}
+
+/** What is pushed is read, until the end. */
+class PushStream<T> {
+  readonly #items: T[] = [];
+  #wake = Promise.withResolvers<undefined>();
+  #isOver = false;
+
+  push(item: T): void {
+    this.#items.push(item);
+    this.#wake.resolve(undefined);
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#wake.resolve(undefined);
+  }
+
+  async *read(): AsyncGenerator<T> {
+    for (;;) {
+      for (const item of this.#items.splice(0)) yield item;
+      if (this.#isOver) return;
+      await this.#wake.promise;
+      this.#wake = Promise.withResolvers();
+    }
+  }
 }
 
 describe('the PLEG', () => {
@@ -175,6 +201,55 @@ describe('the PLEG', () => {
     await clock.advance(1_000);
     assert.equal(cache.get('a')?.fault, undefined);
     assert.equal(cache.get('a')?.containers[0]?.state, 'running');
+    stop.abort();
+    await Promise.race([running, settle()]);
+  });
+
+  it('has what was started from the runtime’s events, as long as there are any', async () => {
+    const events = new PushStream<ContainerEventResponse__Output>();
+    const { pleg, cache, clock, cri, uids } = setUp({ getContainerEvents: () => events.read() });
+    uids.clear();
+    const stop = new AbortController();
+    const running = pleg.run(stop.signal).catch(() => undefined);
+    const ids = ['sandbox-a', 'container-a'];
+    const ask = (...started: string[]) => pleg.told('a', { started }, { signal });
+    await settle();
+    assert.equal(await ask(...ids), undefined, 'no event has come');
+    const tell = async (state: string): Promise<void> => {
+      const { status } = (await cri.client.podSandboxStatus({ pod_sandbox_id: 'sandbox-a' })) as object & {
+        status: ContainerEventResponse__Output['pod_sandbox_status'];
+      };
+      const { status: container } = await cri.client.containerStatus({ container_id: 'container-a' });
+      const containers_statuses = [{ ...container, state }];
+      const started = { container_event_type: 'CONTAINER_STARTED_EVENT', container_id: 'container-a' };
+      events.push({
+        ...started,
+        pod_sandbox_status: status,
+        containers_statuses,
+      } as ContainerEventResponse__Output);
+      await settle();
+    };
+    await tell('CONTAINER_CREATED');
+    assert.equal((await ask('sandbox-a'))?.sandboxes[0]?.id, 'sandbox-a');
+    let isOver = false;
+    const asked = ask(...ids).finally(() => (isOver = true));
+    await clock.advance(50);
+    assert.equal(isOver, false, 'one that is made does not run yet');
+    await tell('CONTAINER_RUNNING');
+    assert.equal((await asked)?.containers[0]?.state, 'running');
+    const ended = pleg.told('a', { stopped: ['container-a'] }, { signal });
+    await tell('CONTAINER_EXITED');
+    assert.equal((await ended)?.containers[0]?.state, 'exited');
+    const vain = ask('container-b');
+    await clock.advance(100);
+    assert.equal(await vain, undefined);
+    cache.setFault({ uid: 'a', name: 'a', namespace: 'shop' }, 'it is broken');
+    assert.equal(await ask(...ids), undefined, 'not all that there is could be looked at');
+    cache.setFault({ uid: 'a', name: 'a', namespace: 'shop' }, undefined);
+    const cut = ask('container-c');
+    events.end();
+    assert.equal(await cut, undefined);
+    assert.equal(await ask(...ids), undefined, 'the events have ended');
     stop.abort();
     await Promise.race([running, settle()]);
   });

@@ -17,7 +17,12 @@ import type { Log } from '../../model/log.ts';
 import { labels } from '../../model/labels.ts';
 import { podFields, type PodRef } from '../../model/pod-ref.ts';
 import type { PodLifecycleEvent } from '../../model/pod-update.ts';
-import type { ObservedContainer, ObservedSandbox } from '../../model/runtime-state.ts';
+import type {
+  Deeds,
+  ObservedContainer,
+  ObservedSandbox,
+  PodRuntimeState,
+} from '../../model/runtime-state.ts';
 import {
   containerState,
   observedContainer,
@@ -28,6 +33,7 @@ import type { RuntimeCache } from '../../runtime/observed/runtime-cache.ts';
 import { Alarm } from '../../util/alarm.ts';
 import type { Beat } from '../../util/beat.ts';
 import type { Clock } from '../../util/clock.ts';
+import { EventWaits } from './event-waits.ts';
 
 /** GenericPLEG's relist period (pkg/kubelet/kubelet.go genericPlegRelistPeriod). */
 const RELIST_MS = 1_000;
@@ -37,6 +43,8 @@ const RELIST_MS = 1_000;
  */
 const RELIST_WITH_EVENTS_MS = 60_000;
 const STREAM_RETRY_MS = 1_000;
+/** What events tell comes with the answer to the call, or never: a list then does. */
+const TOLD_MS = 100;
 const STATUS_CALLS_AT_ONCE = 8;
 
 export interface PlegObserver {
@@ -82,6 +90,7 @@ export class Pleg {
   #events = false;
   #synced = false;
   readonly #alarm: Alarm;
+  readonly #waits: EventWaits;
   /** something could not be looked at */
   #isPartial = false;
   #waiters: (() => void)[] = [];
@@ -89,6 +98,7 @@ export class Pleg {
   constructor(options: PlegOptions) {
     this.#options = options;
     this.#alarm = new Alarm(options.clock);
+    this.#waits = new EventWaits(options.clock);
   }
 
   /** What changes on the runtime is told to all listeners, in the order in which they came. */
@@ -140,6 +150,27 @@ export class Pleg {
     }
     const fault = this.#options.cache.get(pod.uid)?.fault;
     if (fault !== undefined) throw new FarletError('internal', fault);
+  }
+
+  /**
+   * The pod's state once events have told what became of these ids, of a sandbox or containers that were
+   * just started (they are ready or run, or have ended since) or stopped: as good as `refresh` then, and it
+   * costs no call. undefined where they don't tell soon, and for a pod that could not be looked at.
+   */
+  async told(
+    uid: string,
+    { started = [], stopped = [] }: Deeds,
+    { signal }: { signal: AbortSignal },
+  ): Promise<PodRuntimeState | undefined> {
+    const { cache } = this.#options;
+    const known = (id: string): string => cache.known(uid, id) ?? 'created';
+    const isTold = (): boolean =>
+      started.every((id) => known(id) !== 'created') &&
+      stopped.every((id) => ['exited', 'not-ready'].includes(known(id)));
+    if (!this.#events) return undefined;
+    if (!isTold() && !(await this.#waits.until(uid, isTold, { ms: TOLD_MS, signal }))) return undefined;
+    const state = cache.get(uid);
+    return state?.fault === undefined ? state : undefined;
   }
 
   /** The relist keeps to its short period until everything could be looked at. */
@@ -309,6 +340,7 @@ export class Pleg {
           log.warn({ err: error }, 'container event stream broke: relisting until it is back');
       }
       this.#events = false;
+      this.#waits.ended();
       this.relistSoon();
       await clock.sleep(STREAM_RETRY_MS, { signal });
     }
@@ -327,6 +359,7 @@ export class Pleg {
       return;
     const containers = event.containers_statuses.map((container) => observedContainer(container, status.id));
     this.#emit(cache.merge({ pod, sandboxes: [observedSandbox(status)], containers }));
+    this.#waits.told(pod.uid);
   }
 
   #owns(labels: Readonly<Record<string, string>>): boolean {
