@@ -67,6 +67,27 @@ function setUp(more: Partial<HostLink> = {}) {
 }
 
 describe('a host', () => {
+  it('is as far as its shortest answer of the last minute took', async () => {
+    const { clock, host, answers, life } = setUp();
+    await settle();
+    assert.equal(host.roundTripMs(), 0);
+    const takes = (ms: number): void => {
+      answers(() => clock.sleep(ms).then(() => status));
+    };
+    takes(30);
+    await clock.advance(15_000);
+    takes(500);
+    await clock.advance(15_000);
+    assert.equal(host.roundTripMs(), 0, 'the first look');
+    const shortest: number[] = [];
+    for (let looks = 0; looks < 10; looks += 1) {
+      await clock.advance(10_000);
+      if (shortest.at(-1) !== host.roundTripMs()) shortest.push(host.roundTripMs());
+    }
+    assert.deepEqual(shortest, [0, 30, 500]);
+    life.abort(new Error('over'));
+  });
+
   it('tells that it is back although its state never changed', async () => {
     const { clock, told, answers, life } = setUp();
     await settle();

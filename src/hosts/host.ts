@@ -37,6 +37,8 @@ const SETTINGS_MS = 300_000;
  * another one. As often as the kubelet (pkg/kubelet/kuberuntime/kuberuntime_manager.go versionCacheTTL).
  */
 const VERSION_MS = 60_000;
+/** So many looks tell how far the host is: the shortest had to wait for nothing else. */
+const ROUND_TRIPS = 6;
 
 export interface HostOptions {
   readonly link: HostLink;
@@ -67,6 +69,7 @@ export class Host implements RuntimeHost {
   #lastGood: number;
   #failing = false;
   #connections: number | undefined;
+  readonly #roundTrips: number[] = [];
   #clockOffset = 0;
   #clockReadAt = -Infinity;
 
@@ -87,6 +90,10 @@ export class Host implements RuntimeHost {
 
   runtime(): RuntimeInfo | undefined {
     return this.#runtime;
+  }
+
+  roundTripMs(): number {
+    return this.#roundTrips.length === 0 ? 0 : Math.min(...this.#roundTrips);
   }
 
   onChange(listener: (state: HostState) => void): () => void {
@@ -155,7 +162,7 @@ export class Host implements RuntimeHost {
     try {
       const [version, status, problem] = await Promise.all([
         this.#versionAt(now, options),
-        this.cri.status({ verbose }, options),
+        this.#timed(() => this.cri.status({ verbose }, options)),
         this.link.problem?.({ signal }),
       ]);
       const asked = `${version.runtime_name} ${version.runtime_version}`;
@@ -174,6 +181,14 @@ export class Host implements RuntimeHost {
       this.#settings = undefined;
       return { ok: false, error: this.link.fault?.() ?? this.#reasonFor(error) };
     }
+  }
+
+  async #timed<T>(ask: () => Promise<T>): Promise<T> {
+    const began = this.#clock.monotonic();
+    const answer = await ask();
+    this.#roundTrips.push(this.#clock.monotonic() - began);
+    if (this.#roundTrips.length > ROUND_TRIPS) this.#roundTrips.shift();
+    return answer;
   }
 
   /** A runtime that was away, or whose host was, may have come back as another one. */

@@ -48,6 +48,8 @@ export interface RuntimeHost {
   state(): HostState;
   /** The runtime as last known, also while the host is lost; undefined before its first answer. */
   runtime(): RuntimeInfo | undefined;
+  /** ms to the runtime and back: what its shortest answer of the last minute took; 0: it is not known */
+  roundTripMs(): number;
   /**
    * Calls on every change of state, and when the host answers again after it did not, or has been reached
    * again: what was known of it may be old, even that it has not booted. Returns the way to stop that.

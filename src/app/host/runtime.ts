@@ -80,7 +80,11 @@ export function buildRuntime(context: HostContext, parts: RuntimeParts): PodRunt
       localTime: host.localTime.bind(host),
     }),
     told: pleg.told.bind(pleg),
-    starts: new StartPermits({ clock, width: () => startWidth(view.facts()?.cpus ?? 1) }),
+    starts: new StartPermits({
+      clock,
+      width: () => startWidth(view.facts()?.cpus ?? 1),
+      roundTripMs: host.roundTripMs.bind(host),
+    }),
     metrics: runtimeMetrics(metrics),
   });
 }

@@ -89,7 +89,7 @@ function setUp(
     events,
     metrics,
     told: () => Promise.resolve(undefined),
-    starts: new StartPermits({ clock, width: () => 2 }),
+    starts: new StartPermits({ clock, width: () => 2, roundTripMs: () => 0 }),
     clock,
     log: quietLog,
     ...change,
@@ -621,7 +621,9 @@ describe('start errors', () => {
 });
 
 describe('the only permit of a host', () => {
-  const one = () => ({ starts: new StartPermits({ clock: new FakeClock(), width: () => 1 }) });
+  const one = () => ({
+    starts: new StartPermits({ clock: new FakeClock(), width: () => 1, roundTripMs: () => 0 }),
+  });
   const named = (name: string, spec: Partial<Container> = {}): Pod =>
     pod({ metadata: { name, uid: name }, spec: { containers: [{ name: 'c', image: 'a:1', ...spec }] } });
   const never = (): Promise<never> => new Promise(() => undefined);

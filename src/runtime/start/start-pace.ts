@@ -2,6 +2,9 @@
 
 const STARTS_PER_CPU = 1.5;
 const MIN_WIDTH = 2;
+/** A call is worked on for so long at least, or a moment without work would let all of a burst through. */
+const MIN_WORK_MS = 20;
+const MOST_STRETCHED = 8;
 const PATIENCE_MS = 2_000;
 const MIN_PATIENCE_MS = 200;
 
@@ -11,6 +14,19 @@ const MIN_PATIENCE_MS = 200;
  */
 export function startWidth(cpus: number): number {
   return Math.max(MIN_WIDTH, Math.ceil(STARTS_PER_CPU * cpus));
+}
+
+/**
+ * How many calls may be under way, so that as many as `width` are worked on: over a far link the others are
+ * on their way there or back (Little's law), and the host's CPUs would wait for them.
+ * @param workMs what a call takes beyond the round trip
+ */
+export function stretchedWidth(
+  width: number,
+  { roundTripMs, workMs }: { readonly roundTripMs: number; readonly workMs: number },
+): number {
+  const underWay = 1 + roundTripMs / Math.max(MIN_WORK_MS, workMs);
+  return Math.round(width * Math.min(MOST_STRETCHED, underWay));
 }
 
 /**

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FakeClock, settle } from '../../testing/fixtures.ts';
-import { startPatienceMs, startWidth } from './start-pace.ts';
+import { startPatienceMs, startWidth, stretchedWidth } from './start-pace.ts';
 import { StartPermits } from './start-permits.ts';
 
 const forever = new AbortController().signal;
 
 /** Starts by name: when they were let in, and how to end them. */
-function setUp(width: number) {
+function setUp(width: number, roundTripMs = 0) {
   const clock = new FakeClock();
   const limit = { width };
-  const permits = new StartPermits({ clock, width: () => limit.width });
+  const permits = new StartPermits({ clock, width: () => limit.width, roundTripMs: () => roundTripMs });
   const order: string[] = [];
   const ends = new Map<string, PromiseWithResolvers<string>>();
   const start = (
@@ -45,6 +45,19 @@ describe('how many starts at a time', () => {
       assert.equal(startWidth(cpus), width);
     });
 
+  for (const [roundTripMs, workMs, width] of [
+    [0, 50, 3],
+    [2, 50, 3],
+    [40, 50, 5],
+    [200, 50, 15],
+    [200, 200, 6],
+    [200, 0, 24],
+    [60_000, 50, 24],
+  ] as const)
+    it(`is ${width} where 3 are worked on for ${workMs} ms each, ${roundTripMs} ms away`, () => {
+      assert.equal(stretchedWidth(3, { roundTripMs, workMs }), width);
+    });
+
   it('is waited for less, the more hang', () => {
     assert.deepEqual([0, 1, 3, 9, 1_000].map(startPatienceMs), [2_000, 1_000, 500, 200, 200]);
   });
@@ -62,6 +75,18 @@ describe('starts', () => {
     await end('a');
     assert.deepEqual(order, ['a', 'b', 'c', 'd']);
     assert.equal(await first, 'a');
+  });
+
+  it('are more side by side on a far host, and fewer again as it takes longer for each', async () => {
+    const { clock, order, start, end } = setUp(1, 100);
+    for (let index = 0; index < 100; index += 1) void start(String(index));
+    await settle();
+    assert.equal(order.length, 3, 'fifty ms of work each is the first guess');
+    for (let index = 0; index < 60; index += 1) {
+      await clock.advance(400);
+      await end(String(index));
+    }
+    assert.equal(order.length, 61, 'one at a time: it has as much work as it can do');
   });
 
   it('of pods that have begun go before those of new ones', async () => {

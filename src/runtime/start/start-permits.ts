@@ -2,7 +2,8 @@
  * Paces the calls by which one host's runtime starts pods, so that a burst of pods does not slow each one of
  * them down.
  *
- * I1. At most `width` calls hold a permit. One that lasts too long (start-pace.ts) goes on without it: what
+ * I1. At most `width` calls hold a permit, and as many more as are on their way to the host and back while
+ *     those are worked on. One that lasts too long (start-pace.ts) goes on without it: what
  *     hangs holds up no other pod.
  * I2. Calls of pods that have begun go first, else in order of arrival: what was begun is finished before
  *     more is begun.
@@ -11,12 +12,14 @@
  */
 import { reasonOf } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
-import { startPatienceMs } from './start-pace.ts';
+import { startPatienceMs, stretchedWidth } from './start-pace.ts';
 
 export interface StartPermitsOptions {
-  readonly clock: Pick<Clock, 'after'>;
-  /** how many calls may hold a permit now */
+  readonly clock: Pick<Clock, 'after' | 'monotonic'>;
+  /** how many calls the host may work on now */
   readonly width: () => number;
+  /** ms to the host and back */
+  readonly roundTripMs: () => number;
 }
 
 export interface StartTurn {
@@ -25,12 +28,18 @@ export interface StartTurn {
   readonly signal: AbortSignal;
 }
 
+const FIRST_WORK_MS = 50;
+/** the part that the latest call has in what calls take */
+const LATEST = 0.1;
+
 export class StartPermits {
   readonly #options: StartPermitsOptions;
   readonly #begun: (() => void)[] = [];
   readonly #fresh: (() => void)[] = [];
   #held = 0;
   #hanging = 0;
+  /** what calls take beyond the round trip, the latest most of all */
+  #workMs = FIRST_WORK_MS;
 
   constructor(options: StartPermitsOptions) {
     this.#options = options;
@@ -42,14 +51,26 @@ export class StartPermits {
    */
   async run<T>({ hasBegun, signal }: StartTurn, work: () => Promise<T>): Promise<T> {
     signal.throwIfAborted();
-    if (this.#held < this.#options.width()) this.#held += 1;
+    if (this.#held < this.#width()) this.#held += 1;
     else await this.#turn(hasBegun ? this.#begun : this.#fresh, signal);
     const release = this.#hold();
+    const began = this.#options.clock.monotonic();
     try {
-      return await work();
+      const result = await work();
+      this.#took(this.#options.clock.monotonic() - began);
+      return result;
     } finally {
       release();
     }
+  }
+
+  #took(ms: number): void {
+    this.#workMs += (Math.max(0, ms - this.#options.roundTripMs()) - this.#workMs) * LATEST;
+  }
+
+  #width(): number {
+    const { width, roundTripMs } = this.#options;
+    return stretchedWidth(width(), { roundTripMs: roundTripMs(), workMs: this.#workMs });
   }
 
   #turn(queue: (() => void)[], signal: AbortSignal): Promise<void> {
@@ -85,7 +106,7 @@ export class StartPermits {
   /** A permit is free: the next caller gets it, and more of them where the width has grown. */
   #next(): void {
     this.#held -= 1;
-    while (this.#held < this.#options.width()) {
+    while (this.#held < this.#width()) {
       const turn = this.#begun.shift() ?? this.#fresh.shift();
       if (turn === undefined) return;
       this.#held += 1;
