@@ -59,7 +59,23 @@ describe('the silence of a host', () => {
     socket.bytesWritten += 10;
     socket.bytesRead += 10;
     await clock.advance(600_000);
-    assert.deepEqual(seen, ['ping 12', 'ping 17', 'gone 25']);
+    assert.deepEqual(seen, ['ping 12', 'gone 17']);
+  });
+
+  it('ends before a host is lost, whenever the link was cut beside a question', async () => {
+    for (let asked = 1; asked <= 10; asked += 1) {
+      const { clock, socket, seen } = setUp(() => {
+        socket.bytesWritten += 1;
+      });
+      socket.bytesWritten += 10;
+      socket.bytesRead += 10;
+      // the question that was on its way is given up, and another follows
+      await clock.advance(asked * 1_000);
+      socket.bytesWritten += 10;
+      await clock.advance(600_000);
+      const end = Number(seen.at(-1)?.replace('gone ', ''));
+      assert.ok(end <= 18, `asked after ${asked} s: ${seen.join(', ')}`);
+    }
   });
 
   it('is the end when nothing at all is answered', async () => {

@@ -5,16 +5,14 @@
  */
 import type { Clock } from '../../util/clock.ts';
 
-/** Bytes so far, and since when (monotonic ms) something sent has had no answer. */
+/** Bytes so far, and since when (monotonic ms) something sent may have had, or has had, no answer. */
 export interface Silence {
   readonly read: number;
   readonly written: number;
+  /** it may as well be what acknowledges an answer, which nobody answers */
   readonly since: number | undefined;
-  /**
-   * nothing was read after it was sent; otherwise it may as well be what acknowledges an answer, which nobody
-   * answers
-   */
-  readonly isSure: boolean;
+  /** nothing was read after it was sent */
+  readonly sureSince: number | undefined;
 }
 
 const LOOK_MS = 1_000;
@@ -23,24 +21,28 @@ const PING_AFTER_MS = 4_000;
 const PING_UNSURE_AFTER_MS = 11_000;
 /**
  * So that the reason is known before a host counts as lost, 30 s after its last answer, with a question every
- * ten seconds.
+ * ten seconds: also if the link was cut while a question was on its way, after which nothing is sent for ten
+ * seconds.
  */
 const GONE_AFTER_MS = 12_000;
+const ALL_SILENT_MS = 16_000;
+const SURE_BESIDE_MS = 4_000;
 
 export function nextSilence(
   before: Silence,
   { read, written, now }: { read: number; written: number; now: number },
 ): Silence {
   const sent = written !== before.written;
-  if (read !== before.read) return { read, written, since: sent ? now : undefined, isSure: false };
-  if (!sent || (before.since !== undefined && before.isSure)) return { ...before, read, written };
-  return { read, written, since: now, isSure: true };
+  if (read !== before.read) return { read, written, since: sent ? now : undefined, sureSince: undefined };
+  if (!sent) return { ...before, read, written };
+  return { read, written, since: before.since ?? now, sureSince: before.sureSince ?? now };
 }
 
-export function silenceVerdict({ since, isSure }: Silence, now: number): 'quiet' | 'ping' | 'gone' {
+export function silenceVerdict({ since, sureSince }: Silence, now: number): 'quiet' | 'ping' | 'gone' {
   const silentMs = since === undefined ? 0 : now - since;
-  if (isSure && silentMs >= GONE_AFTER_MS) return 'gone';
-  return silentMs >= (isSure ? PING_AFTER_MS : PING_UNSURE_AFTER_MS) ? 'ping' : 'quiet';
+  const sureMs = sureSince === undefined ? 0 : now - sureSince;
+  if (sureMs >= GONE_AFTER_MS || (silentMs >= ALL_SILENT_MS && sureMs >= SURE_BESIDE_MS)) return 'gone';
+  return sureMs >= PING_AFTER_MS || silentMs >= PING_UNSURE_AFTER_MS ? 'ping' : 'quiet';
 }
 
 /** Looks until it is stopped, or has found that nobody is there. */
@@ -56,7 +58,7 @@ export function watchSilence(options: {
     read: socket.bytesRead,
     written: socket.bytesWritten,
     since: undefined,
-    isSure: false,
+    sureSince: undefined,
   };
   let pinged = false;
   let cancel = (): void => undefined;
