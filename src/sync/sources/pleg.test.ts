@@ -181,6 +181,48 @@ describe('the PLEG', () => {
     await running;
   });
 
+  it('lists as a safety net once a stream of events stays open, though nothing happens', async () => {
+    const { pleg, clock, intervals } = setUp({
+      async *getContainerEvents() {
+        await new Promise(() => undefined);
+      },
+    });
+    const stop = new AbortController();
+    const running = pleg.run(stop.signal).catch(() => undefined);
+    await clock.advance(5_000);
+    const first = intervals.length;
+    await clock.advance(30_000);
+    assert.equal(intervals.length, first);
+    await clock.advance(60_000);
+    assert.ok(intervals.length > first);
+    stop.abort();
+    await Promise.race([running, settle()]);
+  });
+
+  it('lists every second where the stream of events ends at once, and again when an open one breaks', async () => {
+    let opened = Promise.withResolvers<undefined>();
+    const { pleg, clock, intervals } = setUp({
+      async *getContainerEvents() {
+        await opened.promise;
+      },
+    });
+    opened.resolve(undefined);
+    const stop = new AbortController();
+    const running = pleg.run(stop.signal).catch(() => undefined);
+    await clock.advance(10_000);
+    assert.ok(intervals.length >= 10, `${intervals.length} lists`);
+    opened = Promise.withResolvers();
+    await clock.advance(10_000);
+    const before = intervals.length;
+    await clock.advance(30_000);
+    assert.ok(intervals.length <= before + 1);
+    opened.resolve(undefined);
+    await clock.advance(3_000);
+    assert.ok(intervals.length >= before + 3);
+    stop.abort();
+    await Promise.race([running, settle()]);
+  });
+
   it('looks again within a second at what a sync could not look at, though the runtime has events', async () => {
     const deleted = { container_event_type: 'CONTAINER_DELETED_EVENT', container_id: 'long gone' };
     const { pleg, cache, clock, faults, look } = setUp({

@@ -45,6 +45,11 @@ const RELIST_WITH_EVENTS_MS = 60_000;
 const STREAM_RETRY_MS = 1_000;
 /** What events tell comes with the answer to the call, or never: a list then does. */
 const TOLD_MS = 100;
+/**
+ * A runtime without events ends the stream at once, by an error or, as CRI-O with them switched off, without
+ * one. Where it stays open for so long, while lists are answered over the same connection, there are events.
+ */
+const STREAM_PROVEN_MS = 5_000;
 const STATUS_CALLS_AT_ONCE = 8;
 
 export interface PlegObserver {
@@ -87,7 +92,10 @@ export class Pleg {
   readonly #options: PlegOptions;
   readonly #listeners: ((changes: readonly PodLifecycleEvent[]) => void)[] = [];
   #lastRelist: number | undefined;
+  /** lists are only the safety net */
   #events = false;
+  /** when the stream of events that is open was begun, ms (monotonic) */
+  #listeningSince: number | undefined;
   #synced = false;
   readonly #alarm: Alarm;
   readonly #waits: EventWaits;
@@ -208,6 +216,7 @@ export class Pleg {
     const waiters = this.#waiters.splice(0);
     try {
       const listed = await this.#list(this.#options.owner, signal);
+      this.#events ||= listed.askedAt - (this.#listeningSince ?? Infinity) >= STREAM_PROVEN_MS;
       this.#isPartial = await this.#apply(listed, cache.pods(), signal);
     } catch (error) {
       this.#waiters.unshift(...waiters);
@@ -326,6 +335,7 @@ export class Pleg {
     const { cri, clock, log } = this.#options;
     while (!signal.aborted) {
       try {
+        this.#listeningSince = clock.monotonic();
         for await (const event of cri.getContainerEvents({ signal })) {
           this.#events = true;
           this.#onEvent(event);
@@ -338,6 +348,8 @@ export class Pleg {
         }
         if (this.#events)
           log.warn({ err: error }, 'container event stream broke: relisting until it is back');
+      } finally {
+        this.#listeningSince = undefined;
       }
       this.#events = false;
       this.#waits.ended();
