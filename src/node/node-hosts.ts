@@ -66,6 +66,8 @@ export class NodeHosts {
   readonly #options: NodeHostsOptions;
   #pool: PoolView = { isDraining: () => false, podsOn: () => [] };
   #cidrFailed = false;
+  /** asked for with every status, and made anew when one of the two that they are made of is another */
+  readonly #resources = new WeakMap<HostFacts, Resources & { told: NodeStatus['capacity'] }>();
   /** whose last look failed: told of once */
   readonly #failing = new Set<NodeHost>();
 
@@ -225,15 +227,17 @@ export class NodeHosts {
   }
 
   #resourcesOf(host: NodeHost, node: KubeNode | undefined): Resources {
-    const { identity } = this.#options;
     const facts = host.facts();
     if (facts === undefined) return { capacity: {}, allocatable: {} };
-    const capacity = {
-      ...hostCapacity(identity, facts),
-      // which host of several has them, nobody tells
-      ...(this.all.length === 1 ? extendedResources(node?.status?.capacity) : {}),
-    };
-    return { capacity, allocatable: nodeAllocatable(identity, capacity) };
+    // which host of several has what others tell the Node of, nobody tells
+    const told = this.all.length === 1 ? node?.status?.capacity : undefined;
+    const known = this.#resources.get(facts);
+    if (known !== undefined && known.told === told) return known;
+    const { identity } = this.#options;
+    const capacity = { ...hostCapacity(identity, facts), ...extendedResources(told) };
+    const resources = { told, capacity, allocatable: nodeAllocatable(identity, capacity) };
+    this.#resources.set(facts, resources);
+    return resources;
   }
 }
 
