@@ -21,6 +21,7 @@ import type {
   MountEntry,
 } from '../link/link.ts';
 import { RemoteFiles } from '../far/remote-files.ts';
+import { kernelText } from './kernel-texts.ts';
 import { mountEntries } from './local-mounts.ts';
 import { NotRegular, openRegular } from './local-open.ts';
 import { LocalOps } from './local-ops.ts';
@@ -192,6 +193,8 @@ export class LocalFiles implements HostFiles {
   async #answer({ look, path }: HostQuery, signal: AbortSignal): Promise<HostAnswer> {
     switch (look) {
       case 'text': {
+        const known = await kernelText(path);
+        if (known !== undefined) return { text: known };
         await using file = await openRegular(path);
         return { text: (await readStart(file, { maxBytes: MAX_LOOK_TEXT })).toString() };
       }
