@@ -7,8 +7,9 @@ import { processContext, surviveUncaught, type ProcessContext } from './process-
 import { ConfigReloads, type ConfigReloadsOptions } from './config-reloads.ts';
 import { ProcessHealth } from './process-health.ts';
 import { standaloneProblem } from './standalone.ts';
-import { kubeletRouter } from '../api/server/kubelet-router.ts';
+import { kubeletRouter, type KubeletRouter } from '../api/server/kubelet-router.ts';
 import { Strangers } from '../api/server/strangers.ts';
+import { loadProtocol } from '../hosts/cri/connect.ts';
 import { readClusterId } from '../kube/cluster-id.ts';
 import { isClusterConfigured } from '../kube/kubeconfig.ts';
 import { FarletError } from '../model/errors.ts';
@@ -44,6 +45,9 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
   const problem = standalone ? standaloneProblem(options.config) : undefined;
   if (problem !== undefined) throw new FarletError('invalid', problem);
   const life = childController(signal);
+  // what takes the loop for long comes first, while nobody waits for an answer or a heartbeat
+  loadProtocol();
+  const router = await kubeletRouter();
   const tracerModule = await loadTracer(options.config);
   const context = processContext({ ...options, tracerModule, standalone, signal: life.signal });
   const listeners = new Listeners();
@@ -53,7 +57,7 @@ export async function runApp(options: AppOptions, { signal }: { signal: AbortSig
     const health = new ProcessHealth(context);
     await listenPlainPorts(context, { listeners, healthProblems: () => health.problems() });
     const cluster = await identifyCluster(context, health);
-    await runNodes(context, { options, cluster });
+    await runNodes(context, { options, cluster, router });
   } catch (error) {
     if (!signal.aborted) {
       failure = error;
@@ -94,12 +98,11 @@ async function identifyCluster(context: ProcessContext, health: ProcessHealth): 
 /** Runs every node as soon as it is this farlet's, each with a kubelet API of its own. */
 async function runNodes(
   context: ProcessContext,
-  { options, cluster }: { options: AppOptions; cluster: Cluster },
+  { options, cluster, router }: { options: AppOptions; cluster: Cluster; router: KubeletRouter },
 ): Promise<void> {
   const { config, common, followed, clock, log, faults, metrics, signal } = context;
   const { podIP, hostIP } = options;
   const me = ownProcess(options.podUid);
-  const router = await kubeletRouter();
   const strangers = new Strangers({ clock });
   const fleet = new NodeFleet(context, { podIP, hostIP, me, router, strangers, cluster: cluster.id });
   const reloads = new ConfigReloads({

@@ -125,6 +125,14 @@ function openClients(endpoint: CriTarget): {
 
 let loaded: ProtoGrpcType | undefined;
 
+/**
+ * Loads what every connection is made of: tens of milliseconds of one piece, which a process that is to
+ * answer others has behind it then. Otherwise the first connection does it.
+ */
+export function loadProtocol(): void {
+  loadProto();
+}
+
 /** Options must be those the checked-in types were generated with (scripts/generate-proto-types.ts). */
 function loadProto(): ProtoGrpcType {
   loaded ??= loadPackageDefinition(
