@@ -3,6 +3,7 @@
  * lines, of which few have changed since they were last asked for: the others are kept as they were.
  */
 import type { Counter, Gauge, Histogram } from 'prom-client';
+import { own } from '../model/own.ts';
 
 type Labels = Readonly<Record<string, string | number>>;
 
@@ -28,6 +29,14 @@ interface Kept {
   readonly hashMap: Readonly<Record<string, Scalar | Buckets>>;
 }
 
+/** What was told last, for one way to tell it. */
+interface Told {
+  /** of its series, in the order of their lines */
+  readonly keys: readonly string[];
+  readonly made: Map<string, Made>;
+  readonly text: string;
+}
+
 /** Lines of one series, and what they were made of. */
 interface Made {
   readonly series: Scalar | Buckets;
@@ -42,7 +51,7 @@ export class FamilyText {
   readonly #kept: Kept;
   readonly #bounds: readonly number[];
   /** by the node that is told in a label */
-  readonly #made = new Map<string | undefined, Map<string, Made>>();
+  readonly #told = new Map<string | undefined, Told>();
 
   constructor(
     metric: Counter | Gauge | Histogram,
@@ -56,21 +65,25 @@ export class FamilyText {
 
   /** Every series, each line with its end; `node` is told in a label, unless they have one of that name. */
   lines(node?: string): string {
-    const made = this.#made.get(node) ?? new Map<string, Made>();
-    this.#made.set(node, made);
-    const all = Object.entries(this.#kept.hashMap);
-    let text = '';
-    for (const [key, series] of all) {
-      let lines = made.get(key);
-      if (lines === undefined || !isSame(lines, series)) {
-        lines = this.#make(series, node);
-        made.set(key, lines);
-      }
-      text += lines.text;
+    const { hashMap } = this.#kept;
+    const keys = Object.keys(hashMap);
+    const before = this.#told.get(node);
+    const made = before?.made ?? new Map<string, Made>();
+    let isNews = before?.keys.length !== keys.length;
+    for (const [index, key] of keys.entries()) {
+      const series = own(hashMap, key);
+      const lines = made.get(key);
+      if (before?.keys[index] !== key) isNews = true;
+      if (series === undefined || (lines !== undefined && isSame(lines, series))) continue;
+      made.set(key, this.#make(series, node));
+      isNews = true;
     }
+    if (before !== undefined && !isNews) return before.text;
     // some were taken back
-    if (made.size > all.length)
-      for (const key of made.keys()) if (!Object.hasOwn(this.#kept.hashMap, key)) made.delete(key);
+    if (made.size > keys.length)
+      for (const key of made.keys()) if (!Object.hasOwn(hashMap, key)) made.delete(key);
+    const text = keys.map((key) => made.get(key)?.text ?? '').join('');
+    this.#told.set(node, { keys, made, text });
     return text;
   }
 

@@ -118,11 +118,34 @@ describe('the text of a family', () => {
         histogram.reset();
         for (const seconds of [0.2, 2]) histogram.observe(odd, seconds);
       },
+      () => {
+        gauge.reset();
+        for (const op of ['first', 'second']) gauge.set({ op }, 1);
+      },
+      () => {
+        // the same ones in another order
+        gauge.reset();
+        for (const op of ['second', 'first']) gauge.set({ op }, 1);
+      },
+      () => {
+        // another in the place of one
+        gauge.remove({ op: 'first' });
+        gauge.set({ op: 'third' }, 1);
+      },
     ];
     for (const change of tell) {
       change();
       await isAsTheLibraryHasIt();
     }
+  });
+
+  it('is the one of before where nothing has changed, as long as nothing does', () => {
+    const text = texts.get('c_seconds');
+    const [first, told] = [text?.lines(), text?.lines('n')];
+    assert.deepEqual([text?.lines(), text?.lines('n')], [first, told]);
+    histogram.observe(odd, 1);
+    assert.notEqual(text?.lines(), first);
+    assert.notEqual(text?.lines('n'), told);
   });
 
   it('tells a node in a label before all others', () => {

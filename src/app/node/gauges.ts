@@ -9,16 +9,13 @@ import { sumOfLoads } from '../../sync/workers/workers-load.ts';
 import { workingPodCounts } from '../../sync/workers/working-pods.ts';
 
 export function showState(metrics: Metrics, apps: readonly HostApp[]): void {
-  const states = apps.flatMap(({ cache }) => cache.states());
-  metrics.kubelet_running_pods.set(
-    states.filter(({ sandboxes }) => sandboxes.some(({ ready }) => ready)).length,
-  );
-  for (const state of ['created', 'running', 'exited', 'unknown'] as const) {
+  const counts = apps.map(({ cache }) => cache.counts());
+  metrics.kubelet_running_pods.set(counts.reduce((sum, { ready }) => sum + ready, 0));
+  for (const state of ['created', 'running', 'exited', 'unknown'] as const)
     metrics.kubelet_running_containers.set(
       { container_state: state },
-      states.flatMap(({ containers }) => containers).filter((each) => each.state === state).length,
+      counts.reduce((sum, { containers }) => sum + containers[state], 0),
     );
-  }
   showPods(
     metrics.kubelet_desired_pods,
     apps.flatMap(({ table }) => table.all()),

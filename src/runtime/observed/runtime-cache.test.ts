@@ -57,6 +57,21 @@ describe('runtime cache', () => {
     assert.deepEqual(cache.get('u')?.ips, ['10.0.0.2']);
   });
 
+  it('counts pods with a sandbox that is ready, and containers by their state', () => {
+    const { cache, see } = setUp();
+    see({ id: 'c2', state: 'created' });
+    see({ id: 'c3', state: 'exited' });
+    const other = { uid: 'v', name: 'db', namespace: 'default' };
+    const sandboxes = [sandbox({ id: 'old', ready: false }), sandbox({ id: 'new' })];
+    cache.merge({ pod: other, sandboxes, containers: [container({ id: 'c4' })] });
+    const gone = { uid: 'w', name: 'old', namespace: 'default' };
+    cache.merge({ pod: gone, sandboxes: [sandbox({ id: 'off', ready: false })], containers: [] });
+    assert.deepEqual(cache.counts(), {
+      ready: 2,
+      containers: { created: 1, running: 2, unknown: 0, exited: 1 },
+    });
+  });
+
   it('drops what a list lacks, but not what was seen after the list was asked for', async () => {
     const { cache, clock, see } = setUp();
     const askedAt = clock.monotonic() + 1;

@@ -40,6 +40,11 @@ interface Entry {
   fault: string | undefined;
 }
 
+interface RuntimeCounts {
+  readonly ready: number;
+  readonly containers: Readonly<Record<ObservedContainerState, number>>;
+}
+
 const rank: Record<ObservedContainerState, number> = { created: 0, running: 1, unknown: 2, exited: 3 };
 
 export class RuntimeCache {
@@ -62,6 +67,17 @@ export class RuntimeCache {
 
   states(): PodRuntimeState[] {
     return [...this.#pods.values()].map(snapshot);
+  }
+
+  /** Of how many pods a sandbox is ready, and how many containers are in each state. */
+  counts(): RuntimeCounts {
+    const containers = { created: 0, running: 0, unknown: 0, exited: 0 };
+    let ready = 0;
+    for (const entry of this.#pods.values()) {
+      if ([...entry.sandboxes.values()].some(({ value }) => value.ready)) ready += 1;
+      for (const { value } of entry.containers.values()) containers[value.state] += 1;
+    }
+    return { ready, containers };
   }
 
   /** The listed state of an id as last seen, to tell which ids need a closer look. */

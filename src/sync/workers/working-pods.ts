@@ -26,13 +26,16 @@ export function lifecycleOf({ at }: Pick<WorkerState, 'at'>): WorkingPod['lifecy
 
 /** A row for each combination that there can be, those with no pod too. */
 export function workingPodCounts(pods: readonly WorkingPod[]): (WorkingPod & { readonly count: number })[] {
+  const counts = new Map<string, number>();
+  for (const pod of pods) counts.set(keyOf(pod), (counts.get(keyOf(pod)) ?? 0) + 1);
   return kinds.flatMap((kind) =>
-    lifecycles.map((lifecycle) => ({
-      ...kind,
-      lifecycle,
-      count: pods.filter(
-        (pod) => pod.lifecycle === lifecycle && pod.config === kind.config && pod.static === kind.static,
-      ).length,
-    })),
+    lifecycles.map((lifecycle) => {
+      const row = { ...kind, lifecycle };
+      return { ...row, count: counts.get(keyOf(row)) ?? 0 };
+    }),
   );
+}
+
+function keyOf({ lifecycle, config, static: isStatic }: WorkingPod): string {
+  return `${lifecycle} ${config} ${isStatic}`;
 }
