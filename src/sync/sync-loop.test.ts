@@ -144,6 +144,26 @@ describe('sync loop', () => {
     await stop();
   });
 
+  it('leaves others their turn between the changes of many pods', async () => {
+    const { queue, calls, ready, stop } = setUp();
+    ready();
+    await settle();
+    queue.config(Array.from({ length: 50 }, (_, index) => ({ kind: 'add', pod: named(`p${index}`) })));
+    const seen: number[] = [];
+    for (let turn = 0; turn < 20; turn += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      seen.push(calls.length);
+    }
+    const most = Math.max(...seen.map((all, turn) => all - (seen[turn - 1] ?? 0)));
+    assert.ok(most <= 10, `${most} pods in one turn`);
+    assert.equal(calls.length, 50);
+    queue.config(Array.from({ length: 50 }, (_, index) => ({ kind: 'add', pod: named(`q${index}`) })));
+    await Promise.resolve();
+    await stop();
+    await settle();
+    assert.equal(calls.length, 50, 'nothing is begun once it has ended');
+  });
+
   it('shows a worker a mere status where readiness gates go by it, or where the pod is over', async () => {
     const { queue, calls, ready, stop } = setUp();
     ready();

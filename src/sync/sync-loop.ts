@@ -2,7 +2,8 @@
  * The SyncLoop (kubelet: pkg/kubelet/kubelet.go syncLoopIteration): takes what the sources tell and hands it
  * to the pods' workers. It decides who is to work and never works itself.
  *
- * I1. An iteration is synchronous: it waits for nothing, so no pod can hold up another.
+ * I1. An iteration is synchronous: it waits for nothing, so no pod can hold up another. It is about a few
+ *     pods that have changed, so that it holds up nothing else of the process either.
  * I2. It starts only once the runtime has been seen, so that nothing is judged on half a view. What no source
  *     names is for housekeeping to judge, which its owner calls only when every source has reported.
  * I3. An exception over one pod costs that pod alone: its newest change is kept and tried again with the next
@@ -17,9 +18,10 @@ import { isMirrorPod } from '../model/pod-source.ts';
 import type { PodChange } from '../model/pod-update.ts';
 import type { WorkerState } from './workers/worker-state.ts';
 import type { Clock } from '../util/clock.ts';
+import { nextTurn } from '../util/turn.ts';
 import { activePods } from './active-pods.ts';
 import type { PodTable } from './pod-table.ts';
-import type { SyncBatch, SyncEventKind, SyncQueue } from './sync-queue.ts';
+import { MOST_PODS, type SyncBatch, type SyncEventKind, type SyncQueue } from './sync-queue.ts';
 import type { Refusal } from '../resources/admission/refusal.ts';
 import type { AdmissionVerdict, WaitingVerdict } from '../resources/admission/verdict.ts';
 
@@ -101,6 +103,9 @@ export class SyncLoop {
     for (;;) {
       const batch = await queue.take(signal);
       if (batch === undefined) return;
+      // of many pods, or of many nodes at once, others have their turn in between
+      if (batch.config.length >= MOST_PODS) await nextTurn();
+      if (signal.aborted) return;
       const started = clock.monotonic();
       this.#lastEntered = started;
       this.#iterate(batch);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { PodChange } from '../model/pod-update.ts';
 import { pod } from '../testing/fixtures.ts';
-import { mergeChanges, SyncQueue } from './sync-queue.ts';
+import { mergeChanges, MOST_PODS, SyncQueue } from './sync-queue.ts';
 
 const change = (kind: PodChange['kind'], label = ''): PodChange => ({
   kind,
@@ -63,5 +63,31 @@ describe('sync queue', () => {
     const last = queue.take(stop.signal);
     stop.abort();
     assert.equal(await last, undefined);
+  });
+
+  it('gives the changes of many pods a few at a time, and what else waits with the last', async () => {
+    const queue = new SyncQueue();
+    const { signal } = new AbortController();
+    const uids = Array.from({ length: 2 * MOST_PODS + 1 }, (_, index) => `pod-${index}`);
+    const changes = uids.flatMap((uid): PodChange[] => [
+      { kind: 'remove', pod: pod({ metadata: { uid } }) },
+      { kind: 'add', pod: pod({ metadata: { uid } }) },
+    ]);
+    queue.housekeeping();
+    queue.hostChanged();
+    queue.due('pod-0');
+    queue.config(changes);
+    const told: (string | undefined)[] = [];
+    for (const pods of [MOST_PODS, MOST_PODS, 1]) {
+      const batch = await queue.take(signal);
+      const isLast = pods === 1;
+      assert.equal(batch?.config.length, 2 * pods);
+      assert.deepEqual([batch.housekeeping, batch.host, batch.sync.size], [isLast, isLast, isLast ? 1 : 0]);
+      told.push(...batch.config.map(({ pod: { metadata } }) => metadata.uid));
+    }
+    assert.deepEqual(
+      told,
+      uids.flatMap((uid) => [uid, uid]),
+    );
   });
 });

@@ -21,6 +21,12 @@ export interface SyncBatch {
   readonly housekeeping: boolean;
 }
 
+/**
+ * The changes of so many pods are a batch at most: to begin with a pod takes a millisecond or so, and nothing
+ * else of the process has its turn during a batch.
+ */
+export const MOST_PODS = 8;
+
 export class SyncQueue {
   readonly #config = new Map<string, PodChange[]>();
   #pleg = new Set<string>();
@@ -73,7 +79,11 @@ export class SyncQueue {
     };
   }
 
-  /** Everything that waits, as soon as anything does; undefined once the signal aborts. */
+  /**
+   * Everything that waits, as soon as anything does; undefined once the signal aborts. While more pods have
+   * changed than a batch may have, the first of them and nothing else: what else waits is told of pods that
+   * are known.
+   */
   async take(signal: AbortSignal): Promise<SyncBatch | undefined> {
     while (!signal.aborted) {
       const batch = this.#drain();
@@ -86,6 +96,7 @@ export class SyncQueue {
   #drain(): SyncBatch | undefined {
     const { config, pleg, sync, probe } = this.depth();
     if (config + pleg + sync + probe === 0 && !this.#host && !this.#housekeeping) return undefined;
+    if (config > MOST_PODS) return { ...nothing, config: this.#firstChanges() };
     const batch: SyncBatch = {
       config: [...this.#config.values()].flat(),
       pleg: this.#pleg,
@@ -102,7 +113,22 @@ export class SyncQueue {
     this.#housekeeping = false;
     return batch;
   }
+
+  #firstChanges(): PodChange[] {
+    const first = [...this.#config].slice(0, MOST_PODS);
+    for (const [uid] of first) this.#config.delete(uid);
+    return first.flatMap(([, changes]) => changes);
+  }
 }
+
+const nothing: SyncBatch = {
+  config: [],
+  pleg: new Set(),
+  sync: new Set(),
+  probe: new Set(),
+  host: false,
+  housekeeping: false,
+};
 
 /** The changes still to be told of one pod after another one came: at most an add and a removal remain. */
 export function mergeChanges(waiting: readonly PodChange[], change: PodChange): PodChange[] {
