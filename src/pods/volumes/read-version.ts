@@ -13,19 +13,28 @@ export function readVersionName(
   return files.readLink(`${path}/..data`, { signal });
 }
 
-/** What it wrote, by that name: so that a restart rewrites nothing that is unchanged. */
+/** What is there of it, by that name. */
 export async function readVersion(
   files: HostFiles,
   { path, folder }: { path: string; folder: string | undefined },
   { signal }: { signal: AbortSignal },
-): Promise<{ version: WrittenVersion; payload: Payload } | undefined> {
+): Promise<WrittenVersion | undefined> {
   if (folder === undefined || !/^\.\.[^/]+$/.test(folder)) return undefined;
   const names = ((await files.list(path, { signal })) ?? [])
     .filter(({ name, type }) => type === 'symlink' && !name.startsWith('..'))
     .map(({ name }) => name);
+  return { folder, names };
+}
+
+/** What it wrote: so that a restart rewrites nothing that is unchanged. */
+export async function readPayload(
+  files: HostFiles,
+  { path, version }: { path: string; version: WrittenVersion },
+  { signal }: { signal: AbortSignal },
+): Promise<Payload> {
   const payload = new Map<string, PayloadFile>();
-  await readTree(files, { root: `${path}/${folder}`, below: '', payload }, signal);
-  return { version: { folder, names }, payload };
+  await readTree(files, { root: `${path}/${version.folder}`, below: '', payload }, signal);
+  return payload;
 }
 
 async function readTree(

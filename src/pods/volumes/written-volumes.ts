@@ -9,7 +9,7 @@ import { emptyDirOps } from './empty-dir.ts';
 import { fetchPayload } from './fetch-payload.ts';
 import { nestedMountPoints } from './nested-mounts.ts';
 import type { Payload } from './payload.ts';
-import { readVersion, readVersionName } from './read-version.ts';
+import { readPayload, readVersion, readVersionName } from './read-version.ts';
 import type { ReadyVolume } from './ready-volume.ts';
 import type { VolumeSources } from './sources.ts';
 
@@ -96,8 +96,10 @@ export class WrittenVolumes {
       files.apply([...above, ...own, ...nested], { signal }),
       readVersionName(files, path, { signal }),
     );
-    const found = await readVersion(files, { path, folder }, { signal });
-    return found === undefined ? undefined : { version: found.version, digest: digestOf(found.payload) };
+    const version = await readVersion(files, { path, folder }, { signal });
+    if (version === undefined) return undefined;
+    if (holdsToken(volume)) return { version, digest: UNKNOWN };
+    return { version, digest: digestOf(await readPayload(files, { path, version }, { signal })) };
   }
 }
 
@@ -108,6 +110,14 @@ async function bothSettled<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> 
   if (first.status === 'rejected') throw first.reason;
   return [first.value, second.value];
 }
+
+/** The token is another one after a restart: what was written before it need not be read to know that. */
+function holdsToken({ projected }: Volume): boolean {
+  return (projected?.sources ?? []).some(({ serviceAccountToken }) => serviceAccountToken !== undefined);
+}
+
+/** Of no payload. */
+const UNKNOWN = '';
 
 /** Names and contents; modes alone are not rewritten, as in the kubelet. */
 function digestOf(payload: Payload): string {
