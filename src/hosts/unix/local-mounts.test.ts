@@ -204,6 +204,11 @@ describe('files on the host', { skip: process.getuid?.() !== 0 && 'only root may
       { op: 'touch', path: at('touched'), mode: 0o644 },
     );
     assert.equal(modeOf(at('kept-folder')), '700');
+    await apply({ op: 'mkdir', path: at('kept-folder'), mode: 0o750 });
+    await apply({ op: 'mkdir', path: at('kept-folder'), mode: 0o750 });
+    assert.equal(modeOf(at('kept-folder')), '750');
+    await apply({ op: 'mkdir', path: at('kept-folder'), mode: 0o2750, gid: 77 });
+    assert.deepEqual([modeOf(at('kept-folder')), statSync(at('kept-folder')).gid], ['2750', 77]);
     assert.equal(readFileSync(at('kept'), 'utf8'), 'x');
     assert.equal(modeOf(at('touched')), '644');
     assert.equal(await files.realPath(at('vol/inner'), { signal }), at('vol/real'));

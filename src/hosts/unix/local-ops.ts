@@ -108,15 +108,19 @@ export class LocalOps {
 
 /** Of several who make it only the first sets mode and owner of a folder that is to be kept. */
 async function makeFolder(op: FileOp & { op: 'mkdir' }): Promise<void> {
-  const made = await makeWithParents(op.path);
-  if (!made) {
-    const there = await stat(op.path).catch(() => undefined);
-    if (there?.isDirectory() !== true)
-      throw new PlaceError(there === undefined ? 'EEXIST' : 'ENOTDIR', op.path);
+  if (await makeWithParents(op.path)) {
+    await own(op);
+    await chmod(op.path, op.mode);
+    return;
   }
-  if (!made && op.keep === true) return;
+  const there = await stat(op.path).catch(() => undefined);
+  if (there?.isDirectory() !== true)
+    throw new PlaceError(there === undefined ? 'EEXIST' : 'ENOTDIR', op.path);
+  if (op.keep === true) return;
   await own(op);
-  await chmod(op.path, op.mode);
+  // to give it to somebody may take bits of its mode
+  if ((there.mode & 0o7777) !== op.mode || op.uid !== undefined || op.gid !== undefined)
+    await chmod(op.path, op.mode);
 }
 
 /**
