@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
 import { statusPatch } from './status-patch.ts';
 
 const ready = (status: string): object => ({ type: 'Ready', status, lastProbeTime: null });
@@ -84,4 +86,36 @@ describe('status patch', () => {
       assert.deepEqual(statusPatch(row.from, row.to), row.expect);
     });
   }
+
+  /** Without what is null or undefined in an object, however deep. */
+  const stripped = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(stripped);
+    if (typeof value !== 'object' || value === null) return value;
+    const there = Object.entries(value).filter(([, each]) => each !== null && each !== undefined);
+    return Object.fromEntries(there.map(([key, each]) => [key, stripped(each)]));
+  };
+  // few keys and few values, so that many are alike
+  const { tree: status } = fc.letrec<{ tree: object; value: unknown }>((tie) => ({
+    tree: fc.dictionary(fc.constantFrom('a', 'b', 'toString', '__proto__'), tie('value'), { maxKeys: 3 }),
+    value: fc.oneof(
+      { maxDepth: 3 },
+      fc.constantFrom<unknown>(null, undefined, 0, 1, '', 'x', true),
+      tie('tree'),
+      fc.array(tie('value'), { maxLength: 2 }),
+    ),
+  }));
+
+  it('is none exactly where both say the same', () => {
+    let alike = 0;
+    fc.assert(
+      fc.property(status, status, (from, to) => {
+        const same = isDeepStrictEqual(stripped(from), stripped(to));
+        if (same) alike += 1;
+        assert.equal(statusPatch(from, to) === undefined, same);
+        assert.equal(statusPatch(from, structuredClone(stripped(from)) as object), undefined);
+      }),
+      { numRuns: 2_000, seed: 7 },
+    );
+    assert.ok(alike > 20, `${alike} pairs were alike`);
+  });
 });

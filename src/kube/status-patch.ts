@@ -22,6 +22,8 @@ const replaced: readonly string[] = ['addresses'];
 
 /** undefined where nothing differs; null values delete. Absent, undefined and null are the same. */
 export function statusPatch(from: object, to: object): Json | undefined {
+  // mostly nothing differs, which is told without a copy of either
+  if (saysSame(from, to)) return undefined;
   const patch = diff(normal(from) as Json, normal(to) as Json);
   return Object.keys(patch).length === 0 ? undefined : patch;
 }
@@ -61,6 +63,23 @@ function mergedList(before: readonly Json[], after: readonly Json[], key: string
 
 function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Whether `normal` gives the same of both. */
+function saysSame(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (Array.isArray(a))
+    return Array.isArray(b) && a.length === b.length && a.every((each, index) => saysSame(each, b[index]));
+  if (!isObject(a) || !isObject(b)) return false;
+  for (const [key, each] of Object.entries(a)) {
+    const other = own(b, key) ?? undefined;
+    const isThere = each !== null && each !== undefined;
+    if (isThere ? !saysSame(each, other) : other !== undefined) return false;
+  }
+  // what only the other says
+  for (const [key, each] of Object.entries(b))
+    if (each !== null && each !== undefined && !Object.hasOwn(a, key)) return false;
+  return true;
 }
 
 /** Without null and undefined, which JSON may or may not carry. */
