@@ -2,6 +2,12 @@ import { FarletError } from '../model/errors.ts';
 import { startTimer } from './clock.ts';
 
 /**
+ * What ends a signal whose work is over, when nobody is there any more to be told why. One for all: without a
+ * reason Node makes an error each time, with a picture of the stack, which costs more than the signal.
+ */
+export const workIsOver = new FarletError('cancelled', 'the work that this belonged to is over');
+
+/**
  * Runs `work` with a signal that aborts when `signal` does or after `ms`, whichever is first. The deadline
  * surfaces as a FarletError of kind `deadline-exceeded` that names `what`; the caller's own abort surfaces as
  * the caller's reason. Returns as soon as either happens, even if `work` is slow to notice.

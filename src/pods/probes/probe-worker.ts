@@ -4,7 +4,7 @@
  */
 import { messageOf } from '../../model/errors.ts';
 import type { Container, Pod, Probe } from '../../model/kube.ts';
-import { childController, orAbort } from '../../util/abort.ts';
+import { childController, orAbort, workIsOver } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
 import { ProbeError, probeNames, type ProbeKind, type ProbeOutcome, type ProbeResult } from './probe.ts';
 import { beforeFailure, initialResult, judge, noRun, type ResultRun } from './thresholds.ts';
@@ -93,7 +93,7 @@ export class ProbeWorker {
 
   /** Probes now if this container has not been probed yet, e.g. because it has just started. */
   trigger(): void {
-    if (!this.#tried) this.#wake?.abort();
+    if (!this.#tried) this.#wake?.abort(workIsOver);
   }
 
   /** Takes back a failure that it holds with, so that one more probe decides, at once. */
@@ -103,7 +103,7 @@ export class ProbeWorker {
     this.#held = undefined;
     this.#run = beforeFailure(probe);
     publish(this.#containerId, initialResult[kind]);
-    this.#wake?.abort();
+    this.#wake?.abort(workIsOver);
   }
 
   async run(): Promise<void> {
@@ -151,7 +151,7 @@ export class ProbeWorker {
       signal.throwIfAborted();
       return true;
     } finally {
-      wake.abort();
+      wake.abort(workIsOver);
       this.#wake = undefined;
     }
   }
@@ -254,8 +254,8 @@ export class ProbeWorker {
       return await orAbort(attempt(container, { signal: time.signal }), hang.signal);
     } finally {
       for (const cancel of cancels) cancel();
-      time.abort();
-      hang.abort();
+      time.abort(workIsOver);
+      hang.abort(workIsOver);
     }
   }
 }

@@ -8,7 +8,7 @@ import type { Log } from '../../model/log.ts';
 import type { Pod } from '../../model/kube.ts';
 import { podReference } from '../../model/pod-ref.ts';
 import type { SyncOutcome } from '../../model/pod-update.ts';
-import { childController } from '../../util/abort.ts';
+import { childController, workIsOver } from '../../util/abort.ts';
 import { jittered } from '../../util/backoff.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { PodSyncer } from './pod-syncer.ts';
@@ -94,7 +94,7 @@ export class PodWorker {
     this.#running = controller;
     this.#idle = this.#step(controller.signal)
       .finally(() => {
-        controller.abort();
+        controller.abort(workIsOver);
         this.#running = undefined;
       })
       .then((againInMs) => {
