@@ -66,9 +66,12 @@ export async function startDelayProxy(to: {
 /** Nothing overtakes what was sent before, although the delay may have become less. */
 function pass(from: Socket, to: Socket, delayMs: () => number): void {
   let last = 0;
+  // timers of nearly the same time may go off in another order than they were set in
+  const underWay: (() => void)[] = [];
   const later = (deliver: () => void): void => {
     last = Math.max(last, performance.now() + delayMs());
-    setTimeout(deliver, Math.max(0, last - performance.now()));
+    underWay.push(deliver);
+    setTimeout(() => underWay.shift()?.(), Math.max(0, last - performance.now()));
   };
   from.on('data', (chunk: Buffer) => {
     later(() => {
