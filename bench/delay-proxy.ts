@@ -2,6 +2,7 @@
  * A TCP proxy that delivers everything later, as a far link does: the order is kept, the rate is not limited.
  */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { RoundTrips } from './round-trips.ts';
 
 export interface DelayProxy {
   readonly port: number;
@@ -17,6 +18,8 @@ export interface LinkTraffic {
   readonly bytesBack: number;
   /** what went there within `MESSAGE_MS` of each other is one */
   readonly messages: number;
+  /** sequential ones, of all connections together */
+  readonly roundTrips: number;
 }
 
 /** Pieces of one message, and what acknowledges the answer to it, follow within this. */
@@ -28,6 +31,7 @@ export async function startDelayProxy(to: {
 }): Promise<DelayProxy> {
   let delayMs = 0;
   const traffic = { bytesThere: 0, bytesBack: 0, messages: 0 };
+  const trips = new RoundTrips();
   let lastThere = -Infinity;
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
@@ -37,8 +41,8 @@ export async function startDelayProxy(to: {
       socket.on('error', () => socket.destroy());
       socket.once('close', () => sockets.delete(socket));
     }
-    pass(near, far, () => delayMs);
-    pass(far, near, () => delayMs);
+    pass(near, far, { delayMs: () => delayMs, send: () => trips.sendThere() });
+    pass(far, near, { delayMs: () => delayMs, send: () => trips.sendBack() });
     near.on('data', ({ length }: Buffer) => {
       const now = performance.now();
       if (now - lastThere > MESSAGE_MS) traffic.messages += 1;
@@ -55,7 +59,7 @@ export async function startDelayProxy(to: {
     setDelay: (ms) => {
       delayMs = ms;
     },
-    traffic: () => ({ ...traffic }),
+    traffic: () => ({ ...traffic, roundTrips: trips.count }),
     close: () => {
       server.close();
       for (const socket of sockets) socket.destroy();
@@ -64,14 +68,23 @@ export async function startDelayProxy(to: {
 }
 
 /** Nothing overtakes what was sent before, although the delay may have become less. */
-function pass(from: Socket, to: Socket, delayMs: () => number): void {
+function pass(
+  from: Socket,
+  to: Socket,
+  { delayMs, send }: { delayMs: () => number; send: () => () => void },
+): void {
   let last = 0;
+  // timers of nearly the same time may go off in another order than they were set in
+  const underWay: (() => void)[] = [];
   const later = (deliver: () => void): void => {
     last = Math.max(last, performance.now() + delayMs());
-    setTimeout(deliver, Math.max(0, last - performance.now()));
+    underWay.push(deliver);
+    setTimeout(() => underWay.shift()?.(), Math.max(0, last - performance.now()));
   };
   from.on('data', (chunk: Buffer) => {
+    const arrive = send();
     later(() => {
+      arrive();
       if (to.writable) to.write(chunk);
     });
   });

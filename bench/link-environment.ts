@@ -1,11 +1,12 @@
 /** What round trips are measured on: a control plane, a host over ssh whose packets come later, farlet. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import type { ContainerdVersion } from '../e2e/harness/containerds.ts';
 import { startControlPlane, type ControlPlane } from '../e2e/harness/control-plane.ts';
 import { startDelayProxy, type DelayProxy } from './delay-proxy.ts';
 import { startFarlet } from '../e2e/harness/farlet.ts';
 import { eventually } from '../e2e/harness/processes.ts';
 import { startRemoteHost } from '../e2e/harness/remote-host.ts';
+import { hostThrough } from '../e2e/harness/through-proxy.ts';
 import { connectKube } from '../src/kube/connect.ts';
 import { NodePods } from './node-pods.ts';
 import { CONFIG, SECRET, withFiles } from './pod-shapes.ts';
@@ -47,19 +48,11 @@ export async function startLinkEnvironment(
         proxy.close();
       },
     });
-    const at = `127.0.0.1:${proxy.port}`;
-    const known = readFileSync(host.ssh.knownHostsFile, 'utf8').replace(
-      host.address,
-      `[127.0.0.1]:${proxy.port}`,
-    );
-    const knownHostsFile = `${folder}/known_hosts`;
-    writeFileSync(knownHostsFile, known);
     progress('farlet');
-    const endpoint = host.endpoint.replace(host.address, at);
     const farlet = await startFarlet({
       folder: `${folder}/farlet`,
       plane,
-      hosts: [{ ...host, endpoint, ssh: { ...host.ssh, knownHostsFile } }],
+      hosts: [hostThrough(host, proxy, folder)],
       // a large log is to stay one file, and a far host's /tmp is memory
       config: { containerLogMaxSize: '8Gi', podLogsDir: '/var/lib/pod-logs' },
     });
