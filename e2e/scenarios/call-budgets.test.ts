@@ -62,18 +62,15 @@ const shapes: readonly Shape[] = [
   {
     name: 'one container and a token',
     spec: { terminationGracePeriodSeconds: 2, containers: [shell()] },
-    alone: { start: { [ROUND_TRIPS]: 7, PATCH: 3 }, end: { [ROUND_TRIPS]: 4, PATCH: 2 } },
+    alone: { start: { [ROUND_TRIPS]: 5, PATCH: 3 }, end: { [ROUND_TRIPS]: 3, PATCH: 2 } },
     together: {
       start: {
-        ...{ run_podsandbox: 1, podsandbox_status: 1 },
-        ...{ image_status: 1, create_container: 1, start_container: 1 },
-        ...{ list_podsandbox: 1, list_containers: 1 },
+        ...{ run_podsandbox: 1, image_status: 1, create_container: 1, start_container: 1 },
         ...{ shell: 8, POST: 4, PATCH: 2 },
         ...{ [BYTES.toHost]: 18, [BYTES.fromHost]: 9, [BYTES.toApi]: 9, [BYTES.fromApi]: 40 },
       },
       end: {
         ...{ stop_container: 1, stop_podsandbox: 1, remove_container: 1, remove_podsandbox: 1 },
-        ...{ list_podsandbox: 1, list_containers: 1 },
         ...{ shell: 4, POST: 1, PATCH: 2, DELETE: 1 },
         ...{ [BYTES.toHost]: 5, [BYTES.fromHost]: 8, [BYTES.toApi]: 6, [BYTES.fromApi]: 47 },
       },
@@ -99,18 +96,15 @@ const shapes: readonly Shape[] = [
         { name: 's', secret: { secretName: 'key' } },
       ],
     },
-    alone: { start: { [ROUND_TRIPS]: 13, PATCH: 5 }, end: { [ROUND_TRIPS]: 4, PATCH: 2 } },
+    alone: { start: { [ROUND_TRIPS]: 9, PATCH: 5 }, end: { [ROUND_TRIPS]: 3, PATCH: 2 } },
     together: {
       start: {
-        ...{ run_podsandbox: 1, podsandbox_status: 1 },
-        ...{ image_status: 2, create_container: 2, start_container: 2, exec_sync: 1 },
-        ...{ list_podsandbox: 2, list_containers: 2 },
+        ...{ run_podsandbox: 1, image_status: 2, create_container: 2, start_container: 2, exec_sync: 1 },
         ...{ shell: 18, POST: 7, PATCH: 5 },
         ...{ [BYTES.toHost]: 31, [BYTES.fromHost]: 22, [BYTES.toApi]: 16, [BYTES.fromApi]: 100 },
       },
       end: {
         ...{ stop_container: 1, stop_podsandbox: 1, remove_container: 2, remove_podsandbox: 1 },
-        ...{ list_podsandbox: 1, list_containers: 1 },
         ...{ shell: 4, POST: 1, PATCH: 2, DELETE: 1 },
         ...{ [BYTES.toHost]: 6, [BYTES.fromHost]: 14, [BYTES.toApi]: 6, [BYTES.fromApi]: 65 },
       },

@@ -62,7 +62,10 @@ for (const { name: node } of hosts)
         files: open.filter((path) => path.endsWith('/c/0.log')).length,
         watches: open.filter((path) => path.includes('inotify')).length,
         streams: streams.reduce((sum, [, count]) => sum + Number(count), 0),
-        filesThere: Number(await inside(`find /proc/[0-9]*/fd -lname '*/c/0.log' 2>/dev/null | wc -l`)),
+        // on a host of this machine there are those of other scenarios as well
+        filesThere: Number(
+          await inside(`find /proc/[0-9]*/fd -lname '*/${space.name}_*/c/0.log' 2>/dev/null | wc -l`),
+        ),
         programsThere:
           link === 'unix' ? 0 : Number(await inside(`pgrep -cf 'bs=[0-9]+ count=1 iflag=fullblock'`)),
       };

@@ -52,13 +52,14 @@ export class ContainerStarter {
   }
 
   /**
-   * Resolves with its id once the container runs and its postStart hook is done; `onStarted` comes between.
+   * Resolves with its id once the container runs and its postStart hook is done; `onCreated` comes before it
+   * is started.
    * Rejects with ContainerStartError, after an event about it, or with the signal's reason.
    */
   async start(
     container: PodContainer,
     context: StartContext,
-    { onStarted, signal }: { onStarted: (created: CreatedContainer) => void; signal: AbortSignal },
+    { onCreated, signal }: { onCreated: (created: CreatedContainer) => void; signal: AbortSignal },
   ): Promise<string> {
     const start = { container, context, signal };
     // a start that was cut off may have left the container created: it goes on with step 3
@@ -73,9 +74,9 @@ export class ContainerStarter {
       // Step 2: create the container.
       created = await this.#create(start, images);
     }
+    onCreated(created);
     // Step 3: start the container.
     await this.#startCreated(start, created);
-    onStarted(created);
     // Step 4: execute the post start hook.
     await this.#postStart(start, created);
     return created.id;

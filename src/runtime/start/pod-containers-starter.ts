@@ -112,7 +112,7 @@ export class PodContainersStarter {
     metrics.containerStarting(container.type);
     try {
       const started = await this.#options.starter.start(container, context, {
-        onStarted: ({ id, logPath: target }) => {
+        onCreated: ({ id, logPath: target }) => {
           links.push(this.#linkLog(context.pod, { container: name, id, target, signal }));
         },
         signal,
@@ -126,7 +126,10 @@ export class PodContainersStarter {
     }
   }
 
-  /** The link by which log collectors find the log; a container runs well without it. */
+  /**
+   * The link by which log collectors find the log; a container runs well without it. It is made while the
+   * container is started, since a pod is Ready only after both.
+   */
   async #linkLog(
     pod: Pod,
     { container, id, target, signal }: { container: string; id: string; target: string; signal: AbortSignal },
