@@ -96,12 +96,12 @@ const shapes: readonly Shape[] = [
         { name: 's', secret: { secretName: 'key' } },
       ],
     },
-    alone: { start: { [ROUND_TRIPS]: 9, PATCH: 5 }, end: { [ROUND_TRIPS]: 3, PATCH: 2 } },
+    alone: { start: { [ROUND_TRIPS]: 10, PATCH: 6 }, end: { [ROUND_TRIPS]: 3, PATCH: 2 } },
     together: {
       start: {
         ...{ run_podsandbox: 1, image_status: 2, create_container: 2, start_container: 2, exec_sync: 1 },
         ...{ shell: 18, POST: 7, PATCH: 5 },
-        ...{ [BYTES.toHost]: 31, [BYTES.fromHost]: 22, [BYTES.toApi]: 16, [BYTES.fromApi]: 100 },
+        ...{ [BYTES.toHost]: 31, [BYTES.fromHost]: 18, [BYTES.toApi]: 16, [BYTES.fromApi]: 100 },
       },
       end: {
         ...{ stop_container: 1, stop_podsandbox: 1, remove_container: 2, remove_podsandbox: 1 },
