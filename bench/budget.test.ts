@@ -44,7 +44,10 @@ describe('a budget', () => {
     });
 
   it('is of what came in between, for each', () => {
-    assert.deepEqual(between({ a: 1, b: 2 }, { a: 5, b: 2, c: 1 }, 2), { a: 2, c: 0.5 });
+    assert.deepEqual(
+      between(new Map(Object.entries({ a: 1, b: 2 })), new Map(Object.entries({ a: 5, b: 2, c: 1 })), 2),
+      { a: 2, c: 0.5 },
+    );
   });
 
   it('is told in one line', () => {

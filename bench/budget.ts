@@ -29,10 +29,14 @@ export function over(counts: Counts, budget: Counts): string[] {
 }
 
 /** What was counted in between, for each of so many; nothing that was not. Pure. */
-export function between(before: Counts, after: Counts, each = 1): Counts {
+export function between(
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+  each = 1,
+): Counts {
   return Object.fromEntries(
-    Object.entries(after)
-      .map(([what, count]): [string, number] => [what, (count - (before[what] ?? 0)) / each])
+    [...after]
+      .map(([what, count]): [string, number] => [what, (count - (before.get(what) ?? 0)) / each])
       .filter(([, count]) => count > 0),
   );
 }

@@ -1,4 +1,5 @@
 /** Calls that farlet has made, by its own metrics. */
+import { between } from './budget.ts';
 import { samples } from './metrics-page.ts';
 
 export interface CallCounts {
@@ -37,9 +38,6 @@ export function callsBetween(
   after: ReadonlyMap<string, number>,
   per: number,
 ): { readonly total: number; readonly each: Readonly<Record<string, number>> } {
-  const grown = [...after]
-    .map(([key, count]): [string, number] => [key, (count - (before.get(key) ?? 0)) / per])
-    .filter(([, count]) => count > 0)
-    .sort(([, a], [, b]) => b - a);
+  const grown = Object.entries(between(before, after, per)).sort(([, a], [, b]) => b - a);
   return { total: grown.reduce((sum, [, count]) => sum + count, 0), each: Object.fromEntries(grown) };
 }

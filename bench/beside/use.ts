@@ -1,4 +1,5 @@
 /** What an agent uses: of the CPU, and of the API server. Pure. */
+import { between } from '../budget.ts';
 import type { ApiCalls } from './api-calls.ts';
 
 /** Up to a moment. */
@@ -26,11 +27,7 @@ export function useBetween(before: Reading, after: Reading): Use {
     cpuMs: after.cpuMs - before.cpuMs,
     sentBytes: after.sentBytes - before.sentBytes,
     receivedBytes: after.receivedBytes - before.receivedBytes,
-    calls: Object.fromEntries(
-      [...after.calls]
-        .map(([call, count]): [string, number] => [call, count - (before.calls.get(call) ?? 0)])
-        .filter(([, count]) => count > 0),
-    ),
+    calls: between(before.calls, after.calls),
   };
 }
 

@@ -2,11 +2,12 @@
  * What is simulated: a real control plane behind a proxy that can be slow, one farlet, and many hosts that
  * run nothing.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
-import { startControlPlane, type ControlPlane } from '../../e2e/harness/control-plane.ts';
+import { startControlPlane } from '../../e2e/harness/control-plane.ts';
 import { startFarlet, type Farlet } from '../../e2e/harness/farlet.ts';
 import { run } from '../../e2e/harness/processes.ts';
+import { planeThrough } from '../../e2e/harness/through-proxy.ts';
 import { connectKube, type KubeConnection } from '../../src/kube/connect.ts';
 import { startDelayProxy, type DelayProxy } from '../delay-proxy.ts';
 import { probed } from './ask-probe.ts';
@@ -51,7 +52,8 @@ export async function startEnvironment(
     progress('control plane');
     const plane = await behindFarlet(() => startControlPlane({ folder: `${folder}/plane` }));
     ends.push(() => plane.stop());
-    const { proxy, kubeconfig } = await proxied(plane, folder);
+    const { hostname, port } = new URL(plane.server);
+    const proxy = await startDelayProxy({ host: hostname, port: Number(port) });
     ends.push(() => {
       proxy.close();
     });
@@ -61,7 +63,7 @@ export async function startEnvironment(
     const probe = `${folder}/probe.sock`;
     const farlet = await startFarlet({
       folder: `${folder}/farlet`,
-      plane: { kubeconfig, clientCa: plane.clientCa },
+      plane: planeThrough(plane, proxy, `${folder}/proxied`),
       hosts: fakes.hosts,
       // the hosts are one machine, whose cgroups are none of theirs
       config: { cgroupsPerQOS: false },
@@ -75,18 +77,6 @@ export async function startEnvironment(
     await stop();
     throw error;
   }
-}
-
-async function proxied(
-  plane: ControlPlane,
-  folder: string,
-): Promise<{ proxy: DelayProxy; kubeconfig: string }> {
-  const { hostname, port } = new URL(plane.server);
-  const proxy = await startDelayProxy({ host: hostname, port: Number(port) });
-  const kubeconfig = `${folder}/proxied.kubeconfig`;
-  const direct = readFileSync(plane.kubeconfig, 'utf8');
-  writeFileSync(kubeconfig, direct.replaceAll(plane.server, `https://127.0.0.1:${proxy.port}`));
-  return { proxy, kubeconfig };
 }
 
 async function startHosts(

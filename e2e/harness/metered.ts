@@ -1,5 +1,4 @@
 /** A farlet of which is counted what it asks of its host and of the API server. */
-import type { Counts } from '../../bench/budget.ts';
 import { parseCounts } from '../../bench/call-counts.ts';
 import { startDelayProxy } from '../../bench/delay-proxy.ts';
 import { samples } from '../../bench/metrics-page.ts';
@@ -20,7 +19,7 @@ export interface Meter {
    * So far, by name: the runtime's operations, the API server's methods, `shell` for requests to the host's
    * shell, ROUND_TRIPS to the host, and BYTES.
    */
-  counts(): Promise<Counts>;
+  counts(): Promise<ReadonlyMap<string, number>>;
   /** sequential ones to the host, so far */
   roundTrips(): number;
   /** of what goes to the host and of what comes back, from now on */
@@ -48,17 +47,18 @@ export async function startMetered(world: World, node: string): Promise<Meter> {
       const { cri, api: methods } = parseCounts(page);
       const { bytesThere, bytesBack, roundTrips } = link.traffic();
       const calls = api.traffic();
-      return {
-        ...Object.fromEntries([...cri, ...methods]),
-        shell: samples(page)
-          .filter(({ name }) => name === 'farlet_host_request_duration_seconds_count')
-          .reduce((sum, { value }) => sum + value, 0),
-        [ROUND_TRIPS]: roundTrips,
-        [BYTES.toHost]: bytesThere / 1024,
-        [BYTES.fromHost]: bytesBack / 1024,
-        [BYTES.toApi]: calls.bytesThere / 1024,
-        [BYTES.fromApi]: calls.bytesBack / 1024,
-      };
+      const shell = samples(page)
+        .filter(({ name }) => name === 'farlet_host_request_duration_seconds_count')
+        .reduce((sum, { value }) => sum + value, 0);
+      return new Map([
+        ...[...cri, ...methods],
+        ['shell', shell],
+        [ROUND_TRIPS, roundTrips],
+        [BYTES.toHost, bytesThere / 1024],
+        [BYTES.fromHost, bytesBack / 1024],
+        [BYTES.toApi, calls.bytesThere / 1024],
+        [BYTES.fromApi, calls.bytesBack / 1024],
+      ]);
     },
     roundTrips: () => link.traffic().roundTrips,
     setDelay: (ms) => {

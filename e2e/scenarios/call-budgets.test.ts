@@ -235,7 +235,7 @@ describe('no more is asked of the host and the API server', () => {
     ]);
     const names = [idle, ...budgets].flatMap((budget) => Object.keys(budget));
     assert.deepEqual(
-      names.filter((what) => (counts[what] ?? 0) === 0),
+      names.filter((what) => (counts.get(what) ?? 0) === 0),
       [],
     );
   });

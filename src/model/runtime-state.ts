@@ -99,6 +99,15 @@ export interface Deeds {
   readonly stopped?: readonly string[];
 }
 
+/**
+ * The pod's state once the runtime's events told what became of these; undefined where they don't.
+ */
+export type Told = (
+  uid: string,
+  deeds: Deeds,
+  options: { signal: AbortSignal },
+) => Promise<PodRuntimeState | undefined>;
+
 /** What became of what the runtime held of a pod that is done. */
 export interface Removal {
   /** ids of containers and sandboxes */

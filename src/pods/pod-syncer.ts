@@ -11,7 +11,7 @@ import { FarletError } from '../model/errors.ts';
 import type { Pod } from '../model/kube.ts';
 import { podFields, podReference, type PodRef } from '../model/pod-ref.ts';
 import type { KillOrder, SyncOutcome } from '../model/pod-update.ts';
-import type { PodRuntimeState, Removal } from '../model/runtime-state.ts';
+import type { ObservedContainer, PodRuntimeState, Removal } from '../model/runtime-state.ts';
 import type { PodRuntime } from '../runtime/pod/pod-runtime.ts';
 import { firstFailure } from '../runtime/spec/steps.ts';
 import { settledBoth } from '../util/abort.ts';
@@ -104,8 +104,8 @@ export class PodSyncer {
     if (runs(this.#view.state(pod))) await this.#kill(pod, this.#view.state(pod), { graceSeconds, signal });
     probes.remove(uid);
     const after = this.#view.state(pod);
-    const running = namesOfRunning(after);
-    if (running.length > 0) throw notStopped(pod, `still running: ${running.join(', ')}`);
+    const left = running(after).map(({ name }) => name);
+    if (left.length > 0) throw notStopped(pod, `still running: ${left.join(', ')}`);
     // 4. Report how the containers ended.
     await messages.read(after, { signal });
     status.set(pod, {
@@ -124,7 +124,7 @@ export class PodSyncer {
     const { runtime, cache, events, messages } = this.#options;
     const containers = await runtime.killContainers({ pod, state, graceSeconds }, { signal });
     // all there is to see is there once the containers have ended; the sandbox takes its time to stop
-    const stopped = state.containers.filter(({ state: at }) => at === 'running').map(({ id }) => id);
+    const stopped = running(state).map(({ id }) => id);
     const observed = this.#view
       .observeDeeds(pod, { stopped }, signal)
       .then(() => messages.read(this.#view.state(pod), { signal }));
@@ -235,11 +235,11 @@ function isKnownToRun({ spec }: Pod, { containers, sandboxes, fault }: PodRuntim
 }
 
 function runs(state: PodRuntimeState): boolean {
-  return namesOfRunning(state).length > 0 || state.sandboxes.some(({ ready }) => ready);
+  return running(state).length > 0 || state.sandboxes.some(({ ready }) => ready);
 }
 
-function namesOfRunning({ containers }: PodRuntimeState): string[] {
-  return containers.filter(({ state }) => state === 'running').map(({ name }) => name);
+function running({ containers }: PodRuntimeState): ObservedContainer[] {
+  return containers.filter(({ state }) => state === 'running');
 }
 
 function notStopped({ metadata: { name } }: Pod, why: string): FarletError {

@@ -4,7 +4,7 @@ import { kindOf, messageOf } from '../model/errors.ts';
 import type { EventRecorder } from '../model/events.ts';
 import type { Pod, PodStatus, RuntimeClass } from '../model/kube.ts';
 import { podRef, podReference, type PodRef } from '../model/pod-ref.ts';
-import { emptyRuntimeState, type Deeds, type PodRuntimeState } from '../model/runtime-state.ts';
+import { emptyRuntimeState, type Deeds, type PodRuntimeState, type Told } from '../model/runtime-state.ts';
 import type { ProbeResults } from '../runtime/decide/init-actions.ts';
 import type { StartErrors } from '../runtime/start/start-errors.ts';
 import type { Clock } from '../util/clock.ts';
@@ -24,8 +24,7 @@ export interface PodViewOptions {
   /** asks the runtime again; the answer is newer than the question */
   readonly observe: {
     refresh(pod: PodRef, options: { signal: AbortSignal }): Promise<void>;
-    /** undefined where the runtime's events do not tell what became of these */
-    told(uid: string, deeds: Deeds, options: { signal: AbortSignal }): Promise<PodRuntimeState | undefined>;
+    readonly told: Told;
   };
   readonly startErrors: StartErrors;
   readonly resizes: PodResizes;

@@ -6,7 +6,7 @@
 import { changeNode, closed, drained, opened } from './change-node.ts';
 import { forAll } from './for-all.ts';
 import { hindrances, movablePods, type DrainLimits } from './movable.ts';
-import { dropGone, podName, podsOf } from './pods-of.ts';
+import { dropGone, namesByUid, podName, podsOf } from './pods-of.ts';
 import { targetText, type Target } from './targets.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { evict } from '../../kube/evict.ts';
@@ -61,7 +61,7 @@ async function moveAll(target: Target, options: DrainOptions): Promise<void> {
   // those that come later tolerate it, and are none of the drain's
   const moved = movablePods(await podsOf(target, options));
   print(`${targetText(target)} takes no new pods; ${String(moved.length)} to be moved\n`);
-  const left = new Map(moved.map(({ metadata }) => [metadata.uid, podName(metadata)]));
+  const left = namesByUid(moved);
   try {
     await untilGone(left, target, options);
   } catch (error) {

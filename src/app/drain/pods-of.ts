@@ -23,6 +23,11 @@ export function podName({ namespace, name }: Pod['metadata']): string {
   return `${namespace}/${name}`;
 }
 
+/** As people write them. */
+export function namesByUid(pods: readonly Pod[]): Map<string, string> {
+  return new Map(pods.map(({ metadata }) => [metadata.uid, podName(metadata)]));
+}
+
 /** Takes those out that are there no more, and says so; `known` are names by UID. */
 export function dropGone(
   known: Map<string, string>,

@@ -11,7 +11,7 @@ import { changeNode, leaving } from './change-node.ts';
 import { drain, type DrainOptions } from './drain.ts';
 import { forAll } from './for-all.ts';
 import type { DrainLimits } from './movable.ts';
-import { dropGone, podName, podsOf } from './pods-of.ts';
+import { dropGone, namesByUid, podsOf } from './pods-of.ts';
 import type { Target } from './targets.ts';
 import { paths } from '../../kube/paths.ts';
 import type { AdmissionReason } from '../../model/admission-reasons.ts';
@@ -50,7 +50,7 @@ export async function removeNodes(
 async function remove(target: Target, options: DrainOptions): Promise<void> {
   const { print, signal } = options;
   // static pods stop by the mark, and may be gone before anybody looks again
-  const known = byUid(await podsOf(target, options));
+  const known = namesByUid(await podsOf(target, options));
   // one that farlet has registered meanwhile, as it was started anew, is taken away like the first
   for (let node = await find(target.node, options); node !== undefined;) {
     let lacks = 'farlet has not answered the mark on it: is it running?';
@@ -98,11 +98,6 @@ async function untilMarked({ node: name }: Target, options: DrainOptions): Promi
   }
 }
 
-/** Names of pods, as people write them. */
-function byUid(pods: readonly Pod[]): Map<string, string> {
-  return new Map(pods.map(({ metadata }) => [metadata.uid, podName(metadata)]));
-}
-
 /**
  * Until nothing runs there: what was refused there has never run, and comes again and again. Mirrors go with
  * the static pods that they show. Says which of those `known`, and of those found, are gone.
@@ -119,7 +114,7 @@ async function untilEmpty(
     const left = (await podsOf(target, options)).filter((pod) => !isRefused(pod));
     dropGone(known, left, print);
     if (left.length === 0) return;
-    const names = byUid(left);
+    const names = namesByUid(left);
     onLeft([...names.values()]);
     for (const [uid, name] of names) known.set(uid, name);
     for (const pod of left) {

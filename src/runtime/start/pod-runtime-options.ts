@@ -2,7 +2,7 @@ import type { EventRecorder } from '../../model/events.ts';
 import type { ObjectReference, Pod } from '../../model/kube.ts';
 import type { Log } from '../../model/log.ts';
 import type { NodeInfo } from '../../model/node-info.ts';
-import type { Deeds, PodRuntimeState } from '../../model/runtime-state.ts';
+import type { Told } from '../../model/runtime-state.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { ImagePuller } from '../images/image-puller.ts';
 import type {
@@ -37,12 +37,7 @@ export interface PodRuntimeOptions {
   readonly restarts: Pick<RestartBackoff, 'next'>;
   readonly events: EventRecorder;
   readonly metrics: RuntimeMetrics;
-  /** the pod's state once the runtime's events told what became of these; undefined where they don't */
-  readonly told: (
-    uid: string,
-    deeds: Deeds,
-    options: { signal: AbortSignal },
-  ) => Promise<PodRuntimeState | undefined>;
+  readonly told: Told;
   /** paces the calls that start pods */
   readonly starts: Pick<StartPermits, 'run'>;
   readonly clock: Pick<Clock, 'now' | 'monotonic' | 'sleep'>;

@@ -3,8 +3,8 @@
  * them down.
  *
  * I1. At most `width` calls hold a permit, and as many more as are on their way to the host and back while
- *     those are worked on. One that lasts too long (start-pace.ts) goes on without it: what
- *     hangs holds up no other pod.
+ *     those are worked on. One that lasts too long (start-pace.ts) goes on without it: what hangs holds up
+ *     no other pod.
  * I2. Calls of pods that have begun go first, else in order of arrival: what was begun is finished before
  *     more is begun.
  * I3. A waiter whose signal aborts leaves at once. Nothing but starts waits here: neither pulls nor volumes

@@ -27,7 +27,7 @@ export function lifecycleOf({ at }: Pick<WorkerState, 'at'>): WorkingPod['lifecy
 /** A row for each combination that there can be, those with no pod too. */
 export function workingPodCounts(pods: readonly WorkingPod[]): (WorkingPod & { readonly count: number })[] {
   const counts = new Map<string, number>();
-  for (const pod of pods) counts.set(keyOf(pod), (counts.get(keyOf(pod)) ?? 0) + 1);
+  for (const key of pods.map(keyOf)) counts.set(key, (counts.get(key) ?? 0) + 1);
   return kinds.flatMap((kind) =>
     lifecycles.map((lifecycle) => {
       const row = { ...kind, lifecycle };
