@@ -12,6 +12,8 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 /** processes that were killed */
 const reaped: string[] = [];
+/** what shells were asked, in its order */
+const asked: string[] = [];
 
 /**
  * A shell that greets and answers every request at once but those that hang, or says what it should not have
@@ -33,6 +35,8 @@ function shell(afterGreeting = '', process = ''): ShellChannel {
       hangs ||= chunk.includes(' hang ');
       const killed = / reap 0 (.*)\n$/.exec(chunk.toString())?.[1];
       if (killed !== undefined) reaped.push(killed);
+      const verb = key === undefined ? undefined : /^\S+ (\w+) 0/.exec(chunk.toString())?.[1];
+      if (verb !== undefined) asked.push(verb);
       if (sequence !== undefined && !hangs) stream.push(`\n${String(key)} ${sequence} ok \n`);
       done();
     },
@@ -60,6 +64,7 @@ function setUp(...opens: (() => Promise<ShellChannel> | ShellChannel)[]) {
   const clock = new FakeClock();
   const told: string[] = [];
   reaped.length = 0;
+  asked.length = 0;
   const agents: RemoteAgents = new RemoteAgents({
     host: 'box',
     clock,
@@ -108,6 +113,7 @@ describe('the agents of a host', () => {
     ['hangs', ['risky', 'slow', 'quick']],
     ['risky', ['hangs', 'slow', 'quick']],
     ['slow', ['bulk', 'quick']],
+    ['brief', ['bulk', 'quick']],
     ['bulk', ['hangs', 'risky', 'slow', 'quick']],
   ] as const)
     it(`are left for what is ${others.join(' or ')} by what ${pace === 'slow' ? 'is slow' : pace}`, async () => {
@@ -152,18 +158,87 @@ describe('the agents of a host', () => {
     agents.close();
   });
 
+  describe('of brief changes', () => {
+    const turns = async (): Promise<void> => {
+      for (let count = 0; count < 30; count += 1) await turn();
+    };
+
+    it('have several on their way, and one is left for what is quick', async () => {
+      const { ask, agents, state } = setUp(...Array<() => ShellChannel>(6).fill(shell));
+      const stuck = Array.from({ length: 100 }, () => ask('brief', 'hang'));
+      await turns();
+      assert.equal(await ask('quick'), 'done');
+      assert.equal(asked.filter((verb) => verb === 'hang').length, 5 * 8);
+      assert.equal(state.opened, 6);
+      agents.close();
+      await Promise.all(stuck);
+    });
+
+    it('get no more while they do not answer', async () => {
+      const { ask, agents, clock } = setUp(...Array<() => ShellChannel>(6).fill(shell));
+      const stuck: Promise<string>[] = [];
+      for (let each = 0; each < 10; each += 1) {
+        stuck.push(ask('brief', 'hang'));
+        await turns();
+      }
+      await clock.advance(3_000);
+      stuck.push(ask('brief', 'sync'));
+      await turns();
+      assert.equal(asked.filter((verb) => verb === 'sync').length, 0);
+      agents.close();
+      await Promise.all(stuck);
+    });
+
+    it('that got stuck are killed before what was behind is asked again', async () => {
+      const { ask, agents, clock } = setUp(() => shell('', ' 17 99'), shell);
+      const stuck = ask('brief', 'hang');
+      await turns();
+      const behind = ask('brief', 'sync');
+      await turns();
+      assert.deepEqual(asked, ['hang', 'sync']);
+      await clock.advance(120_000);
+      assert.deepEqual([await stuck, await behind], ['box: no answer within 120s', 'done']);
+      assert.deepEqual([asked, reaped], [['hang', 'sync', 'reap', 'sync'], ['17 99']]);
+      agents.close();
+    });
+
+    it('that got stuck and can not be killed do not let what was behind come twice', async () => {
+      const { ask, agents, clock } = setUp(shell, shell);
+      const stuck = ask('brief', 'hang');
+      await turns();
+      const behind = ask('brief', 'sync');
+      await turns();
+      await clock.advance(120_000);
+      assert.deepEqual([await stuck, await behind], Array(2).fill('box: no answer within 120s'));
+      agents.close();
+    });
+
+    it('do not keep anything else waiting for ever', async () => {
+      const { ask, agents } = setUp(shell, down, down);
+      const waiting = [ask('brief', 'hang')];
+      await turns();
+      waiting.push(ask('brief', 'first'));
+      await turns();
+      waiting.push(ask('quick', 'other'), ask('brief', 'second'));
+      await turns();
+      assert.deepEqual(asked, ['hang', 'first']);
+      agents.close();
+      await Promise.all(waiting);
+    });
+  });
+
   it('bring much side by side, two at most', async () => {
     const { agents, state } = setUp(...Array<() => ShellChannel>(6).fill(shell));
     const control = new AbortController();
     const step = { verb: 'hang', args: ['', ''] };
-    const asked = Array.from({ length: 8 }, () =>
+    const wanted = Array.from({ length: 8 }, () =>
       agents.ask([step], { signal: control.signal, pace: 'bulk' }).catch((error: unknown) => error),
     );
     for (let turns = 0; turns < 20; turns += 1) await turn();
     assert.equal(state.opened, 2);
     control.abort(new Error('nobody reads it any more'));
     // nobody need wait for their end
-    assert.equal(new Set((await Promise.all(asked)).map(String)).size, 1);
+    assert.equal(new Set((await Promise.all(wanted)).map(String)).size, 1);
     agents.close();
   });
 

@@ -1,12 +1,22 @@
 /**
  * The agents of one host. An sshd allows ten sessions a connection by default, so there are few agents: quick
- * requests share one, back to back, and so do those that bring much, in one or two of their own; one that may
- * take long has an agent to itself; beyond that requests wait in a queue. One agent is left for quick
- * requests, and what may hang never has more than a third of them: it holds up only its like. An agent that
- * is stuck is given up, killed by another, and what waited behind in it is asked again.
+ * requests share one, back to back, and so do those that bring much, in one or two of their own; brief
+ * changes go behind each other where none is idle, so that they wait for the host and not for the way there;
+ * one that may take long has an agent to itself; beyond that requests wait in a queue. One agent is left for
+ * quick requests, and what may hang never has more than a third of them: it holds up only its like. An agent
+ * that is stuck is given up, killed by another, and what waited behind in it is asked again.
  */
 import { HostError, kindOf } from '../../model/errors.ts';
 import type { Clock } from '../../util/clock.ts';
+import {
+  bulkLeft,
+  changesNothing,
+  MAX_AGENTS,
+  placeFor,
+  type Crew,
+  type Place,
+  type Worker,
+} from './agent-places.ts';
 import { NotBegun, RemoteAgent, type ShellChannel } from './remote-agent.ts';
 import type { RemoteAnswer, RemoteStep } from './remote-encoding.ts';
 import { remoteCommand } from './remote-program.ts';
@@ -29,6 +39,8 @@ export interface RemoteAgentsOptions {
 interface Pending {
   readonly steps: readonly RemoteStep[];
   readonly pace: Pace;
+  /** the caller's */
+  readonly signal: AbortSignal;
   readonly give: (answer: RemoteAnswer) => void;
   readonly fail: (error: unknown) => void;
   readonly started: () => void;
@@ -36,24 +48,29 @@ interface Pending {
   moves: number;
 }
 
-interface Entry {
+class Entry implements Worker {
   readonly agent: RemoteAgent;
-  /** of what it does; quick when it does nothing */
-  pace: Pace;
+  pace: Pace = 'quick';
+  movedAt: number;
+  /** it is stuck and being killed: whether nothing more is done by it */
+  reaped?: Promise<boolean>;
+
+  constructor(agent: RemoteAgent, now: number) {
+    this.agent = agent;
+    this.movedAt = now;
+  }
+
+  get load(): number {
+    return this.agent.load;
+  }
 }
 
-const MAX_AGENTS = 6;
-const MAX_IN_FLIGHT = 32;
 const MAX_QUEUED = 10_000;
-/**
- * Agents for what brings much: what one sends is bounded by the window of its channel in a round trip, which
- * ssh2 makes 2 MiB.
- */
-const MAX_BULK = 2;
 const OPEN_MS = 30_000;
 const LIMIT_MS: Readonly<Record<Pace, number>> = {
   quick: 30_000,
   bulk: 60_000,
+  brief: 120_000,
   risky: 20_000,
   slow: 600_000,
   hangs: 600_000,
@@ -104,6 +121,7 @@ export class RemoteAgents {
       const pending: Pending = {
         steps,
         pace,
+        signal,
         moves: 0,
         started: () => (sent = true),
         give: (answer) => {
@@ -137,7 +155,7 @@ export class RemoteAgents {
    */
   shed(): void {
     this.#refusedAt = this.#options.clock.monotonic();
-    const idle = [...this.#entries].find(({ agent }) => agent.load === 0);
+    const idle = [...this.#entries].find(({ load }) => load === 0);
     if (this.#entries.size > 1) idle?.agent.close();
   }
 
@@ -150,61 +168,30 @@ export class RemoteAgents {
   #dispatch(): void {
     // how many would be sent if there were an agent for them; what is bulk shares its own
     let [ready, bulkReady] = [0, 0];
+    let mayShare = true;
     for (let at = 0; at < this.#queue.length;) {
       const pending = this.#queue[at];
-      const held = pending === undefined || this.#isHeld(pending);
-      const entry = held ? undefined : this.#placeFor(pending);
-      if (held || entry === undefined) {
-        if (pending?.pace === 'bulk') bulkReady += 1;
-        else ready += held ? 0 : 1;
+      if (pending === undefined) break;
+      const place: Place<Entry> = placeFor(pending.pace, this.#crew, { mayShare });
+      const { worker, wantsMore, isEnough } = place;
+      if (wantsMore && pending.pace === 'bulk') bulkReady += 1;
+      else if (wantsMore) ready += 1;
+      if (worker === undefined) {
+        mayShare &&= isEnough;
         at += 1;
         continue;
       }
       this.#queue.splice(at, 1);
-      this.#send(entry, pending);
-      // there would be work for one more
-      if (entry.pace === 'bulk' && entry.agent.load > 1 && this.#shared('bulk').length < this.#maxBulk)
-        bulkReady += 1;
+      this.#send(worker, pending);
     }
-    const wanted = ready + Math.min(bulkReady, this.#maxBulk - this.#shared('bulk').length);
-    if (wanted > this.#opening && this.#mayOpen()) void this.#openOne();
+    const crew = this.#crew;
+    const wanted = ready + Math.min(bulkReady, bulkLeft(crew));
+    if (wanted > this.#opening && crew.mayOpen) void this.#openOne();
   }
 
-  #placeFor({ pace }: Pending): Entry | undefined {
-    const entries = [...this.#entries];
-    const idle = entries.find(({ agent }) => agent.load === 0);
-    const [quick, bulk] = [this.#shared('quick'), this.#shared('bulk')];
-    if (pace === 'quick') return quick[0] ?? idle ?? (this.#mayOpen() ? undefined : bulk[0]);
-    if (pace !== 'bulk') return idle;
-    if (bulk.length < this.#maxBulk && idle !== undefined) return idle;
-    return bulk[0] ?? (this.#maxBulk > 0 && this.#mayOpen() ? undefined : (quick[0] ?? idle));
-  }
-
-  /** Agents with requests of this pace and room for one more, those with the fewest first. */
-  #shared(pace: 'quick' | 'bulk'): Entry[] {
-    return [...this.#entries]
-      .filter((entry) => entry.pace === pace && entry.agent.load > 0 && entry.agent.load < MAX_IN_FLIGHT)
-      .sort((a, b) => a.agent.load - b.agent.load);
-  }
-
-  /** How many there may be at most, as the host lets it. */
-  get #most(): number {
-    return this.#mayOpen() ? MAX_AGENTS : this.#entries.size + this.#opening;
-  }
-
-  get #maxBulk(): number {
-    return Math.min(MAX_BULK, Math.floor(this.#most / 2));
-  }
-
-  /** It waits for its like to end, whether or not an agent is idle. */
-  #isHeld({ pace }: Pending): boolean {
-    if (changesNothing(pace)) return false;
-    const paces = [...this.#entries].map((entry) => entry.pace);
-    const most = this.#most - paces.filter((each) => each === 'bulk').length;
-    const busy = paces.filter((each) => !changesNothing(each));
-    if (busy.length >= Math.max(1, most - 1)) return true;
-    const alike = busy.filter((each) => each === pace).length;
-    return pace !== 'slow' && alike >= Math.max(1, Math.floor(most / 3));
+  get #crew(): Crew<Entry> {
+    const [opening, mayOpen] = [this.#opening, this.#mayOpen()];
+    return { workers: [...this.#entries], opening, mayOpen, now: this.#options.clock.monotonic() };
   }
 
   #send(entry: Entry, pending: Pending): void {
@@ -213,6 +200,7 @@ export class RemoteAgents {
     entry.pace = pace;
     started();
     const sentAt = clock.monotonic();
+    if (entry.load === 0) entry.movedAt = sentAt;
     const over = (answered: boolean): void => {
       onRequest?.({ pace, seconds: (clock.monotonic() - sentAt) / 1000, answered });
     };
@@ -220,30 +208,47 @@ export class RemoteAgents {
       .ask(steps, LIMIT_MS[pace])
       .then(
         (answer) => {
+          entry.movedAt = clock.monotonic();
           over(true);
           give(answer);
         },
-        (error: unknown) => {
+        async (error: unknown) => {
           over(false);
-          this.#failed(pending, entry.agent, error);
+          await this.#failed(pending, entry, error);
         },
       )
       .finally(() => {
-        if (entry.agent.load === 0) entry.pace = 'quick';
+        if (entry.load === 0) entry.pace = 'quick';
         this.#dispatch();
       });
   }
 
-  #failed(pending: Pending, { process }: RemoteAgent, error: unknown): void {
-    if (error instanceof NotBegun && pending.moves < MAX_MOVES && !this.#life.signal.aborted) {
-      pending.moves += 1;
-      this.#queue.push(pending);
+  /** First told of the request that got stuck, then of those behind it. */
+  async #failed(pending: Pending, entry: Entry, error: unknown): Promise<void> {
+    if (kindOf(error) === 'deadline-exceeded') entry.reaped = this.#reap(entry.agent);
+    if (!(error instanceof NotBegun) || pending.moves >= MAX_MOVES) {
+      pending.fail(error);
       return;
     }
-    pending.fail(error);
-    if (kindOf(error) !== 'deadline-exceeded' || process === undefined || this.#life.signal.aborted) return;
+    // what is stuck may get loose: what it would then do must not come after what is asked of another
+    const isOver = changesNothing(pending.pace) || (await entry.reaped) === true;
+    if (!isOver || pending.signal.aborted || this.#life.signal.aborted) {
+      pending.fail(error);
+      return;
+    }
+    pending.moves += 1;
+    this.#queue.push(pending);
+  }
+
+  /** Kills the program on the host; whether it is gone. */
+  async #reap({ process }: RemoteAgent): Promise<boolean> {
+    if (process === undefined || this.#life.signal.aborted) return false;
     const step = { verb: 'reap', args: [process.pid, process.started] };
-    this.ask([step], { signal: this.#life.signal, pace: 'quick' }).catch(() => undefined);
+    const { signal } = this.#life;
+    return await this.ask([step], { signal, pace: 'quick' }).then(
+      ({ ok }) => ok,
+      () => false,
+    );
   }
 
   #mayOpen(): boolean {
@@ -273,7 +278,7 @@ export class RemoteAgents {
           this.#entries.delete(entry);
         },
       });
-      const entry: Entry = { agent, pace: 'quick' };
+      const entry = new Entry(agent, clock.monotonic());
       life.addEventListener('abort', end, { once: true });
       if (life.aborted) end();
       await agent.ready;
@@ -306,11 +311,6 @@ export class RemoteAgents {
   #failQueued(error: unknown): void {
     for (const { fail } of this.#queue.splice(0)) fail(error);
   }
-}
-
-/** What the caller does next may overtake it. */
-function changesNothing(pace: Pace): boolean {
-  return pace === 'quick' || pace === 'bulk';
 }
 
 function reasonOf(signal: AbortSignal): Error {

@@ -62,6 +62,31 @@ describe('files of a far host', { skip: process.getuid?.() !== 0 && 'only root m
       (error: unknown) => (error as Error).message.trim().replaceAll(/\s+/g, ' '),
     );
 
+  for (const [pace, ...ops] of [
+    ['brief', 'mkdir', 'write'],
+    ['slow', 'mkdir', 'large'],
+    ['slow', 'mkdir', 'remove-tree'],
+    ['risky', 'mkdir', 'mayHang'],
+    ['hangs', 'own-tree', 'mayHang'],
+  ])
+    it(`are asked for ${ops.join(' and ')} as for what is ${pace}`, async () => {
+      const told: string[] = [];
+      const onRequest = (request: { pace: string }): void => void told.push(request.pace);
+      const files = new RemoteFiles({ host: 'box', open: openShell, clock: systemClock, onRequest });
+      const [path, owner] = [`${root}/paces`, { uid: 0, gid: 0 }];
+      const known: Record<string, FileOp> = {
+        mkdir: { op: 'mkdir', path, mode: 0o755 },
+        write: { op: 'write', path: `${path}/f`, data: Buffer.from('x'), mode: 0o644, ...owner },
+        large: { op: 'write', path: `${path}/f`, data: Buffer.alloc(65 * 1024), mode: 0o644, ...owner },
+        'remove-tree': { op: 'remove-tree', path },
+        'own-tree': { op: 'own-tree', path: root, gid: 0, readOnly: false, onlyOnRootMismatch: true },
+      };
+      const chosen = ops.flatMap((name) => known[name] ?? []);
+      await files.apply(chosen, { signal, mayHang: ops.includes('mayHang') });
+      files.close();
+      assert.deepEqual(told, [pace]);
+    });
+
   it('have the mount table of the host', async () => {
     const entries = await remote.mounts({ signal });
     assert.ok(entries.some(({ path }) => path === '/'));

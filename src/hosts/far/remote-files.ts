@@ -70,7 +70,7 @@ export class RemoteFiles implements HostFiles {
     signal.throwIfAborted();
     if (ops.length === 0) return;
     const steps = ops.map((op) => opSteps(this.#checked(op)));
-    const pace = ops.some(takesLong) ? 'hangs' : mayHang === true ? 'risky' : 'slow';
+    const pace = paceOf(ops, { mayHang });
     const answer = await this.#agents.ask(steps.flat(), { signal, pace });
     if (answer.ok) return;
     let left = answer.step;
@@ -236,9 +236,43 @@ export class RemoteFiles implements HostFiles {
   }
 }
 
+function paceOf(ops: readonly FileOp[], { mayHang = false }: { mayHang: boolean | undefined }): Pace {
+  if (ops.some(takesLong)) return 'hangs';
+  if (mayHang) return 'risky';
+  const bytes = ops.reduce((sum, op) => sum + (op.op === 'write' ? op.data.length : 0), 0);
+  return ops.every(isBrief) && bytes <= QUICK_BYTES ? 'brief' : 'slow';
+}
+
 /** For as long as a server does not answer, or as a volume has files. */
 function takesLong(op: FileOp): boolean {
   return (op.op === 'mount' && op.type === 'nfs') || op.op === 'own-tree';
+}
+
+/** One call of the kernel or two, whatever is there already. */
+function isBrief({ op }: FileOp): boolean {
+  switch (op) {
+    case 'mkdir':
+    case 'mkdir-within':
+    case 'touch':
+    case 'write':
+    case 'symlink':
+    case 'rename':
+    case 'chmod':
+    case 'lchown':
+    case 'remove':
+    case 'mount-tmpfs':
+    case 'bind':
+    case 'set':
+      return true;
+    // a tree, a file of any size, a server's mount, processes that are to end
+    case 'remove-tree':
+    case 'own-tree':
+    case 'gzip':
+    case 'mount':
+    case 'unmount':
+    case 'remove-cgroup':
+      return false;
+  }
 }
 
 /** The absolute ones. */
