@@ -61,14 +61,19 @@ test: verify build ## all that judges a change, scenarios on real parts included
 # whose hosts FARLET_E2E_LINK puts behind a link
 LINKED := main-job streams store-restored hostile-files lifecycle containers probes volumes resources managers admission kubelet-api slow-readers usage autoscaling
 
+define over
+echo '── over $(1)'; export FARLET_E2E_LINK=$(1); \
+  $(SCENARIOS) --test-concurrency=1 $(call scenario,parity) && $(SCENARIOS) $(2) $(call scenario,$(LINKED))
+endef
+
 test-remote: build ## slow scenarios, containerd 1.6, and ssh and tcp: links, their faults, sandboxed runtimes, most of 'make test' again
 	@scripts/setup-remote.sh && scripts/setup-agents.sh && scripts/setup-clients.sh && scripts/setup-image.sh
 	@$(SCENARIOS) 'e2e/remote/*.test.ts'
 	@echo '── the slow ones, on hosts of this machine'; $(SCENARIOS) $(call scenario,$(SLOW))
 	@echo '── on containerd 1.6'; FARLET_E2E_CONTAINERD=1.6 $(SCENARIOS) $(call scenario,$(BOTH))
-	@echo '── faults and pools over tcp'; FARLET_E2E_LINK=tcp $(SCENARIOS) e2e/remote/link-faults.test.ts $(call scenario,pool)
-	@for link in ssh tcp; do echo "── over $$link"; export FARLET_E2E_LINK=$$link; \
-	  $(SCENARIOS) --test-concurrency=1 $(call scenario,parity) && $(SCENARIOS) $(call scenario,$(LINKED)) || exit 1; done
+	@$(call over,ssh)
+	@# what waits out ten minutes without a link begins first
+	@$(call over,tcp,e2e/remote/link-faults.test.ts $(call scenario,pool))
 
 demo: build ## a cluster, a host, farlet and a Deployment; KUBECONFIG=file uses that cluster
 	@node e2e/demo.ts up $(if $(filter command line,$(origin KUBECONFIG)),$(KUBECONFIG))

@@ -10,6 +10,7 @@ import {
   type Removal,
 } from '../model/runtime-state.ts';
 import type { SyncStep } from '../runtime/spec/steps.ts';
+import { StopCutOff } from '../runtime/spec/stop-cut-off.ts';
 import { FakeEvents } from '../testing/fake-host.ts';
 import { container, FakeClock, pod, quietLog, sandbox, settle } from '../testing/fixtures.ts';
 import { PodSyncer, type PodSyncerOptions } from './pod-syncer.ts';
@@ -170,6 +171,17 @@ describe("a pod's steps", () => {
     const { steps, events } = setUp({ killed: [{ action: 'kill-container', target: 'c', error }] });
     await assert.rejects(steps.stopPod(web, stopping), /could not be stopped: it clings/);
     assert.deepEqual(events.seen, ['Warning FailedKillPod: error killing pod: it clings']);
+  });
+
+  it('kill no container by its sandbox that has grace left of a stop that was cut off', async () => {
+    const cause = new StopCutOff(new FarletError('unavailable', 'no link'));
+    const error = { code: 'KillContainerError', message: 'no link', cause };
+    const { steps, calls } = setUp({
+      state: running,
+      killed: [{ action: 'kill-container', target: 'c', error }],
+    });
+    await assert.rejects(steps.stopPod(web, stopping), /no link/);
+    assert.ok(calls.includes('kill c1') && !calls.includes('stop s1'), String(calls));
   });
 
   const stops = ['kill c1', 'stop s1', 'look'];

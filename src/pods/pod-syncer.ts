@@ -14,6 +14,7 @@ import type { KillOrder, SyncOutcome } from '../model/pod-update.ts';
 import type { ObservedContainer, PodRuntimeState, Removal } from '../model/runtime-state.ts';
 import type { PodRuntime } from '../runtime/pod/pod-runtime.ts';
 import { firstFailure } from '../runtime/spec/steps.ts';
+import { maySandboxesStop } from '../runtime/spec/stop-cut-off.ts';
 import { settledBoth } from '../util/abort.ts';
 import { Semaphore } from '../util/semaphore.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
@@ -129,8 +130,8 @@ export class PodSyncer {
       .observeDeeds(pod, { stopped }, signal)
       .then(() => messages.read(this.#view.state(pod), { signal }));
     observed.catch(() => undefined);
-    const sandboxes = await runtime.stopSandboxes(state, { signal });
-    const failure = firstFailure([...containers, sandboxes]);
+    const sandboxes = maySandboxesStop(containers) ? [await runtime.stopSandboxes(state, { signal })] : [];
+    const failure = firstFailure([...containers, ...sandboxes]);
     if (failure !== undefined) {
       events.event(podReference(pod), 'FailedKillPod', `error killing pod: ${failure.message}`);
       throw notStopped(pod, failure.message);

@@ -24,6 +24,7 @@ import { ContainerStarter } from '../start/container-starter.ts';
 import { allStarting, PodContainersStarter, type StartSignals } from '../start/pod-containers-starter.ts';
 import { SandboxStarter } from '../start/sandbox-starter.ts';
 import { failedStep, firstFailure, type SyncStep } from '../spec/steps.ts';
+import { maySandboxesStop } from '../spec/stop-cut-off.ts';
 import type { PodSyncInput } from '../start/sync-input.ts';
 
 export interface PodSyncResult {
@@ -94,9 +95,13 @@ export class PodRuntime {
     }
   }
 
-  /** Stops all containers in order and then the sandboxes. Rejects only with the signal's reason. */
+  /**
+   * Stops all containers in order and then the sandboxes, if nobody has grace left. Rejects only with the
+   * signal's reason.
+   */
   async killPod(order: PodKillOrder, { signal }: { signal: AbortSignal }): Promise<SyncStep[]> {
     const steps = await this.killContainers(order, { signal });
+    if (!maySandboxesStop(steps)) return steps;
     return [...steps, await this.stopSandboxes(order.state, { signal })];
   }
 

@@ -14,6 +14,7 @@ import type { Log } from '../../model/log.ts';
 import type { KillReason } from '../../model/pod-actions.ts';
 import { podFields } from '../../model/pod-ref.ts';
 import type { Clock } from '../../util/clock.ts';
+import { StopCutOff } from '../spec/stop-cut-off.ts';
 import type { HookRunner } from './hook-runner.ts';
 import { killGraceSeconds, type KillSubject, minimumGraceSeconds } from './kill-subject.ts';
 
@@ -55,7 +56,10 @@ export class ContainerKiller {
     this.#options = options;
   }
 
-  /** Resolves once the runtime says that the container has stopped, or does not know it. */
+  /**
+   * Resolves once the runtime says that the container has stopped, or does not know it. Rejects with
+   * StopCutOff where the link was cut within the grace.
+   */
   async kill(order: ContainerKillOrder, { signal }: { signal: AbortSignal }): Promise<void> {
     const { id } = order.subject;
     const before = order.reason === 'pod-deleted' ? this.#cutOff.get(id) : undefined;
@@ -65,9 +69,10 @@ export class ContainerKiller {
       await this.#stop(order, { begun, again: before !== undefined, signal });
     } catch (error) {
       if (isNotFound(error)) return;
+      if (signal.aborted || !isCut(error)) throw error;
       // a pod that is deleted stays so: its next stop is this one
-      if (order.reason === 'pod-deleted' && !signal.aborted && isCut(error)) this.#remember(id, begun);
-      throw error;
+      if (order.reason === 'pod-deleted') this.#remember(id, begun);
+      throw this.#graceLeft(order, begun) > 0 ? new StopCutOff(error) : error;
     }
   }
 
@@ -78,8 +83,7 @@ export class ContainerKiller {
     const { subject } = order;
     const name = subject.container.name;
     if (!again) this.#event(subject, 'Killing', order.message ?? `Stopping container ${name}`);
-    let grace = order.graceSeconds ?? killGraceSeconds(subject, order.reason);
-    grace -= Math.floor((this.#options.clock.monotonic() - begun.at) / 1000);
+    let grace = this.#graceLeft(order, begun);
     const preStop = subject.container.lifecycle?.preStop;
     if (preStop !== undefined && grace > 0 && !begun.hookDone) {
       grace -= await this.#elapsed(grace, this.#preStop(preStop, order, signal), signal);
@@ -88,6 +92,12 @@ export class ContainerKiller {
     if (order.turn !== undefined && grace > 0) grace -= await this.#elapsed(grace, order.turn, signal);
     const timeout = Math.max(minimumGraceSeconds, grace);
     await this.#options.cri.stopContainer({ container_id: subject.id, timeout }, { signal });
+  }
+
+  /** whole seconds */
+  #graceLeft({ subject, reason, graceSeconds }: ContainerKillOrder, { at }: Begun): number {
+    const grace = graceSeconds ?? killGraceSeconds(subject, reason);
+    return grace - Math.floor((this.#options.clock.monotonic() - at) / 1000);
   }
 
   #remember(id: string, begun: Begun): void {

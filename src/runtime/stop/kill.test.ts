@@ -10,6 +10,7 @@ import { container, FakeClock, pod, quietLog, sandbox, settle } from '../../test
 import { ContainerKiller } from './container-killer.ts';
 import { killContainers, stopSandboxes, type PodKillOrder } from './kill-pod.ts';
 import type { SyncStep } from '../spec/steps.ts';
+import { maySandboxesStop } from '../spec/stop-cut-off.ts';
 import { killGraceSeconds, killSubject } from './kill-subject.ts';
 
 const { signal } = new AbortController();
@@ -24,6 +25,7 @@ function setUp(
   const killer = new ContainerKiller({ cri: cri.client, hooks: { run: hook }, events, clock, log: quietLog });
   const kill = async (order: PodKillOrder): Promise<SyncStep[]> => {
     const steps = await killContainers(order, { cri: cri.client, containers: killer }, { signal });
+    if (!maySandboxesStop(steps)) return steps;
     return [...steps, await stopSandboxes(order.state, { cri: cri.client }, { signal })];
   };
   const stops = (): string[] =>
@@ -145,6 +147,35 @@ describe('stopping a container', () => {
     await next;
     assert.deepEqual(stops(), ['c1 9', 'c1 5', 'c1 2', 'c1 9']);
     assert.deepEqual([hooks, events.seen.length], [2, 2]);
+  });
+
+  it('kills nothing by its sandbox while there is grace left of a stop that was cut off', async () => {
+    const rows: [error: Error | undefined, graceSeconds: number, goneSeconds: number, sandboxes: number][] = [
+      [criFault('gone', 'unavailable'), 10, 3, 0],
+      [criFault('late', 'deadline-exceeded'), 10, 3, 0],
+      // over, so nobody loses any
+      [criFault('gone', 'unavailable'), 10, 11, 1],
+      [criFault('gone', 'unavailable'), 0, 0, 1],
+      // as a kubelet does
+      [criFault('no', 'internal'), 10, 3, 1],
+      [undefined, 10, 3, 1],
+    ];
+    const plain = pod({ spec: { terminationGracePeriodSeconds: 10, containers: [{ name: 'c' }] } });
+    for (const [error, graceSeconds, goneSeconds, sandboxes] of rows) {
+      const { kill, clock, cri } = setUp({
+        stopContainer: async () => {
+          await clock.sleep(goneSeconds * 1000);
+          if (error !== undefined) throw error;
+          return {};
+        },
+      });
+      const killing = kill({ pod: plain, state: state([container()]), graceSeconds });
+      await clock.advance(goneSeconds * 1000);
+      const [step] = await killing;
+      assert.equal(step?.error?.message, error?.message);
+      const stopped = cri.calls.filter(({ method }) => method === 'stopPodSandbox');
+      assert.equal(stopped.length, sandboxes, `${String(error)} ${goneSeconds}`);
+    }
   });
 
   it('begins anew where it was called off, or refused', async () => {
