@@ -64,12 +64,14 @@ describe('files of a far host', { skip: process.getuid?.() !== 0 && 'only root m
 
   for (const [pace, ...ops] of [
     ['brief', 'mkdir', 'write'],
+    ['brief', ...Array<string>(64).fill('mkdir')],
+    ['slow', ...Array<string>(65).fill('mkdir')],
     ['slow', 'mkdir', 'large'],
     ['slow', 'mkdir', 'remove-tree'],
     ['risky', 'mkdir', 'mayHang'],
     ['hangs', 'own-tree', 'mayHang'],
   ])
-    it(`are asked for ${ops.join(' and ')} as for what is ${pace}`, async () => {
+    it(`are asked for ${ops.length > 2 ? `${ops.length} changes` : ops.join(' and ')} as for what is ${pace}`, async () => {
       const told: string[] = [];
       const onRequest = (request: { pace: string }): void => void told.push(request.pace);
       const files = new RemoteFiles({ host: 'box', open: openShell, clock: systemClock, onRequest });

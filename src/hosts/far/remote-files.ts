@@ -41,6 +41,8 @@ export interface RemoteFilesOptions {
 
 /** What is longer is kept apart from what is to be quick. */
 const QUICK_BYTES = 64 * 1024;
+/** More changes than that take the host's shell a while: it starts a process or two for each. */
+const BRIEF_OPS = 64;
 const MOUNTS = '/proc/self/mountinfo';
 
 type Answered = Extract<RemoteAnswer, { ok: true }>;
@@ -240,7 +242,7 @@ function paceOf(ops: readonly FileOp[], { mayHang = false }: { mayHang: boolean 
   if (ops.some(takesLong)) return 'hangs';
   if (mayHang) return 'risky';
   const bytes = ops.reduce((sum, op) => sum + (op.op === 'write' ? op.data.length : 0), 0);
-  return ops.every(isBrief) && bytes <= QUICK_BYTES ? 'brief' : 'slow';
+  return ops.length <= BRIEF_OPS && bytes <= QUICK_BYTES && ops.every(isBrief) ? 'brief' : 'slow';
 }
 
 /** For as long as a server does not answer, or as a volume has files. */

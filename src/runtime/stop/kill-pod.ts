@@ -9,6 +9,7 @@ import type { ObservedContainer, PodRuntimeState } from '../../model/runtime-sta
 import type { ContainerKiller } from './container-killer.ts';
 import { killSubject } from './kill-subject.ts';
 import { failedStep, type SyncStep } from '../spec/steps.ts';
+import { StopCutOff } from '../spec/stop-cut-off.ts';
 import { stopPrerequisites } from './stop-order.ts';
 
 export interface PodKillOrder {
@@ -68,6 +69,8 @@ async function killOne(
     turns.done(observed.id);
     return step;
   } catch (error) {
+    // whose turn comes after it would wait out a grace of which this one has its share
+    if (error instanceof StopCutOff) turns.cutOff(observed.id, error);
     signal.throwIfAborted();
     return failedStep(step, 'KillContainerError', error);
   }
@@ -96,22 +99,31 @@ class Turns {
     name: string;
     promise: Promise<boolean>;
     resolve: (stopped: true) => void;
+    reject: (error: StopCutOff) => void;
   }[];
 
   constructor(pod: Pod | undefined, running: readonly ObservedContainer[]) {
     this.#before = pod === undefined ? new Map() : stopPrerequisites(pod);
     this.#stopped = running.map(({ id, name }) => ({ id, name, ...Promise.withResolvers<boolean>() }));
+    // not everybody whose turn it would be waits for it
+    for (const { promise } of this.#stopped) promise.catch(() => undefined);
   }
 
   of(name: string): Promise<unknown> | undefined {
     const before = this.#before.get(name);
     if (before === undefined) return undefined;
-    return Promise.all(
+    const turn = Promise.all(
       this.#stopped.filter((other) => before.includes(other.name)).map(({ promise }) => promise),
     );
+    turn.catch(() => undefined);
+    return turn;
   }
 
   done(id: string): void {
     this.#stopped.find((each) => each.id === id)?.resolve(true);
+  }
+
+  cutOff(id: string, error: StopCutOff): void {
+    this.#stopped.find((each) => each.id === id)?.reject(error);
   }
 }

@@ -285,6 +285,28 @@ describe('stopping a pod', () => {
     assert.deepEqual(stops().toSorted(), ['a 10', 'b 10', 's1 2', 's2 2']);
   });
 
+  it('cuts off who waits for a stop that is cut off, and takes all up again', async () => {
+    let isCut = true;
+    const { cri, kill, clock, stops, events } = setUp({
+      stopContainer: async () => {
+        if (!isCut) return {};
+        await clock.sleep(3000);
+        throw criFault('gone', 'unavailable');
+      },
+    });
+    const killing = kill({ pod: served, state: state(all) });
+    await clock.advance(3000);
+    const steps = await killing;
+    assert.equal(steps.filter(({ error }) => error !== undefined).length, 4);
+    assert.deepEqual(stops(), ['a 10', 'b 10']);
+    isCut = false;
+    await kill({ pod: served, state: state(all) });
+    assert.deepEqual(stops().slice(2), ['a 7', 'b 7', 's2 7', 's1 7']);
+    assert.equal(cri.names().at(-1), 'stopPodSandbox');
+    assert.equal(events.seen.length, 4);
+    assert.equal(clock.timers, 0);
+  });
+
   it('makes sidecars wait for nobody that does not run', async () => {
     const { kill, stops } = setUp({ stopContainer: () => new Promise(() => undefined) });
     const ended = all.map((each) => (each.name === 's1' ? each : { ...each, state: 'exited' as const }));
