@@ -15,8 +15,8 @@ function worker(text: string): Worker & { text: string } {
   };
 }
 
-/** pace; agents; where it goes (– waits); + if another agent would be of use */
 const full = 'brief:1 slow:1 slow:1 risky:1 hangs:1';
+/** pace; agents; where it goes (– waits); + if another agent would be of use */
 const cases: [pace: Pace, agents: string, place: string][] = [
   ['quick', '', '–+'],
   ['quick', 'idle', 'idle'],

@@ -166,13 +166,17 @@ export class RemoteAgents {
   }
 
   #dispatch(): void {
+    const [opening, mayOpen] = [this.#opening, this.#mayOpen()];
+    const now = this.#options.clock.monotonic();
+    // its workers change as they are given something to do; who they are does not meanwhile
+    const crew: Crew<Entry> = { workers: [...this.#entries], opening, mayOpen, now };
     // how many would be sent if there were an agent for them; what is bulk shares its own
     let [ready, bulkReady] = [0, 0];
     let mayShare = true;
     for (let at = 0; at < this.#queue.length;) {
       const pending = this.#queue[at];
       if (pending === undefined) break;
-      const place: Place<Entry> = placeFor(pending.pace, this.#crew, { mayShare });
+      const place: Place<Entry> = placeFor(pending.pace, crew, { mayShare });
       const { worker, wantsMore, isEnough } = place;
       if (wantsMore && pending.pace === 'bulk') bulkReady += 1;
       else if (wantsMore) ready += 1;
@@ -184,14 +188,8 @@ export class RemoteAgents {
       this.#queue.splice(at, 1);
       this.#send(worker, pending);
     }
-    const crew = this.#crew;
     const wanted = ready + Math.min(bulkReady, bulkLeft(crew));
-    if (wanted > this.#opening && crew.mayOpen) void this.#openOne();
-  }
-
-  get #crew(): Crew<Entry> {
-    const [opening, mayOpen] = [this.#opening, this.#mayOpen()];
-    return { workers: [...this.#entries], opening, mayOpen, now: this.#options.clock.monotonic() };
+    if (wanted > opening && mayOpen) void this.#openOne();
   }
 
   #send(entry: Entry, pending: Pending): void {
