@@ -20,6 +20,7 @@ import { isMirrorPod, isStaticPod } from '../model/pod-source.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import { Semaphore } from '../util/semaphore.ts';
+import { sharing } from '../util/sharing.ts';
 import type { KubeClient } from './client.ts';
 import { overwritten, truceMs } from './contest.ts';
 import { waitAfter } from './errors.ts';
@@ -125,11 +126,14 @@ export class StatusWriter {
     entry.listing = this.#listing;
     if (isAnew) entry.inVain = undefined;
     else if (!isNewer(shown, entry.pod)) return;
-    const { status = {} } = entry.pod;
+    const { status } = entry.pod;
     const wasKept = !isAnew && entry.desired !== undefined && this.#patch(entry) === undefined;
     // what a write answered is shown once more by the watch
     const isSame = !isOther && version !== undefined && version === shown.metadata.resourceVersion;
-    entry.pod = isSame ? { ...shown, status } : shown;
+    const { compared } = entry;
+    if (isSame && compared !== undefined && compared.api === status)
+      entry.compared = { ...compared, api: shown.status };
+    entry.pod = shown;
     if (wasKept && this.#patch(entry) !== undefined) this.#contested(entry);
   }
 
@@ -149,7 +153,8 @@ export class StatusWriter {
     }
     // news is told at once, whatever becomes of what was said before
     if (entry.truce !== undefined && !isDeepStrictEqual(before, desired.status)) this.#endTruce(entry);
-    entry.desired = desired;
+    // mostly what the API server has
+    entry.desired = { ...desired, status: sharing(desired.status, entry.pod.status) };
     onStatus?.(before, desired.status);
     if (desired.lingerMs === undefined) this.#endLinger(entry);
     else

@@ -66,6 +66,18 @@ describe('changes of a source', () => {
     }
   });
 
+  it('hold once what did not change', () => {
+    const changes = new PodChanges({ source: 'api', now: () => 0 });
+    const next = (change: Parameters<typeof named>[1]): Pod | undefined =>
+      changes.apply({ type: 'upsert', object: structuredClone(named('a', change)) })[0]?.pod;
+    const added = next({});
+    const running = next({ status: { phase: 'Running' } });
+    const labelled = next({ status: { phase: 'Running' }, metadata: { labels: { x: 'y' } } });
+    assert.equal(running?.spec, added?.spec);
+    assert.equal(labelled?.spec, added?.spec);
+    assert.equal(labelled?.status, running?.status);
+  });
+
   it('keeps nothing of who set which field', () => {
     const changes = new PodChanges({ source: 'api', now: () => 0 });
     const managed = named('a', { metadata: { managedFields: [{ manager: 'kubectl' }] } });

@@ -2,18 +2,16 @@
  * One source's successive views of its pods → changes (kubelet: pkg/kubelet/config/config.go). Pure but for
  * its memory.
  */
-import { isDeepStrictEqual } from 'node:util';
 import type { Pod } from '../../model/kube.ts';
 import { annotations } from '../../model/labels.ts';
 import type { PodChange } from '../../model/pod-update.ts';
 import { rfc3339Micro } from '../../util/clock.ts';
+import { sharing } from '../../util/sharing.ts';
 
 export type PodView =
   | { readonly type: 'reset'; readonly items: readonly Pod[] }
   | { readonly type: 'upsert'; readonly object: Pod }
   | { readonly type: 'delete'; readonly object: Pod };
-
-const local: readonly string[] = [annotations.configSource, annotations.configSeen];
 
 export class PodChanges {
   readonly #source: string;
@@ -86,12 +84,13 @@ export class PodChanges {
       [annotations.configSeen]:
         before?.metadata.annotations?.[annotations.configSeen] ?? rfc3339Micro(this.#now()),
     });
-    this.#pods.set(pod.metadata.uid, stamped);
-    if (before === undefined) return [{ kind: 'add', pod: stamped }];
-    if (sameDesire(before, stamped)) {
-      return isDeepStrictEqual(before.status, stamped.status) ? [] : [{ kind: 'reconcile', pod: stamped }];
-    }
-    return [{ kind: stamped.metadata.deletionTimestamp === undefined ? 'update' : 'delete', pod: stamped }];
+    // a worker has the object of when something was last wanted, the status another one, the API the newest
+    const next = before === undefined ? stamped : sharing(stamped, before);
+    this.#pods.set(pod.metadata.uid, next);
+    if (before === undefined) return [{ kind: 'add', pod: next }];
+    if (sameDesire(before, next))
+      return before.status === next.status ? [] : [{ kind: 'reconcile', pod: next }];
+    return [{ kind: next.metadata.deletionTimestamp === undefined ? 'update' : 'delete', pod: next }];
   }
 
   #remove(uid: string, last: Pod): PodChange[] {
@@ -112,19 +111,16 @@ function stamp(pod: Pod, marks: Record<string, string>): Pod {
   return { ...pod, metadata: { ...metadata, annotations: { ...metadata.annotations, ...marks } } };
 }
 
-/** Whether anything but the status changed (config.go podsDifferSemantically). */
-function sameDesire(a: Pod, b: Pod): boolean {
+/**
+ * Whether anything but the status changed (config.go podsDifferSemantically). What says the same in both is
+ * the same; farlet's own annotations are those of before.
+ */
+function sameDesire({ spec, metadata }: Pod, next: Pod): boolean {
   return (
-    isDeepStrictEqual(a.spec, b.spec) &&
-    isDeepStrictEqual(a.metadata.labels, b.metadata.labels) &&
-    isDeepStrictEqual(withoutLocal(a), withoutLocal(b)) &&
-    a.metadata.deletionTimestamp === b.metadata.deletionTimestamp &&
-    a.metadata.deletionGracePeriodSeconds === b.metadata.deletionGracePeriodSeconds
-  );
-}
-
-function withoutLocal(pod: Pod): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(pod.metadata.annotations ?? {}).filter(([key]) => !local.includes(key)),
+    spec === next.spec &&
+    metadata.labels === next.metadata.labels &&
+    metadata.annotations === next.metadata.annotations &&
+    metadata.deletionTimestamp === next.metadata.deletionTimestamp &&
+    metadata.deletionGracePeriodSeconds === next.metadata.deletionGracePeriodSeconds
   );
 }
