@@ -164,7 +164,7 @@ const lists: ReadonlyMap<string, string> = new Map([
   ['ListContainers', 'containers'],
 ]);
 
-function callOf(client: Client, name: string): Unary {
+function callOf(client: Client, name: string, clock: Pick<Clock, 'monotonic'>): Unary {
   const field = lists.get(name);
   const method = own(serviceMethods(client), name);
   if (field === undefined || method === undefined) {
@@ -172,7 +172,11 @@ function callOf(client: Client, name: string): Unary {
     if (!isUnary(call)) throw new Error(`the generated client has no ${name}`);
     return call.bind(client);
   }
-  const decoder = new ListDecoder({ decode: method.responseDeserialize, field });
+  const decoder = new ListDecoder({
+    decode: method.responseDeserialize,
+    field,
+    monotonic: () => clock.monotonic(),
+  });
   const decode = (bytes: Buffer): object => decoder.decode(bytes);
   return (request, metadata, options, callback) =>
     client.makeUnaryRequest(
@@ -190,7 +194,7 @@ function unary(
   { host, onCall, onBegin, clock = systemClock }: ConnectCriOptions,
   { name, client }: { name: string; client: Client },
 ) {
-  const call = callOf(client, name);
+  const call = callOf(client, name, clock);
   const service = serviceName(client, name);
   return (asked: object, options: CallOptions = {}): Promise<object> => {
     options.signal?.throwIfAborted();

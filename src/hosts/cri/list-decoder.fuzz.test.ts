@@ -15,8 +15,8 @@ const { ListContainers } = v1.RuntimeService.service as unknown as {
   ListContainers: MethodDefinition<object, ListContainersResponse__Output>;
 };
 const encode = (...containers: object[]): Buffer => ListContainers.responseSerialize({ containers } as never);
-const decoder = (): ListDecoder<'containers'> =>
-  new ListDecoder({ decode: ListContainers.responseDeserialize, field: 'containers' });
+const decoder = (monotonic = (): number => 0): ListDecoder<'containers'> =>
+  new ListDecoder({ decode: ListContainers.responseDeserialize, field: 'containers', monotonic });
 const decoded = (from: ListDecoder<'containers'>, bytes: Buffer): ListContainersResponse__Output =>
   from.decode(bytes) as ListContainersResponse__Output;
 
@@ -43,12 +43,13 @@ describe('a list that is asked for again', () => {
   for (const { name, bytes } of rows)
     it(`${name} is what the whole is parsed to`, () => {
       const from = decoder();
-      assert.deepEqual(decoded(from, bytes), ListContainers.responseDeserialize(bytes));
-      assert.deepEqual(decoded(from, bytes), ListContainers.responseDeserialize(bytes));
+      for (let times = 0; times < 3; times += 1)
+        assert.deepEqual(decoded(from, bytes), ListContainers.responseDeserialize(bytes));
     });
 
   it('has the items that did not change, in whatever order they come, and new ones for those that did', () => {
     const from = decoder();
+    decoded(from, encode());
     const [a, b] = decoded(from, encode(container('a'), container('b'))).containers;
     const [again, other] = decoded(
       from,
@@ -58,6 +59,21 @@ describe('a list that is asked for again', () => {
     assert.notEqual(other, a);
     assert.equal(other?.state, 'CONTAINER_EXITED');
     assert.notEqual(decoded(from, encode(container('a'))).containers[0], a, 'nothing older is kept');
+  });
+
+  it('keeps nothing of lists that come rarely', () => {
+    let now = 0;
+    const from = decoder(() => now);
+    const next = (afterMs: number): unknown => {
+      now += afterMs;
+      return decoded(from, encode(container('a'))).containers[0];
+    };
+    next(0);
+    const frequent = next(1_000);
+    assert.equal(next(1_000), frequent);
+    const rare = next(60_000);
+    assert.notEqual(rare, frequent);
+    assert.notEqual(next(1_000), rare, 'of the one before nothing was kept');
   });
 
   for (const [name, bytes] of [

@@ -8,23 +8,34 @@
 const ITEM_TAG = 0x0a;
 /** A length within CRI's limit for a message takes no more. */
 const MAX_LENGTH_BYTES = 4;
+/** Of lists that come more rarely nothing is kept: it would be there for every pod and save nothing. */
+const SOON_MS = 5_000;
 
 export class ListDecoder<Field extends string> {
   readonly #decode: (bytes: Buffer) => object;
   readonly #field: Field;
+  readonly #monotonic: () => number;
+  #decodedAt = -Infinity;
   /** of the answer before, by their bytes */
   #items: ReadonlyMap<string, unknown> = new Map();
 
-  /** `field`: the answer's only one, a repeated message. */
-  constructor({ decode, field }: { decode: (bytes: Buffer) => object; field: Field }) {
-    this.#decode = decode;
-    this.#field = field;
+  /** `field`: the answer's only one, a repeated message. `monotonic`: ms */
+  constructor(options: { decode: (bytes: Buffer) => object; field: Field; monotonic: () => number }) {
+    this.#decode = options.decode;
+    this.#field = options.field;
+    this.#monotonic = options.monotonic;
   }
 
   /** What `decode` gives. Items may be those of an answer before: they are to be read, never changed. */
   decode(bytes: Buffer): object {
-    const slices = itemSlices(bytes);
-    if (slices === undefined) return this.#decode(bytes);
+    const now = this.#monotonic();
+    const isSoon = now - this.#decodedAt < SOON_MS;
+    this.#decodedAt = now;
+    const slices = isSoon ? itemSlices(bytes) : undefined;
+    if (slices === undefined) {
+      this.#items = new Map();
+      return this.#decode(bytes);
+    }
     const items = new Map<string, unknown>();
     const list = slices.map((slice) => {
       const key = slice.toString('latin1');
