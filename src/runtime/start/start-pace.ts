@@ -18,15 +18,17 @@ export function startWidth(cpus: number): number {
 
 /**
  * How many calls may be under way, so that as many as `width` are worked on: over a far link the others are
- * on their way there or back (Little's law), and the host's CPUs would wait for them.
+ * on their way there or back (Little's law), and the host's CPUs would wait for them. They come in no even
+ * flow: as many more as their number varies by (its square root) keep the host at work meanwhile.
  * @param workMs what a call takes beyond the round trip
  */
 export function stretchedWidth(
   width: number,
   { roundTripMs, workMs }: { readonly roundTripMs: number; readonly workMs: number },
 ): number {
-  const underWay = 1 + roundTripMs / Math.max(MIN_WORK_MS, workMs);
-  return Math.round(width * Math.min(MOST_STRETCHED, underWay));
+  const perWorkedOn = Math.min(MOST_STRETCHED - 1, roundTripMs / Math.max(MIN_WORK_MS, workMs));
+  const underWay = width * perWorkedOn;
+  return Math.round(width + underWay + Math.sqrt(underWay));
 }
 
 /**
