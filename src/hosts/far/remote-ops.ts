@@ -24,10 +24,15 @@ export const remoteOps: RemoteOps = {
       { verb: 'mkdir', args: [path, octal(mode), uid, gid, keep === true ? 'keep' : undefined] },
     ],
     shell: {
+      // each program that is started costs a host a millisecond of CPU: mostly one will do here
       mkdir: `if [ -d "$1" ]; then [ "$5" != keep ] || return 0
 elif [ -e "$1" ]; then fail - "Not a directory"; return
 elif [ -L "$1" ]; then fail - "File exists"; return
-else made "$1" || return; fi
+else
+  F=$1
+  [ "$3$4" = -- ] && [ -d "\${1%/*}" ] && mkdir -m "$2" "$1" 2>/dev/null && return
+  made "$1" || return
+fi
 own "$1" "$3" "$4" && run chmod "$2" "$1"`,
     },
   },
@@ -78,8 +83,10 @@ run chmod "$2" "$1"`,
     shell: {
       // not readable to others while its mode is not set; the same inode is kept, which a container may have
       // mounted
-      create: `e=$( (umask 077; : >"$1") 2>&1) || fail - "$e"`,
-      append: `e=$(take "$N" 2>&1 >>"$1") && N=0 || { N=0; fail - "$e"; }`,
+      create: `umask 077
+{ printf "" >"$1"; } 2>/dev/null || e=$(: 2>&1 >"$1") || fail - "$e"
+umask 022`,
+      append: `e=$(dd bs="$N" count=1 iflag=fullblock status=none <&5 2>&1 >>"$1") && N=0 || { N=0; fail - "$e"; }`,
       seal: `own "$1" "$3" "$4" && run chmod "$2" "$1"`,
     },
   },
@@ -126,8 +133,8 @@ if [ -n "$m" ]; then fail conflict "$m still mounted; unmount it first"; else ru
       return [{ verb: 'mount_tmpfs', args: [path, mountinfoPath(path), options.join(','), octal(mode)] }];
     },
     shell: {
-      // a kernel that does not know noswap is not asked again
-      mount_tmpfs: `mounted "$2" && return 0
+      // what was just made is nothing's mount point; a kernel that does not know noswap is not asked again
+      mount_tmpfs: `if [ "$F" = "$1" ]; then F=; else mounted "$2" && return 0; fi
 [ -z "$NOSWAP" ] || ! mount -t tmpfs -o "$3$NOSWAP" tmpfs "$1" 2>/dev/null || { run chmod "$4" "$1"; return; }
 attach tmpfs "$1" -t tmpfs -o "$3" && { NOSWAP=; run chmod "$4" "$1"; }`,
     },
@@ -202,7 +209,9 @@ run chmod "$m" "$1.tmp" && run mv -fT "$1.tmp" "$1.gz" && run rm -f "$1"`,
   set: {
     steps: ({ path, value }) => [{ verb: 'set', args: [path, value] }],
     shell: {
+      // what fails is tried once more by a program that says why
       set: `[ -e "$1" ] || { fail - "No such file or directory"; return; }
+{ printf %s "$2" >"$1"; } 2>/dev/null && return
 e=$(printf %s "$2" | dd of="$1" conv=notrunc bs=65536 status=none 2>&1) || fail - "$e"`,
     },
   },

@@ -59,13 +59,13 @@ ${Object.entries(functions)
 IFS= read -r K <&5 || exit
 IFS= read -r s </proc/$$/stat; set -- \${s##*) }
 printf "farlet %s ready %s %s\\n" "$K" $$ "\${20}"
-E=; I=0; M=
+E=; I=0; M=; F=
 while IFS= read -r L <&5; do
   set -- $L
   [ "$1" = "$K" ] || exit 3
   if [ "$2" = end ]; then
     if [ -z "$E" ]; then printf "\\n%s %s ok %s\\n" "$K" "$3" "$M"; else printf "\\n%s %s error %s\\n" "$K" "$3" "$E"; fi
-    E=; I=0; M=
+    E=; I=0; M=; F=
     continue
   fi
   V=$2; N=$3; shift 3
