@@ -164,7 +164,9 @@ export class VolumeMounter {
     } catch (error) {
       // left empty, the folder would look like an empty export; if it is mounted all the same it can't be
       // removed
-      await files.apply([{ op: 'remove', path: work.path }], { signal }).catch(() => undefined);
+      await files
+        .apply([{ op: 'remove', path: work.path }], { signal, mayHang: true })
+        .catch(() => undefined);
       throw error;
     }
   }
