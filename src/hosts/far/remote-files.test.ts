@@ -16,12 +16,14 @@ import {
 import { tmpdir } from 'node:os';
 import { Duplex, Transform } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
+import { inspect } from 'node:util';
 import { FakeClock } from '../../testing/fixtures.ts';
 import { systemClock } from '../../util/clock.ts';
 import type { FileOp, HostFiles } from '../link/link.ts';
 import { LocalFiles } from '../unix/local-files.ts';
 import type { ShellChannel } from './remote-agent.ts';
 import { RemoteAgents } from './remote-agents.ts';
+import type { RemoteStep } from './remote-encoding.ts';
 import { RemoteFiles } from './remote-files.ts';
 
 const { signal } = new AbortController();
@@ -188,6 +190,20 @@ describe('files of a far host', { skip: process.getuid?.() !== 0 && 'only root m
     assert.deepEqual([await file.moved(), file.isLost?.()], [true, true]);
   });
 });
+
+it(
+  'data of a file that can not be opened is left out, and its agent goes on',
+  { timeout: 20_000 },
+  async () => {
+    const agents = new RemoteAgents({ host: 'box', clock: systemClock, open: openShell });
+    const ask = (...steps: RemoteStep[]) => agents.ask(steps, { signal, pace: 'brief' });
+    const data = Buffer.from('some\ndata\n');
+    const refused = await ask({ verb: 'append', args: ['/none/file'], data });
+    assert.ok(!refused.ok && refused.kind === 'not-found', inspect(refused));
+    assert.equal((await ask({ verb: 'touch', args: ['/', '00644', undefined] })).ok, true);
+    agents.close();
+  },
+);
 
 describe('an agent that is stuck', { skip: process.getuid?.() !== 0 && 'only root runs the program' }, () => {
   it('is killed with all it has started', async () => {

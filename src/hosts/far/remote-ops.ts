@@ -86,7 +86,10 @@ run chmod "$2" "$1"`,
       create: `umask 077
 { printf "" >"$1"; } 2>/dev/null || e=$(: 2>&1 >"$1") || fail - "$e"
 umask 022`,
-      append: `e=$(dd bs="$N" count=1 iflag=fullblock status=none <&5 2>&1 >>"$1") && N=0 || { N=0; fail - "$e"; }`,
+      // where it can't be opened the data is still to come, and N says so
+      append: `{ printf "" >>"$1"; } 2>/dev/null || { e=$(: 2>&1 >>"$1"); fail - "\${e:-can not be opened}"; return; }
+e=$(dd bs="$N" count=1 iflag=fullblock status=none <&5 2>&1 >>"$1") || fail - "$e"
+N=0`,
       seal: `own "$1" "$3" "$4" && run chmod "$2" "$1"`,
     },
   },

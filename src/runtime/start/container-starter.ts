@@ -126,7 +126,7 @@ export class ContainerStarter {
       this.#configs.build(container, context, { images, signal }),
     );
     const { container_id: id } = await this.#attempting(start, { reason: 'CreateContainerError' }, () =>
-      starts.run({ hasBegun: isNew, signal }, () =>
+      starts.run({ call: 'create', hasBegun: isNew, signal }, () =>
         cri.createContainer({ pod_sandbox_id, config, sandbox_config }, { signal }),
       ),
     );
@@ -139,7 +139,9 @@ export class ContainerStarter {
     const { cri, starts } = this.#options;
     await this.#attempting(start, { reason: 'CreateContainerConfigError' }, () => context.prefetched.hosts());
     await this.#attempting(start, { reason: 'RunContainerError', hiddenId: id }, () =>
-      starts.run({ hasBegun: true, signal }, () => cri.startContainer({ container_id: id }, { signal })),
+      starts.run({ call: 'start', hasBegun: true, signal }, () =>
+        cri.startContainer({ container_id: id }, { signal }),
+      ),
     );
     this.#event(start, { reason: 'Started', message: 'Container started' });
   }

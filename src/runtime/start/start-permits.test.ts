@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FakeClock, settle } from '../../testing/fixtures.ts';
-import { startPatienceMs, startWidth, stretchedWidth } from './start-pace.ts';
+import { mayBeUnderWay, startPatienceMs, startWidth, workedOn, type StartCall } from './start-pace.ts';
 import { StartPermits } from './start-permits.ts';
 
 const forever = new AbortController().signal;
@@ -15,11 +15,15 @@ function setUp(width: number, roundTripMs = 0) {
   const ends = new Map<string, PromiseWithResolvers<string>>();
   const start = (
     name: string,
-    { hasBegun = false, signal = forever }: { hasBegun?: boolean; signal?: AbortSignal } = {},
+    {
+      call = 'sandbox',
+      hasBegun = false,
+      signal = forever,
+    }: { call?: StartCall; hasBegun?: boolean; signal?: AbortSignal } = {},
   ): Promise<string> => {
     const end = Promise.withResolvers<string>();
     ends.set(name, end);
-    const outcome = permits.run({ hasBegun, signal }, () => {
+    const outcome = permits.run({ call, hasBegun, signal }, () => {
       order.push(name);
       return end.promise;
     });
@@ -45,18 +49,29 @@ describe('how many starts at a time', () => {
       assert.equal(startWidth(cpus), width);
     });
 
-  for (const [roundTripMs, workMs, width] of [
+  for (const [roundTripMs, workMs, count] of [
     [0, 50, 3],
     [2, 50, 3],
+    [5, 300, 3],
     [40, 50, 7],
-    [200, 50, 18],
-    [200, 200, 8],
-    [200, 0, 29],
-    [60_000, 50, 29],
+    [200, 50, 24],
+    [200, 300, 7],
+    [200, 0, 40],
+    [60_000, 50, 40],
   ] as const)
-    it(`is ${width} where 3 are worked on for ${workMs} ms each, ${roundTripMs} ms away`, () => {
-      assert.equal(stretchedWidth(3, { roundTripMs, workMs }), width);
+    it(`is ${count} where 3 are worked on for ${workMs} ms each, ${roundTripMs} ms away`, () => {
+      const part = workedOn({ roundTripMs, workMs });
+      const may = (calls: number): boolean => mayBeUnderWay(Array<number>(calls).fill(part), 3);
+      assert.deepEqual([may(count), may(count + 1)], [true, false]);
     });
+
+  it('is one at least, and as many as the shorter ones leave room for', () => {
+    assert.equal(mayBeUnderWay([1], 0.5), true);
+    const long = Array<number>(5).fill(0.75);
+    assert.equal(mayBeUnderWay(long, 3), true);
+    assert.equal(mayBeUnderWay([...long, 0.75], 3), false);
+    assert.equal(mayBeUnderWay([...long.slice(1), ...Array<number>(8).fill(0.125)], 3), true);
+  });
 
   it('is waited for less, the more hang', () => {
     assert.deepEqual([0, 1, 3, 9, 1_000].map(startPatienceMs), [2_000, 1_000, 500, 200, 200]);
@@ -81,12 +96,45 @@ describe('starts', () => {
     const { clock, order, start, end } = setUp(1, 100);
     for (let index = 0; index < 100; index += 1) void start(String(index));
     await settle();
-    assert.equal(order.length, 4, 'fifty ms of work each is the first guess');
+    assert.equal(order.length, 3, 'of sandboxes 150 ms of work is the first guess');
     for (let index = 0; index < 60; index += 1) {
       await clock.advance(400);
       await end(String(index));
     }
-    assert.equal(order.length, 62, 'one is worked on, the other on its way');
+    assert.equal(order.length, 61, 'one at a time: it has as much work as it can do');
+  });
+
+  it('are counted by what calls like them take: the shorter, the more are on their way', async () => {
+    const { order, start } = setUp(1, 100);
+    for (let index = 0; index < 20; index += 1) void start(`create-${index}`, { call: 'create' });
+    await settle();
+    assert.equal(order.length, 10);
+    void start('sandbox');
+    await settle();
+    assert.equal(order.length, 10, 'of sandboxes there would be three');
+  });
+
+  it('wait behind those that came before, though they need less room', async () => {
+    const { order, start, end } = setUp(1, 100);
+    for (const name of ['a', 'b', 'c', 'd']) void start(name);
+    void start('create', { call: 'create' });
+    await settle();
+    assert.deepEqual(order, ['a', 'b', 'c']);
+    await end('a');
+    assert.deepEqual(order.slice(3, 4), ['d']);
+  });
+
+  it('take the room of one before them that is called off', async () => {
+    const { order, start } = setUp(1, 200);
+    const off = new AbortController();
+    for (const name of ['a', 'b', 'c', 'd']) void start(name);
+    void start('e', { signal: off.signal });
+    void start('create', { call: 'create' });
+    await settle();
+    assert.deepEqual(order, ['a', 'b', 'c', 'd']);
+    off.abort(new Error('the pod is to stop'));
+    await settle();
+    assert.deepEqual(order, ['a', 'b', 'c', 'd', 'create']);
   });
 
   it('of pods that have begun go before those of new ones', async () => {

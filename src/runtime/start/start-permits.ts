@@ -2,9 +2,9 @@
  * Paces the calls by which one host's runtime starts pods, so that a burst of pods does not slow each one of
  * them down.
  *
- * I1. At most `width` calls hold a permit, and as many more as are on their way to the host and back while
- *     those are worked on. One that lasts too long (start-pace.ts) goes on without it: what hangs holds up
- *     no other pod.
+ * I1. As many calls hold a permit as keep the host at work on `width` of them (start-pace.ts): over a far
+ *     link others are on their way. One that lasts too long goes on without it: what hangs holds up no other
+ *     pod.
  * I2. Calls of pods that have begun go first, else in order of arrival: what was begun is finished before
  *     more is begun.
  * I3. A waiter whose signal aborts leaves at once. Nothing but starts waits here: neither pulls nor volumes
@@ -12,7 +12,7 @@
  */
 import { reasonOf } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
-import { startPatienceMs, stretchedWidth } from './start-pace.ts';
+import { firstWorkMs, mayBeUnderWay, startPatienceMs, workedOn, type StartCall } from './start-pace.ts';
 
 export interface StartPermitsOptions {
   readonly clock: Pick<Clock, 'after' | 'monotonic'>;
@@ -23,23 +23,31 @@ export interface StartPermitsOptions {
 }
 
 export interface StartTurn {
+  readonly call: StartCall;
   /** the pod has got something from the runtime in this sync already */
   readonly hasBegun: boolean;
   readonly signal: AbortSignal;
 }
 
-const FIRST_WORK_MS = 50;
-/** the part that the latest call has in what calls take */
+/** the part that the latest call has in what calls like it take */
 const LATEST = 0.1;
+
+const startCalls: readonly StartCall[] = ['sandbox', 'create', 'start'];
+
+interface Waiter {
+  readonly call: StartCall;
+  readonly turn: () => void;
+}
 
 export class StartPermits {
   readonly #options: StartPermitsOptions;
-  readonly #begun: (() => void)[] = [];
-  readonly #fresh: (() => void)[] = [];
-  #held = 0;
+  readonly #begun: Waiter[] = [];
+  readonly #fresh: Waiter[] = [];
+  /** how many of each hold a permit */
+  readonly #held: Record<StartCall, number> = { sandbox: 0, create: 0, start: 0 };
   #hanging = 0;
-  /** what calls take beyond the round trip, the latest most of all */
-  #workMs = FIRST_WORK_MS;
+  /** what they take beyond the round trip, the latest most of all */
+  readonly #workMs: Record<StartCall, number> = { ...firstWorkMs };
 
   constructor(options: StartPermitsOptions) {
     this.#options = options;
@@ -49,68 +57,82 @@ export class StartPermits {
    * Does the work once it is its turn. Rejects with the signal's reason if that comes first, else as the work
    * does.
    */
-  async run<T>({ hasBegun, signal }: StartTurn, work: () => Promise<T>): Promise<T> {
+  async run<T>({ call, hasBegun, signal }: StartTurn, work: () => Promise<T>): Promise<T> {
     signal.throwIfAborted();
-    if (this.#held < this.#width()) this.#held += 1;
-    else await this.#turn(hasBegun ? this.#begun : this.#fresh, signal);
-    const release = this.#hold();
+    const isNext = this.#begun.length === 0 && (hasBegun || this.#fresh.length === 0);
+    if (isNext && this.#hasRoom(call)) this.#held[call] += 1;
+    else await this.#turn(call, hasBegun ? this.#begun : this.#fresh, signal);
+    const release = this.#hold(call);
     const began = this.#options.clock.monotonic();
     try {
       const result = await work();
-      this.#took(this.#options.clock.monotonic() - began);
+      this.#took(call, this.#options.clock.monotonic() - began);
       return result;
     } finally {
       release();
     }
   }
 
-  #took(ms: number): void {
-    this.#workMs += (Math.max(0, ms - this.#options.roundTripMs()) - this.#workMs) * LATEST;
+  #took(call: StartCall, ms: number): void {
+    const workMs = Math.max(0, ms - this.#options.roundTripMs());
+    this.#workMs[call] += (workMs - this.#workMs[call]) * LATEST;
   }
 
-  #width(): number {
+  #hasRoom(call: StartCall): boolean {
     const { width, roundTripMs } = this.#options;
-    return stretchedWidth(width(), { roundTripMs: roundTripMs(), workMs: this.#workMs });
+    const part = (of: StartCall): number =>
+      workedOn({ roundTripMs: roundTripMs(), workMs: this.#workMs[of] });
+    const held = startCalls.flatMap((each) => Array<number>(this.#held[each]).fill(part(each)));
+    return mayBeUnderWay([...held, part(call)], width());
   }
 
-  #turn(queue: (() => void)[], signal: AbortSignal): Promise<void> {
+  #turn(call: StartCall, queue: Waiter[], signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const turn = (): void => {
         signal.removeEventListener('abort', giveUp);
         resolve();
       };
+      const waiter = { call, turn };
       const giveUp = (): void => {
-        queue.splice(queue.indexOf(turn), 1);
+        queue.splice(queue.indexOf(waiter), 1);
+        // what is behind it may need less room
+        this.#letIn();
         reject(reasonOf(signal));
       };
       signal.addEventListener('abort', giveUp, { once: true });
-      queue.push(turn);
+      queue.push(waiter);
     });
   }
 
   /** The permit is the caller's until what is returned is called, or until patience is over. */
-  #hold(): () => void {
+  #hold(call: StartCall): () => void {
     let isLost = false;
     const cancel = this.#options.clock.after(startPatienceMs(this.#hanging), () => {
       isLost = true;
       this.#hanging += 1;
-      this.#next();
+      this.#free(call);
     });
     return () => {
       cancel();
       if (isLost) this.#hanging -= 1;
-      else this.#next();
+      else this.#free(call);
     };
   }
 
-  /** A permit is free: the next caller gets it, and more of them where the width has grown. */
-  #next(): void {
-    this.#held -= 1;
-    while (this.#held < this.#width()) {
-      const turn = this.#begun.shift() ?? this.#fresh.shift();
-      if (turn === undefined) return;
-      this.#held += 1;
-      turn();
+  #free(call: StartCall): void {
+    this.#held[call] -= 1;
+    this.#letIn();
+  }
+
+  /** The next ones, for as many as there is room. */
+  #letIn(): void {
+    for (;;) {
+      const queue = this.#begun.length > 0 ? this.#begun : this.#fresh;
+      const [next] = queue;
+      if (next === undefined || !this.#hasRoom(next.call)) return;
+      queue.shift();
+      this.#held[next.call] += 1;
+      next.turn();
     }
   }
 }
