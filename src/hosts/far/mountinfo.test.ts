@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { mountsAtOrBelow, parseMountinfo } from './mountinfo.ts';
+import { linesWith, mountsAtOrBelow, parseMountinfo } from './mountinfo.ts';
 
 const table = `27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 48 27 254:0 /srv/a\\040b /pods/u/v rw shared:7 - ext4 /dev/vda ro
@@ -23,4 +23,20 @@ describe('mountinfo', () => {
     assert.deepEqual(mountsAtOrBelow(parseMountinfo(table), '/pods/u/v'), ['/pods/u/v/deep', '/pods/u/v']);
     assert.deepEqual(mountsAtOrBelow(parseMountinfo(table), '/elsewhere'), []);
   });
+
+  const lines = table.trimEnd().split('\n');
+  for (const [word, found] of [
+    [' /pods/u/v', [1, 2]],
+    [' /pods/u', [1, 2, 3]],
+    [' / /', [0, 2, 3]],
+    ['27', [0, 1, 3]],
+    ['rw', [0, 1, 2, 3]],
+    [' /elsewhere', []],
+    ['4.2', [2]],
+  ] as const)
+    it(`has the lines ${found.join()} with "${word}"`, () => {
+      const expected = found.map((at) => lines[at]).join('\n');
+      assert.equal(linesWith(table, word), expected);
+      assert.equal(linesWith(table.trimEnd(), word), expected);
+    });
 });

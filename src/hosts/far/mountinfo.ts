@@ -19,6 +19,18 @@ export function mountsAtOrBelow(mounts: readonly MountEntry[], path: string): st
     .sort((a, b) => b.length - a.length);
 }
 
+/** The lines of a text that have the word in them: few of many, which are then all that is parsed. */
+export function linesWith(text: string, word: string): string {
+  const lines: string[] = [];
+  for (let at = text.indexOf(word); at >= 0;) {
+    const end = text.indexOf('\n', at);
+    const stop = end < 0 ? text.length : end;
+    lines.push(text.slice(text.lastIndexOf('\n', at) + 1, stop));
+    at = text.indexOf(word, stop);
+  }
+  return lines.join('\n');
+}
+
 function unescape(path: string): string {
   if (!path.includes('\\')) return path;
   return path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { after, describe, it } from 'node:test';
-import { kernelText } from './kernel-texts.ts';
+import { kernelText, longKernelText } from './kernel-texts.ts';
 
 const folder = mkdtempSync(`${tmpdir()}/farlet-kernel-`);
 after(() => {
@@ -24,6 +24,19 @@ describe('texts of the kernel', () => {
     const before = await kernelText('/proc/loadavg');
     execFileSync('true');
     assert.notEqual(await kernelText('/proc/loadavg'), before);
+  });
+
+  it('are whole though they are long, and leave the loop free meanwhile', async () => {
+    const path = '/proc/kallsyms';
+    assert.equal(await longKernelText('/proc/self/mountinfo'), readFileSync('/proc/self/mountinfo', 'utf8'));
+    let turns = 0;
+    const counted = setInterval(() => (turns += 1), 0);
+    const text = await longKernelText(path);
+    clearInterval(counted);
+    assert.ok(text === readFileSync(path, 'utf8'));
+    assert.ok(turns > 1, `${turns} turns of the loop`);
+    assert.equal(await longKernelText(`${folder}/none`).catch(() => 'none'), 'none');
+    assert.equal(await longKernelText(import.meta.filename), undefined);
   });
 
   it('are none of other files', async () => {

@@ -1,7 +1,8 @@
 /**
  * What the kernel of this machine tells of itself, read without a thread of the pool: such a file is no file
  * of a disk, the kernel makes its text at once, in some microseconds. Through the pool each reading is six
- * turns of a thread, and a process of a hundred nodes asks for forty a second.
+ * turns of a thread, and a process of a hundred nodes asks for forty a second. Of a long one each turn brings
+ * a page: the table of mounts has many where there are many pods.
  */
 import { readSync } from 'node:fs';
 import { statfs, type FileHandle } from 'node:fs/promises';
@@ -17,6 +18,10 @@ const known: ReadonlySet<string> = new Set([
 /** statfs(2) PROC_SUPER_MAGIC. Others may have mounted a file of theirs there, as lxcfs does: it can hang. */
 const PROC = 0x9fa0;
 const MAX_BYTES = 16_384;
+/** Read in one turn of the loop, in a millisecond or two. */
+const TURN_BYTES = 262_144;
+/** Far more than the kernel lets a namespace have mounts. */
+const MAX_LONG_BYTES = 256 * 1024 * 1024;
 
 /** Of the process, open for good: there is one kernel, and reading from the start makes the text anew. */
 const held = new Map<string, Promise<FileHandle | undefined>>();
@@ -25,6 +30,31 @@ const buffer = Buffer.allocUnsafe(MAX_BYTES);
 /** undefined: it is none of these files, or nothing that may be read at once. */
 export async function kernelText(path: string): Promise<string | undefined> {
   if (!known.has(path)) return undefined;
+  const file = await heldFile(path);
+  return file === undefined ? undefined : textOf(file);
+}
+
+/**
+ * A file of /proc of any length, for one reader at a time. undefined: it is nothing that may be read at once.
+ */
+export async function longKernelText(path: string): Promise<string | undefined> {
+  const file = await heldFile(path);
+  if (file === undefined) return undefined;
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for (let turn = TURN_BYTES; size < MAX_LONG_BYTES; turn = size + TURN_BYTES) {
+    while (size < turn) {
+      const read = readSync(file.fd, buffer, 0, MAX_BYTES, size);
+      if (read === 0) return Buffer.concat(pieces).toString();
+      pieces.push(Buffer.from(buffer.subarray(0, read)));
+      size += read;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  throw new Error(`${path} has no end`);
+}
+
+async function heldFile(path: string): Promise<FileHandle | undefined> {
   let opening = held.get(path);
   if (opening === undefined) {
     opening = hold(path).catch((error: unknown) => {
@@ -33,8 +63,7 @@ export async function kernelText(path: string): Promise<string | undefined> {
     });
     held.set(path, opening);
   }
-  const file = await opening;
-  return file === undefined ? undefined : textOf(file);
+  return opening;
 }
 
 async function hold(path: string): Promise<FileHandle | undefined> {

@@ -1,9 +1,11 @@
 /** What is mounted on the machine that farlet itself runs on. */
 import { lstat, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { mountsAtOrBelow, parseMountinfo } from '../far/mountinfo.ts';
+import { linesWith, mountsAtOrBelow, parseMountinfo } from '../far/mountinfo.ts';
+import { mountinfoPath } from '../far/remote-encoding.ts';
 import type { MountEntry } from '../link/link.ts';
 import { inNext } from '../../util/in-one.ts';
+import { longKernelText } from './kernel-texts.ts';
 
 const MOUNTINFO = '/proc/self/mountinfo';
 
@@ -11,13 +13,17 @@ const MOUNTINFO = '/proc/self/mountinfo';
  * As of now or later. There is one table, which may have a line for each of thousands of pods: whoever asks
  * at the same time shares a reading.
  */
-export const mountEntries: () => Promise<readonly MountEntry[]> = inNext(async () =>
-  parseMountinfo(await readFile(MOUNTINFO, 'utf8')),
+const table: () => Promise<string> = inNext(
+  async () => (await longKernelText(MOUNTINFO)) ?? (await readFile(MOUNTINFO, 'utf8')),
 );
+
+export async function mountEntries(): Promise<readonly MountEntry[]> {
+  return parseMountinfo(await table());
+}
 
 /** Mount points at the path and below it, the deepest first. */
 export async function localMountsBelow(path: string): Promise<string[]> {
-  return mountsAtOrBelow(await mountEntries(), path);
+  return mountsAtOrBelow(parseMountinfo(linesWith(await table(), ` ${mountinfoPath(path)}`)), path);
 }
 
 /**
