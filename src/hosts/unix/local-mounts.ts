@@ -4,22 +4,35 @@ import { dirname } from 'node:path';
 import { linesWith, mountsAtOrBelow, parseMountinfo } from '../far/mountinfo.ts';
 import { mountinfoPath } from '../far/remote-encoding.ts';
 import type { MountEntry } from '../link/link.ts';
+import { systemClock } from '../../util/clock.ts';
 import { inNext } from '../../util/in-one.ts';
 import { longKernelText } from './kernel-texts.ts';
 
 const MOUNTINFO = '/proc/self/mountinfo';
 
+/** The kernel takes milliseconds for a table of thousands: reading is a quarter of what is done at most. */
+const REST = 3;
+/** Before that it is not read again: ms of the monotonic clock. */
+let restsUntil = -Infinity;
+
 /**
  * As of now or later. There is one table, which may have a line for each of thousands of pods: whoever asks
  * at the same time shares a reading.
  */
-const table: () => Promise<string> = inNext(
-  async () => (await longKernelText(MOUNTINFO)) ?? (await readFile(MOUNTINFO, 'utf8')),
-);
+const table: () => Promise<string> = inNext(async () => {
+  const restMs = restsUntil - systemClock.monotonic();
+  if (restMs > 0) await new Promise<void>((resolve) => systemClock.after(restMs, resolve));
+  const began = systemClock.monotonic();
+  const text = (await longKernelText(MOUNTINFO)) ?? (await readFile(MOUNTINFO, 'utf8'));
+  const now = systemClock.monotonic();
+  restsUntil = now + REST * (now - began);
+  return text;
+});
 
-export async function mountEntries(): Promise<readonly MountEntry[]> {
-  return parseMountinfo(await table());
-}
+/** As of now or later; whoever asks at the same time gets the same. */
+export const mountEntries: () => Promise<readonly MountEntry[]> = inNext(async () =>
+  parseMountinfo(await table()),
+);
 
 /** Mount points at the path and below it, the deepest first. */
 export async function localMountsBelow(path: string): Promise<string[]> {
