@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { linesWith, mountsAtOrBelow, parseMountinfo } from './mountinfo.ts';
+import { linesWith, mountinfoPath, mountsAtOrBelow, parseMountinfo } from './mountinfo.ts';
 
 const table = `27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 48 27 254:0 /srv/a\\040b /pods/u/v rw shared:7 - ext4 /dev/vda ro
@@ -22,6 +22,10 @@ describe('mountinfo', () => {
     assert.deepEqual(mountsAtOrBelow(parseMountinfo(table), '/pods/u'), ['/pods/u/v/deep', '/pods/u/v']);
     assert.deepEqual(mountsAtOrBelow(parseMountinfo(table), '/pods/u/v'), ['/pods/u/v/deep', '/pods/u/v']);
     assert.deepEqual(mountsAtOrBelow(parseMountinfo(table), '/elsewhere'), []);
+  });
+
+  it('knows how the kernel writes mount points', () => {
+    assert.equal(mountinfoPath('/a b\\c\td\n'), '/a\\040b\\134c\\011d\\012');
   });
 
   const lines = table.trimEnd().split('\n');

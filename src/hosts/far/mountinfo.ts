@@ -1,4 +1,4 @@
-/** Reads /proc/self/mountinfo (proc(5)), whose paths have octal escapes. Pure. */
+/** /proc/self/mountinfo (proc(5)), whose paths have octal escapes. Pure. */
 import type { MountEntry } from '../link/link.ts';
 
 export function parseMountinfo(mountinfo: string): MountEntry[] {
@@ -29,6 +29,14 @@ export function linesWith(text: string, word: string): string {
     at = text.indexOf(word, stop);
   }
   return lines.join('\n');
+}
+
+/** A path as /proc/self/mountinfo writes it (seq_path in the kernel's fs/seq_file.c). */
+export function mountinfoPath(path: string): string {
+  return path.replace(
+    /[ \t\n\\]/g,
+    (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`,
+  );
 }
 
 function unescape(path: string): string {

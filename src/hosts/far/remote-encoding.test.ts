@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { kindOfText } from '../link/errno.ts';
-import { encodeArgument, encodeRequest, mountinfoPath, parseAnswer } from './remote-encoding.ts';
+import { encodeArgument, encodeRequest, parseAnswer } from './remote-encoding.ts';
 import { parseWatched } from './remote-queries.ts';
 
 const decode = 'IFS=" "; set -f; set -- $1; for A; do A=$(printf "%bx" "$A"); printf "%s\\0" "${A%x}"; done';
@@ -42,10 +42,6 @@ describe('arguments for a far host', () => {
     ];
     const text = Buffer.concat(encodeRequest('KEY', 7, steps)).toString();
     assert.equal(text, 'KEY create 0 /a\\0040b\nKEY append 2 /x\n\n\0KEY end 7\n');
-  });
-
-  it('know how the kernel writes mount points', () => {
-    assert.equal(mountinfoPath('/a b\\c\td\n'), '/a\\040b\\134c\\011d\\012');
   });
 });
 

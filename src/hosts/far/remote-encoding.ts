@@ -29,14 +29,6 @@ export function encodeArgument(value: string | number | undefined): string {
   return word;
 }
 
-/** A path as /proc/self/mountinfo writes it (seq_path in the kernel's fs/seq_file.c). */
-export function mountinfoPath(path: string): string {
-  return path.replace(
-    /[ \t\n\\]/g,
-    (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`,
-  );
-}
-
 /**
  * A request as bytes: a line for each step with its data behind it, then the line that asks for the answer.
  */

@@ -5,7 +5,8 @@
  */
 import { leadsOut, mkdirWithin, ownTree, ownTreeArguments } from './host-scripts.ts';
 import type { FileOp } from '../link/link.ts';
-import { mountinfoPath, type RemoteStep } from './remote-encoding.ts';
+import { mountinfoPath } from './mountinfo.ts';
+import type { RemoteStep } from './remote-encoding.ts';
 
 interface RemoteOp<Op extends FileOp> {
   steps(op: Op): RemoteStep[];
@@ -86,8 +87,8 @@ run chmod "$2" "$1"`,
       create: `umask 077
 { printf "" >"$1"; } 2>/dev/null || e=$(: 2>&1 >"$1") || fail - "$e"
 umask 022`,
-      // where it can't be opened the data is still to come, and N says so
-      append: `{ printf "" >>"$1"; } 2>/dev/null || { e=$(: 2>&1 >>"$1"); fail - "\${e:-can not be opened}"; return; }
+      // where it can't be opened the data is still to come, and N says so; by take it would be a process more
+      append: `{ printf "" >>"$1"; } 2>/dev/null || e=$(: 2>&1 >>"$1") || { fail - "$e"; return; }
 e=$(dd bs="$N" count=1 iflag=fullblock status=none <&5 2>&1 >>"$1") || fail - "$e"
 N=0`,
       seal: `own "$1" "$3" "$4" && run chmod "$2" "$1"`,

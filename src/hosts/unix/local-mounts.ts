@@ -1,8 +1,7 @@
 /** What is mounted on the machine that farlet itself runs on. */
 import { lstat, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { linesWith, mountsAtOrBelow, parseMountinfo } from '../far/mountinfo.ts';
-import { mountinfoPath } from '../far/remote-encoding.ts';
+import { linesWith, mountinfoPath, mountsAtOrBelow, parseMountinfo } from '../far/mountinfo.ts';
 import type { MountEntry } from '../link/link.ts';
 import { systemClock } from '../../util/clock.ts';
 import { inNext } from '../../util/in-one.ts';
