@@ -19,7 +19,7 @@ function share(value: unknown, before: unknown): unknown {
 }
 
 function shareList(value: readonly unknown[], before: readonly unknown[]): readonly unknown[] {
-  const shared = value.map((each, index) => (index < before.length ? share(each, before[index]) : each));
+  const shared = value.map((each, index) => share(each, before[index]));
   const isSame = value.length === before.length && shared.every((each, index) => each === before[index]);
   return isSame ? before : shared;
 }

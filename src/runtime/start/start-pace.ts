@@ -1,7 +1,8 @@
 /** How many starts a host's runtime works on at a time, and for how long one counts as work. Pure. */
 
 /** RunPodSandbox, CreateContainer and StartContainer. */
-export type StartCall = 'sandbox' | 'create' | 'start';
+export const startCalls = ['sandbox', 'create', 'start'] as const;
+export type StartCall = (typeof startCalls)[number];
 
 const STARTS_PER_CPU = 1.5;
 const MIN_WIDTH = 2;

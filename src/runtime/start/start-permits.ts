@@ -12,7 +12,14 @@
  */
 import { reasonOf } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
-import { firstWorkMs, mayBeUnderWay, startPatienceMs, workedOn, type StartCall } from './start-pace.ts';
+import {
+  firstWorkMs,
+  mayBeUnderWay,
+  startCalls,
+  startPatienceMs,
+  workedOn,
+  type StartCall,
+} from './start-pace.ts';
 
 export interface StartPermitsOptions {
   readonly clock: Pick<Clock, 'after' | 'monotonic'>;
@@ -31,8 +38,6 @@ export interface StartTurn {
 
 /** the part that the latest call has in what calls like it take */
 const LATEST = 0.1;
-
-const startCalls: readonly StartCall[] = ['sandbox', 'create', 'start'];
 
 interface Waiter {
   readonly call: StartCall;
