@@ -17,6 +17,7 @@ import { settledBoth } from '../util/abort.ts';
 import { deadlineMessage, msToDeadline } from './active-deadline.ts';
 import type { PodView } from './pod-view.ts';
 import { RuntimeSync, type RuntimeSyncOptions } from './runtime-sync.ts';
+import { isPassing, PASSING_LINGER_MS } from './status/passing.ts';
 import { errorRetryMs, networkRetryMs } from './sync-retry.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
 
@@ -122,9 +123,7 @@ export class PodSync {
 
   #setStatus(pod: Pod, state: PodRuntimeState, status: PodStatus): void {
     const known = this.#options.status.current(pod.metadata.uid) ?? pod.status;
-    // a start needs the API server for other answers first: the write of its beginning can wait
-    const linger = state.sandboxes.length === 0 ? { lingerMs: BEGIN_LINGER_MS } : {};
-    this.#options.status.set(pod, { status, mayRun: true, ...linger });
+    this.#options.status.set(pod, { status, mayRun: true, ...lingering(state, status, known) });
     if (status.phase === 'Running' && known?.phase !== 'Running') this.#options.onRunning(pod);
   }
 
@@ -226,6 +225,16 @@ export class PodSync {
     );
     return waits.length === 0 ? {} : { againInMs: Math.max(1_000, Math.min(...waits)) };
   }
+}
+
+function lingering(
+  { sandboxes }: PodRuntimeState,
+  status: PodStatus,
+  known: PodStatus | undefined,
+): { readonly lingerMs?: number } {
+  // a start needs the API server for other answers first: the write of its beginning can wait
+  if (sandboxes.length === 0) return { lingerMs: BEGIN_LINGER_MS };
+  return isPassing(status, known) ? { lingerMs: PASSING_LINGER_MS } : {};
 }
 
 /** The condition stays until the last container that has to go is gone. */

@@ -51,8 +51,11 @@ export interface PodSyncerOptions extends PodSyncOptions {
   readonly forgetPod: (uid: string) => void;
 }
 
-/** Most containers end within this time, and the next step follows at once: one write reports all. */
-const STOP_LINGER_MS = 300;
+/**
+ * Most containers end within this time, in a burst of deletions too, and the next step follows at once: one
+ * write reports all.
+ */
+const STOP_LINGER_MS = 1_000;
 /** Removals wait for each other, so that a burst of deletions spends its time on stopping first. */
 const REMOVALS_AT_ONCE = 2;
 

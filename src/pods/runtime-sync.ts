@@ -11,6 +11,7 @@ import { allStarting } from '../runtime/start/pod-containers-starter.ts';
 import type { PodSyncInput } from '../runtime/start/sync-input.ts';
 import { settledBoth } from '../util/abort.ts';
 import type { PodView, PodViewOptions } from './pod-view.ts';
+import { PASSING_LINGER_MS } from './status/passing.ts';
 import { retryAfterSync } from './sync-retry.ts';
 
 export interface RuntimeSyncOptions extends PodViewOptions {
@@ -23,9 +24,6 @@ export interface RuntimeSyncOptions extends PodViewOptions {
     set(pod: Pod, desired: { status: PodStatus; mayRun: boolean; lingerMs?: number }): void;
   };
 }
-
-/** Where images are there, containers run within this time of their sandbox: one write then reports both. */
-const SANDBOX_LINGER_MS = 500;
 
 export class RuntimeSync {
   readonly #options: RuntimeSyncOptions;
@@ -83,7 +81,7 @@ export class RuntimeSync {
     this.#options.status.set(pod, {
       status: this.#view.status(pod, shown, { isTerminal: false }),
       mayRun: true,
-      lingerMs: SANDBOX_LINGER_MS,
+      lingerMs: PASSING_LINGER_MS,
     });
   }
 

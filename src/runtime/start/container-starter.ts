@@ -121,12 +121,12 @@ export class ContainerStarter {
   async #create(start: Start, images: ReadyImages): Promise<CreatedContainer> {
     const { container, context, signal } = start;
     const { cri, starts } = this.#options;
-    const { id: pod_sandbox_id, config: sandbox_config, isNew } = context.sandbox;
+    const { id: pod_sandbox_id, config: sandbox_config } = context.sandbox;
     const config = await this.#attempting(start, { reason: 'CreateContainerConfigError' }, () =>
       this.#configs.build(container, context, { images, signal }),
     );
     const { container_id: id } = await this.#attempting(start, { reason: 'CreateContainerError' }, () =>
-      starts.run({ call: 'create', hasBegun: isNew, signal }, () =>
+      starts.run({ call: 'create', signal }, () =>
         cri.createContainer({ pod_sandbox_id, config, sandbox_config }, { signal }),
       ),
     );
@@ -139,9 +139,7 @@ export class ContainerStarter {
     const { cri, starts } = this.#options;
     await this.#attempting(start, { reason: 'CreateContainerConfigError' }, () => context.prefetched.hosts());
     await this.#attempting(start, { reason: 'RunContainerError', hiddenId: id }, () =>
-      starts.run({ call: 'start', hasBegun: true, signal }, () =>
-        cri.startContainer({ container_id: id }, { signal }),
-      ),
+      starts.run({ call: 'start', signal }, () => cri.startContainer({ container_id: id }, { signal })),
     );
     this.#event(start, { reason: 'Started', message: 'Container started' });
   }

@@ -33,7 +33,7 @@ export class SandboxStarter {
     sandbox: { readonly config: PodSandboxConfig; readonly runtimeHandler: string },
     { signal }: { signal: AbortSignal },
   ): Promise<ObservedSandbox> {
-    const id = await this.#options.starts.run({ call: 'sandbox', hasBegun: false, signal }, () =>
+    const id = await this.#options.starts.run({ call: 'sandbox', signal }, () =>
       this.#run(pod, sandbox, signal),
     );
     const told = await this.#told(pod, id, signal);

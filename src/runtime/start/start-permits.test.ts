@@ -15,15 +15,11 @@ function setUp(width: number, roundTripMs = 0) {
   const ends = new Map<string, PromiseWithResolvers<string>>();
   const start = (
     name: string,
-    {
-      call = 'sandbox',
-      hasBegun = false,
-      signal = forever,
-    }: { call?: StartCall; hasBegun?: boolean; signal?: AbortSignal } = {},
+    { call = 'sandbox', signal = forever }: { call?: StartCall; signal?: AbortSignal } = {},
   ): Promise<string> => {
     const end = Promise.withResolvers<string>();
     ends.set(name, end);
-    const outcome = permits.run({ call, hasBegun, signal }, () => {
+    const outcome = permits.run({ call, signal }, () => {
       order.push(name);
       return end.promise;
     });
@@ -116,35 +112,35 @@ describe('starts', () => {
 
   it('wait behind those that came before, though they need less room', async () => {
     const { order, start, end } = setUp(1, 100);
-    for (const name of ['a', 'b', 'c', 'd']) void start(name);
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) void start(name, { call: 'start' });
     void start('create', { call: 'create' });
     await settle();
-    assert.deepEqual(order, ['a', 'b', 'c']);
+    assert.deepEqual(order, ['a', 'b', 'c', 'd', 'e']);
     await end('a');
-    assert.deepEqual(order.slice(3, 4), ['d']);
+    assert.deepEqual(order.slice(5, 6), ['f']);
   });
 
   it('take the room of one before them that is called off', async () => {
-    const { order, start } = setUp(1, 200);
+    const { order, start } = setUp(1, 100);
     const off = new AbortController();
-    for (const name of ['a', 'b', 'c', 'd']) void start(name);
-    void start('e', { signal: off.signal });
+    for (const name of ['a', 'b', 'c', 'd', 'e']) void start(name, { call: 'start' });
+    void start('f', { call: 'start', signal: off.signal });
     void start('create', { call: 'create' });
     await settle();
-    assert.deepEqual(order, ['a', 'b', 'c', 'd']);
+    assert.deepEqual(order, ['a', 'b', 'c', 'd', 'e']);
     off.abort(new Error('the pod is to stop'));
     await settle();
-    assert.deepEqual(order, ['a', 'b', 'c', 'd', 'create']);
+    assert.deepEqual(order, ['a', 'b', 'c', 'd', 'e', 'create']);
   });
 
-  it('of pods that have begun go before those of new ones', async () => {
+  it('of pods that have a sandbox go before those of new ones', async () => {
     const { order, start, end } = setUp(1);
     void start('a');
     void start('new');
-    void start('begun', { hasBegun: true });
-    await end('a');
-    await end('begun');
-    assert.deepEqual(order, ['a', 'begun', 'new']);
+    void start('create', { call: 'create' });
+    void start('start', { call: 'start' });
+    for (const name of ['a', 'create', 'start']) await end(name);
+    assert.deepEqual(order, ['a', 'create', 'start', 'new']);
   });
 
   it('that fail leave their place to the next', async () => {

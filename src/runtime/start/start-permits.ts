@@ -5,8 +5,8 @@
  * I1. As many calls hold a permit as keep the host at work on `width` of them (start-pace.ts): over a far
  *     link others are on their way. One that lasts too long goes on without it: what hangs holds up no other
  *     pod.
- * I2. Calls of pods that have begun go first, else in order of arrival: what was begun is finished before
- *     more is begun.
+ * I2. Calls of pods that have begun, that is, have a sandbox, go first, else in order of arrival: what was
+ *     begun is finished before more is begun.
  * I3. A waiter whose signal aborts leaves at once. Nothing but starts waits here: neither pulls nor volumes
  *     nor stops.
  */
@@ -31,8 +31,6 @@ export interface StartPermitsOptions {
 
 export interface StartTurn {
   readonly call: StartCall;
-  /** the pod has got something from the runtime in this sync already */
-  readonly hasBegun: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -62,8 +60,9 @@ export class StartPermits {
    * Does the work once it is its turn. Rejects with the signal's reason if that comes first, else as the work
    * does.
    */
-  async run<T>({ call, hasBegun, signal }: StartTurn, work: () => Promise<T>): Promise<T> {
+  async run<T>({ call, signal }: StartTurn, work: () => Promise<T>): Promise<T> {
     signal.throwIfAborted();
+    const hasBegun = call !== 'sandbox';
     const isNext = this.#begun.length === 0 && (hasBegun || this.#fresh.length === 0);
     if (isNext && this.#hasRoom(call)) this.#held[call] += 1;
     else await this.#turn(call, hasBegun ? this.#begun : this.#fresh, signal);
