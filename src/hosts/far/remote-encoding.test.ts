@@ -33,6 +33,9 @@ describe('arguments for a far host', () => {
     assert.equal(encodeArgument('-'), '\\0055');
     assert.equal(encodeArgument(''), '\\c');
     assert.equal(encodeArgument(0), '0');
+    // the host starts a process for each word that has to be decoded
+    const path = '/pods/8c5a-11ef/volumes/kubernetes.io~secret/a_b.c';
+    assert.equal(encodeArgument(path), path);
   });
 
   it('go as lines with the key, data behind its line', () => {

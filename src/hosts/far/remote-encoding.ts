@@ -1,7 +1,8 @@
 /**
  * How arguments travel to the program on a far host (remote-program.ts), and its answers back. An argument is
  * one word of letters that mean nothing to a shell; every other byte is written as \0ooo, which the program's
- * printf '%b' reads. So names with spaces, quotes or newlines are data by construction. Pure.
+ * printf '%b' reads: a process more, so of what paths mostly have nothing is. So names with spaces, quotes or
+ * newlines are data by construction. Pure.
  */
 import type { ErrorKind } from '../../model/errors.ts';
 import { kindOfText } from '../link/errno.ts';
@@ -14,10 +15,12 @@ export interface RemoteStep {
   readonly data?: Buffer;
 }
 
-const PLAIN = /^[A-Za-z0-9._/:@%+,=~]$/;
+const PLAIN = /^[A-Za-z0-9._/:@%+,=~-]$/;
+const NOT_GIVEN = '-';
 
 export function encodeArgument(value: string | number | undefined): string {
-  if (value === undefined) return '-';
+  if (value === undefined) return NOT_GIVEN;
+  if (value === NOT_GIVEN) return '\\0055';
   const bytes = Buffer.from(String(value));
   // printf '%b' ends its output at \c: an empty word
   if (bytes.length === 0) return '\\c';

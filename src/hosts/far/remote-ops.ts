@@ -121,26 +121,28 @@ N=0`,
   'remove-tree': {
     steps: ({ path }) => [{ verb: 'remove_tree', args: [path, mountinfoPath(path)] }],
     shell: {
-      // data under a mount is not ours to delete
+      // data under a mount is not ours to delete; where all was unmounted just before, nothing is looked for
       remove_tree: `[ -e "$1" ] || [ -L "$1" ] || return 0
-m=$(points_below "$2")
+m=; [ "$U" = "$1" ] || m=$(points_below "$2")
 if [ -n "$m" ]; then fail conflict "$m still mounted; unmount it first"; else run rm -rf $ONE_FS "$1"; fi`,
     },
   },
   'mount-tmpfs': {
-    steps: ({ path, mode, sizeBytes, gid }) => {
+    steps: ({ path, mode, sizeBytes, gid, isFree }) => {
       const options = [
         `mode=${mode.toString(8)}`,
         ...(gid === undefined ? [] : [`gid=${String(gid)}`]),
         ...(sizeBytes === undefined ? [] : [`size=${String(sizeBytes)}`]),
       ];
-      return [{ verb: 'mount_tmpfs', args: [path, mountinfoPath(path), options.join(','), octal(mode)] }];
+      const free = isFree === true ? 'free' : undefined;
+      return [{ verb: 'mount_tmpfs', args: [path, mountinfoPath(path), options.join(','), free] }];
     },
     shell: {
       // what was just made is nothing's mount point; a kernel that does not know noswap is not asked again
-      mount_tmpfs: `if [ "$F" = "$1" ]; then F=; else mounted "$2" && return 0; fi
-[ -z "$NOSWAP" ] || ! mount -t tmpfs -o "$3$NOSWAP" tmpfs "$1" 2>/dev/null || { run chmod "$4" "$1"; return; }
-attach tmpfs "$1" -t tmpfs -o "$3" && { NOSWAP=; run chmod "$4" "$1"; }`,
+      mount_tmpfs: `if [ "$F" = "$1" ]; then F=; elif [ "$4" != free ]; then mounted "$2" && return 0; fi
+U=
+[ -n "$NOSWAP" ] && mount -t tmpfs -o "$3$NOSWAP" tmpfs "$1" 2>/dev/null && return
+attach tmpfs "$1" -t tmpfs -o "$3" && NOSWAP=`,
     },
   },
   mount: {
@@ -182,22 +184,24 @@ attach "$1" "$2" $RAW -o bind || return
   unmount: {
     steps: ({ path }) => [{ verb: 'unmount', args: [path, mountinfoPath(path)] }],
     shell: {
-      // what was mounted last goes first; what holds others is made private before: no peer shall lose them
-      unmount: `l=$(points_below "$2")
-[ -n "$l" ] || return 0
-case $l in *"$LF"*)
-  IFS=$LF
-  for p in $(printf "%s\\n" "$l" | awk "{ for (o in O) if (index(\\$0, o \\"/\\") == 1) { print o; next } O[\\$0] }" | sort -u); do
-    IFS=" "; unescape "$p"; run mount --make-rprivate "$q" || return; IFS=$LF
-  done ;;
-esac
-r=; IFS=$LF; for p in $l; do r=$p$LF$r; done
-for p in $r; do
-  IFS=" "; unescape "$p"
-  e=$(umount "$q" 2>&1) || { network "$p" && e=$(umount -f "$q" 2>&1); } || { fail - "$e"; return; }
-  IFS=$LF
+      // what was mounted last goes first; what holds others is made private before: no peer shall lose them.
+      // Where one can't be unmounted each is by itself, to say which
+      unmount: `u=$1; l=$(ends_below "$2")
+[ -n "$l" ] || { U=$u; return 0; }
+set --; IFS=$LF
+for p in $l; do
+  IFS=" "; unescape "\${p#?}"
+  case $p in +*) run mount --make-rprivate "$q" || return ;; *) set -- "$@" "$q" ;; esac
 done
-IFS=" "`,
+if ! umount "$@" 2>/dev/null; then
+  IFS=$LF
+  for p in $l; do
+    IFS=" "; case $p in +*) continue ;; esac
+    p=\${p#?}; mounted "$p" || continue; unescape "$p"
+    e=$(umount "$q" 2>&1) || { network "$p" && e=$(umount -f "$q" 2>&1); } || { fail - "$e"; return; }
+  done
+fi
+U=$u`,
     },
   },
   gzip: {

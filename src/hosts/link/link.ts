@@ -146,7 +146,7 @@ export type FileOp =
     }
   /**
    * Mounts a tmpfs on an existing folder, without swap where the kernel can; one already mounted there is
-   * kept.
+   * kept, which with `isFree` is not looked for.
    */
   | {
       readonly op: 'mount-tmpfs';
@@ -154,6 +154,7 @@ export type FileOp =
       readonly sizeBytes?: number;
       readonly mode: number;
       readonly gid?: number;
+      readonly isFree?: boolean;
     }
   /**
    * `mount -t type -o options -- source path` on an existing folder; what is already mounted there is kept. A

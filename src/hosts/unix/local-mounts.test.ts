@@ -4,11 +4,13 @@ import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  closeSync,
   existsSync,
   lchownSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   rmSync,
   statSync,
@@ -165,6 +167,33 @@ describe('files on the host', { skip: process.getuid?.() !== 0 && 'only root may
     assert.deepEqual(await mountsBelow(at('pod')), []);
     assert.equal((await mountsBelow(at('given'))).length, 2);
     await apply({ op: 'unmount', path: at('given') });
+  });
+
+  it('unmounts all that can be, and says which can not', async () => {
+    for (const name of ['one', 'busy', 'two two']) {
+      mkdirSync(at(`some/${name}`), { recursive: true });
+      await apply({ op: 'mount-tmpfs', path: at(`some/${name}`), mode: 0o755 });
+    }
+    const held = openSync(at('some/busy/f'), 'w');
+    await assert.rejects(
+      apply({ op: 'unmount', path: at('some') }, { op: 'remove-tree', path: at('some') }),
+      /some\/busy.*busy/,
+    );
+    assert.deepEqual(await mountsBelow(at('some')), [at('some/busy')]);
+    await assert.rejects(apply({ op: 'remove-tree', path: at('some') }), { kind: 'conflict' });
+    closeSync(held);
+    await apply({ op: 'unmount', path: at('some') }, { op: 'remove-tree', path: at('some') });
+    assert.equal(existsSync(at('some')), false);
+  });
+
+  it('unmounts what is mounted on top of each other', async () => {
+    mkdirSync(at('stacked'));
+    const tmpfs = { op: 'mount-tmpfs', path: at('stacked'), mode: 0o755 } as const;
+    await apply(tmpfs);
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', at('stacked')]);
+    assert.equal((await mountsBelow(at('stacked'))).length, 2);
+    await apply({ op: 'unmount', path: at('stacked') });
+    assert.deepEqual(await mountsBelow(at('stacked')), []);
   });
 
   it('mounts a tmpfs once, with size, mode and group', async () => {

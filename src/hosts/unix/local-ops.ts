@@ -38,7 +38,8 @@ export class LocalOps {
     this.#options = options;
   }
 
-  async perform(op: FileOp, call: Call): Promise<void> {
+  /** @param before what has just been done in the same batch */
+  async perform(op: FileOp, call: Call, before?: FileOp): Promise<void> {
     const { signal } = call;
     const { shell, clock } = this.#options;
     switch (op.op) {
@@ -67,14 +68,15 @@ export class LocalOps {
         await remove(op.path);
         return;
       case 'remove-tree':
-        await this.#removeTree(op.path);
+        // what is unmounted is free of mounts below it as well
+        if (before?.op === 'unmount' && before.path === op.path) await removeTree(op.path);
+        else await this.#removeUnlessMounted(op.path);
         return;
       case 'mount-tmpfs':
-        if (!(await isOtherDevice(op.path))) await shell.apply([op], call);
+        if (!(await isOtherDevice(op.path))) await shell.apply([{ ...op, isFree: true }], call);
         return;
+      // the shell has to look what is mounted all the same
       case 'unmount':
-        if ((await localMountsBelow(op.path)).length > 0) await shell.apply([op], call);
-        return;
       case 'mkdir-within':
       case 'mount':
       case 'bind':
@@ -93,7 +95,7 @@ export class LocalOps {
   }
 
   /** Deletes the tree unless something is mounted in it: data under a mount is not ours to delete. */
-  async #removeTree(path: string): Promise<void> {
+  async #removeUnlessMounted(path: string): Promise<void> {
     const mounts = await localMountsBelow(path);
     if (mounts.length > 0) {
       throw new HostError(
@@ -102,8 +104,12 @@ export class LocalOps {
         `${path} is not deleted: ${mounts.join(', ')} still mounted; unmount it first`,
       );
     }
-    await rm(path, { recursive: true, force: true });
+    await removeTree(path);
   }
+}
+
+function removeTree(path: string): Promise<void> {
+  return rm(path, { recursive: true, force: true });
 }
 
 /** Of several who make it only the first sets mode and owner of a folder that is to be kept. */
