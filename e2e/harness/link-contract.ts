@@ -294,6 +294,15 @@ export function describeLink(name: string, host: () => ContractHost): void {
         assert.equal(await kind(apply({ op: 'gzip', path })), 'not-found');
       });
 
+      it('has unrelated folders spread over the disk, where the file system knows how', async () => {
+        const [folder, absent] = [`${at}/spread`, `${at}/not-there`] as const;
+        await apply(mkdir(folder), { op: 'spread', path: folder }, { op: 'spread', path: absent });
+        assert.equal(await stat(absent), 'nothing');
+        const { stdout } = await host().inside(['stat', '-f', '-c', '%T', folder]);
+        if (!stdout.startsWith('ext')) return;
+        assert.match((await host().inside(['lsattr', '-d', folder])).stdout, /^\S*T/);
+      });
+
       it('sets what is there and makes nothing', async () => {
         await apply(write(`${at}/value`, '100000'), { op: 'set', path: `${at}/value`, value: '-1' });
         assert.match((await read(`${at}/value`)).toString(), /^-1/);

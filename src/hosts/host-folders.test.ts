@@ -13,11 +13,11 @@ it('folders that can not be made are a problem until they are', async () => {
     files: {
       apply: (ops: readonly FileOp[]) => {
         if (failure !== undefined) return Promise.reject(failure);
-        for (const op of ops) if (op.op === 'mkdir') made.push(op.path);
+        for (const op of ops) if ('path' in op) made.push(`${op.op} ${op.path}`);
         return Promise.resolve();
       },
     },
-    paths: { rootDir: '/root-dir', containerLogsDir: '/logs' },
+    paths: { rootDir: '/root-dir', podLogsDir: '/pod-logs', containerLogsDir: '/logs' },
     onChange: () => (changes += 1),
   });
   for (let tries = 0; tries < 2; tries += 1) await assert.rejects(folders.make(signal), failure);
@@ -27,5 +27,12 @@ it('folders that can not be made are a problem until they are', async () => {
   await folders.make(signal);
   assert.equal(folders.problem, undefined);
   assert.equal(changes, 2);
-  assert.deepEqual(made, ['/logs', '/root-dir']);
+  assert.deepEqual(made, [
+    'mkdir /logs',
+    'mkdir /pod-logs',
+    'mkdir /root-dir',
+    'mkdir /root-dir/pods',
+    'spread /pod-logs',
+    'spread /root-dir/pods',
+  ]);
 });

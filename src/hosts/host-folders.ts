@@ -1,14 +1,11 @@
 /** Folders on a host that nothing else makes. Without them it can't run pods. */
 import { messageOf } from '../model/errors.ts';
+import { podsDir, type HostPaths } from '../model/paths.ts';
 import type { HostFiles } from './link/link.ts';
 
 export interface HostFoldersOptions {
   readonly files: Pick<HostFiles, 'apply'>;
-  readonly paths: {
-    readonly rootDir: string;
-    /** of the links to containers' logs */
-    readonly containerLogsDir: string;
-  };
+  readonly paths: HostPaths;
   /** there is a problem that was not there before, or it is over */
   readonly onChange: () => void;
 }
@@ -29,11 +26,17 @@ export class HostFolders {
   /** Makes those that are missing. Rejects with HostError, and `problem` says why until it succeeds. */
   async make(signal: AbortSignal): Promise<void> {
     const { files, paths } = this.#options;
+    const pods = podsDir(paths);
     try {
       await files.apply(
         [
           { op: 'mkdir', path: paths.containerLogsDir, mode: 0o755 },
+          { op: 'mkdir', path: paths.podLogsDir, mode: 0o755 },
           { op: 'mkdir', path: paths.rootDir, mode: 0o750 },
+          { op: 'mkdir', path: pods, mode: 0o750 },
+          // ext4 looks for each new file at all that were deleted near it in the last minutes
+          { op: 'spread', path: paths.podLogsDir },
+          { op: 'spread', path: pods },
         ],
         { signal },
       );

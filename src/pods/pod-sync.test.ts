@@ -136,7 +136,7 @@ describe('the sync of a pod', () => {
       ...['register', 'probes', 'plan'],
       ...['mount before', 'cgroup', 'lookAhead', 'mount before done', 'cgroup done', 'lookAhead done'],
       ...['secret key', 'secret key done', 'runtime 1'],
-      'status Pending in 500',
+      'status Pending in 1000',
       ...['startErrors', 'observe', 'observe done'],
     ]);
     assert.deepEqual(events.seen, []);

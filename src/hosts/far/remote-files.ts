@@ -265,6 +265,7 @@ function isBrief({ op }: FileOp): boolean {
     case 'mount-tmpfs':
     case 'bind':
     case 'set':
+    case 'spread':
       return true;
     // a tree, a file of any size, a server's mount, processes that are to end
     case 'remove-tree':

@@ -127,6 +127,10 @@ m=; [ "$U" = "$1" ] || m=$(points_below "$2")
 if [ -n "$m" ]; then fail conflict "$m still mounted; unmount it first"; else run rm -rf $ONE_FS "$1"; fi`,
     },
   },
+  spread: {
+    steps: ({ path }) => [{ verb: 'spread', args: [path] }],
+    shell: { spread: `chattr +T "$1" >/dev/null 2>&1; return 0` },
+  },
   'mount-tmpfs': {
     steps: ({ path, mode, sizeBytes, gid, isFree }) => {
       const options = [

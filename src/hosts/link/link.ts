@@ -157,6 +157,11 @@ export type FileOp =
       readonly isFree?: boolean;
     }
   /**
+   * Tells the file system that the folders in this one have nothing to do with each other (chattr(1) +T): it
+   * spreads them over the disk. A hint: where it can't be given, or means nothing, nothing happens.
+   */
+  | { readonly op: 'spread'; readonly path: string }
+  /**
    * `mount -t type -o options -- source path` on an existing folder; what is already mounted there is kept. A
    * failure's message shows the command and what it printed, in the form of k8s.io/mount-utils.
    */

@@ -77,6 +77,7 @@ export class LocalOps {
         return;
       // the shell has to look what is mounted all the same
       case 'unmount':
+      case 'spread':
       case 'mkdir-within':
       case 'mount':
       case 'bind':
