@@ -12,14 +12,14 @@ class LateClock extends FakeClock {
 }
 
 describe('samples of the event loop’s delay', () => {
-  it('say by how much a timer was late, ten times a second', async () => {
+  it('say by how much a timer was late, twice a second', async () => {
     const clock = new LateClock();
     const delays: number[] = [];
     sampleLoopDelay({ clock, onDelay: (each) => delays.push(each), signal: new AbortController().signal });
-    await clock.advance(200);
+    await clock.advance(1_000);
     clock.lateMs = 250;
-    await clock.advance(100);
-    await clock.advance(100);
+    await clock.advance(500);
+    await clock.advance(500);
     assert.deepEqual(delays, [0, 0, 0.25, 0]);
   });
 
@@ -28,7 +28,7 @@ describe('samples of the event loop’s delay', () => {
     const delays: number[] = [];
     sampleLoopDelay({ clock, onDelay: (each) => delays.push(each), signal: new AbortController().signal });
     clock.lateMs = -1;
-    await clock.advance(100);
+    await clock.advance(500);
     assert.deepEqual(delays, [0]);
   });
 

@@ -40,7 +40,7 @@ describe('mountinfo', () => {
   ] as const)
     it(`has the lines ${found.join()} with "${word}"`, () => {
       const expected = found.map((at) => lines[at]).join('\n');
-      assert.equal(linesWith(table, word), expected);
-      assert.equal(linesWith(table.trimEnd(), word), expected);
+      assert.equal(linesWith(Buffer.from(table), word), expected);
+      assert.equal(linesWith(Buffer.from(table.trimEnd()), word), expected);
     });
 });

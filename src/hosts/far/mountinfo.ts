@@ -20,12 +20,12 @@ export function mountsAtOrBelow(mounts: readonly MountEntry[], path: string): st
 }
 
 /** The lines of a text that have the word in them: few of many, which are then all that is parsed. */
-export function linesWith(text: string, word: string): string {
+export function linesWith(text: Buffer, word: string): string {
   const lines: string[] = [];
   for (let at = text.indexOf(word); at >= 0;) {
     const end = text.indexOf('\n', at);
     const stop = end < 0 ? text.length : end;
-    lines.push(text.slice(text.lastIndexOf('\n', at) + 1, stop));
+    lines.push(text.toString('utf8', text.lastIndexOf('\n', at) + 1, stop));
     at = text.indexOf(word, stop);
   }
   return lines.join('\n');

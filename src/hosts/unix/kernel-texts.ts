@@ -26,6 +26,8 @@ const MAX_LONG_BYTES = 256 * 1024 * 1024;
 /** Of the process, open for good: there is one kernel, and reading from the start makes the text anew. */
 const held = new Map<string, Promise<FileHandle | undefined>>();
 const buffer = Buffer.allocUnsafe(MAX_BYTES);
+/** As long as the longest text so far: a new one for each reading would be garbage by the megabyte. */
+let long = Buffer.allocUnsafeSlow(65_536);
 
 /** undefined: it is none of these files, or nothing that may be read at once. */
 export async function kernelText(path: string): Promise<string | undefined> {
@@ -35,18 +37,18 @@ export async function kernelText(path: string): Promise<string | undefined> {
 }
 
 /**
- * A file of /proc of any length, for one reader at a time. undefined: it is nothing that may be read at once.
+ * A file of /proc of any length, for one reader at a time: the bytes are others once it reads again.
+ * undefined: it is nothing that may be read at once.
  */
-export async function longKernelText(path: string): Promise<string | undefined> {
+export async function longKernelText(path: string): Promise<Buffer | undefined> {
   const file = await heldFile(path);
   if (file === undefined) return undefined;
-  const pieces: Buffer[] = [];
   let size = 0;
   for (let turn = TURN_BYTES; size < MAX_LONG_BYTES; turn = size + TURN_BYTES) {
     while (size < turn) {
-      const read = readSync(file.fd, buffer, 0, MAX_BYTES, size);
-      if (read === 0) return Buffer.concat(pieces).toString();
-      pieces.push(Buffer.from(buffer.subarray(0, read)));
+      if (size === long.length) long = Buffer.concat([long], 2 * size);
+      const read = readSync(file.fd, long, size, long.length - size, size);
+      if (read === 0) return long.subarray(0, size);
       size += read;
     }
     await new Promise((resolve) => setImmediate(resolve));

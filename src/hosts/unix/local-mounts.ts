@@ -14,28 +14,57 @@ const REST = 3;
 /** Before that it is not read again: ms of the monotonic clock. */
 let restsUntil = -Infinity;
 
+/** Takes what it wants of the table, at once: the bytes are others afterwards. */
+interface Look {
+  take(table: Buffer): void;
+  fail(error: unknown): void;
+}
+
+let waiting: Look[] = [];
+
 /**
- * As of now or later. There is one table, which may have a line for each of thousands of pods: whoever asks
- * at the same time shares a reading.
+ * One reading for all that were waiting when it began. There is one table, which may have a line for each of
+ * thousands of pods.
  */
-const table: () => Promise<string> = inNext(async () => {
+const read: () => Promise<void> = inNext(async () => {
+  // who asked while the one before rested has had that one
+  if (waiting.length === 0) return;
   const restMs = restsUntil - systemClock.monotonic();
   if (restMs > 0) await new Promise<void>((resolve) => systemClock.after(restMs, resolve));
+  const looks = waiting;
+  waiting = [];
   const began = systemClock.monotonic();
-  const text = (await longKernelText(MOUNTINFO)) ?? (await readFile(MOUNTINFO, 'utf8'));
-  const now = systemClock.monotonic();
-  restsUntil = now + REST * (now - began);
-  return text;
+  try {
+    const table = (await longKernelText(MOUNTINFO)) ?? (await readFile(MOUNTINFO));
+    const now = systemClock.monotonic();
+    restsUntil = now + REST * (now - began);
+    for (const look of looks) look.take(table);
+  } catch (error) {
+    for (const look of looks) look.fail(error);
+  }
 });
 
+/** What the look finds in the table, as of now or later. */
+function inTable<T>(find: (table: Buffer) => T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const take = (table: Buffer): void => {
+      resolve(find(table));
+    };
+    waiting.push({ take, fail: reject });
+    void read();
+  });
+}
+
 /** As of now or later; whoever asks at the same time gets the same. */
-export const mountEntries: () => Promise<readonly MountEntry[]> = inNext(async () =>
-  parseMountinfo(await table()),
+export const mountEntries: () => Promise<readonly MountEntry[]> = inNext(() =>
+  inTable((table) => parseMountinfo(table.toString())),
 );
 
 /** Mount points at the path and below it, the deepest first. */
-export async function localMountsBelow(path: string): Promise<string[]> {
-  return mountsAtOrBelow(parseMountinfo(linesWith(await table(), ` ${mountinfoPath(path)}`)), path);
+export function localMountsBelow(path: string): Promise<string[]> {
+  return inTable((table) =>
+    mountsAtOrBelow(parseMountinfo(linesWith(table, ` ${mountinfoPath(path)}`)), path),
+  );
 }
 
 /**
