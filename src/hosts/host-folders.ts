@@ -31,12 +31,9 @@ export class HostFolders {
       await files.apply(
         [
           { op: 'mkdir', path: paths.containerLogsDir, mode: 0o755 },
-          { op: 'mkdir', path: paths.podLogsDir, mode: 0o755 },
+          { op: 'mkdir', path: paths.podLogsDir, mode: 0o755, keep: true },
           { op: 'mkdir', path: paths.rootDir, mode: 0o750 },
-          { op: 'mkdir', path: pods, mode: 0o750 },
-          // ext4 looks for each new file at all that were deleted near it in the last minutes
-          { op: 'spread', path: paths.podLogsDir },
-          { op: 'spread', path: pods },
+          { op: 'mkdir', path: pods, mode: 0o750, keep: true },
         ],
         { signal },
       );
@@ -46,6 +43,18 @@ export class HostFolders {
       throw error;
     }
     this.#set(undefined);
+    await this.#spread([paths.podLogsDir, pods], signal);
+  }
+
+  /**
+   * ext4 looks for each new file at all that were deleted near it in the last minutes. A hint that could not
+   * be given costs time and nothing else.
+   */
+  async #spread(folders: readonly string[], signal: AbortSignal): Promise<void> {
+    const hints = folders.map((path) => ({ op: 'spread', path }) as const);
+    await this.#options.files.apply(hints, { signal }).catch(() => {
+      signal.throwIfAborted();
+    });
   }
 
   #set(problem: string | undefined): void {

@@ -24,6 +24,8 @@ export interface Entry {
   compared?: { desired: DesiredStatus; api: PodStatus | undefined; patch: object | undefined };
   /** what the API server was last sent and did not keep as it was: to send it again would change nothing */
   inVain: object | undefined;
+  /** has not been sent yet, and is not to wait for a newer one */
+  urgent?: DesiredStatus | undefined;
   /** ends the wait for a newer status */
   lingering: (() => void) | undefined;
   /** what was written is not left as it is by something else */

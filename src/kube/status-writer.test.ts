@@ -249,6 +249,34 @@ describe('a status that may linger', () => {
     assert.deepEqual(written, ['a', 'sandbox']);
   });
 
+  it('does not hold up what is not to wait, and waits for the write before it', async () => {
+    const { clock, written, server, set } = setUp();
+    const first = Promise.withResolvers<undefined>();
+    server.answer = () => first.promise;
+    set('a');
+    await settle();
+    set('not ready');
+    set('not ready, and more', 500);
+    first.resolve(undefined);
+    await settle();
+    assert.deepEqual(written, ['a', 'not ready, and more']);
+    set('later', 500);
+    await settle();
+    assert.deepEqual(written.slice(2), []);
+    await clock.advance(500);
+    assert.deepEqual(written.slice(2), ['later']);
+  });
+
+  it('lingers after what is not to wait, and was there already', async () => {
+    const { written, set } = setUp();
+    set('a');
+    await settle();
+    set('a');
+    set('passing', 500);
+    await settle();
+    assert.deepEqual(written, ['a']);
+  });
+
   it('is current before it is written', () => {
     const { writer, set } = setUp();
     set('sandbox', 500);

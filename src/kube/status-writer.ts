@@ -156,8 +156,10 @@ export class StatusWriter {
     // mostly what the API server has
     entry.desired = { ...desired, status: sharing(desired.status, entry.pod.status) };
     onStatus?.(before, desired.status);
-    if (desired.lingerMs === undefined) this.#endLinger(entry);
-    else
+    if (desired.lingerMs === undefined) {
+      this.#endLinger(entry);
+      entry.urgent = entry.desired;
+    } else if (entry.urgent === undefined)
       entry.lingering ??= this.#options.clock.after(desired.lingerMs, () => {
         this.#endLinger(entry);
         this.#write(entry);
@@ -249,7 +251,11 @@ export class StatusWriter {
 
   #write(entry: Entry): void {
     const waits = entry.writing !== undefined || entry.lingering !== undefined || entry.truce !== undefined;
-    if (waits || this.#patch(entry) === undefined) return;
+    if (waits) return;
+    if (this.#patch(entry) === undefined) {
+      entry.urgent = undefined;
+      return;
+    }
     const { clock, log, signal } = this.#options;
     entry.desiredAt ??= clock.monotonic();
     const writing = this.#untilWritten(entry)
@@ -313,6 +319,8 @@ export class StatusWriter {
       // what became desired while this waited for its turn is part of it: a burst takes fewer writes
       const patch = this.#patch(entry);
       const sent = entry.desired;
+      // from here on it is tried until it is taken
+      entry.urgent = undefined;
       if (patch === undefined) return undefined;
       const body = { metadata: { uid }, status: patch };
       const path = paths.podStatus(namespace, name);

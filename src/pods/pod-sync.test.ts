@@ -149,6 +149,24 @@ describe('the sync of a pod', () => {
     assert.deepEqual(calls, [...status, 'status Running', ...tracked, 'mount', 'mount done']);
   });
 
+  it('lets wait what it is for moments before it is Ready, and not that it no longer is', async () => {
+    const probed = pod({
+      spec: { containers: [{ name: 'c', image: 'i', readinessProbe: { exec: { command: ['true'] } } }] },
+    });
+    const wasReady = { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] };
+    for (const [before, told] of [
+      [{ phase: 'Running' }, 'status Running in 1000'],
+      [wasReady, 'status Running'],
+    ] as const) {
+      const { steps, calls } = setUp({ state: running, before });
+      await steps.syncPod(probed, { signal });
+      assert.deepEqual(
+        calls.filter((call) => call.startsWith('status')),
+        [told],
+      );
+    }
+  });
+
   it('comes again when a volume is to be renewed or the deadline is reached', async () => {
     const clock = new FakeClock();
     const startTime = new Date(clock.now()).toISOString().replace('.000Z', 'Z');

@@ -121,6 +121,32 @@ describe('files of a far host', { skip: process.getuid?.() !== 0 && 'only root m
     }
   });
 
+  it('neither unmount nor delete where the table of mounts can not be read', async () => {
+    mkdirSync(`${root}/no-awk`);
+    writeFileSync(`${root}/no-awk/awk`, '#!/bin/sh\nkill -9 $$\n', { mode: 0o755 });
+    const env = { PATH: `${root}/no-awk:${process.env.PATH ?? ''}` };
+    const blind = new RemoteFiles({
+      host: 'box',
+      open: ([file = '', ...args]) => {
+        const { stdin, stdout, stderr } = spawn(file, args, { stdio: 'pipe', env });
+        return Promise.resolve({ stream: Duplex.from({ readable: stdout, writable: stdin }), stderr });
+      },
+      clock: systemClock,
+    });
+    const path = `${root}/unseen`;
+    mkdirSync(path);
+    await local.apply([{ op: 'mount-tmpfs', path, mode: 0o755 }], { signal });
+    writeFileSync(`${path}/data`, '');
+    try {
+      for (const op of ['unmount', 'remove-tree'] as const)
+        assert.match(await said(blind, { op, path }), /the table of mounts can't be read/);
+      assert.equal(existsSync(`${path}/data`), true);
+    } finally {
+      blind.close();
+      await local.apply([{ op: 'unmount', path }], { signal });
+    }
+  });
+
   it('send what a followed file gains along with the change', async () => {
     const folder = `${root}/logs`;
     const path = `${folder}/0.log`;

@@ -121,9 +121,9 @@ N=0`,
   'remove-tree': {
     steps: ({ path }) => [{ verb: 'remove_tree', args: [path, mountinfoPath(path)] }],
     shell: {
-      // data under a mount is not ours to delete; where all was unmounted just before, nothing is looked for
+      // data under a mount is not ours to delete, nor what may be
       remove_tree: `[ -e "$1" ] || [ -L "$1" ] || return 0
-m=; [ "$U" = "$1" ] || m=$(points_below "$2")
+m=$(points_below "$2") || { fail - "the table of mounts can't be read"; return; }
 if [ -n "$m" ]; then fail conflict "$m still mounted; unmount it first"; else run rm -rf $ONE_FS "$1"; fi`,
     },
   },
@@ -144,7 +144,6 @@ if [ -n "$m" ]; then fail conflict "$m still mounted; unmount it first"; else ru
     shell: {
       // what was just made is nothing's mount point; a kernel that does not know noswap is not asked again
       mount_tmpfs: `if [ "$F" = "$1" ]; then F=; elif [ "$4" != free ]; then mounted "$2" && return 0; fi
-U=
 [ -n "$NOSWAP" ] && mount -t tmpfs -o "$3$NOSWAP" tmpfs "$1" 2>/dev/null && return
 attach tmpfs "$1" -t tmpfs -o "$3" && NOSWAP=`,
     },
@@ -189,23 +188,27 @@ attach "$1" "$2" $RAW -o bind || return
     steps: ({ path }) => [{ verb: 'unmount', args: [path, mountinfoPath(path)] }],
     shell: {
       // what was mounted last goes first; what holds others is made private before: no peer shall lose them.
-      // Where one can't be unmounted each is by itself, to say which
-      unmount: `u=$1; l=$(ends_below "$2")
-[ -n "$l" ] || { U=$u; return 0; }
-set --; IFS=$LF
+      // Where one may wait for its server, or can't be unmounted, each is by itself
+      unmount: `b=$2; l=$(ends_below "$b") || { fail - "the table of mounts can't be read"; return; }
+[ -n "$l" ] || return 0
+set --; n=; IFS=$LF
 for p in $l; do
   IFS=" "; unescape "\${p#?}"
-  case $p in +*) run mount --make-rprivate "$q" || return ;; *) set -- "$@" "$q" ;; esac
+  case $p in
+  +*) run mount --make-rprivate "$q" || return; continue ;;
+  =*) n=yes ;;
+  esac
+  set -- "$@" "$q"
 done
-if ! umount "$@" 2>/dev/null; then
-  IFS=$LF
-  for p in $l; do
-    IFS=" "; case $p in +*) continue ;; esac
-    p=\${p#?}; mounted "$p" || continue; unescape "$p"
-    e=$(umount "$q" 2>&1) || { network "$p" && e=$(umount -f "$q" 2>&1); } || { fail - "$e"; return; }
-  done
-fi
-U=$u`,
+[ -n "$n" ] || ! umount "$@" 2>/dev/null || return 0
+IFS=$LF
+for p in $l; do
+  IFS=" "; case $p in +*) continue ;; esac
+  mounted "\${p#?}" || continue
+  unescape "\${p#?}"
+  e=$(umount "$q" 2>&1) || case $p in =*) e=$(umount -f "$q" 2>&1) ;; *) false ;; esac || { fail - "$e"; return; }
+done
+l=$(points_below "$b") && [ -z "$l" ] || fail conflict "$l still mounted"`,
     },
   },
   gzip: {

@@ -51,10 +51,9 @@ regular() { [ -f "$1" ] || if [ -d "$1" ]; then fail - "is a directory"; elif [ 
 take() { dd bs="$1" count=1 iflag=fullblock status=none <&5; }
 own() { case "$2:$3" in -:-) return 0 ;; -:*) o=":$3" ;; *:-) o=$2 ;; *) o="$2:$3" ;; esac; run chown -h "$o" "$1"; }
 points_below() { P=$1 awk "${isBelow} { print \\$5 }" /proc/self/mountinfo; }
-ends_below() { P=$1 awk "${isBelow} { L[++n] = \\$5; for (o in O) if (index(\\$5, o \\"/\\") == 1) { H[o]; next } O[\\$5] } END { for (h in H) print \\"+\\" h; for (; n; n--) print \\"-\\" L[n] }" /proc/self/mountinfo; }
+ends_below() { P=$1 awk "${isBelow} { t = \\"-\\"; for (i = 6; i < NF; i++) if (\\$i == \\"-\\" && \\$(i + 1) ~ /^nfs4?\\$/) t = \\"=\\"; L[++n] = t \\$5; for (o in O) if (index(\\$5, o \\"/\\") == 1) { H[o]; next } O[\\$5] } END { for (h in H) print \\"+\\" h; for (; n; n--) print L[n] }" /proc/self/mountinfo; }
 mounted() { P=$1 awk "\\$5 == ENVIRON[\\"P\\"] { f = 1 } END { exit !f }" /proc/self/mountinfo; }
-network() { P=$1 awk "\\$5 == ENVIRON[\\"P\\"] { for (i = 6; i < NF; i++) if (\\$i == \\"-\\") t = \\$(i + 1) } END { exit t !~ /^nfs4?$/ }" /proc/self/mountinfo; }
-attach() { U=; s=$1; p=$2; shift 2; e=$(mount "$@" -- "$s" "$p" 2>&1) || fail - "${MOUNT_FAILED}exit status $?$NL""Mounting command: mount$NL""Mounting arguments: $* $s $p$NL""Output: $e"; }
+attach() { s=$1; p=$2; shift 2; e=$(mount "$@" -- "$s" "$p" 2>&1) || fail - "${MOUNT_FAILED}exit status $?$NL""Mounting command: mount$NL""Mounting arguments: $* $s $p$NL""Output: $e"; }
 unescape() { case $1 in *\\\\*) q=$(printf "%bx" "$(printf %s "$1" | sed "s/[\\\\]/&0/g")"); q=\${q%x} ;; *) q=$1 ;; esac; }
 put() { printf "%s\\n%s" "\${#1}" "$1"; }
 same() { [ "$(stat -L -c "%i %d" /proc/self/fd/4)" = "$2 $3" ] && say dd bs="$5" count=1 skip="$4" iflag=skip_bytes,fullblock status=none <&4; }
@@ -64,13 +63,13 @@ ${Object.entries(functions)
 IFS= read -r K <&5 || exit
 IFS= read -r s </proc/$$/stat; set -- \${s##*) }
 printf "farlet %s ready %s %s\\n" "$K" $$ "\${20}"
-E=; I=0; M=; F=; U=
+E=; I=0; M=; F=
 while IFS= read -r L <&5; do
   set -- $L
   [ "$1" = "$K" ] || exit 3
   if [ "$2" = end ]; then
     if [ -z "$E" ]; then printf "\\n%s %s ok %s\\n" "$K" "$3" "$M"; else printf "\\n%s %s error %s\\n" "$K" "$3" "$E"; fi
-    E=; I=0; M=; F=; U=
+    E=; I=0; M=; F=
     continue
   fi
   V=$2; N=$3; shift 3

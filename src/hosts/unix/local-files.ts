@@ -54,16 +54,14 @@ export class LocalFiles implements HostFiles {
   }
 
   async apply(ops: readonly FileOp[], call: Call): Promise<void> {
-    let before: FileOp | undefined;
     for (const together of independentSteps(ops)) {
       call.signal.throwIfAborted();
-      await settledAll(together.map((op) => this.#perform(op, call, before)));
-      before = together.at(-1);
+      await settledAll(together.map((op) => this.#perform(op, call)));
     }
   }
 
-  #perform(op: FileOp, call: Call, before: FileOp | undefined): Promise<void> {
-    return this.#named(op.op, pathOf(op), () => this.#ops.perform(op, call, before));
+  #perform(op: FileOp, call: Call): Promise<void> {
+    return this.#named(op.op, pathOf(op), () => this.#ops.perform(op, call));
   }
 
   readFile(path: string, { maxBytes }: { signal: AbortSignal; maxBytes: number }): Promise<Buffer> {

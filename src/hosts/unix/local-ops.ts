@@ -38,8 +38,7 @@ export class LocalOps {
     this.#options = options;
   }
 
-  /** @param before what has just been done in the same batch */
-  async perform(op: FileOp, call: Call, before?: FileOp): Promise<void> {
+  async perform(op: FileOp, call: Call): Promise<void> {
     const { signal } = call;
     const { shell, clock } = this.#options;
     switch (op.op) {
@@ -68,9 +67,7 @@ export class LocalOps {
         await remove(op.path);
         return;
       case 'remove-tree':
-        // what is unmounted is free of mounts below it as well
-        if (before?.op === 'unmount' && before.path === op.path) await removeTree(op.path);
-        else await this.#removeUnlessMounted(op.path);
+        await this.#removeTree(op.path);
         return;
       case 'mount-tmpfs':
         if (!(await isOtherDevice(op.path))) await shell.apply([{ ...op, isFree: true }], call);
@@ -96,7 +93,7 @@ export class LocalOps {
   }
 
   /** Deletes the tree unless something is mounted in it: data under a mount is not ours to delete. */
-  async #removeUnlessMounted(path: string): Promise<void> {
+  async #removeTree(path: string): Promise<void> {
     const mounts = await localMountsBelow(path);
     if (mounts.length > 0) {
       throw new HostError(
@@ -105,12 +102,8 @@ export class LocalOps {
         `${path} is not deleted: ${mounts.join(', ')} still mounted; unmount it first`,
       );
     }
-    await removeTree(path);
+    await rm(path, { recursive: true, force: true });
   }
-}
-
-function removeTree(path: string): Promise<void> {
-  return rm(path, { recursive: true, force: true });
 }
 
 /** Of several who make it only the first sets mode and owner of a folder that is to be kept. */

@@ -55,6 +55,12 @@ describe('a status is for moments only', () => {
       assert.equal(isPassing(now, undefined), isForMoments);
     });
 
+  it('not where only a readiness gate is left', () => {
+    const now = status([], [running]);
+    const gated = { ...now, conditions: [{ type: 'ContainersReady', status: 'True' }] };
+    assert.deepEqual([isPassing(gated, now), isPassing(now, gated)], [false, false]);
+  });
+
   it('not where it has been Ready: that it no longer is, is told at once', () => {
     assert.equal(isPassing(status([], [running]), status([], [running], 'True')), false);
   });

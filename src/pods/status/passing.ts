@@ -10,15 +10,18 @@ export const PASSING_LINGER_MS = 1_000;
 /**
  * Whether the pod is on its way to being Ready, and nothing has gone wrong so far: its init containers take
  * their turns, or a probe is about to be asked for the first time.
- * @param before what was last told
+ * @param before what was last wanted
  */
 export function isPassing(status: PodStatus, before: PodStatus | undefined): boolean {
   const containers = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
-  return !isReady(before) && !isReady(status) && containers.every(goesOn);
+  return !wasReached(before) && !wasReached(status) && containers.every(goesOn);
 }
 
-function isReady(status: PodStatus | undefined): boolean {
-  return (status?.conditions ?? []).some((each) => each.type === 'Ready' && each.status === 'True');
+/** A load balancer, which a readiness gate waits for, waits for the containers. */
+function wasReached(status: PodStatus | undefined): boolean {
+  return (status?.conditions ?? []).some(
+    (each) => each.status === 'True' && (each.type === 'Ready' || each.type === 'ContainersReady'),
+  );
 }
 
 function goesOn({ restartCount, state }: ContainerStatus): boolean {

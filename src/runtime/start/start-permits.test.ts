@@ -143,6 +143,20 @@ describe('starts', () => {
     assert.deepEqual(order, ['a', 'create', 'start', 'new']);
   });
 
+  it('of a new one has its turn, however many that have begun try again and again', async () => {
+    const { order, start, end } = setUp(1);
+    void start('create-0', { call: 'create' });
+    void start('new');
+    for (let index = 0; !order.includes('new'); index += 1) {
+      void start(`create-${index + 1}`, { call: 'create' });
+      await end(`create-${index}`);
+      assert.ok(index < 50, order.join());
+    }
+    assert.equal(order.indexOf('new'), 21);
+    await end('new');
+    assert.match(order.at(-1) ?? '', /^create/);
+  });
+
   it('that fail leave their place to the next', async () => {
     const { order, start, ends } = setUp(1);
     const failing = start('a');

@@ -6,7 +6,7 @@
  *     link others are on their way. One that lasts too long goes on without it: what hangs holds up no other
  *     pod.
  * I2. Calls of pods that have begun, that is, have a sandbox, go first, else in order of arrival: what was
- *     begun is finished before more is begun.
+ *     begun is finished before more is begun. Not without end: some may fail and try again for good.
  * I3. A waiter whose signal aborts leaves at once. Nothing but starts waits here: neither pulls nor volumes
  *     nor stops.
  */
@@ -36,6 +36,8 @@ export interface StartTurn {
 
 /** the part that the latest call has in what calls like it take */
 const LATEST = 0.1;
+/** calls of pods that have begun in a row, while a new one waits */
+const MOST_IN_A_ROW = 20;
 
 interface Waiter {
   readonly call: StartCall;
@@ -46,6 +48,8 @@ export class StartPermits {
   readonly #options: StartPermitsOptions;
   readonly #begun: Waiter[] = [];
   readonly #fresh: Waiter[] = [];
+  /** how many of those that have begun went before the new one that waits */
+  #inARow = 0;
   /** how many of each hold a permit */
   readonly #held: Record<StartCall, number> = { sandbox: 0, create: 0, start: 0 };
   #hanging = 0;
@@ -63,9 +67,7 @@ export class StartPermits {
   async run<T>({ call, signal }: StartTurn, work: () => Promise<T>): Promise<T> {
     signal.throwIfAborted();
     const hasBegun = call !== 'sandbox';
-    const isNext = this.#begun.length === 0 && (hasBegun || this.#fresh.length === 0);
-    if (isNext && this.#hasRoom(call)) this.#held[call] += 1;
-    else await this.#turn(call, hasBegun ? this.#begun : this.#fresh, signal);
+    await this.#turn(call, hasBegun ? this.#begun : this.#fresh, signal);
     const release = this.#hold(call);
     const began = this.#options.clock.monotonic();
     try {
@@ -105,6 +107,7 @@ export class StartPermits {
       };
       signal.addEventListener('abort', giveUp, { once: true });
       queue.push(waiter);
+      this.#letIn();
     });
   }
 
@@ -131,10 +134,13 @@ export class StartPermits {
   /** The next ones, for as many as there is room. */
   #letIn(): void {
     for (;;) {
-      const queue = this.#begun.length > 0 ? this.#begun : this.#fresh;
+      const isFreshNext =
+        this.#begun.length === 0 || (this.#fresh.length > 0 && this.#inARow >= MOST_IN_A_ROW);
+      const queue = isFreshNext ? this.#fresh : this.#begun;
       const [next] = queue;
       if (next === undefined || !this.#hasRoom(next.call)) return;
       queue.shift();
+      this.#inARow = isFreshNext || this.#fresh.length === 0 ? 0 : this.#inARow + 1;
       this.#held[next.call] += 1;
       next.turn();
     }
