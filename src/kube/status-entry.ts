@@ -24,8 +24,8 @@ export interface Entry {
   compared?: { desired: DesiredStatus; api: PodStatus | undefined; patch: object | undefined };
   /** what the API server was last sent and did not keep as it was: to send it again would change nothing */
   inVain: object | undefined;
-  /** has not been sent yet, and is not to wait for a newer one */
-  urgent?: DesiredStatus | undefined;
+  /** what is desired has not been sent yet, and is not to wait for something newer */
+  isUrgent: boolean;
   /** ends the wait for a newer status */
   lingering: (() => void) | undefined;
   /** what was written is not left as it is by something else */
@@ -39,6 +39,7 @@ export function newEntry(pod: Pod, listing: number): Entry {
     pod,
     listing,
     desired: undefined,
+    isUrgent: false,
     writing: undefined,
     desiredAt: undefined,
     lingering: undefined,

@@ -158,8 +158,8 @@ export class StatusWriter {
     onStatus?.(before, desired.status);
     if (desired.lingerMs === undefined) {
       this.#endLinger(entry);
-      entry.urgent = entry.desired;
-    } else if (entry.urgent === undefined)
+      entry.isUrgent = true;
+    } else if (!entry.isUrgent)
       entry.lingering ??= this.#options.clock.after(desired.lingerMs, () => {
         this.#endLinger(entry);
         this.#write(entry);
@@ -253,7 +253,7 @@ export class StatusWriter {
     const waits = entry.writing !== undefined || entry.lingering !== undefined || entry.truce !== undefined;
     if (waits) return;
     if (this.#patch(entry) === undefined) {
-      entry.urgent = undefined;
+      entry.isUrgent = false;
       return;
     }
     const { clock, log, signal } = this.#options;
@@ -320,7 +320,7 @@ export class StatusWriter {
       const patch = this.#patch(entry);
       const sent = entry.desired;
       // from here on it is tried until it is taken
-      entry.urgent = undefined;
+      entry.isUrgent = false;
       if (patch === undefined) return undefined;
       const body = { metadata: { uid }, status: patch };
       const path = paths.podStatus(namespace, name);

@@ -123,8 +123,7 @@ N=0`,
     shell: {
       // data under a mount is not ours to delete, nor what may be
       remove_tree: `[ -e "$1" ] || [ -L "$1" ] || return 0
-m=$(points_below "$2") || { fail - "the table of mounts can't be read"; return; }
-if [ -n "$m" ]; then fail conflict "$m still mounted; unmount it first"; else run rm -rf $ONE_FS "$1"; fi`,
+bare "$2" "; unmount it first" && run rm -rf $ONE_FS "$1"`,
     },
   },
   spread: {
@@ -189,7 +188,7 @@ attach "$1" "$2" $RAW -o bind || return
     shell: {
       // what was mounted last goes first; what holds others is made private before: no peer shall lose them.
       // Where one may wait for its server, or can't be unmounted, each is by itself
-      unmount: `b=$2; l=$(ends_below "$b") || { fail - "the table of mounts can't be read"; return; }
+      unmount: `b=$2; l=$(ends_below "$b") || { unseen; return; }
 [ -n "$l" ] || return 0
 set --; n=; IFS=$LF
 for p in $l; do
@@ -208,7 +207,7 @@ for p in $l; do
   unescape "\${p#?}"
   e=$(umount "$q" 2>&1) || case $p in =*) e=$(umount -f "$q" 2>&1) ;; *) false ;; esac || { fail - "$e"; return; }
 done
-l=$(points_below "$b") && [ -z "$l" ] || fail conflict "$l still mounted"`,
+bare "$b"`,
     },
   },
   gzip: {

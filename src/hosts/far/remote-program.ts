@@ -50,7 +50,8 @@ say() { e=$("$@" 2>&1 >&3) || fail - "\${e:-$1 failed}"; }
 regular() { [ -f "$1" ] || if [ -d "$1" ]; then fail - "is a directory"; elif [ -e "$1" ]; then fail - "is not a regular file"; else fail - "no such file or directory"; fi; }
 take() { dd bs="$1" count=1 iflag=fullblock status=none <&5; }
 own() { case "$2:$3" in -:-) return 0 ;; -:*) o=":$3" ;; *:-) o=$2 ;; *) o="$2:$3" ;; esac; run chown -h "$o" "$1"; }
-points_below() { P=$1 awk "${isBelow} { print \\$5 }" /proc/self/mountinfo; }
+unseen() { fail - "the table of mounts can't be read"; }
+bare() { m=$(P=$1 awk "${isBelow} { print \\$5 }" /proc/self/mountinfo) || { unseen; return; }; [ -z "$m" ] || fail conflict "$m still mounted$2"; }
 ends_below() { P=$1 awk "${isBelow} { t = \\"-\\"; for (i = 6; i < NF; i++) if (\\$i == \\"-\\" && \\$(i + 1) ~ /^nfs4?\\$/) t = \\"=\\"; L[++n] = t \\$5; for (o in O) if (index(\\$5, o \\"/\\") == 1) { H[o]; next } O[\\$5] } END { for (h in H) print \\"+\\" h; for (; n; n--) print L[n] }" /proc/self/mountinfo; }
 mounted() { P=$1 awk "\\$5 == ENVIRON[\\"P\\"] { f = 1 } END { exit !f }" /proc/self/mountinfo; }
 attach() { s=$1; p=$2; shift 2; e=$(mount "$@" -- "$s" "$p" 2>&1) || fail - "${MOUNT_FAILED}exit status $?$NL""Mounting command: mount$NL""Mounting arguments: $* $s $p$NL""Output: $e"; }

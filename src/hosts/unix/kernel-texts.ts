@@ -27,7 +27,7 @@ const MAX_LONG_BYTES = 256 * 1024 * 1024;
 const held = new Map<string, Promise<FileHandle | undefined>>();
 const buffer = Buffer.allocUnsafe(MAX_BYTES);
 /** As long as the longest text so far: a new one for each reading would be garbage by the megabyte. */
-let long = Buffer.allocUnsafeSlow(65_536);
+let long = Buffer.alloc(0);
 
 /** undefined: it is none of these files, or nothing that may be read at once. */
 export async function kernelText(path: string): Promise<string | undefined> {
@@ -43,14 +43,11 @@ export async function kernelText(path: string): Promise<string | undefined> {
 export async function longKernelText(path: string): Promise<Buffer | undefined> {
   const file = await heldFile(path);
   if (file === undefined) return undefined;
-  let size = 0;
-  for (let turn = TURN_BYTES; size < MAX_LONG_BYTES; turn = size + TURN_BYTES) {
-    while (size < turn) {
-      if (size === long.length) long = Buffer.concat([long], 2 * size);
-      const read = readSync(file.fd, long, size, long.length - size, size);
-      if (read === 0) return long.subarray(0, size);
-      size += read;
-    }
+  for (let size = 0; size < MAX_LONG_BYTES;) {
+    const end = size + TURN_BYTES;
+    if (long.length < end) long = Buffer.concat([long], end);
+    size = readOn(file, long, { from: size, end });
+    if (size < end) return long.subarray(0, size);
     await new Promise((resolve) => setImmediate(resolve));
   }
   throw new Error(`${path} has no end`);
@@ -76,12 +73,17 @@ async function hold(path: string): Promise<FileHandle | undefined> {
   return undefined;
 }
 
-function textOf({ fd }: FileHandle): string {
-  let size = 0;
-  while (size < MAX_BYTES) {
-    const read = readSync(fd, buffer, size, MAX_BYTES - size, size);
+function textOf(file: FileHandle): string {
+  return buffer.toString('utf8', 0, readOn(file, buffer, { from: 0, end: MAX_BYTES }));
+}
+
+/** Reads into the same places of the buffer; answers where it stopped: before `end` the text is over. */
+function readOn({ fd }: FileHandle, into: Buffer, { from, end }: { from: number; end: number }): number {
+  let size = from;
+  while (size < end) {
+    const read = readSync(fd, into, size, end - size, size);
     if (read === 0) break;
     size += read;
   }
-  return buffer.toString('utf8', 0, size);
+  return size;
 }

@@ -66,8 +66,7 @@ export class StartPermits {
    */
   async run<T>({ call, signal }: StartTurn, work: () => Promise<T>): Promise<T> {
     signal.throwIfAborted();
-    const hasBegun = call !== 'sandbox';
-    await this.#turn(call, hasBegun ? this.#begun : this.#fresh, signal);
+    await this.#turn(call, signal);
     const release = this.#hold(call);
     const began = this.#options.clock.monotonic();
     try {
@@ -92,7 +91,8 @@ export class StartPermits {
     return mayBeUnderWay([...held, part(call)], width());
   }
 
-  #turn(call: StartCall, queue: Waiter[], signal: AbortSignal): Promise<void> {
+  #turn(call: StartCall, signal: AbortSignal): Promise<void> {
+    const queue = call === 'sandbox' ? this.#fresh : this.#begun;
     return new Promise((resolve, reject) => {
       const turn = (): void => {
         signal.removeEventListener('abort', giveUp);
