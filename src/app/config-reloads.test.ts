@@ -8,6 +8,7 @@ import { parseConfig } from './config/load.ts';
 import type { NodeConfig } from './config/schema.ts';
 import { silentLog } from '../model/log.ts';
 import { FakeClock } from '../testing/fixtures.ts';
+import { Beat } from '../util/beat.ts';
 
 const node = (name: string, port: number, more: object = {}): object => ({
   name,
@@ -77,6 +78,7 @@ describe('a configuration that changes', () => {
     const tell = (_: object, message: string): void => {
       logged.push(message);
     };
+    const clock = new FakeClock();
     reloads = new ConfigReloads({
       file: join(folder, 'f'),
       parse,
@@ -85,7 +87,8 @@ describe('a configuration that changes', () => {
       fleet: fleet as unknown as ConfigReloadsOptions['fleet'],
       setLevel: (level) => did.push(`level ${level ?? ''}`),
       onOutcome: (outcome) => outcomes.push(outcome),
-      clock: new FakeClock(),
+      beat: new Beat(clock, 0),
+      clock,
       log: { ...silentLog, info: tell, warn: tell, error: tell },
       ...more,
     });

@@ -12,6 +12,7 @@ import { standaloneProblem } from './standalone.ts';
 import { FarletError, messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { withDeadline } from '../util/abort.ts';
+import type { Beat } from '../util/beat.ts';
 import type { Clock } from '../util/clock.ts';
 
 export interface ReloadOutcome {
@@ -31,6 +32,7 @@ export interface ConfigReloadsOptions {
   readonly fleet: Pick<NodeFleet, 'add' | 'remove' | 'node'>;
   readonly setLevel: (level: Config['logLevel']) => void;
   readonly onOutcome: (outcome: ReloadOutcome) => void;
+  readonly beat: Pick<Beat, 'until'>;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly log: Log;
 }
@@ -55,9 +57,10 @@ export class ConfigReloads {
 
   /** Looks at the file until the signal aborts: its content counts, not its time. */
   async run(signal: AbortSignal): Promise<void> {
+    const { beat, clock } = this.#options;
     for (;;) {
       await this.look();
-      await this.#options.clock.sleep(LOOK_MS, { signal });
+      await clock.sleep(beat.until(LOOK_MS), { signal });
     }
   }
 

@@ -12,6 +12,7 @@ import type { KubeletRouter } from '../api/server/kubelet-router.ts';
 import type { Strangers } from '../api/server/strangers.ts';
 import { FarletError } from '../model/errors.ts';
 import type { Owner } from '../node/owner-claim.ts';
+import type { Beat } from '../util/beat.ts';
 import { stopAll } from '../util/stopping.ts';
 import { nextTurn } from '../util/turn.ts';
 
@@ -35,6 +36,7 @@ export class NodeFleet {
   readonly #options: NodeFleetOptions;
   readonly #failed = Promise.withResolvers<never>();
   #address: Promise<string> | undefined;
+  #owned = 0;
 
   constructor(context: ProcessContext, options: NodeFleetOptions) {
     this.#context = context;
@@ -76,16 +78,19 @@ export class NodeFleet {
   }
 
   #own(node: NodeConfig, how: Pick<OwnedNodeOptions, 'claimed' | 'triesOn'>): OwnedNode {
-    const { standalone, nodes } = this.#context;
+    const { standalone, nodes, beat } = this.#context;
     const account = this.#accountOf(node);
+    const ownBeat = beat.shifted(this.#owned);
+    this.#owned += 1;
     const owned = new OwnedNode({
       ...this.#context,
       ...account,
       ...how,
       node,
       hasCluster: !standalone,
+      beat: ownBeat,
       me: this.#options.me,
-      start: (start) => this.#start(start, account),
+      start: (start) => this.#start(start, { ...account, beat: ownBeat }),
     });
     nodes.push(owned);
     return owned;
@@ -109,10 +114,10 @@ export class NodeFleet {
     return { kube: own, common: clusterOfOwnAccount(common, { ...this.#context, kube: own }) };
   }
 
-  async #start({ node, ...start }: NodeStart, account: Account): Promise<StartedNode> {
+  async #start({ node, ...start }: NodeStart, own: Account & { beat: Beat }): Promise<StartedNode> {
     const { podIP, hostIP, cluster, router, strangers } = this.#options;
     const nodeIPs = node.nodeIP ?? [podIP ?? (await (this.#address ??= ownIP(this.#context)))];
-    const shared = { ...this.#context, ...account, node, nodeIPs, hostIP, ...start };
+    const shared = { ...this.#context, ...own, node, nodeIPs, hostIP, ...start };
     // each takes some milliseconds of one piece, and many start at once
     await nextTurn();
     const app = buildNode({ ...shared, cluster });

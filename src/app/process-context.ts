@@ -10,6 +10,7 @@ import { sampleLoopDelay } from '../telemetry/event-loop.ts';
 import { openTracing, type TracerModule } from './open-tracing.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { createProcessMetrics, type ProcessMetrics } from '../telemetry/metrics.ts';
+import { Beat } from '../util/beat.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
 import { FollowedFiles } from '../util/followed-files.ts';
 
@@ -33,6 +34,8 @@ export interface ProcessContext {
   /** undefined: tracing is off */
   readonly tracing: Tracing | undefined;
   readonly faults: Faults;
+  /** of what the process does once; its nodes' share their ticks with it */
+  readonly beat: Beat;
   readonly clock: Clock;
   readonly log: Log;
   /** aborted when the process ends, for whatever reason */
@@ -54,6 +57,7 @@ export interface ProcessContextOptions {
 export function processContext(options: ProcessContextOptions): ProcessContext {
   const { config, standalone, log, signal } = options;
   const clock = systemClock;
+  const beat = new Beat(clock);
   const nodes: OwnedNode[] = [];
   const metrics = createProcessMetrics({
     refresh: () => {
@@ -70,6 +74,7 @@ export function processContext(options: ProcessContextOptions): ProcessContext {
   const faults = processFaults(nodes, log);
   const common = buildSharedCluster({ config, kube, metrics, clock, log, faults, signal });
   sampleLoopDelay({
+    beat,
     clock,
     onDelay: (seconds) => {
       metrics.nodejs_eventloop_delay_seconds.observe(seconds);
@@ -78,7 +83,20 @@ export function processContext(options: ProcessContextOptions): ProcessContext {
   });
   const needsApi = config.nodes.every(({ staticPodPath }) => staticPodPath === undefined);
   const access = { kube, kubeOf, connect, common, followed };
-  return { config, standalone, needsApi, ...access, nodes, metrics, tracing, faults, clock, log, signal };
+  return {
+    config,
+    standalone,
+    needsApi,
+    ...access,
+    nodes,
+    metrics,
+    tracing,
+    faults,
+    beat,
+    clock,
+    log,
+    signal,
+  };
 }
 
 function showOwnership(metrics: ProcessMetrics, nodes: readonly OwnedNode[]): void {

@@ -100,7 +100,7 @@ async function runNodes(
   context: ProcessContext,
   { options, cluster, router }: { options: AppOptions; cluster: Cluster; router: KubeletRouter },
 ): Promise<void> {
-  const { config, common, followed, clock, log, faults, metrics, signal } = context;
+  const { config, common, followed, beat, clock, log, faults, metrics, signal } = context;
   const { podIP, hostIP } = options;
   const me = ownProcess(options.podUid);
   const strangers = new Strangers({ clock });
@@ -111,13 +111,14 @@ async function runNodes(
     isStandalone: context.standalone,
     fleet,
     onOutcome: configObserver(metrics, clock),
+    beat,
     clock,
     log,
   });
   const supervised = { faults, clock, signal };
   await Promise.all([
     cluster.id?.then(() => common.run()),
-    supervise('files', (life) => followed.run(life), supervised),
+    supervise('files', (life) => followed.run({ beat, signal: life }), supervised),
     supervise('configuration', (life) => reloads.run(life), supervised),
     fleet.run(),
   ]);

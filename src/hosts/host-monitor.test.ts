@@ -34,7 +34,7 @@ function setUp(...watchers: Watcher[]) {
   const stop = new AbortController();
   const running = new HostMonitor({
     files: files.files,
-    beat: new Beat(clock, () => 0),
+    beat: new Beat(clock, 0),
     clock,
     log: quietLog,
     isReady: () => state.ready,

@@ -45,7 +45,7 @@ function setUp(more: Partial<HostLink> = {}) {
   const host = new Host({
     link,
     cri: cri.client,
-    beat: new Beat(clock, () => 0),
+    beat: new Beat(clock, 0),
     clock,
     log: quietLog,
     sandboxedHandlers: [],

@@ -20,10 +20,12 @@ import type { HostLink } from './link/link.ts';
 import { handlerSettings, type HandlerSettings } from './runtime-handlers.ts';
 import type { HostState, RuntimeHost, RuntimeInfo } from './runtime-host.ts';
 
-/** The kubelet's runtime check period. */
-const STATUS_MS = 5_000;
-/** On links that notice by themselves when they break: idle hosts cost a message each time. */
-const FAR_STATUS_MS = 10_000;
+/**
+ * Half as often as the kubelet: an idle host costs a message each time, and of a call to a host of this
+ * machine, too, half of what a node costs that has nothing to do. A runtime that goes is noticed by its
+ * events, and lost no later: that is counted from the last good look.
+ */
+const STATUS_MS = 10_000;
 /** While it does not answer, a host is asked more often, so that it is back soon after its runtime is. */
 const RETRY_MS = 1_000;
 /** How often the host's clock is compared with ours, besides when the host comes back. */
@@ -143,13 +145,8 @@ export class Host implements RuntimeHost {
       const seen = await this.#look(signal);
       this.#take(seen);
       if (seen.ok) this.#compareClocks(signal);
-      await this.#clock.sleep(seen.ok ? this.#untilNext() : RETRY_MS, { signal });
+      await this.#clock.sleep(seen.ok ? this.beat.until(STATUS_MS) : RETRY_MS, { signal });
     }
-  }
-
-  #untilNext(): number {
-    const isFar = this.link.connections !== undefined;
-    return this.beat.until(isFar ? FAR_STATUS_MS : STATUS_MS);
   }
 
   async #look(signal: AbortSignal): Promise<HostObservation> {

@@ -6,6 +6,7 @@ import { FakeClock, quietLog, settle } from '../testing/fixtures.ts';
 import { ownerKeys } from './owner-claim.ts';
 import { LostOwnership } from './node-claim.ts';
 import { Ownership, type OwnershipOptions } from './ownership.ts';
+import { Beat } from '../util/beat.ts';
 
 /** One lease on an API server that can be away. */
 class Server {
@@ -84,6 +85,7 @@ function setUp() {
     const stop = new AbortController();
     const own = new Ownership({
       client: server,
+      beat: new Beat(clock, 0),
       clock,
       log: quietLog,
       node: 'n',

@@ -11,6 +11,7 @@ import type { Log } from '../model/log.ts';
 import { childController, withDeadline } from '../util/abort.ts';
 import { Alarm } from '../util/alarm.ts';
 import { backoffMs, jittered } from '../util/backoff.ts';
+import type { Beat } from '../util/beat.ts';
 import type { Clock } from '../util/clock.ts';
 import { isWorthTelling } from '../util/retry.ts';
 import type { Fence } from '../util/fence.ts';
@@ -20,6 +21,7 @@ import { claimed, judge, letGo, ownerOf, type Owner, type Watched } from './owne
 export interface OwnershipOptions {
   /** its calls are those of leases only */
   readonly client: Pick<KubeClient, 'get' | 'create' | 'replace'>;
+  readonly beat: Pick<Beat, 'until'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly node: string;
@@ -163,14 +165,15 @@ export class Ownership implements NodeClaim {
    * farlet has the node.
    */
   async keep({ signal }: { signal: AbortSignal }): Promise<void> {
-    const { log, durationSeconds } = this.#options;
+    const { beat, log, durationSeconds } = this.#options;
     const life = childController(AbortSignal.any([signal, this.#end.signal]));
     let failures = 0;
     for (;;) {
       const armed = this.#alarm.arm(life.signal);
-      const waitMs = failures === 0 ? (durationSeconds * 1000) / 4 : backoffMs(retry, failures);
+      const waitMs =
+        failures === 0 ? beat.until(durationSeconds * 250) : jittered(backoffMs(retry, failures), JITTER);
       const isDue = this.#state.at === 'unasked' && failures === 0;
-      if (!isDue) await armed.sleep(jittered(waitMs, JITTER));
+      if (!isDue) await armed.sleep(waitMs);
       life.signal.throwIfAborted();
       try {
         await this.#try();

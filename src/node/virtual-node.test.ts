@@ -7,6 +7,7 @@ import { FakeClock, quietLog, settle } from '../testing/fixtures.ts';
 import type { NodeHosts } from './node-hosts.ts';
 import type { NodeIdentity } from './node-object.ts';
 import { VirtualNode } from './virtual-node.ts';
+import { Beat } from '../util/beat.ts';
 
 const identity: NodeIdentity = {
   name: 'n',
@@ -134,6 +135,7 @@ async function setUp(own: NodeIdentity = identity) {
       delete: none,
     },
     providerID: Promise.resolve('farlet://c/n'),
+    beat: new Beat(clock, 0),
     clock,
     log: quietLog,
     events: {

@@ -13,7 +13,7 @@ import type { KubeConnection } from '../kube/connect.ts';
 import { paths } from '../kube/paths.ts';
 import { orAbort } from '../util/abort.ts';
 import { Alarm } from '../util/alarm.ts';
-import { jittered } from '../util/backoff.ts';
+import type { Beat } from '../util/beat.ts';
 import type { Clock } from '../util/clock.ts';
 import { isWorthTelling, retry } from '../util/retry.ts';
 import type { NodeHost } from './node-host.ts';
@@ -33,6 +33,7 @@ export interface VirtualNodeOptions {
   readonly providerID: Promise<string>;
   /** undefined: there is no API server, so there is nothing to register with */
   readonly client: (KubeClient & Pick<KubeConnection, 'stream'>) | undefined;
+  readonly beat: Pick<Beat, 'until'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly events: EventRecorder;
@@ -50,7 +51,6 @@ export interface VirtualNodeOptions {
 type Client = NonNullable<VirtualNodeOptions['client']>;
 
 const FIRST_TRY_MS = 100;
-const JITTER = 0.04;
 const STATUS_AGAIN_MS = 1_000;
 const look = { baseMs: 100, maxMs: 7_000, factor: 2 };
 const register = { baseMs: 200, maxMs: 7_000, factor: 2 };
@@ -191,9 +191,9 @@ export class VirtualNode {
 
   /** Without an API server the node is only what pods are admitted against: kept up to date. */
   async #standAlone(signal: AbortSignal): Promise<void> {
-    const { clock, log, updateMs, hosts } = this.#options;
+    const { beat, clock, log, updateMs, hosts } = this.#options;
     for (;;) {
-      await clock.sleep(jittered(updateMs, JITTER), { signal });
+      await clock.sleep(beat.until(updateMs), { signal });
       if (hosts.all.every(({ host }) => host.state().at !== 'ready')) continue;
       try {
         await this.#look(signal);
@@ -268,7 +268,7 @@ export class VirtualNode {
   }
 
   async #statusLoop(client: Client, signal: AbortSignal): Promise<void> {
-    const { identity, log, updateMs, onLeft } = this.#options;
+    const { identity, beat, log, updateMs, onLeft } = this.#options;
     const reporter = new StatusReporter({
       ...this.#options,
       client,
@@ -302,7 +302,7 @@ export class VirtualNode {
           continue;
         }
       }
-      await armed.sleep(failed ? STATUS_AGAIN_MS : jittered(updateMs, JITTER));
+      await armed.sleep(failed ? STATUS_AGAIN_MS : beat.until(updateMs));
     }
   }
 

@@ -1,18 +1,22 @@
 /** How busy the event loop is, and how late what is due on it. */
+import type { Beat } from '../util/beat.ts';
 import type { Clock } from '../util/clock.ts';
 
 /**
- * Samples are taken as time passes, not as work comes: their share above a delay is that of what falls due at
- * any time. Ten a second took a third of the CPU that a node with nothing to do used.
+ * Samples are taken as time passes, not as work comes, and on the beat, when other things are due: their
+ * share above a delay is that of what is regular. Ten a second took a third of the CPU that a node with
+ * nothing to do used.
  */
-const SAMPLE_MS = 500;
+const SAMPLE_MS = 1_000;
 
 /** Tells again and again, until the signal aborts, by how many seconds a timer was late. */
 export function sampleLoopDelay({
+  beat,
   clock,
   onDelay,
   signal,
 }: {
+  readonly beat: Pick<Beat, 'until'>;
   readonly clock: Pick<Clock, 'monotonic' | 'after'>;
   readonly onDelay: (seconds: number) => void;
   readonly signal: AbortSignal;
@@ -20,8 +24,9 @@ export function sampleLoopDelay({
   if (signal.aborted) return;
   let cancel = (): void => undefined;
   const next = (): void => {
-    const due = clock.monotonic() + SAMPLE_MS;
-    cancel = clock.after(SAMPLE_MS, () => {
+    const ms = beat.until(SAMPLE_MS);
+    const due = clock.monotonic() + ms;
+    cancel = clock.after(ms, () => {
       onDelay(Math.max(0, clock.monotonic() - due) / 1000);
       next();
     });

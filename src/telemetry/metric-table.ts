@@ -516,7 +516,7 @@ export const processTable = {
   },
   nodejs_eventloop_delay_seconds: {
     kind: 'histogram',
-    help: 'By how many seconds what was due on the event loop was late, sampled twice a second',
+    help: 'By how many seconds what was due on the event loop was late, sampled once a second',
     buckets: standard,
   },
   process_start_time_seconds: {

@@ -2,38 +2,75 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Beat } from './beat.ts';
 
-const at = (now: number, random = 0): Beat => new Beat({ monotonic: () => now }, () => random);
+const at = (now: number, phaseMs = 0): Beat => new Beat({ monotonic: () => now }, phaseMs);
 
 describe('beat', () => {
   it('ticks of one period come together, and those of a multiple fall on them', () => {
     const rows: [now: number, everyMs: number, wait: number][] = [
-      [0, 10, 10],
-      [3, 10, 7],
-      [9.5, 10, 0.5],
-      [10, 10, 10],
-      [10, 20, 10],
-      [-3, 10, 3],
+      [0, 1_000, 1_000],
+      [300, 1_000, 700],
+      [950.5, 1_000, 49.5],
+      [1_000, 1_000, 1_000],
+      [1_000, 2_000, 1_000],
+      [-300, 1_000, 300],
     ];
     for (const [now, everyMs, wait] of rows) assert.equal(at(now).until(everyMs), wait);
   });
 
+  it('a timer that was early has had its tick', () => {
+    assert.equal(at(999).until(1_000), 1_001);
+    assert.equal(at(1_001).until(1_000), 999);
+  });
+
   it('leaves half of a period free for others, if it is to', () => {
     const rows: [now: number, wait: number][] = [
-      [0, 10],
-      [3, 7],
-      [5, 5],
-      [6, 14],
-      [9, 11],
+      [0, 1_000],
+      [300, 700],
+      [500, 500],
+      [600, 1_400],
+      [900, 1_100],
     ];
-    for (const [now, wait] of rows) assert.equal(at(now).after(10), wait);
+    for (const [now, wait] of rows) assert.equal(at(now).after(1_000), wait);
+  });
+
+  it('brings what is due at any time to a tick, never before its time', () => {
+    const rows: [now: number, ms: number, wait: number][] = [
+      [0, 61_000, 62_000],
+      [0, 62_000, 62_000],
+      [500, 61_000, 61_500],
+      [1_500, 61_000, 62_500],
+    ];
+    for (const [now, ms, wait] of rows) assert.equal(at(now).from(ms, 2_000), wait);
   });
 
   it('is another one for another host, and one host keeps its own', () => {
-    const waits = [0, 0.25, 0.5, 0.75].map((random) => at(0, random).until(300_000));
+    const waits = [0, 75_000, 150_000, 225_000].map((phaseMs) => at(0, phaseMs).until(300_000));
     assert.deepEqual(waits, [300_000, 225_000, 150_000, 75_000]);
     // a tick of five minutes is one of ten seconds and of one minute as well
     const fifth = (waits[1] ?? 0) % 60_000;
-    assert.equal(at(0, 0.25).until(60_000), fifth === 0 ? 60_000 : fifth);
-    assert.equal(at(225_000, 0.25).until(10_000), 10_000);
+    assert.equal(at(0, 75_000).until(60_000), fifth === 0 ? 60_000 : fifth);
+    assert.equal(at(225_000, 75_000).until(10_000), 10_000);
+  });
+
+  for (const everyMs of [2_000, 10_000, 60_000])
+    it(`a hundred hosts of one process are spread over ${everyMs / 1000} s, and share ticks`, () => {
+      const first = at(0, 12_345.6);
+      const ticks = new Map<number, number>();
+      for (let host = 0; host < 100; host += 1) {
+        const tick = Math.round(first.shifted(host).until(everyMs) - first.until(everyMs));
+        ticks.set(tick, (ticks.get(tick) ?? 0) + 1);
+        assert.equal(Math.abs(tick % 200), 0);
+      }
+      const fair = 100 / Math.min(100, everyMs / 200);
+      assert.ok(Math.max(...ticks.values()) <= 2 * fair, inspectable(ticks));
+    });
+
+  it('the first host of a process has the beat of the process', () => {
+    const process = at(7, 40);
+    assert.equal(process.shifted(0).until(10_000), process.until(10_000));
   });
 });
+
+function inspectable(ticks: ReadonlyMap<number, number>): string {
+  return JSON.stringify([...ticks].sort(([a], [b]) => a - b));
+}

@@ -1,32 +1,51 @@
 /**
- * When a host is asked what it is asked regularly. Questions of one period go out together, and with those of
- * a period that theirs is a multiple of: on a far host that is one message. Hosts have beats of their own: a
- * hundred that were all looked at in the same moment would keep everybody else waiting.
+ * When what is done regularly is done. A loop that wakes up finds everything cold and pays for the first
+ * thing several times over: what is due about the same time is due on the same tick. Questions of one period
+ * go out together, and with those of a period that theirs is a multiple of: on a far host that is one
+ * message. Hosts have beats of their own: a hundred that were all looked at in the same moment would keep
+ * everybody else waiting.
  */
 import type { Clock } from './clock.ts';
 
 /** No regular question is asked more rarely: beats may differ by as much. */
 const LONGEST_MS = 300_000;
+/** Beats of one process differ by whole multiples of this, so that many of them share their ticks. */
+const TICK_MS = 200;
+/** Of the golden ratio: however many beats there are, they are spread evenly over every period. */
+const SPREAD = (Math.sqrt(5) - 1) / 2;
+/** Timers are off by a millisecond or two: one that is early has its tick and does not wait for it again. */
+const EARLY_MS = 5;
 
 export class Beat {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #phaseMs: number;
 
-  /** `random` in [0, 1): where in the longest period this beat lies. */
-  constructor(clock: Pick<Clock, 'monotonic'>, random: () => number = Math.random) {
+  /** `phaseMs`: where in the longest period it lies; processes differ in that. */
+  constructor(clock: Pick<Clock, 'monotonic'>, phaseMs = Math.random() * LONGEST_MS) {
     this.#clock = clock;
-    this.#phaseMs = Math.floor(random() * LONGEST_MS);
+    this.#phaseMs = phaseMs;
   }
 
-  /** ms until the next tick of that period; never 0. */
+  /** Another beat that shares ticks with this one; 0 is the same. */
+  shifted(by: number): Beat {
+    const ticks = Math.round(((by * SPREAD) % 1) * (LONGEST_MS / TICK_MS));
+    return new Beat(this.#clock, this.#phaseMs + ticks * TICK_MS);
+  }
+
+  /** ms until the next tick of that period. */
   until(everyMs: number): number {
-    const now = this.#clock.monotonic() + this.#phaseMs;
-    return everyMs - (((now % everyMs) + everyMs) % everyMs);
+    return this.from(EARLY_MS, everyMs);
+  }
+
+  /** ms until the first tick of that period that is so many ms away, or more. */
+  from(ms: number, everyMs: number): number {
+    const at = this.#clock.monotonic() + ms + this.#phaseMs;
+    const over = ((at % everyMs) + everyMs) % everyMs;
+    return over === 0 ? ms : ms + everyMs - over;
   }
 
   /** ms until the first tick that leaves at least half of the period free: for what may itself take long. */
   after(everyMs: number): number {
-    const ms = this.until(everyMs);
-    return ms < everyMs / 2 ? ms + everyMs : ms;
+    return this.from(everyMs / 2, everyMs);
   }
 }

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { FakeClock } from '../testing/fixtures.ts';
 import { silentLog } from '../model/log.ts';
 import { FollowedFiles, type Followed } from './followed-files.ts';
+import { Beat } from './beat.ts';
 
 describe('followed files', () => {
   let folder: string;
@@ -158,7 +159,7 @@ describe('followed files', () => {
     symlinkSync('second', join(folder, '..new'));
     renameSync(join(folder, '..new'), join(folder, '..data'));
     const life = new AbortController();
-    const running = all.run(life.signal);
+    const running = all.run({ beat: new Beat(clock, 0), signal: life.signal });
     await clock.advance(30_000);
     while (clock.timers === 0) await new Promise(setImmediate);
     assert.deepEqual(logged, ['changed files are in use']);

@@ -7,6 +7,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { withDeadline } from './abort.ts';
+import type { Beat } from './beat.ts';
 import type { Clock } from './clock.ts';
 
 /** Paths by what messages call them, such as privateKeyFile. */
@@ -73,9 +74,10 @@ export class FollowedFiles {
   }
 
   /** Looks at every file regularly until the signal aborts. */
-  async run(signal: AbortSignal): Promise<void> {
+  async run({ beat, signal }: { beat: Pick<Beat, 'until'>; signal: AbortSignal }): Promise<void> {
+    const { clock } = this.#options;
     for (;;) {
-      await this.#options.clock.sleep(LOOK_MS, { signal });
+      await clock.sleep(beat.until(LOOK_MS), { signal });
       // what was never usable is told by who needs it
       for (const each of [...this.#all.keys()]) await each.read().catch(() => undefined);
     }

@@ -18,7 +18,8 @@ const times = {
   headersTimeout: 20_000,
   requestTimeout: 60_000,
   keepAliveTimeout: 90_000,
-  connectionsCheckingInterval: 5_000,
+  // a look takes a wakeup of the loop, on each port and whether or not there is a connection
+  connectionsCheckingInterval: 10_000,
   // a client that is gone without a word is noticed though nothing is written to it (Go's default is 15s too)
   keepAlive: true,
   keepAliveInitialDelay: 15_000,

@@ -37,7 +37,7 @@ export async function listenPlain(
     bodyLimit: 1024,
     connectionTimeout: IDLE_MS,
     requestTimeout: ASK_MS,
-    http: { headersTimeout: ASK_MS, connectionsCheckingInterval: ASK_MS / 2 },
+    http: { headersTimeout: ASK_MS, connectionsCheckingInterval: ASK_MS },
   });
   connections.follow(server.server);
   if (healthProblems !== undefined) {

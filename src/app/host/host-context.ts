@@ -80,6 +80,7 @@ export function hostContext(options: HostAppOptions): HostContext {
   const queue = new SyncQueue();
   const onDue = queue.due.bind(queue);
   const workers = new PodWorkers({
+    beat: host.beat,
     clock,
     log,
     faults,

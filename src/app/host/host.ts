@@ -274,9 +274,9 @@ function buildPullAccess({ config, node, host, clock, log }: HostContext): PullA
   });
 }
 
-async function housekeepingRounds({ queue, clock, signal }: HostContext): Promise<void> {
+async function housekeepingRounds({ host, queue, clock, signal }: HostContext): Promise<void> {
   for (;;) {
-    await clock.sleep(HOUSEKEEPING_MS, { signal });
+    await clock.sleep(host.beat.until(HOUSEKEEPING_MS), { signal });
     queue.housekeeping();
   }
 }

@@ -11,7 +11,7 @@ import { criTrace } from './traced.ts';
 import { staticOwner } from '../../sync/sources/static-owner.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { Tracing } from '../../telemetry/tracing.ts';
-import { Beat } from '../../util/beat.ts';
+import type { Beat } from '../../util/beat.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { FollowedFiles } from '../../util/followed-files.ts';
 import { fenced } from '../../util/fence.ts';
@@ -23,13 +23,14 @@ export interface OpenHostOptions {
   readonly followed: FollowedFiles;
   readonly metrics: Metrics;
   readonly tracing: Tracing | undefined;
+  readonly beat: Beat;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 export function openHost(
   address: HostConfig,
-  { metrics, tracing, config, node, claim, followed, clock, log }: OpenHostOptions,
+  { metrics, tracing, config, node, claim, followed, beat, clock, log }: OpenHostOptions,
 ): Host {
   const open = openLink(address, {
     followed,
@@ -51,7 +52,7 @@ export function openHost(
   const host = new Host({
     link,
     cri,
-    beat: new Beat(clock),
+    beat,
     clock,
     log,
     sandboxedHandlers: config.sandboxedRuntimeHandlers,

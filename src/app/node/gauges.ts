@@ -16,13 +16,13 @@ export function showState(metrics: Metrics, apps: readonly HostApp[]): void {
       { container_state: state },
       counts.reduce((sum, { containers }) => sum + containers[state], 0),
     );
-  showPods(
-    metrics.kubelet_desired_pods,
-    apps.flatMap(({ table }) => table.all()),
-  );
+  const desired = apps.flatMap(({ table }) => table.all());
+  const staticPods = new Set(desired.filter(isStaticPod));
+  showPods(metrics.kubelet_desired_pods, desired, staticPods);
   showPods(
     metrics.kubelet_active_pods,
     apps.flatMap((app) => app.activePods()),
+    staticPods,
   );
   metrics.kubelet_mirror_pods.set(apps.reduce((sum, app) => sum + app.mirrorPods(), 0));
   for (const { count, ...labels } of workingPodCounts(apps.flatMap((app) => app.workingPods())))
@@ -81,10 +81,11 @@ function showLink(metrics: Metrics, { name, link }: HostApp['host']): void {
 function showPods(
   gauge: Metrics['kubelet_desired_pods' | 'kubelet_active_pods'],
   pods: readonly Pod[],
+  staticPods: ReadonlySet<Pod>,
 ): void {
-  const staticPods = pods.filter(isStaticPod).length;
-  gauge.set({ static: '' }, pods.length - staticPods);
-  gauge.set({ static: 'true' }, staticPods);
+  const count = pods.filter((pod) => staticPods.has(pod)).length;
+  gauge.set({ static: '' }, pods.length - count);
+  gauge.set({ static: 'true' }, count);
 }
 
 function showVolumeTotals(

@@ -18,6 +18,7 @@ import { PodStartup } from '../../pods/pod-startup.ts';
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts';
 import { PodTraces } from '../../telemetry/pod-traces.ts';
 import type { Tracing } from '../../telemetry/tracing.ts';
+import type { Beat } from '../../util/beat.ts';
 import type { Clock } from '../../util/clock.ts';
 import { fenced } from '../../util/fence.ts';
 import type { FollowedFiles } from '../../util/followed-files.ts';
@@ -42,6 +43,7 @@ export interface NodeAppOptions {
   /** Its Node was deleted as was asked for: nothing is left to be done for it. */
   readonly onLeft: () => void;
   readonly tracing: Tracing | undefined;
+  readonly beat: Beat;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;

@@ -54,7 +54,10 @@ const IDLE_MS = 3_000;
 export function buildNode(options: NodeAppOptions): NodeApp {
   const context = nodeContext(options);
   const { node, access, settings, sources, metrics, faults, events } = context;
-  const hosts = node.hosts.map((each) => openHost(each, context));
+  const hosts = node.hosts.map((each, index) =>
+    // the first has the beat of the node: of most nodes it is the only one
+    openHost(each, { ...context, beat: context.beat.shifted(index) }),
+  );
   const nodeHosts = new NodeHosts({
     ...context,
     identity: nodeIdentity(context),

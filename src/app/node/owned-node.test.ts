@@ -5,6 +5,7 @@ import { parseConfig } from '../config/load.ts';
 import type { NodeConfig } from '../config/schema.ts';
 import { offlineKube } from '../../kube/offline.ts';
 import { FakeClock, quietLog, settle } from '../../testing/fixtures.ts';
+import { Beat } from '../../util/beat.ts';
 
 const config = parseConfig(
   JSON.stringify({
@@ -71,6 +72,7 @@ function setUp({ triesOn = false, taken = [] }: { triesOn?: boolean; taken?: num
     claimed: () => Promise.resolve(),
     start,
     triesOn,
+    beat: new Beat(clock, 0),
     clock,
     log: quietLog,
     signal: life.signal,

@@ -15,6 +15,7 @@ import type { Owner } from '../../node/owner-claim.ts';
 import type { NodeClaim } from '../../node/node-claim.ts';
 import { Ownership } from '../../node/ownership.ts';
 import { childController, orAbort } from '../../util/abort.ts';
+import type { Beat } from '../../util/beat.ts';
 import type { Clock } from '../../util/clock.ts';
 import { retry } from '../../util/retry.ts';
 import { stopAll } from '../../util/stopping.ts';
@@ -46,6 +47,7 @@ export interface OwnedNodeOptions {
   readonly start: (start: NodeStart) => Promise<StartedNode>;
   /** Whether a start that fails is tried again, instead of ending the node's run. */
   readonly triesOn: boolean;
+  readonly beat: Beat;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -234,12 +236,13 @@ export class OwnedNode {
 }
 
 function leaseClaim(options: OwnedNodeOptions): Ownership {
-  const { config, node, kube, me, clock, signal } = options;
+  const { config, node, kube, me, beat, clock, signal } = options;
   const log = options.log.child({ node: node.name });
   // told before the node is this farlet's, so not by way of its fences
   const events = new Events({ client: kube, clock, log, host: node.name });
   return new Ownership({
     client: kube,
+    beat,
     clock,
     log,
     node: node.name,

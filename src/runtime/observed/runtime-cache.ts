@@ -74,7 +74,7 @@ export class RuntimeCache {
     const containers = { created: 0, running: 0, unknown: 0, exited: 0 };
     let ready = 0;
     for (const entry of this.#pods.values()) {
-      if ([...entry.sandboxes.values()].some(({ value }) => value.ready)) ready += 1;
+      if (hasReady(entry)) ready += 1;
       for (const { value } of entry.containers.values()) containers[value.state] += 1;
     }
     return { ready, containers };
@@ -207,6 +207,11 @@ function byCreation(a: ObservedContainer, b: ObservedContainer): number {
 function currentIps(entry: Entry): readonly string[] {
   const ready = [...entry.sandboxes.values()].map((held) => held.value).filter((sandbox) => sandbox.ready);
   return ready.sort(newestFirst)[0]?.ips ?? entry.ips;
+}
+
+function hasReady({ sandboxes }: Entry): boolean {
+  for (const { value } of sandboxes.values()) if (value.ready) return true;
+  return false;
 }
 
 function snapshot(entry: Entry): PodRuntimeState {

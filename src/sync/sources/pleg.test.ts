@@ -94,7 +94,7 @@ function setUp(more: Partial<CriClient> = {}) {
   const pleg = new Pleg({
     cri: Object.assign(Object.create(cri.client) as CriClient, more),
     cache,
-    beat: new Beat(clock, () => 0),
+    beat: new Beat(clock, 0),
     clock,
     log: quietLog,
     owner: {},

@@ -10,6 +10,7 @@ import { podReference } from '../../model/pod-ref.ts';
 import type { SyncOutcome } from '../../model/pod-update.ts';
 import { childController, workIsOver } from '../../util/abort.ts';
 import { jittered } from '../../util/backoff.ts';
+import type { Beat } from '../../util/beat.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { PodSyncer } from './pod-syncer.ts';
 import { nextState, type WorkerEvent, type WorkerState } from './worker-state.ts';
@@ -21,12 +22,15 @@ import { nextState, type WorkerEvent, type WorkerState } from './worker-state.ts
 const RESYNC_MS = 60_000;
 const RETRY_MS = 10_000;
 const JITTER = 0.5;
+/** It comes with housekeeping, as the kubelet looks at what is due once a second (syncLoop syncTicker). */
+const DUE_EVERY_MS = 2_000;
 
 export type StepKind = 'create' | 'update' | 'sync' | 'kill' | 'terminated';
 
 export interface PodWorkerOptions {
   readonly state: WorkerState;
   readonly syncer: PodSyncer;
+  readonly beat: Pick<Beat, 'from'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly faults: Faults;
@@ -162,7 +166,10 @@ export class PodWorker {
       case 'acted':
         return 0;
       case 'settled':
-        return Math.min(outcome.againInMs ?? Infinity, jittered(RESYNC_MS, JITTER));
+        return Math.min(
+          outcome.againInMs ?? Infinity,
+          this.#options.beat.from(jittered(RESYNC_MS, JITTER), DUE_EVERY_MS),
+        );
       case 'failed':
         return outcome.retryInMs;
       case 'paused':
