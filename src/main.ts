@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line. */
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { runApp } from './app/process.ts';
 import { readArguments, type Arguments } from './app/command-line/arguments.ts';
 import { flagsForMany } from './app/node-flags.ts';
@@ -145,7 +146,11 @@ function stopOnSignals(): AbortSignal {
 
 /** In this process's place, before anything was opened; where Node can't do that it goes on as it is. */
 function startAgainFor(hosts: number): void {
-  const flags = flagsForMany(hosts, { flags: process.execArgv, version: process.versions.node });
+  const flags = flagsForMany(hosts, {
+    flags: process.execArgv,
+    version: process.versions.node,
+    cores: availableParallelism(),
+  });
   // a channel to a parent would not outlive the exchange
   if (flags === undefined || process.connected) return;
   process.execve?.(process.execPath, [process.execPath, ...flags, ...process.argv.slice(1)], process.env);

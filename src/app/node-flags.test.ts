@@ -19,16 +19,27 @@ const cases: [
 
 for (const [name, hosts, flags, expect] of cases)
   it(name, () => {
-    assert.deepEqual(flagsForMany(hosts, { flags, version: '22.19.0' }), expect);
+    assert.deepEqual(flagsForMany(hosts, { flags, version: '22.19.0', cores: 8 }), expect);
   });
 
 it('this Node starts with them', () => {
   const version = process.versions.node;
-  const flags = [...forFewHosts, ...(flagsForMany(100, { flags: forFewHosts, version }) ?? [])];
+  const flags = [...forFewHosts, ...(flagsForMany(100, { flags: forFewHosts, version, cores: 2 }) ?? [])];
   assert.equal(execFileSync(process.execPath, [...flags, '-p', '1'], { encoding: 'utf8' }), '1\n');
 });
 
 it('what not every Node knows is for those that do', () => {
-  const flags = flagsForMany(100, { flags: forFewHosts, version: '24.21.0' });
+  const flags = flagsForMany(100, { flags: forFewHosts, version: '24.21.0', cores: 8 });
   assert.deepEqual(flags, [...many, '--external-memory-accounted-in-global-limit']);
 });
+
+for (const [cores, threads] of [
+  [1, 1],
+  [2, 1],
+  [4, 3],
+  [5, undefined],
+] as const)
+  it(`the collector has ${threads ?? "Node's own"} threads beside the loop on ${cores} cores`, () => {
+    const flags = flagsForMany(100, { flags: forFewHosts, version: '22.19.0', cores });
+    assert.deepEqual(flags, [...many, ...(threads === undefined ? [] : [`--v8-pool-size=${threads}`])]);
+  });

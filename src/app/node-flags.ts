@@ -15,21 +15,35 @@ const forManyCalls = '--external-memory-accounted-in-global-limit';
 /** Those that are known to have it: Node does not start with a flag that it does not know. */
 const hasForManyCalls = (version: string): boolean => version.startsWith('24.');
 const MANY_HOSTS = 8;
+/** Node's own, whatever the machine has. */
+const POOL = 4;
+/**
+ * Where there are fewer cores than threads of the collector and the loop's, they keep each other waiting: on
+ * two cores four of them took three to four times the CPU time of one to mark the same objects.
+ */
+const poolFor = (cores: number): readonly string[] =>
+  cores > POOL ? [] : [`--v8-pool-size=${String(Math.max(1, cores - 1))}`];
 
 /**
  * The flags to start again with for so many hosts.
  * @param flags those that Node was started with
  * @param version Node's, as process.versions has it
+ * @param cores that the process may run on
  * @returns undefined where they do, or are somebody else's choice
  */
 export function flagsForMany(
   hosts: number,
-  { flags, version }: { readonly flags: readonly string[]; readonly version: string },
+  {
+    flags,
+    version,
+    cores,
+  }: { readonly flags: readonly string[]; readonly version: string; readonly cores: number },
 ): readonly string[] | undefined {
   if (hosts < MANY_HOSTS || forFewHosts.some((flag, index) => flags[index] !== flag)) return undefined;
   return [
     ...forManyHosts,
     ...(hasForManyCalls(version) ? [forManyCalls] : []),
+    ...poolFor(cores),
     ...flags.slice(forFewHosts.length),
   ];
 }
