@@ -36,7 +36,8 @@ export class NodeFleet {
   readonly #options: NodeFleetOptions;
   readonly #failed = Promise.withResolvers<never>();
   #address: Promise<string> | undefined;
-  #owned = 0;
+  /** hosts so far: each has a beat of its own, the first of a node that of the node */
+  #beats = 0;
 
   constructor(context: ProcessContext, options: NodeFleetOptions) {
     this.#context = context;
@@ -80,8 +81,8 @@ export class NodeFleet {
   #own(node: NodeConfig, how: Pick<OwnedNodeOptions, 'claimed' | 'triesOn'>): OwnedNode {
     const { standalone, nodes, beat } = this.#context;
     const account = this.#accountOf(node);
-    const ownBeat = beat.shifted(this.#owned);
-    this.#owned += 1;
+    const ownBeat = beat.shifted(this.#beats);
+    this.#beats += node.hosts.length;
     const owned = new OwnedNode({
       ...this.#context,
       ...account,

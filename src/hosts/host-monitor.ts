@@ -3,7 +3,7 @@
  * shares one look: on a far host that is one message, however many watch.
  */
 import type { Log } from '../model/log.ts';
-import type { Beat } from '../util/beat.ts';
+import { EARLY_MS, type Beat } from '../util/beat.ts';
 import type { Clock } from '../util/clock.ts';
 import type { HostAnswer, HostFiles, HostQuery } from './link/link.ts';
 
@@ -47,7 +47,7 @@ export class HostMonitor {
     while (watchers.length > 0) {
       await clock.sleep(Math.max(0, Math.min(...dueAt.values()) - clock.monotonic()), { signal });
       const now = clock.monotonic();
-      const due = watchers.filter((watcher) => (dueAt.get(watcher) ?? 0) <= now);
+      const due = watchers.filter((watcher) => (dueAt.get(watcher) ?? 0) <= now + EARLY_MS);
       for (const watcher of due) {
         // by the beat that looks at the runtime keep as well, so that they travel together
         dueAt.set(watcher, now + beat.until(watcher.everyMs));

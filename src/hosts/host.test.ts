@@ -16,6 +16,16 @@ const status = {
   info: {},
 };
 
+const withNetwork = (isReady: boolean) => ({
+  ...status,
+  status: {
+    conditions: [
+      { type: 'RuntimeReady', status: true },
+      { type: 'NetworkReady', status: isReady },
+    ],
+  },
+});
+
 type Answer = (timeoutMs: number) => Promise<object>;
 
 function setUp(more: Partial<HostLink> = {}) {
@@ -125,6 +135,34 @@ describe('a host', () => {
     await clock.advance(1);
     assert.deepEqual(told, ['ready', 'lost']);
     assert.equal(host.runtime()?.name, 'containerd');
+    life.abort();
+  });
+
+  it('is looked at at once where something broke that tells of its runtime', async () => {
+    const { clock, told, answers, host, life } = setUp();
+    await clock.advance(11_000);
+    answers(() => Promise.reject(criFault('gone', 'unavailable')));
+    host.lookSoon();
+    await clock.advance(1_000);
+    answers(() => Promise.resolve(status));
+    await clock.advance(1_000);
+    assert.deepEqual(told, ['ready', 'ready'], 'it was away between two looks');
+    life.abort();
+  });
+
+  it('is asked as often as by a kubelet while its network is not ready', async () => {
+    const { clock, answers, host, life } = setUp();
+    const isReady = (): boolean => {
+      const state = host.state();
+      return state.at === 'ready' && state.networkReady.status;
+    };
+    await settle();
+    answers(() => Promise.resolve(withNetwork(false)));
+    await clock.advance(10_000);
+    assert.equal(isReady(), false);
+    answers(() => Promise.resolve(withNetwork(true)));
+    await clock.advance(5_000);
+    assert.equal(isReady(), true);
     life.abort();
   });
 

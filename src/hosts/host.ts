@@ -6,6 +6,7 @@ import type { CallOptions, CriClient } from './cri/calls.ts';
 import type { VersionResponse__Output } from './cri/generated/runtime/v1/VersionResponse.ts';
 import { kindOf, messageOf } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
+import { Alarm } from '../util/alarm.ts';
 import type { Beat } from '../util/beat.ts';
 import type { Clock } from '../util/clock.ts';
 import { readClockOffset } from './host-clock.ts';
@@ -21,11 +22,13 @@ import { handlerSettings, type HandlerSettings } from './runtime-handlers.ts';
 import type { HostState, RuntimeHost, RuntimeInfo } from './runtime-host.ts';
 
 /**
- * Half as often as the kubelet: an idle host costs a message each time, and of a call to a host of this
- * machine, too, half of what a node costs that has nothing to do. A runtime that goes is noticed by its
- * events, and lost no later: that is counted from the last good look.
+ * Half as often as the kubelet: on a far host that is a message each time, and on any two fifths of what a
+ * node with nothing to do cost. A runtime is lost no later, which is counted from the last good look; one
+ * that breaks the stream of its events is looked at at once.
  */
 const STATUS_MS = 10_000;
+/** While the runtime or its network is not ready: the kubelet's period, somebody is about to mend it. */
+const UNREADY_STATUS_MS = 5_000;
 /** While it does not answer, a host is asked more often, so that it is back soon after its runtime is. */
 const RETRY_MS = 1_000;
 /** How often the host's clock is compared with ours, besides when the host comes back. */
@@ -74,6 +77,7 @@ export class Host implements RuntimeHost {
   readonly #roundTrips: number[] = [];
   #clockOffset = 0;
   #clockReadAt = -Infinity;
+  readonly #alarm: Alarm;
 
   constructor(options: HostOptions) {
     this.name = options.link.name;
@@ -84,6 +88,7 @@ export class Host implements RuntimeHost {
     this.#log = options.log.child({ host: options.link.name });
     this.#sandboxed = options.sandboxedHandlers;
     this.#lastGood = options.clock.monotonic();
+    this.#alarm = new Alarm(options.clock);
   }
 
   state(): HostState {
@@ -142,11 +147,23 @@ export class Host implements RuntimeHost {
   /** Looks at the runtime until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      const armed = this.#alarm.arm(signal);
       const seen = await this.#look(signal);
       this.#take(seen);
       if (seen.ok) this.#compareClocks(signal);
-      await this.#clock.sleep(seen.ok ? this.beat.until(STATUS_MS) : RETRY_MS, { signal });
+      await armed.sleep(this.#untilNext(seen));
     }
+  }
+
+  /** Something broke that tells of the runtime: it is looked at at once. */
+  lookSoon(): void {
+    this.#alarm.ring();
+  }
+
+  #untilNext(seen: HostObservation): number {
+    if (!seen.ok) return RETRY_MS;
+    const isReady = seen.runtimeReady.status && seen.networkReady.status;
+    return this.beat.until(isReady ? STATUS_MS : UNREADY_STATUS_MS);
   }
 
   async #look(signal: AbortSignal): Promise<HostObservation> {
@@ -155,7 +172,7 @@ export class Host implements RuntimeHost {
       signal,
       timeoutMs: answerLimitMs(this.#state, { now, lastGood: this.#lastGood }),
     };
-    const verbose = this.#settings === undefined || now - this.#settings.at >= SETTINGS_MS;
+    const verbose = this.#settings === undefined || this.beat.isDue(this.#settings.at, SETTINGS_MS);
     try {
       const [version, status, problem] = await Promise.all([
         this.#versionAt(now, options),
@@ -192,7 +209,8 @@ export class Host implements RuntimeHost {
   async #versionAt(now: number, options: CallOptions): Promise<VersionResponse__Output> {
     const known = this.#version;
     const isSameConnection = this.link.connections?.() === this.#connections;
-    if (known !== undefined && isSameConnection && now - known.at < VERSION_MS) return known.answer;
+    if (known !== undefined && isSameConnection && !this.beat.isDue(known.at, VERSION_MS))
+      return known.answer;
     const answer = await this.cri.version({}, options);
     this.#version = { at: now, answer };
     return answer;
@@ -230,7 +248,7 @@ export class Host implements RuntimeHost {
   /** Nobody waits for it. */
   #compareClocks(signal: AbortSignal): void {
     const now = this.#clock.monotonic();
-    if (now - this.#clockReadAt < CLOCK_MS) return;
+    if (!this.beat.isDue(this.#clockReadAt, CLOCK_MS)) return;
     this.#clockReadAt = now;
     const known = this.#clockOffset;
     readClockOffset(this.link.files, { clock: this.#clock, known, signal }).then(

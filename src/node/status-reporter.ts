@@ -5,6 +5,7 @@ import { statusPatch } from '../kube/status-patch.ts';
 import type { KubeNode, NodeStatus } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import { jittered } from '../util/backoff.ts';
+import type { Beat } from '../util/beat.ts';
 import type { Clock } from '../util/clock.ts';
 import type { NodeHosts } from './node-hosts.ts';
 import { requiredLabels, withOthers } from './node-object.ts';
@@ -19,6 +20,7 @@ export interface StatusReporterOptions {
   readonly transitions: NodeTransitions;
   /** a status that says nothing new is written after so long */
   readonly reportMs: number;
+  readonly beat: Pick<Beat, 'isDue'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -34,7 +36,8 @@ export class StatusReporter {
 
   /** `hurry`: something has changed meanwhile, hosts that have not answered yet are not waited for. */
   async report({ signal, hurry }: { signal: AbortSignal; hurry: AbortSignal }): Promise<void> {
-    const { client, node, clock, hosts, registered, transitions, reportMs, log } = this.#options;
+    const { client, node, beat, clock, hosts, registered, transitions, reportMs, log } = this.#options;
+    const began = clock.monotonic();
     const before = registered.current();
     if (before === undefined) return;
     await hosts.assignPodCIDRs(before, { signal });
@@ -46,7 +49,7 @@ export class StatusReporter {
     transitions.schedulable(before.spec?.unschedulable === true);
     const labels = requiredLabels(before.metadata.labels, facts.architecture);
     const changed = labels !== undefined || isNews(old, status);
-    if (!changed && clock.monotonic() - this.#reportedAt < this.#reportAfterMs) return;
+    if (!changed && !beat.isDue(this.#reportedAt, this.#reportAfterMs)) return;
     const patch = statusPatch(old, status);
     if (patch === undefined) return;
     const written = await client.patch<KubeNode>(
@@ -56,7 +59,7 @@ export class StatusReporter {
       { signal },
     );
     registered.written(written);
-    this.#reportedAt = clock.monotonic();
+    this.#reportedAt = began;
     // nodes that had news at the same time are not to report at the same time ever after: ×0.5 to ×1.5
     // (calculateDelay)
     this.#reportAfterMs = changed ? jittered(reportMs / 2, 2) : reportMs;

@@ -33,7 +33,7 @@ export interface VirtualNodeOptions {
   readonly providerID: Promise<string>;
   /** undefined: there is no API server, so there is nothing to register with */
   readonly client: (KubeClient & Pick<KubeConnection, 'stream'>) | undefined;
-  readonly beat: Pick<Beat, 'until'>;
+  readonly beat: Pick<Beat, 'until' | 'isDue'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly events: EventRecorder;

@@ -1,6 +1,8 @@
 /** What nobody asks for but must be done (pkg/kubelet/kubelet_pods.go HandlePodCleanups). */
 import type { PodRef } from '../model/pod-ref.ts';
 
+/** How often there is a round, and the pods are woken whose time has come (kubelet: housekeepingPeriod). */
+export const HOUSEKEEPING_MS = 2_000;
 /** An orphan must have been seen so many rounds in a row: a watch may lag behind a new pod's sandbox. */
 const ROUNDS_BEFORE_ORPHAN = 2;
 /**

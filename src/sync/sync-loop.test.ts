@@ -164,6 +164,27 @@ describe('sync loop', () => {
     assert.equal(calls.length, 50, 'nothing is begun once it has ended');
   });
 
+  it('of nodes that have housekeeping and pods due on the same tick each has a turn of its own', async () => {
+    const nodes = Array.from({ length: 8 }, () => setUp());
+    for (const { ready } of nodes) ready();
+    await settle();
+    for (const { queue } of nodes) {
+      queue.due('a');
+      queue.due('b');
+      queue.housekeeping();
+    }
+    const calls = (): number => nodes.reduce((all, node) => all + node.calls.length, 0);
+    const seen: number[] = [];
+    for (let turn = 0; turn < 20; turn += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      seen.push(calls());
+    }
+    assert.equal(seen.at(-1), 8 * 3);
+    const most = Math.max(...seen.map((all, turn) => all - (seen[turn - 1] ?? 0)));
+    assert.ok(most <= 3, `${most} calls in one turn`);
+    for (const { stop } of nodes) await stop();
+  });
+
   it('shows a worker a mere status where readiness gates go by it, or where the pod is over', async () => {
     const { queue, calls, ready, stop } = setUp();
     ready();

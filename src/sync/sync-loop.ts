@@ -103,8 +103,7 @@ export class SyncLoop {
     for (;;) {
       const batch = await queue.take(signal);
       if (batch === undefined) return;
-      // of many pods, or of many nodes at once, others have their turn in between
-      if (batch.config.length >= MOST_PODS) await nextTurn();
+      if (takesTurns(batch)) await nextTurn();
       if (signal.aborted) return;
       const started = clock.monotonic();
       this.#lastEntered = started;
@@ -257,6 +256,14 @@ export class SyncLoop {
         });
     }
   }
+}
+
+/**
+ * Of many pods, or of many nodes at once, others have their turn in between: what is regular is due on the
+ * same tick for some of them.
+ */
+function takesTurns({ config, sync, housekeeping }: SyncBatch): boolean {
+  return housekeeping || sync.size > 0 || config.length >= MOST_PODS;
 }
 
 /**

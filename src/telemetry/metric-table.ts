@@ -375,7 +375,7 @@ export const table = {
   },
   farlet_host_round_trip_seconds: {
     kind: 'histogram',
-    help: "Seconds until the host's runtime answered with its status, which it is asked for every few seconds",
+    help: "Seconds until the host's runtime answered with its status, which it is asked for every ten seconds",
     labels: ['host'],
     buckets: standard,
   },
@@ -516,7 +516,7 @@ export const processTable = {
   },
   nodejs_eventloop_delay_seconds: {
     kind: 'histogram',
-    help: 'By how many seconds what was due on the event loop was late, sampled once a second',
+    help: 'By how many seconds what was due on the event loop was late, sampled once a second when other things are due',
     buckets: standard,
   },
   process_start_time_seconds: {

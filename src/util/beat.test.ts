@@ -9,7 +9,7 @@ describe('beat', () => {
     const rows: [now: number, everyMs: number, wait: number][] = [
       [0, 1_000, 1_000],
       [300, 1_000, 700],
-      [950.5, 1_000, 49.5],
+      [950.5, 1_000, 50],
       [1_000, 1_000, 1_000],
       [1_000, 2_000, 1_000],
       [-300, 1_000, 300],
@@ -43,6 +43,25 @@ describe('beat', () => {
     for (const [now, ms, wait] of rows) assert.equal(at(now).from(ms, 2_000), wait);
   });
 
+  it('never waits for nothing, nor much longer than it is to', () => {
+    for (const everyMs of [1, 2, 4.9, 5, 5.1, 250, 1_750, 10_000, 3_600_000])
+      for (const now of [0, 0.4, 3.3, 4.9, 249.7, 9_995.2, 9_999.9]) {
+        const wait = at(now, 17.3).until(everyMs);
+        assert.ok(wait >= 5 && wait <= everyMs + 6, `${wait} ms at ${now} of ${everyMs}`);
+      }
+  });
+
+  it('what was begun on one tick is due on a later one, however exact timers are', () => {
+    const rows: [begun: number, now: number, due: boolean][] = [
+      [1_002, 11_000, true],
+      [1_000, 10_999, true],
+      [1_080, 11_000, true],
+      [1_000, 10_000, false],
+      [-Infinity, 0, true],
+    ];
+    for (const [begun, now, due] of rows) assert.equal(at(now).isDue(begun, 10_000), due, `${begun} ${now}`);
+  });
+
   it('is another one for another host, and one host keeps its own', () => {
     const waits = [0, 75_000, 150_000, 225_000].map((phaseMs) => at(0, phaseMs).until(300_000));
     assert.deepEqual(waits, [300_000, 225_000, 150_000, 75_000]);
@@ -57,9 +76,11 @@ describe('beat', () => {
       const first = at(0, 12_345.6);
       const ticks = new Map<number, number>();
       for (let host = 0; host < 100; host += 1) {
-        const tick = Math.round(first.shifted(host).until(everyMs) - first.until(everyMs));
+        // of ten nodes with ten hosts each
+        const beat = first.shifted(Math.floor(host / 10) * 10).shifted(host % 10);
+        const tick = Math.round((beat.until(everyMs) - first.until(everyMs)) / 200) * 200;
         ticks.set(tick, (ticks.get(tick) ?? 0) + 1);
-        assert.equal(Math.abs(tick % 200), 0);
+        assert.ok(Math.abs(beat.until(everyMs) - first.until(everyMs) - tick) <= 1);
       }
       const fair = 100 / Math.min(100, everyMs / 200);
       assert.ok(Math.max(...ticks.values()) <= 2 * fair, inspectable(ticks));

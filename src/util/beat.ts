@@ -7,14 +7,16 @@
  */
 import type { Clock } from './clock.ts';
 
-/** No regular question is asked more rarely: beats may differ by as much. */
+/** Beats may differ by as much. */
 const LONGEST_MS = 300_000;
 /** Beats of one process differ by whole multiples of this, so that many of them share their ticks. */
 const TICK_MS = 200;
 /** Of the golden ratio: however many beats there are, they are spread evenly over every period. */
 const SPREAD = (Math.sqrt(5) - 1) / 2;
 /** Timers are off by a millisecond or two: one that is early has its tick and does not wait for it again. */
-const EARLY_MS = 5;
+export const EARLY_MS = 5;
+/** Of two ticks the first may have come to its work late, and the other been early. */
+const SLACK_MS = 100;
 
 export class Beat {
   readonly #clock: Pick<Clock, 'monotonic'>;
@@ -32,7 +34,7 @@ export class Beat {
     return new Beat(this.#clock, this.#phaseMs + ticks * TICK_MS);
   }
 
-  /** ms until the next tick of that period. */
+  /** ms until the next tick of that period; never 0. */
   until(everyMs: number): number {
     return this.from(EARLY_MS, everyMs);
   }
@@ -41,7 +43,12 @@ export class Beat {
   from(ms: number, everyMs: number): number {
     const at = this.#clock.monotonic() + ms + this.#phaseMs;
     const over = ((at % everyMs) + everyMs) % everyMs;
-    return over === 0 ? ms : ms + everyMs - over;
+    return Math.ceil(over === 0 ? ms : ms + everyMs - over);
+  }
+
+  /** Whether what was begun then, on a tick, is due again on this one. */
+  isDue(begun: number, everyMs: number): boolean {
+    return this.#clock.monotonic() - begun >= everyMs - SLACK_MS;
   }
 
   /** ms until the first tick that leaves at least half of the period free: for what may itself take long. */

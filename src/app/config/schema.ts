@@ -7,7 +7,7 @@ import { defaultEvictionHard } from '../../model/eviction-thresholds.ts';
 import { parseCpuSet } from '../../model/cpu-set.ts';
 import { logLevels } from '../../model/log-level.ts';
 import { cipherSuiteNames } from '../../model/tls-names.ts';
-import { duration, durationBetween, grpcTarget, ipAddresses } from './units.ts';
+import { duration, durationBetween, durationUnlessZero, grpcTarget, ipAddresses } from './units.ts';
 import { dnsSubdomain } from '../../model/dns-name.ts';
 
 const port = (byDefault: number) => z.number().int().min(0).max(65_535).default(byDefault);
@@ -162,8 +162,10 @@ export const configSchema = z.strictObject({
     .string()
     .default('/etc/resolv.conf')
     .describe("the host's resolver configuration, for pods with DNS policy Default; empty for none"),
-  nodeStatusUpdateFrequency: duration('10s').describe('how often the node status is computed'),
-  nodeStatusReportFrequency: duration('5m').describe('how often it is reported when nothing changed'),
+  nodeStatusUpdateFrequency: durationUnlessZero('10s').describe('how often the node status is computed'),
+  nodeStatusReportFrequency: durationUnlessZero('5m').describe(
+    'how often it is reported when nothing changed',
+  ),
   nodeLeaseDurationSeconds: z
     .number()
     .int()

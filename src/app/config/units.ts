@@ -29,6 +29,11 @@ export function duration(byDefault: string) {
     });
 }
 
+/** A duration of which 0s means what there is without it, as in a kubelet's configuration. */
+export function durationUnlessZero(byDefault: string) {
+  return duration(byDefault).transform((ms) => (ms === 0 ? (parseDuration(byDefault) ?? 0) : ms));
+}
+
 /** A duration within bounds, both allowed. */
 export function durationBetween(byDefault: string, { minMs, maxMs }: { minMs: number; maxMs: number }) {
   return duration(byDefault).refine((ms) => ms >= minMs && ms <= maxMs, {

@@ -19,6 +19,7 @@ import { RuntimeCache } from '../../runtime/observed/runtime-cache.ts';
 import type { LinuxHost, RuntimeSettings } from '../../runtime/spec/runtime-settings.ts';
 import type { NodeSources } from '../cluster/node-sources.ts';
 import { activePods } from '../../sync/active-pods.ts';
+import { HOUSEKEEPING_MS } from '../../sync/housekeeping.ts';
 import { PodTable } from '../../sync/pod-table.ts';
 import { SyncQueue } from '../../sync/sync-queue.ts';
 import { UnknownPods } from '../../sync/unknown-pods.ts';
@@ -80,7 +81,7 @@ export function hostContext(options: HostAppOptions): HostContext {
   const queue = new SyncQueue();
   const onDue = queue.due.bind(queue);
   const workers = new PodWorkers({
-    beat: host.beat,
+    untilRound: (ms) => host.beat.from(ms, HOUSEKEEPING_MS),
     clock,
     log,
     faults,

@@ -29,6 +29,7 @@ import type { AdmissionVerdict } from '../../resources/admission/verdict.ts';
 import { GarbageCollector } from '../../runtime/gc/garbage-collector.ts';
 import { PullAccess } from '../../runtime/images/pull-access.ts';
 import type { RuntimeCache } from '../../runtime/observed/runtime-cache.ts';
+import { HOUSEKEEPING_MS } from '../../sync/housekeeping.ts';
 import type { PodTable } from '../../sync/pod-table.ts';
 import { Pleg } from '../../sync/sources/pleg.ts';
 import type { SyncLoop } from '../../sync/sync-loop.ts';
@@ -79,8 +80,6 @@ export interface HostApp {
   idle(): Promise<void>;
   close(): Promise<void>;
 }
-
-const HOUSEKEEPING_MS = 2_000;
 
 /** What a host is made of, each made of those before it. */
 interface HostParts {
@@ -244,6 +243,7 @@ function buildPleg({ host, cache, owner, sources, view, metrics, clock, log }: H
     owner,
     owns: sources.owns.bind(sources),
     onSynced: view.statusSoon.bind(view),
+    onStreamEnd: host.lookSoon.bind(host),
     observer: plegObserver(metrics),
   });
 }

@@ -39,7 +39,7 @@ interface Pool extends PoolParts {
 const TICK_MS = 2_000;
 
 export function buildPool(context: NodeContext, parts: PoolParts): NodePool {
-  const { clock } = context;
+  const { beat, clock } = context;
   const { hosts, virtualNode } = parts;
   const pool: Pool = {
     ...parts,
@@ -63,7 +63,7 @@ export function buildPool(context: NodeContext, parts: PoolParts): NodePool {
     run: async (life) => {
       if (hosts.length === 1) return;
       for (;;) {
-        await clock.sleep(TICK_MS, { signal: life });
+        await clock.sleep(beat.until(TICK_MS), { signal: life });
         router.retry();
         keeper.tick();
       }

@@ -3,6 +3,7 @@
  * answered before long. Only where it is not, a ping asks; so an idle connection that is used now and then
  * carries no pings. Pure, but for the watch.
  */
+import { Beat } from '../../util/beat.ts';
 import type { Clock } from '../../util/clock.ts';
 
 /** Bytes so far, and since when (monotonic ms) something sent may have had, or has had, no answer. */
@@ -54,6 +55,8 @@ export function watchSilence(options: {
   readonly onGone: () => void;
 }): () => void {
   const { socket, clock, ping, onGone } = options;
+  // one for all connections: a look is nothing beside the wakeup that it takes
+  const beat = new Beat(clock, 0);
   let silence: Silence = {
     read: socket.bytesRead,
     written: socket.bytesWritten,
@@ -72,9 +75,9 @@ export function watchSilence(options: {
     }
     if (verdict === 'ping' && !pinged) ping();
     pinged = verdict === 'ping';
-    cancel = clock.after(LOOK_MS, look);
+    cancel = clock.after(beat.until(LOOK_MS), look);
   };
-  cancel = clock.after(LOOK_MS, look);
+  cancel = clock.after(beat.until(LOOK_MS), look);
   return () => {
     cancel();
   };

@@ -90,7 +90,7 @@ function setUp(more: Partial<CriClient> = {}) {
   const cache = new RuntimeCache({ clock });
   const changes: PodLifecycleEvent[] = [];
   const intervals: number[] = [];
-  const looks = { count: 0 };
+  const looks = { count: 0, streamsEnded: 0 };
   const pleg = new Pleg({
     cri: Object.assign(Object.create(cri.client) as CriClient, more),
     cache,
@@ -99,6 +99,7 @@ function setUp(more: Partial<CriClient> = {}) {
     log: quietLog,
     owner: {},
     onSynced: () => undefined,
+    onStreamEnd: () => (looks.streamsEnded += 1),
     observer: {
       interval: (seconds) => intervals.push(seconds),
       podRelisted: () => (looks.count += 1),
@@ -201,7 +202,7 @@ describe('the PLEG', () => {
 
   it('lists every second where the stream of events ends at once, and again when an open one breaks', async () => {
     let opened = Promise.withResolvers<undefined>();
-    const { pleg, clock, intervals } = setUp({
+    const { pleg, clock, intervals, looks } = setUp({
       async *getContainerEvents() {
         await opened.promise;
       },
@@ -216,8 +217,10 @@ describe('the PLEG', () => {
     const before = intervals.length;
     await clock.advance(30_000);
     assert.ok(intervals.length <= before + 1);
+    assert.equal(looks.streamsEnded, 0);
     opened.resolve(undefined);
     await clock.advance(3_000);
+    assert.equal(looks.streamsEnded, 1);
     assert.ok(intervals.length >= before + 3);
     stop.abort();
     await Promise.race([running, settle()]);

@@ -75,6 +75,8 @@ export interface PlegOptions {
   readonly beat: Beat;
   /** the first relist has succeeded */
   readonly onSynced: () => void;
+  /** the stream of events has ended: the runtime may have */
+  readonly onStreamEnd: () => void;
   readonly observer?: PlegObserver;
 }
 
@@ -351,6 +353,7 @@ export class Pleg {
       } finally {
         this.#listeningSince = undefined;
       }
+      if (this.#events) this.#options.onStreamEnd();
       this.#events = false;
       this.#waits.ended();
       this.relistSoon();

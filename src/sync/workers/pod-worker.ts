@@ -10,27 +10,26 @@ import { podReference } from '../../model/pod-ref.ts';
 import type { SyncOutcome } from '../../model/pod-update.ts';
 import { childController, workIsOver } from '../../util/abort.ts';
 import { jittered } from '../../util/backoff.ts';
-import type { Beat } from '../../util/beat.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { PodSyncer } from './pod-syncer.ts';
 import { nextState, type WorkerEvent, type WorkerState } from './worker-state.ts';
 
 /**
  * Kubelet: pkg/kubelet/kubelet.go resyncInterval 1 m, backOffPeriod 10 s, both with
- * workerResyncIntervalJitterFactor 0.5.
+ * workerResyncIntervalJitterFactor 0.5. Pods are resynced with housekeeping, as the kubelet looks once a
+ * second at whose time has come (syncTicker).
  */
 const RESYNC_MS = 60_000;
 const RETRY_MS = 10_000;
 const JITTER = 0.5;
-/** It comes with housekeeping, as the kubelet looks at what is due once a second (syncLoop syncTicker). */
-const DUE_EVERY_MS = 2_000;
 
 export type StepKind = 'create' | 'update' | 'sync' | 'kill' | 'terminated';
 
 export interface PodWorkerOptions {
   readonly state: WorkerState;
   readonly syncer: PodSyncer;
-  readonly beat: Pick<Beat, 'from'>;
+  /** see PodWorkersOptions */
+  readonly untilRound: (ms: number) => number;
   readonly clock: Clock;
   readonly log: Log;
   readonly faults: Faults;
@@ -166,10 +165,7 @@ export class PodWorker {
       case 'acted':
         return 0;
       case 'settled':
-        return Math.min(
-          outcome.againInMs ?? Infinity,
-          this.#options.beat.from(jittered(RESYNC_MS, JITTER), DUE_EVERY_MS),
-        );
+        return Math.min(outcome.againInMs ?? Infinity, this.#options.untilRound(jittered(RESYNC_MS, JITTER)));
       case 'failed':
         return outcome.retryInMs;
       case 'paused':

@@ -5,7 +5,6 @@ import type { SyncOutcome } from '../../model/pod-update.ts';
 import { FakeClock, pod, quietLog, settle } from '../../testing/fixtures.ts';
 import type { PodSyncer } from './pod-syncer.ts';
 import { PodWorkers } from './pod-workers.ts';
-import { Beat } from '../../util/beat.ts';
 
 /** Records each step; a test scripts what syncs answer. */
 class ScriptedSyncer implements PodSyncer {
@@ -59,7 +58,7 @@ function setUp(): {
   const faults: string[] = [];
   const stop = new AbortController();
   const workers = new PodWorkers({
-    beat: new Beat(clock, 0),
+    untilRound: (ms) => ms,
     clock,
     log: quietLog,
     faults: {

@@ -7,7 +7,6 @@ import type { Pod } from '../../model/kube.ts';
 import { podFields, type PodRef } from '../../model/pod-ref.ts';
 import { isStaticPod, podFullName } from '../../model/pod-source.ts';
 import type { KillOrder } from '../../model/pod-update.ts';
-import type { Beat } from '../../util/beat.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { PodSyncer } from './pod-syncer.ts';
 import { PodWorker, type StepKind } from './pod-worker.ts';
@@ -16,7 +15,8 @@ import { workersLoad, type WorkersLoad } from './workers-load.ts';
 import { lifecycleOf, type WorkingPod } from './working-pods.ts';
 
 export interface PodWorkersOptions {
-  readonly beat: Pick<Beat, 'from'>;
+  /** ms until the first round of housekeeping that is so many ms away, or more */
+  readonly untilRound: (ms: number) => number;
   readonly clock: Clock;
   readonly log: Log;
   readonly faults: Faults;
@@ -173,12 +173,12 @@ export class PodWorkers {
   }
 
   #start(pod: Pod): PodWorker {
-    const { beat, clock, log, faults, signal, runtimeHolds, onDue, onStep } = this.#options;
+    const { untilRound, clock, log, faults, signal, runtimeHolds, onDue, onStep } = this.#options;
     const { uid } = pod.metadata;
     return new PodWorker({
       state: initialState(pod, runtimeHolds(uid)),
       syncer: this.#attached(),
-      beat,
+      untilRound,
       clock,
       log: log.child({ ...podFields(pod.metadata) }),
       faults,
