@@ -13,32 +13,76 @@ export interface Armed {
 }
 
 export class Alarm {
-  readonly #clock: Pick<Clock, 'sleep'>;
-  #armed: AbortController | undefined;
+  readonly #clock: Pick<Clock, 'after'>;
+  #armed: Sleeper | undefined;
 
-  constructor(clock: Pick<Clock, 'sleep'>) {
+  constructor(clock: Pick<Clock, 'after'>) {
     this.#clock = clock;
   }
 
   /** Wakes who has armed it last; nobody, if that has slept already. */
   ring(): void {
-    this.#armed?.abort(new FarletError('cancelled', 'there is news'));
+    this.#armed?.ring();
   }
 
   /** From here on a ring counts. Armed before the work that comes before a sleep, no news is missed. */
   arm(signal: AbortSignal): Armed {
-    const rung = new AbortController();
-    this.#armed = rung;
-    const either = AbortSignal.any([signal, rung.signal]);
-    return {
-      signal: either,
-      sleep: async (ms) => {
-        signal.throwIfAborted();
-        if (rung.signal.aborted) return;
-        await this.#clock.sleep(ms, { signal: either }).catch(() => {
-          signal.throwIfAborted();
-        });
-      },
-    };
+    this.#armed = new Sleeper(this.#clock, signal);
+    return this.#armed;
   }
+}
+
+class Sleeper implements Armed {
+  readonly #clock: Pick<Clock, 'after'>;
+  readonly #life: AbortSignal;
+  #hasRung = false;
+  #wake: (() => void) | undefined;
+  #rung: AbortController | undefined;
+  #signal: AbortSignal | undefined;
+
+  constructor(clock: Pick<Clock, 'after'>, life: AbortSignal) {
+    this.#clock = clock;
+    this.#life = life;
+  }
+
+  /** Made when it is asked for: most only sleep, and a signal of two costs more than that. */
+  get signal(): AbortSignal {
+    if (this.#signal !== undefined) return this.#signal;
+    this.#rung = new AbortController();
+    if (this.#hasRung) this.#rung.abort(news());
+    this.#signal = AbortSignal.any([this.#life, this.#rung.signal]);
+    return this.#signal;
+  }
+
+  ring(): void {
+    this.#hasRung = true;
+    this.#rung?.abort(news());
+    this.#wake?.();
+  }
+
+  async sleep(ms: number): Promise<void> {
+    const life = this.#life;
+    life.throwIfAborted();
+    if (this.#hasRung) return;
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+    const end = (): void => {
+      reject(life.reason);
+    };
+    this.#wake = () => {
+      resolve(undefined);
+    };
+    life.addEventListener('abort', end, { once: true });
+    const cancel = this.#clock.after(ms, this.#wake);
+    try {
+      await promise;
+    } finally {
+      cancel();
+      life.removeEventListener('abort', end);
+      this.#wake = undefined;
+    }
+  }
+}
+
+function news(): FarletError {
+  return new FarletError('cancelled', 'there is news');
 }

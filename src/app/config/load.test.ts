@@ -26,6 +26,13 @@ describe('configuration', () => {
     assert.ok(Object.isFrozen(config));
   });
 
+  it('takes no time for the status to be the default, as a kubelet does of what kubeadm writes', () => {
+    const zero = 'nodeStatusUpdateFrequency: 0s\nnodeStatusReportFrequency: 0s\n';
+    const config = parseConfig(`${head}${zero}nodes:\n${node('edge-1', 10250)}`, 'f.yaml');
+    assert.equal(config.nodeStatusUpdateFrequency, 10_000);
+    assert.equal(config.nodeStatusReportFrequency, 300_000);
+  });
+
   it('takes ssh hosts, with the agent where no key is named', () => {
     const host = 'endpoint: "ssh://root@h:2222/run/c.sock", ssh: {knownHostsFile: /dev/null}';
     const config = parseConfig(

@@ -68,16 +68,17 @@ function fileSystem(
   ];
 }
 
+const memoryLines = [/^MemTotal:\s+(\d+) kB/m, /^MemFree:\s+(\d+) kB/m, /^Inactive\(file\):\s+(\d+) kB/m];
+
 /**
  * What is left of memory as a kubelet counts: all of it less the working set, which is what is in use without
  * the file pages that the kernel would give up first (the root cgroup's usage less inactive_file).
  */
 function memory(meminfo: string | undefined): Observation | undefined {
-  const bytes = (key: string): number | undefined => {
-    const kib = new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(meminfo ?? '')?.[1];
+  const [capacity, free, inactive] = memoryLines.map((line) => {
+    const kib = line.exec(meminfo ?? '')?.[1];
     return kib === undefined ? undefined : Number(kib) * 1024;
-  };
-  const [capacity, free, inactive] = [bytes('MemTotal'), bytes('MemFree'), bytes('Inactive\\(file\\)')];
+  });
   if (capacity === undefined || free === undefined || inactive === undefined) return undefined;
   return { available: Math.min(capacity, free + inactive), capacity };
 }
