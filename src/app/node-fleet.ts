@@ -12,7 +12,6 @@ import type { KubeletRouter } from '../api/server/kubelet-router.ts';
 import type { Strangers } from '../api/server/strangers.ts';
 import { FarletError } from '../model/errors.ts';
 import type { Owner } from '../node/owner-claim.ts';
-import type { Beat } from '../util/beat.ts';
 import { stopAll } from '../util/stopping.ts';
 import { nextTurn } from '../util/turn.ts';
 
@@ -27,6 +26,8 @@ export interface NodeFleetOptions {
 }
 
 type Account = Pick<ProcessContext, 'kube' | 'common'>;
+/** what a node has instead of the process's */
+type Own = Account & Pick<ProcessContext, 'beat'>;
 
 /** As long as the process itself gets to end. */
 const REMOVE_MS = 10_000;
@@ -80,18 +81,16 @@ export class NodeFleet {
 
   #own(node: NodeConfig, how: Pick<OwnedNodeOptions, 'claimed' | 'triesOn'>): OwnedNode {
     const { standalone, nodes, beat } = this.#context;
-    const account = this.#accountOf(node);
-    const ownBeat = beat.shifted(this.#beats);
+    const own = { ...this.#accountOf(node), beat: beat.shifted(this.#beats) };
     this.#beats += node.hosts.length;
     const owned = new OwnedNode({
       ...this.#context,
-      ...account,
+      ...own,
       ...how,
       node,
       hasCluster: !standalone,
-      beat: ownBeat,
       me: this.#options.me,
-      start: (start) => this.#start(start, { ...account, beat: ownBeat }),
+      start: (start) => this.#start(start, own),
     });
     nodes.push(owned);
     return owned;
@@ -115,7 +114,7 @@ export class NodeFleet {
     return { kube: own, common: clusterOfOwnAccount(common, { ...this.#context, kube: own }) };
   }
 
-  async #start({ node, ...start }: NodeStart, own: Account & { beat: Beat }): Promise<StartedNode> {
+  async #start({ node, ...start }: NodeStart, own: Own): Promise<StartedNode> {
     const { podIP, hostIP, cluster, router, strangers } = this.#options;
     const nodeIPs = node.nodeIP ?? [podIP ?? (await (this.#address ??= ownIP(this.#context)))];
     const shared = { ...this.#context, ...own, node, nodeIPs, hostIP, ...start };

@@ -9,22 +9,18 @@ import { Beat } from '../util/beat.ts';
 
 const version = { runtime_name: 'containerd', runtime_version: 'v2' };
 const boot = 1_700_000_000;
-const status = {
-  status: { conditions: ['RuntimeReady', 'NetworkReady'].map((type) => ({ type, status: true })) },
-  runtime_handlers: [],
-  features: null,
-  info: {},
-};
-
 const withNetwork = (isReady: boolean) => ({
-  ...status,
   status: {
     conditions: [
       { type: 'RuntimeReady', status: true },
       { type: 'NetworkReady', status: isReady },
     ],
   },
+  runtime_handlers: [],
+  features: null,
+  info: {},
 });
+const status = withNetwork(true);
 
 type Answer = (timeoutMs: number) => Promise<object>;
 

@@ -31,8 +31,6 @@ import type { HostUsage, UsageQuery } from '../link/host-usage.ts';
 import { pathOf } from '../link/op-path.ts';
 import { treeUsage } from './tree-usage.ts';
 
-type OtherQuery = Exclude<HostQuery, { look: 'stat' }>;
-
 const POLL_MS = 1_000;
 const MAX_LOOK_TEXT = 65_536;
 
@@ -151,26 +149,11 @@ export class LocalFiles implements HostFiles {
 
   look(queries: readonly HostQuery[], { signal }: { signal: AbortSignal }): Promise<HostAnswer[]> {
     return Promise.all(
-      queries.map((query) =>
-        query.look === 'stat' ? this.#statOf(query.path) : this.#answerOrNothing(query, signal),
+      queries.map(
+        async (query) =>
+          (await this.#unlessMissing(query.look, query.path, () => this.#answer(query, signal))) ?? {},
       ),
     );
-  }
-
-  /** Of every container's log, every few seconds: with no more promises than it takes. */
-  #statOf(path: string): Promise<HostAnswer> {
-    return stat(path).then(
-      (found) => ({ stat: fileInfo(found) }),
-      (error: unknown) => {
-        const fault = errorOfCode(error, { host: this.#host, verb: 'stat', path });
-        if (fault.kind === 'not-found') return {};
-        throw fault;
-      },
-    );
-  }
-
-  async #answerOrNothing(query: OtherQuery, signal: AbortSignal): Promise<HostAnswer> {
-    return (await this.#unlessMissing(query.look, query.path, () => this.#answer(query, signal))) ?? {};
   }
 
   readUsage(query: UsageQuery, options: { signal: AbortSignal }): Promise<HostUsage> {
@@ -207,7 +190,7 @@ export class LocalFiles implements HostFiles {
     }
   }
 
-  async #answer({ look, path }: OtherQuery, signal: AbortSignal): Promise<HostAnswer> {
+  async #answer({ look, path }: HostQuery, signal: AbortSignal): Promise<HostAnswer> {
     switch (look) {
       case 'text': {
         const known = await kernelText(path);
@@ -215,6 +198,8 @@ export class LocalFiles implements HostFiles {
         await using file = await openRegular(path);
         return { text: (await readStart(file, { maxBytes: MAX_LOOK_TEXT })).toString() };
       }
+      case 'stat':
+        return { stat: fileInfo(await stat(path)) };
       case 'usage':
         return { usage: await this.usage(path, { signal }) };
       case 'tree':
