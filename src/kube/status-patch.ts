@@ -4,6 +4,7 @@
  */
 import { own } from '../model/own.ts';
 import { isDeepStrictEqual } from 'node:util';
+import { saysSame } from '../util/sharing.ts';
 
 type Json = Record<string, unknown>;
 
@@ -63,23 +64,6 @@ function mergedList(before: readonly Json[], after: readonly Json[], key: string
 
 function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Whether `normal` gives the same of both. */
-function saysSame(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true;
-  if (Array.isArray(a))
-    return Array.isArray(b) && a.length === b.length && a.every((each, index) => saysSame(each, b[index]));
-  if (!isObject(a) || !isObject(b)) return false;
-  for (const [key, each] of Object.entries(a)) {
-    const other = own(b, key) ?? undefined;
-    const isThere = each !== null && each !== undefined;
-    if (isThere ? !saysSame(each, other) : other !== undefined) return false;
-  }
-  // what only the other says
-  for (const [key, each] of Object.entries(b))
-    if (each !== null && each !== undefined && !Object.hasOwn(a, key)) return false;
-  return true;
 }
 
 /** Without null and undefined, which JSON may or may not carry. */

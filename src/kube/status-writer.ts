@@ -20,7 +20,7 @@ import { isMirrorPod, isStaticPod } from '../model/pod-source.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import { Semaphore } from '../util/semaphore.ts';
-import { sharing } from '../util/sharing.ts';
+import { saysSame, sharing } from '../util/sharing.ts';
 import type { KubeClient } from './client.ts';
 import { overwritten, truceMs } from './contest.ts';
 import { waitAfter } from './errors.ts';
@@ -153,8 +153,7 @@ export class StatusWriter {
     }
     // news is told at once, whatever becomes of what was said before
     if (entry.truce !== undefined && !isDeepStrictEqual(before, desired.status)) this.#endTruce(entry);
-    // mostly what the API server has
-    entry.desired = { ...desired, status: sharing(desired.status, entry.pod.status) };
+    this.#want(entry, desired);
     onStatus?.(before, desired.status);
     if (desired.lingerMs === undefined) {
       this.#endLinger(entry);
@@ -165,6 +164,15 @@ export class StatusWriter {
         this.#write(entry);
       });
     this.#write(entry);
+  }
+
+  /** Mostly that is what the API server has, and what was wanted and compared with it before. */
+  #want(entry: Entry, desired: DesiredStatus): void {
+    const { desired: before, compared } = entry;
+    const next = { ...desired, status: sharing(desired.status, entry.pod.status) };
+    entry.desired = next;
+    if (compared === undefined || compared.desired !== before || before.mayRun !== next.mayRun) return;
+    if (saysSame(before.status, next.status)) entry.compared = { ...compared, desired: next };
   }
 
   /** Lets the object of a pod that is deleted and done go, once its last status is written. */

@@ -27,6 +27,27 @@ describe('what two views have in common', () => {
     assert.equal(sharing(parsed(whole.replace('here', 'there')) as typeof before, before).spec, before.spec);
   });
 
+  it('is found where a list has it in another place, by type or name', () => {
+    const [ready, done] = [
+      { type: 'Ready', status: 'True', lastProbeTime: null },
+      { type: 'Done', status: 'False' },
+    ];
+    const next = [
+      { type: 'Done', status: 'False', reason: null },
+      { type: 'Ready', status: 'True' },
+    ];
+    const shared = sharing<unknown[]>(next, [ready, done]);
+    assert.deepEqual(shared, [done, ready]);
+    assert.equal(shared[0], done);
+    assert.equal(shared[1], ready);
+  });
+
+  it('is the value itself where nothing of it is shared', () => {
+    const value = { a: [{ b: 1 }], c: { d: 'e' } };
+    assert.equal(sharing(value, { a: [{ b: 2 }], c: { d: 'f' } }), value);
+    assert.equal(sharing(value, undefined), value);
+  });
+
   const rows: { name: string; value: string; before: unknown }[] = [
     { name: 'a list that grew', value: '[1,2,3]', before: [1, 2] },
     { name: 'a list that shrank', value: '[1]', before: [1, 2] },

@@ -38,6 +38,20 @@ describe('changes of a source', () => {
     });
   }
 
+  it('holds what pods have in common once', () => {
+    const spec = { tolerations: [{ key: 'gone', operator: 'Exists' }] };
+    const changes = new PodChanges({ source: 'api', now: () => 0 });
+    const [a, b, c] = [
+      named('a', { spec: structuredClone(spec) }),
+      named('b', { spec: structuredClone(spec) }),
+      named('c', { spec: { ...structuredClone(spec), restartPolicy: 'Never' } }),
+    ].map((object) => changes.apply({ type: 'upsert', object })[0]?.pod);
+    assert.equal(b?.spec, a?.spec);
+    assert.equal(b?.metadata.name, 'b');
+    assert.notEqual(c?.spec, a?.spec);
+    assert.equal(c?.spec.tolerations, a?.spec.tolerations);
+  });
+
   it('tells new pods oldest first and removals that a gap in the watch hid', () => {
     const changes = new PodChanges({ source: 'api', now: () => 0 });
     changes.apply({ type: 'reset', items: [named('a')] });

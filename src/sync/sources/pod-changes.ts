@@ -18,6 +18,8 @@ export class PodChanges {
   readonly #now: () => number;
   /** by UID: a pod that comes again under the same name is another pod */
   readonly #pods = new Map<string, Pod>();
+  /** came last: pods of a node resemble each other, above all those of one template */
+  #newest: Pod | undefined;
 
   constructor(options: { source: string; now: () => number }) {
     this.#source = options.source;
@@ -85,9 +87,12 @@ export class PodChanges {
         before?.metadata.annotations?.[annotations.configSeen] ?? rfc3339Micro(this.#now()),
     });
     // a worker has the object of when something was last wanted, the status another one, the API the newest
-    const next = before === undefined ? stamped : sharing(stamped, before);
+    const next = sharing(stamped, before ?? this.#newest);
     this.#pods.set(pod.metadata.uid, next);
-    if (before === undefined) return [{ kind: 'add', pod: next }];
+    if (before === undefined) {
+      this.#newest = next;
+      return [{ kind: 'add', pod: next }];
+    }
     if (sameDesire(before, next))
       return before.status === next.status ? [] : [{ kind: 'reconcile', pod: next }];
     return [{ kind: next.metadata.deletionTimestamp === undefined ? 'update' : 'delete', pod: next }];
