@@ -38,15 +38,24 @@ export type EventWrite =
 /** What is needed of an event to tell of it again; its key has the rest. Thousands are kept. */
 interface Seen {
   readonly name: string;
-  readonly firstTimestamp: string;
+  /** s since the epoch */
+  readonly firstAt: number;
   count: number;
+}
+
+/** Events that differ in their message only. */
+interface Similar {
+  /** a key of each that is told apart, one after the other */
+  keys: string;
+  /** s since the epoch of the last of them */
+  at: number;
 }
 
 export class EventCorrelation {
   readonly #component: string;
   readonly #host: string;
   readonly #seen = lru<Seen>(CACHE);
-  readonly #similar = lru<{ messages: Set<string>; at: number }>(CACHE);
+  readonly #similar = lru<Similar>(CACHE);
   readonly #budgets = lru<{ tokens: number; at: number }>(CACHE);
   #counter = 0;
 
@@ -61,9 +70,8 @@ export class EventCorrelation {
    */
   next(input: EventInput, now: number): EventWrite | undefined {
     const { key, message, annotations } = this.#correlated(input, now);
-    const time = rfc3339(now);
     const before = this.#seen.get(key);
-    const seen = before ?? { name: this.#newName(input.about, now), firstTimestamp: time, count: 0 };
+    const seen = before ?? { name: this.#newName(input.about, now), firstAt: seconds(now), count: 0 };
     seen.count += 1;
     this.#seen.set(key, seen);
     if (!this.#spend(input, now)) return undefined;
@@ -80,8 +88,8 @@ export class EventCorrelation {
       source: { component: this.#component, host: this.#host },
       reportingComponent: this.#component,
       reportingInstance: this.#host,
-      firstTimestamp: seen.firstTimestamp,
-      lastTimestamp: time,
+      firstTimestamp: rfc3339(seen.firstAt * 1000),
+      lastTimestamp: rfc3339(now),
       count: seen.count,
     };
     return before === undefined
@@ -100,15 +108,15 @@ export class EventCorrelation {
     const { about, type, reason, message, annotations } = input;
     const kind = keyOf(about, type, reason);
     const last = this.#similar.get(kind);
-    const group =
-      last === undefined || now - last.at > SIMILAR_MS ? { messages: new Set<string>(), at: now } : last;
-    group.at = now;
+    const isOver = last === undefined || now - last.at * 1000 > SIMILAR_MS;
+    const group: Similar = isOver ? { keys: '', at: 0 } : last;
+    group.at = seconds(now);
     this.#similar.set(kind, group);
     const told = keyOf(message);
-    if (!group.messages.has(told)) {
-      if (group.messages.size >= TOLD_APART)
+    if (!isOneOf(told, group.keys)) {
+      if (group.keys.length >= TOLD_APART * KEY_LENGTH)
         return { key: kind, message: `(combined from similar events): ${message}` };
-      group.messages.add(told);
+      group.keys += told;
     }
     return { key: keyOf(kind, about.fieldPath, message), message, annotations };
   }
@@ -134,6 +142,13 @@ export class EventCorrelation {
   }
 }
 
+/** Whole ones, as events tell them: such a number takes no room of its own. */
+const seconds = (ms: number): number => Math.floor(ms / 1000);
+
+/** 120 bits of a digest, in base64. */
+const KEY_BYTES = 15;
+const KEY_LENGTH = 20;
+
 /** A short stand-in for long texts: the caches hold thousands. */
 function keyOf(...parts: (ObjectReference | string | undefined)[]): string {
   const texts = parts.map((part) =>
@@ -141,5 +156,11 @@ function keyOf(...parts: (ObjectReference | string | undefined)[]): string {
       ? [part.kind, part.namespace, part.name, part.uid, part.apiVersion].join('/')
       : part,
   );
-  return createHash('sha256').update(texts.join('\u0000')).digest('base64');
+  const digest = createHash('sha256').update(texts.join('\u0000')).digest();
+  return digest.subarray(0, KEY_BYTES).toString('base64');
+}
+
+function isOneOf(key: string, keys: string): boolean {
+  for (let at = 0; at < keys.length; at += KEY_LENGTH) if (keys.startsWith(key, at)) return true;
+  return false;
 }

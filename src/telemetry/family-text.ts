@@ -29,91 +29,117 @@ interface Kept {
   readonly hashMap: Readonly<Record<string, Scalar | Buckets>>;
 }
 
-/** What was told last, for one way to tell it. */
+/** What was told last. */
 interface Told {
-  /** of its series, in the order of their lines */
-  readonly keys: readonly string[];
-  readonly made: Map<string, Made>;
+  /** the node that is told in a label */
+  readonly node: string | undefined;
+  /** every series, in the order of their lines */
+  readonly made: readonly Made[];
   readonly text: string;
 }
 
 /** Lines of one series, and what they were made of. */
 interface Made {
+  readonly key: string;
   readonly series: Scalar | Buckets;
   /** the value then, or the count: a histogram's sum does not change without it */
   readonly at: number;
   readonly text: string;
 }
 
+const noBounds: readonly number[] = [];
+
 export class FamilyText {
-  /** HELP and TYPE, which an answer has once for all nodes */
-  readonly comments: string;
   readonly #kept: Kept;
+  readonly #kind: string;
   readonly #bounds: readonly number[];
-  /** by the node that is told in a label */
-  readonly #told = new Map<string | undefined, Told>();
+  /** for one way to tell it: an answer has all nodes, or one of them without its name */
+  #told: Told | undefined;
 
   constructor(
     metric: Counter | Gauge | Histogram,
-    { kind, buckets = [] }: { kind: string; buckets?: readonly number[] },
+    { kind, buckets = noBounds }: { kind: string; buckets?: readonly number[] },
   ) {
     this.#kept = metric as unknown as Kept;
+    this.#kind = kind;
     this.#bounds = buckets;
+  }
+
+  /** HELP and TYPE, which an answer has once for all nodes. */
+  get comments(): string {
     const { name, help } = this.#kept;
-    this.comments = `# HELP ${name} ${escaped(help)}\n# TYPE ${name} ${kind}\n`;
+    return `# HELP ${name} ${escaped(help)}\n# TYPE ${name} ${this.#kind}\n`;
   }
 
   /** Every series, each line with its end; `node` is told in a label, unless they have one of that name. */
   lines(node?: string): string {
     const { hashMap } = this.#kept;
-    const keys = Object.keys(hashMap);
-    const before = this.#told.get(node);
-    const made = before?.made ?? new Map<string, Made>();
-    let isNews = before?.keys.length !== keys.length;
-    for (const [index, key] of keys.entries()) {
-      const series = own(hashMap, key);
-      const lines = made.get(key);
-      if (before?.keys[index] !== key) isNews = true;
-      if (series === undefined || (lines !== undefined && isSame(lines, series))) continue;
-      made.set(key, this.#make(series, node));
-      isNews = true;
-    }
-    if (before !== undefined && !isNews) return before.text;
-    // some were taken back
-    if (made.size > keys.length)
-      for (const key of made.keys()) if (!Object.hasOwn(hashMap, key)) made.delete(key);
-    const text = keys.map((key) => made.get(key)?.text ?? '').join('');
-    this.#told.set(node, { keys, made, text });
+    const before = this.#told?.node === node ? this.#told : undefined;
+    if (before !== undefined && isTold(before.made, hashMap)) return before.text;
+    const known = new Map(before?.made.map((each) => [each.key, each]));
+    const made = Object.entries(hashMap).map(([key, series]) => {
+      const lines = known.get(key);
+      return lines !== undefined && isSame(lines, series) ? lines : this.#make(key, series, node);
+    });
+    const text = made.map((each) => each.text).join('');
+    this.#told = { node, made, text };
     return text;
   }
 
-  #make(series: Scalar | Buckets, node: string | undefined): Made {
+  #make(key: string, series: Scalar | Buckets, node: string | undefined): Made {
     const { name } = this.#kept;
     const own = Object.entries(series.labels).map(([label, value]) => `${label}="${quoted(value)}"`);
     const told = node === undefined || Object.hasOwn(series.labels, 'node') ? [] : [`node="${quoted(node)}"`];
     if (!('count' in series)) {
       const { value } = series;
-      return { series, at: value, text: `${name}${inBraces([...told, ...own])} ${written(value)}\n` };
+      return {
+        key,
+        series,
+        at: value,
+        text: inOne(name, inBraces([...told, ...own]), ' ', written(value), '\n'),
+      };
     }
     const { count, sum, bucketValues } = series;
     const head = `${name}_bucket{${told.map((label) => `${label},`).join('')}le="`;
     const rest = `"${own.map((label) => `,${label}`).join('')}} `;
-    let text = '';
     let all = 0;
-    for (const bound of this.#bounds) {
+    const lines = this.#bounds.flatMap((bound) => {
       all += bucketValues[bound] ?? 0;
-      text += `${head}${bound}${rest}${all}\n`;
-    }
+      return [head, bound, rest, all, '\n'];
+    });
     const labels = inBraces([...told, ...own]);
-    text += `${head}+Inf${rest}${count}\n${name}_sum${labels} ${written(sum)}\n${name}_count${labels} ${count}\n`;
-    return { series, at: count, text };
+    const sums = [head, '+Inf', rest, count, '\n', name, '_sum', labels, ' ', written(sum), '\n'];
+    return {
+      key,
+      series,
+      at: count,
+      text: inOne(...lines, ...sums, name, '_count', labels, ' ', count, '\n'),
+    };
   }
+}
+
+/** Whether these are all there is, as they are now and in their order. */
+function isTold(made: readonly Made[], now: Kept['hashMap']): boolean {
+  const keys = Object.keys(now);
+  return (
+    keys.length === made.length &&
+    made.every((each, index) => {
+      const series = own(now, each.key);
+      return each.key === keys[index] && series !== undefined && isSame(each, series);
+    })
+  );
 }
 
 /** A histogram that was taken back and filled anew may have the same count: it is another object then. */
 function isSame({ series, at }: Made, now: Scalar | Buckets): boolean {
   return 'count' in now ? series === now && at === now.count : Object.is(at, now.value);
 }
+
+/**
+ * One text that is kept: one that is put together with + or in a template holds all of its parts, each an
+ * object of its own for the collector to visit.
+ */
+const inOne = (...parts: readonly (string | number)[]): string => parts.join('');
 
 function inBraces(labels: readonly string[]): string {
   return labels.length === 0 ? '' : `{${labels.join(',')}}`;

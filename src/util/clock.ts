@@ -60,7 +60,8 @@ export function startTimer(ms: number, call: () => void, { holds = true } = {}):
 
 /** RFC 3339 in seconds, the form of metav1.Time. */
 export function rfc3339(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z');
+  // joined: a replaced text holds both of its parts, and statuses keep their times
+  return [new Date(ms).toISOString().slice(0, -'.000Z'.length), 'Z'].join('');
 }
 
 /** RFC 3339 with six decimals, the form of metav1.MicroTime. */

@@ -6,7 +6,7 @@ import { FarletError, kindOf } from '../../model/errors.ts';
 import { isDefect, type Faults } from '../../model/faults.ts';
 import type { Log } from '../../model/log.ts';
 import type { Pod } from '../../model/kube.ts';
-import { podReference } from '../../model/pod-ref.ts';
+import { podFields, podReference } from '../../model/pod-ref.ts';
 import type { SyncOutcome } from '../../model/pod-update.ts';
 import { childController, workIsOver } from '../../util/abort.ts';
 import { jittered } from '../../util/backoff.ts';
@@ -129,13 +129,18 @@ export class PodWorker {
     } catch (error) {
       if (signal.aborted) return 0;
       if (isDefect(error)) this.#report(error);
-      else if (kindOf(error) === 'unavailable') log.debug({ err: error }, 'pod step waits for its host');
-      else log.warn({ err: error, step: kind }, 'pod step failed');
+      else if (kindOf(error) === 'unavailable')
+        log.debug({ ...this.#fields, err: error }, 'pod step waits for its host');
+      else log.warn({ ...this.#fields, err: error, step: kind }, 'pod step failed');
       return jittered(RETRY_MS, JITTER);
     } finally {
       this.#stepBegan = undefined;
       onStep(kind, (clock.monotonic() - started) / 1000);
     }
+  }
+
+  get #fields(): ReturnType<typeof podFields> {
+    return podFields(this.#state.pod.metadata);
   }
 
   #report(error: unknown): void {

@@ -180,7 +180,7 @@ export class PodWorkers {
       syncer: this.#attached(),
       untilRound,
       clock,
-      log: log.child({ ...podFields(pod.metadata) }),
+      log,
       faults,
       signal,
       onDue: () => {
