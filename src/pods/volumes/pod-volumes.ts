@@ -20,7 +20,12 @@ import type { MountedVolume } from './ready-volume.ts';
 import type { VolumeSources } from './sources.ts';
 import type { VolumeMounter } from './volume-mounter.ts';
 import type { VolumeObservation } from './volume-observation.ts';
-import { VolumeOperation, type AttemptOutcome, type VolumeToMount } from './volume-operation.ts';
+import {
+  VolumeOperation,
+  type AttemptOutcome,
+  type VolumeOperationOptions,
+  type VolumeToMount,
+} from './volume-operation.ts';
 import { planVolume, usedVolumes, type PlannedVolume, type UsedVolume } from './volume-plan.ts';
 
 export interface PodVolumesOptions {
@@ -46,7 +51,8 @@ export interface ServedVolume {
 }
 
 interface PodState {
-  readonly stop: AbortController;
+  /** why its operations have ended */
+  stopped?: FarletError;
   readonly operations: Map<string, VolumeOperation>;
   /** there was one when volumes were asked for last */
   hasSandbox: boolean;
@@ -58,10 +64,18 @@ const LOOK_MS = 300;
 
 export class PodVolumes {
   readonly #options: PodVolumesOptions;
+  readonly #operationOptions: VolumeOperationOptions;
   readonly #pods = new Map<string, PodState>();
 
   constructor(options: PodVolumesOptions) {
+    const { clock, signal, mounter } = options;
     this.#options = options;
+    this.#operationOptions = {
+      clock,
+      signal,
+      setUp: mounter.setUp.bind(mounter),
+      onAttempt: this.#attempted.bind(this),
+    };
   }
 
   /**
@@ -169,8 +183,7 @@ export class PodVolumes {
   async unmount(uid: string, { signal }: { signal: AbortSignal }): Promise<void> {
     const { files, paths } = this.#options;
     const state = this.#pods.get(uid);
-    state?.stop.abort(new FarletError('cancelled', 'the pod is unmounted'));
-    for (const operation of state?.operations.values() ?? []) await orAbort(operation.idle(), signal);
+    if (state !== undefined) await this.#stop(state, signal);
     const folder = podDir(paths, uid);
     const plugins = state === undefined ? await this.#pluginsOnDisk(folder, signal) : pluginsOf(state);
     await this.#observed(plugins, () =>
@@ -195,14 +208,16 @@ export class PodVolumes {
 
   #state(uid: string): PodState {
     const known = this.#pods.get(uid);
-    if (known !== undefined && !known.stop.signal.aborted) return known;
-    const state = {
-      stop: childController(this.#options.signal),
-      operations: new Map<string, VolumeOperation>(),
-      hasSandbox: false,
-    };
+    if (known !== undefined && known.stopped === undefined) return known;
+    const state: PodState = { operations: new Map<string, VolumeOperation>(), hasSandbox: false };
     this.#pods.set(uid, state);
     return state;
+  }
+
+  async #stop(state: PodState, signal: AbortSignal): Promise<void> {
+    state.stopped ??= new FarletError('cancelled', 'the pod is unmounted');
+    for (const operation of state.operations.values()) operation.stop(state.stopped);
+    for (const operation of state.operations.values()) await orAbort(operation.idle(), signal);
   }
 
   /** What is ready stays as it was planned; until then a claim is asked for again each time. */
@@ -225,13 +240,8 @@ export class PodVolumes {
   #operation(state: PodState, wanted: VolumeToMount): VolumeOperation {
     const known = state.operations.get(wanted.volume.name);
     if (known !== undefined) return known;
-    const { clock, mounter } = this.#options;
-    const operation = new VolumeOperation(wanted, {
-      clock,
-      signal: state.stop.signal,
-      setUp: mounter.setUp.bind(mounter),
-      onAttempt: this.#attempted.bind(this),
-    });
+    const operation = new VolumeOperation(wanted, this.#operationOptions);
+    if (state.stopped !== undefined) operation.stop(state.stopped);
     state.operations.set(wanted.volume.name, operation);
     return operation;
   }

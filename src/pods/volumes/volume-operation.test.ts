@@ -107,6 +107,22 @@ describe('an operation on a volume', () => {
     assert.deepEqual(told, ['ready 0', 'ready undefined']);
   });
 
+  it('ends with all who wait for it when it is stopped, and starts no more', async () => {
+    const { operation, attempts, letGo } = operate([undefined, 'hang']);
+    await operation.settled(operation.want(wish(1)), { signal });
+    operation.forget();
+    const waits = operation.settled(operation.want(wish(2)), { signal });
+    await settle();
+    const gone = new Error('the pod is gone');
+    operation.stop(gone);
+    await assert.rejects(waits, gone);
+    letGo();
+    await operation.idle();
+    await assert.rejects(operation.settled(operation.want(wish(3)), { signal }), gone);
+    await operation.idle();
+    assert.deepEqual(attempts, [1, 2]);
+  });
+
   it('is not begun again by who forgets it before it was ever ready', async () => {
     const { operation, attempts, letGo } = operate(['hang']);
     const first = operation.settled(operation.want(wish(1)), { signal });

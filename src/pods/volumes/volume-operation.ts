@@ -5,10 +5,11 @@
  *
  * I1. One attempt at a time; the next one is for what is wanted by then.
  * I2. What was ready stays ready while a refresh fails, until it is forgotten.
- * I3. After the signal aborts nothing starts any more, and `idle` resolves once nothing runs.
+ * I3. After it was stopped, or the signal has aborted, nothing starts any more, and `idle` resolves once
+ *     nothing runs.
  */
 import type { Pod } from '../../model/kube.ts';
-import { orAbort } from '../../util/abort.ts';
+import { childController, orAbort, reasonOf, workIsOver } from '../../util/abort.ts';
 import { backoffMs } from '../../util/backoff.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { ReadyVolume } from './ready-volume.ts';
@@ -21,6 +22,7 @@ export interface VolumeToMount {
 
 export interface VolumeOperationOptions {
   readonly clock: Clock;
+  /** ends all operations */
   readonly signal: AbortSignal;
   readonly setUp: (
     wanted: VolumeToMount,
@@ -53,7 +55,11 @@ export class VolumeOperation {
   #wasReady = false;
   #forgotten = 0;
   #loop: Promise<void> | undefined;
-  #attempted = Promise.withResolvers<undefined>();
+  /** of the attempts under way */
+  #running: AbortController | undefined;
+  #stopped: Error | undefined;
+  /** the next attempt's end, while anybody waits for it */
+  #attempted: PromiseWithResolvers<undefined> | undefined;
   #wake: (() => void) | undefined;
 
   constructor(wanted: VolumeToMount, options: VolumeOperationOptions) {
@@ -100,20 +106,32 @@ export class VolumeOperation {
     this.#wake?.();
   }
 
+  /** Ends the attempt under way, and whoever waits for one: with the reason. */
+  stop(reason: Error): void {
+    this.#stopped ??= reason;
+    this.#running?.abort(this.#stopped);
+  }
+
   /**
    * Resolves when the volume is ready as wanted, or as it was if that failed or has to wait for a
-   * backoff. Rejects with the reason of either signal.
+   * backoff. Rejects with the reason of either signal, or that of the stop.
    */
   async settled(wanted: number, { signal }: { signal: AbortSignal }): Promise<void> {
     const isSettled = (): boolean =>
       this.#ready !== undefined && (this.#tried >= wanted || this.#wake !== undefined);
-    while (!isSettled())
-      await orAbort(this.#attempted.promise, AbortSignal.any([signal, this.#options.signal]));
+    while (!isSettled()) await this.#attempt(signal);
   }
 
   /** Resolves after the next attempt, or at once if one has been made. */
   async triedOnce({ signal }: { signal: AbortSignal }): Promise<void> {
-    if (this.#tried === 0) await orAbort(this.#attempted.promise, signal);
+    if (this.#tried === 0) await this.#attempt(signal);
+  }
+
+  #attempt(signal: AbortSignal): Promise<undefined> {
+    this.#options.signal.throwIfAborted();
+    if (this.#stopped !== undefined) throw this.#stopped;
+    this.#attempted ??= Promise.withResolvers<undefined>();
+    return orAbort(this.#attempted.promise, signal);
   }
 
   async idle(): Promise<void> {
@@ -122,7 +140,26 @@ export class VolumeOperation {
 
   /** Never rejects. */
   async #run(): Promise<void> {
-    const { clock, signal, setUp, onAttempt } = this.#options;
+    const running = childController(this.#options.signal);
+    if (this.#stopped !== undefined) running.abort(this.#stopped);
+    const { signal } = running;
+    const onAbort = (): void => {
+      this.#attempted?.reject(reasonOf(signal));
+      this.#attempted = undefined;
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#running = running;
+    try {
+      await this.#attempts(signal);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      running.abort(workIsOver);
+      this.#running = undefined;
+    }
+  }
+
+  async #attempts(signal: AbortSignal): Promise<void> {
+    const { clock, setUp, onAttempt } = this.#options;
     while (this.#tried < this.#number && !signal.aborted) {
       const [wanted, number, started] = [this.#wanted, this.#number, clock.monotonic()];
       const forgotten = this.#forgotten;
@@ -143,17 +180,17 @@ export class VolumeOperation {
       }
       onAttempt(wanted, { error, seconds: (clock.monotonic() - started) / 1000, firstReadyAfter });
       this.#tried = number;
-      this.#attempted.resolve(undefined);
-      this.#attempted = Promise.withResolvers<undefined>();
+      this.#attempted?.resolve(undefined);
+      this.#attempted = undefined;
       if (error === undefined) continue;
-      await this.#pause(backoffMs(retry, this.#failures));
+      await this.#pause(backoffMs(retry, this.#failures), signal);
       // what failed is wanted still
       this.#number += 1;
     }
   }
 
-  #pause(ms: number): Promise<void> {
-    const { clock, signal } = this.#options;
+  #pause(ms: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
     return new Promise((resolve) => {
       const done = (): void => {
         cancel();
