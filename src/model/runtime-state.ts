@@ -30,8 +30,6 @@ export interface ObservedSandbox {
   /** network namespace of the host rather than the pod's own */
   readonly hostNetwork: boolean;
   readonly runtimeHandler: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
 }
 
 export type ObservedContainerState = 'created' | 'running' | 'exited' | 'unknown';
@@ -55,13 +53,12 @@ export interface ObservedContainer {
   readonly imageRef: string;
   readonly imageId: string;
   readonly logPath: string;
-  readonly labels: Readonly<Record<string, string>>;
   /** carry hash, restart count, termination message path and policy (model/labels.ts) */
   readonly annotations: Readonly<Record<string, string>>;
   readonly resources: ObservedResources | undefined;
   readonly user: ObservedUser | undefined;
-  /** host path of the termination message file, from the container's mounts */
-  readonly mounts: readonly { readonly containerPath: string; readonly hostPath: string }[];
+  /** host path of the file for its termination message; undefined: nothing is mounted there */
+  readonly terminationFile: string | undefined;
 }
 
 export interface ObservedResources {

@@ -72,8 +72,6 @@ export function sandbox(change: Partial<ObservedSandbox> = {}): ObservedSandbox 
     lacksAddress: false,
     hostNetwork: false,
     runtimeHandler: '',
-    labels: {},
-    annotations: {},
     ...change,
   };
 }
@@ -95,11 +93,10 @@ export function container(change: Partial<ObservedContainer> = {}): ObservedCont
     imageRef: 'sha256:aa',
     imageId: 'sha256:aa',
     logPath: '',
-    labels: {},
     annotations: {},
     resources: undefined,
     user: undefined,
-    mounts: [],
+    terminationFile: undefined,
     ...change,
   };
 }

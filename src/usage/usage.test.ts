@@ -28,8 +28,6 @@ const sandbox = (more: Partial<ObservedSandbox> = {}): ObservedSandbox => ({
   lacksAddress: false,
   hostNetwork: false,
   runtimeHandler: '',
-  labels: {},
-  annotations: {},
   ...more,
 });
 const container = (more: Partial<ObservedContainer> = {}): ObservedContainer =>

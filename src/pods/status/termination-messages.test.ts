@@ -37,11 +37,8 @@ function exited(change: Partial<ObservedContainer> & { policy?: string } = {}): 
     exitCode: 1,
     reason: 'Error',
     logPath: LOG,
-    annotations: {
-      [annotations.terminationMessagePath]: '/dev/termination-log',
-      [annotations.terminationMessagePolicy]: policy,
-    },
-    mounts: [{ containerPath: '/dev/termination-log', hostPath: FILE }],
+    annotations: { [annotations.terminationMessagePolicy]: policy },
+    terminationFile: FILE,
     ...rest,
   });
 }
@@ -94,18 +91,9 @@ describe('termination messages', () => {
     ].map(([hostPath = '', read = '']): [string, Record<string, string>, ObservedContainer, string] => [
       `a file of a volume, as hostile: ${hostPath}`,
       { [read]: 'theirs', [hostPath]: 'not so' },
-      exited({ mounts: [{ containerPath: '/dev/termination-log', hostPath }] }),
+      exited({ terminationFile: hostPath }),
       'theirs',
     ]),
-    [
-      'a path without its slash',
-      { [FILE]: 'done' },
-      exited({
-        annotations: { [annotations.terminationMessagePath]: 'tmp/said' },
-        mounts: [{ containerPath: '/tmp/said', hostPath: FILE }],
-      }),
-      'done',
-    ],
     [
       'a file that can not be read',
       { [FILE]: broken, [LOG]: line('log') },

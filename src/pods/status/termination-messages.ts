@@ -45,9 +45,7 @@ export class TerminationMessages {
   }
 
   async #message(uid: string, container: ObservedContainer, signal: AbortSignal): Promise<string> {
-    const named = container.annotations[annotations.terminationMessagePath] ?? '';
-    const path = named.startsWith('/') ? named : `/${named}`;
-    const file = container.mounts.find((mount) => mount.containerPath === path)?.hostPath;
+    const file = container.terminationFile;
     let text = '';
     try {
       text = file === undefined ? '' : await this.#written(file, { uid, container, signal });

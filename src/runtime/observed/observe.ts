@@ -2,7 +2,8 @@
 import { isIP } from 'node:net';
 import type { ContainerStatus__Output } from '../../hosts/cri/generated/runtime/v1/ContainerStatus.ts';
 import type { PodSandboxStatus__Output } from '../../hosts/cri/generated/runtime/v1/PodSandboxStatus.ts';
-import { labels } from '../../model/labels.ts';
+import { annotations, labels } from '../../model/labels.ts';
+import { own } from '../../model/own.ts';
 import type { PodRef } from '../../model/pod-ref.ts';
 import type {
   ObservedContainer,
@@ -49,8 +50,6 @@ export function observedSandbox(status: PodSandboxStatus__Output): ObservedSandb
     lacksAddress: network !== null && network.ip === '',
     hostNetwork,
     runtimeHandler: status.runtime_handler,
-    labels: status.labels,
-    annotations: status.annotations,
   };
 }
 
@@ -78,15 +77,18 @@ export function observedContainer(status: ContainerStatus__Output, sandboxId: st
     imageRef: status.image_ref,
     imageId: status.image_id,
     logPath: status.log_path,
-    labels: status.labels,
     annotations: status.annotations,
     resources: observedResources(status),
     user: observedUser(status),
-    mounts: status.mounts.map((mount) => ({
-      containerPath: mount.container_path,
-      hostPath: mount.host_path,
-    })),
+    terminationFile: terminationFile(status),
   };
+}
+
+/** Of the mount where the container was told to leave its last words. */
+function terminationFile({ annotations: marks, mounts }: ContainerStatus__Output): string | undefined {
+  const named = own(marks, annotations.terminationMessagePath) ?? '';
+  const path = named.startsWith('/') ? named : `/${named}`;
+  return mounts.find((mount) => mount.container_path === path)?.host_path;
 }
 
 function observedResources(status: ContainerStatus__Output): ObservedResources | undefined {

@@ -254,45 +254,40 @@ export class Pleg {
   async #apply(listed: Listed, pods: readonly PodRef[], signal: AbortSignal): Promise<boolean> {
     const { cache } = this.#options;
     const faults = new Map<string, { pod: PodRef; fault: string }>();
-    const unlessFaulty = async <T>(labelled: Labelled, look: () => Promise<T>): Promise<T | undefined> => {
+    const unlessFaulty = async <T>(pod: PodRef, look: () => Promise<T>): Promise<T | undefined> => {
       try {
         return await look();
       } catch (error) {
         signal.throwIfAborted();
         if (isOfHost(error)) throw error;
-        const pod = podOfLabels(labelled.labels);
-        if (pod !== undefined) faults.set(pod.uid, { pod, fault: messageOf(error) });
+        faults.set(pod.uid, { pod, fault: messageOf(error) });
         return undefined;
       }
     };
-    const changedSandboxes = listed.sandboxes.filter((sandbox) => {
-      const pod = podOfLabels(sandbox.labels);
-      const state = sandbox.state === 'SANDBOX_READY' ? 'ready' : 'not-ready';
-      return pod !== undefined && cache.known(pod.uid, sandbox.id) !== state;
-    });
-    const changedContainers = listed.containers.filter((container) => {
-      const pod = podOfLabels(container.labels);
-      return pod !== undefined && cache.known(pod.uid, container.id) !== containerState(container.state);
-    });
+    const changedSandboxes = ofPods(listed.sandboxes).filter(
+      ({ pod, item: { id, state } }) =>
+        cache.known(pod.uid, id) !== (state === 'SANDBOX_READY' ? 'ready' : 'not-ready'),
+    );
+    const changedContainers = ofPods(listed.containers).filter(
+      ({ pod, item: { id, state } }) => cache.known(pod.uid, id) !== containerState(state),
+    );
     const [sandboxes, containers] = await Promise.all([
-      inBatches(changedSandboxes, (sandbox) =>
-        unlessFaulty(sandbox, () => this.#sandbox(sandbox.id, signal)),
-      ),
-      inBatches(changedContainers, (container) =>
-        unlessFaulty(container, () => this.#container(container.id, container.pod_sandbox_id, signal)),
-      ),
+      inBatches(changedSandboxes, async ({ pod, item: { id } }) => ({
+        pod,
+        seen: await unlessFaulty(pod, () => this.#sandbox(id, signal)),
+      })),
+      inBatches(changedContainers, async ({ pod, item: { id, pod_sandbox_id: sandboxId } }) => ({
+        pod,
+        seen: await unlessFaulty(pod, () => this.#container(id, sandboxId, signal)),
+      })),
     ]);
     const changes: PodLifecycleEvent[] = [];
-    for (const sandbox of sandboxes.filter(isPresent)) {
-      const pod = podOfLabels(sandbox.labels);
-      if (pod !== undefined)
-        changes.push(...cache.merge({ pod, sandboxes: [sandbox], containers: [] }, listed.askedAt));
-    }
-    for (const container of containers.filter(isPresent)) {
-      const pod = podOfLabels(container.labels);
-      if (pod !== undefined)
-        changes.push(...cache.merge({ pod, sandboxes: [], containers: [container] }, listed.askedAt));
-    }
+    for (const { pod, seen } of sandboxes)
+      if (seen !== undefined)
+        changes.push(...cache.merge({ pod, sandboxes: [seen], containers: [] }, listed.askedAt));
+    for (const { pod, seen } of containers)
+      if (seen !== undefined)
+        changes.push(...cache.merge({ pod, sandboxes: [], containers: [seen] }, listed.askedAt));
     const ids = new Set([...listed.sandboxes.map(({ id }) => id), ...listed.containers.map(({ id }) => id)]);
     for (const pod of pods) changes.push(...cache.reconcile(pod.uid, ids, listed.askedAt));
     this.#mark(pods, [...faults.values()]);
@@ -398,8 +393,12 @@ function carries(
   return Object.entries(wanted).every(([key, value]) => own(labels, key) === value);
 }
 
-function isPresent<T>(value: T | undefined): value is T {
-  return value !== undefined;
+/** Each with the pod that it says it belongs to; without those that no kubelet made. */
+function ofPods<T extends Labelled>(items: readonly T[]): { readonly pod: PodRef; readonly item: T }[] {
+  return items.flatMap((item) => {
+    const pod = podOfLabels(item.labels);
+    return pod === undefined ? [] : [{ pod, item }];
+  });
 }
 
 async function inBatches<T, R>(items: readonly T[], look: (item: T) => Promise<R>): Promise<R[]> {
