@@ -262,8 +262,9 @@ export class SyncLoop {
  * Of many pods, or of many nodes at once, others have their turn in between: what is regular is due on the
  * same tick for some of them.
  */
-function takesTurns({ config, sync, housekeeping }: SyncBatch): boolean {
-  return housekeeping || sync.size > 0 || config.length >= MOST_PODS;
+function takesTurns({ config, pleg, sync, probe, housekeeping }: SyncBatch): boolean {
+  const isFull = [config.length, pleg.size, probe.size].some((pods) => pods >= MOST_PODS);
+  return isFull || housekeeping || sync.size > 0;
 }
 
 /**

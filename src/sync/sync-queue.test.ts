@@ -90,4 +90,27 @@ describe('sync queue', () => {
       uids.flatMap((uid) => [uid, uid]),
     );
   });
+
+  it('gives the pods whose time has come, or of which something was seen, a few at a time as well', async () => {
+    const queue = new SyncQueue();
+    const { signal } = new AbortController();
+    const uids = Array.from({ length: MOST_PODS + 1 }, (_, index) => `pod-${index}`);
+    queue.pleg(
+      uids.map((uid) => ({
+        kind: 'container-died',
+        pod: { uid, name: uid, namespace: 'default' },
+        id: `of-${uid}`,
+      })),
+    );
+    for (const uid of uids) {
+      queue.due(uid);
+      queue.probe(uid);
+    }
+    const kinds = ['pleg', 'sync', 'probe'] as const;
+    for (const expect of [uids.slice(0, MOST_PODS), uids.slice(MOST_PODS)]) {
+      const batch = await queue.take(signal);
+      for (const kind of kinds) assert.deepEqual([...(batch?.[kind] ?? [])], expect);
+    }
+    assert.deepEqual(queue.depth(), { config: 0, pleg: 0, sync: 0, probe: 0 });
+  });
 });

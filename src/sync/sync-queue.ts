@@ -22,16 +22,16 @@ export interface SyncBatch {
 }
 
 /**
- * The changes of so many pods are a batch at most: to begin with a pod takes a millisecond or so, and nothing
+ * So many pods of each kind are a batch at most: to begin with a pod takes a millisecond or so, and nothing
  * else of the process has its turn during a batch.
  */
-export const MOST_PODS = 8;
+export const MOST_PODS = 4;
 
 export class SyncQueue {
   readonly #config = new Map<string, PodChange[]>();
-  #pleg = new Set<string>();
-  #sync = new Set<string>();
-  #probe = new Set<string>();
+  readonly #pleg = new Set<string>();
+  readonly #sync = new Set<string>();
+  readonly #probe = new Set<string>();
   #host = false;
   #housekeeping = false;
   readonly #arrival = new Arrival();
@@ -80,9 +80,9 @@ export class SyncQueue {
   }
 
   /**
-   * Everything that waits, as soon as anything does; undefined once the signal aborts. While more pods have
-   * changed than a batch may have, the first of them and nothing else: what else waits is told of pods that
-   * are known.
+   * What waits, as soon as anything does, of no more pods than a batch may have; undefined once the signal
+   * aborts. While more pods have changed than that, the first of them and nothing else: what else waits is
+   * told of pods that are known.
    */
   async take(signal: AbortSignal): Promise<SyncBatch | undefined> {
     while (!signal.aborted) {
@@ -99,16 +99,13 @@ export class SyncQueue {
     if (config > MOST_PODS) return { ...nothing, config: this.#firstChanges() };
     const batch: SyncBatch = {
       config: [...this.#config.values()].flat(),
-      pleg: this.#pleg,
-      sync: this.#sync,
-      probe: this.#probe,
+      pleg: firstOf(this.#pleg),
+      sync: firstOf(this.#sync),
+      probe: firstOf(this.#probe),
       host: this.#host,
       housekeeping: this.#housekeeping,
     };
     this.#config.clear();
-    this.#pleg = new Set();
-    this.#sync = new Set();
-    this.#probe = new Set();
     this.#host = false;
     this.#housekeeping = false;
     return batch;
@@ -129,6 +126,17 @@ const nothing: SyncBatch = {
   host: false,
   housekeeping: false,
 };
+
+/** As many as a batch may have; they wait no more. */
+function firstOf(waiting: Set<string>): ReadonlySet<string> {
+  const first = new Set<string>();
+  for (const uid of waiting) {
+    if (first.size === MOST_PODS) break;
+    first.add(uid);
+    waiting.delete(uid);
+  }
+  return first;
+}
 
 /** The changes still to be told of one pod after another one came: at most an add and a removal remain. */
 export function mergeChanges(waiting: readonly PodChange[], change: PodChange): PodChange[] {
