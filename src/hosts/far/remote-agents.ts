@@ -36,6 +36,9 @@ export interface RemoteAgentsOptions {
   readonly onRequest?: RequestObserver | undefined;
 }
 
+/** Whoever answers requests, whichever process does. */
+export type Agents = Pick<RemoteAgents, 'ask' | 'shed' | 'close'>;
+
 interface Pending {
   readonly steps: readonly RemoteStep[];
   readonly pace: Pace;
@@ -104,8 +107,9 @@ export class RemoteAgents {
   ): Promise<RemoteAnswer> {
     const { host, clock } = this.#options;
     return new Promise((resolve, reject) => {
-      if (signal.aborted) {
-        reject(reasonOf(signal));
+      const over = [signal, this.#life.signal].find(({ aborted }) => aborted);
+      if (over !== undefined) {
+        reject(reasonOf(over));
         return;
       }
       if (this.#queue.length >= MAX_QUEUED) {

@@ -21,7 +21,7 @@ import { parseMountinfo } from './mountinfo.ts';
 import type { HostUsage, UsageQuery } from '../link/host-usage.ts';
 import { pathOf } from '../link/op-path.ts';
 import type { Pace, RequestObserver } from '../link/host-request.ts';
-import { RemoteAgents, type OpenShell } from './remote-agents.ts';
+import { RemoteAgents, type Agents, type OpenShell } from './remote-agents.ts';
 import { MOUNT_FAILED, type RemoteAnswer, type RemoteStep } from './remote-encoding.ts';
 import { opSteps } from './remote-ops.ts';
 import { planLooks } from './remote-looks.ts';
@@ -37,6 +37,8 @@ export interface RemoteFilesOptions {
   readonly open: OpenShell;
   readonly clock: Clock;
   readonly onRequest?: RequestObserver | undefined;
+  /** absent: its own, started with `open` */
+  readonly agents?: Agents;
 }
 
 /** What is longer is kept apart from what is to be quick. */
@@ -49,12 +51,12 @@ type Answered = Extract<RemoteAnswer, { ok: true }>;
 
 export class RemoteFiles implements HostFiles {
   readonly #host: string;
-  readonly #agents: RemoteAgents;
+  readonly #agents: Agents;
   readonly #watch: RemoteWatch;
 
   constructor(options: RemoteFilesOptions) {
     this.#host = options.host;
-    this.#agents = new RemoteAgents(options);
+    this.#agents = options.agents ?? new RemoteAgents(options);
     this.#watch = new RemoteWatch(options);
   }
 

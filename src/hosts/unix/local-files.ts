@@ -24,6 +24,7 @@ import { RemoteFiles } from '../far/remote-files.ts';
 import { kernelText } from './kernel-texts.ts';
 import { mountEntries } from './local-mounts.ts';
 import { NotRegular, openRegular } from './local-open.ts';
+import { LocalAgents } from './local-agents.ts';
 import { LocalOps } from './local-ops.ts';
 import { openLocalShell } from './local-shell.ts';
 import { readEnd, readPodFile, readStart, readWhole } from './local-reads.ts';
@@ -42,10 +43,12 @@ export class LocalFiles implements HostFiles {
   readonly #shell: RemoteFiles;
 
   constructor(options: { host: string; clock?: Clock }) {
-    this.#host = options.host;
-    this.#clock = options.clock ?? systemClock;
-    this.#shell = new RemoteFiles({ host: this.#host, clock: this.#clock, open: openLocalShell });
-    this.#ops = new LocalOps({ host: this.#host, clock: this.#clock, shell: this.#shell });
+    const { host, clock = systemClock } = options;
+    this.#host = host;
+    this.#clock = clock;
+    const agents = new LocalAgents({ host, clock });
+    this.#shell = new RemoteFiles({ host, clock, agents, open: openLocalShell });
+    this.#ops = new LocalOps({ host, clock, shell: this.#shell });
   }
 
   /** Ends the shell, if there is one. */
