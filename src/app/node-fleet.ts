@@ -13,7 +13,7 @@ import type { Strangers } from '../api/server/strangers.ts';
 import { FarletError } from '../model/errors.ts';
 import type { Owner } from '../node/owner-claim.ts';
 import { stopAll } from '../util/stopping.ts';
-import { nextTurn } from '../util/turn.ts';
+import { calmTurn } from '../util/turn.ts';
 
 export interface NodeFleetOptions {
   readonly podIP: string | undefined;
@@ -118,8 +118,8 @@ export class NodeFleet {
     const { podIP, hostIP, cluster, router, strangers } = this.#options;
     const nodeIPs = node.nodeIP ?? [podIP ?? (await (this.#address ??= ownIP(this.#context)))];
     const shared = { ...this.#context, ...own, node, nodeIPs, hostIP, ...start };
-    // each takes some milliseconds of one piece, and many start at once
-    await nextTurn();
+    // its lease is renewed already
+    await calmTurn();
     const app = buildNode({ ...shared, cluster });
     try {
       const { kube: approver, metrics } = this.#context;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { inTurns, nextTurn } from './turn.ts';
+import { calmTurn, inTurns, nextTurn } from './turn.ts';
 
 describe('turns of the event loop', () => {
   it('have one piece each, of whoever waits longest, and others come between', async () => {
@@ -60,5 +60,34 @@ describe('turns of the event loop', () => {
       ['a', 'broken', 'gone', 'c'],
     );
     assert.deepEqual(seen, ['a1', 'a2', 'c1', 'c2']);
+  });
+});
+
+describe('a calm turn', () => {
+  it('is one after the other, with rounds of the loop between', async () => {
+    const seen: string[] = [];
+    let isOver = false;
+    const others = (): void => {
+      seen.push('-');
+      if (!isOver) setImmediate(others);
+    };
+    setImmediate(others);
+    await Promise.all(['a', 'b', 'c'].map((name) => calmTurn().then(() => seen.push(name))));
+    isOver = true;
+    assert.match(seen.join(''), /^-{3,}a-{3,}b-{3,}c$/);
+  });
+
+  it('waits while rounds are long, but not for ever', async () => {
+    let rounds = 0;
+    let isOver = false;
+    const busy = (): void => {
+      rounds += 1;
+      for (const until = performance.now() + 40; performance.now() < until;);
+      if (!isOver) setImmediate(busy);
+    };
+    setImmediate(busy);
+    await calmTurn();
+    isOver = true;
+    assert.ok(rounds > 3);
   });
 });

@@ -57,7 +57,7 @@ describe('links of container logs', () => {
     await links.clean({ signal });
     assert.deepEqual(
       looked.map((each) => each.length),
-      [500, 500, 100],
+      Array.from({ length: 11 }, () => 100),
     );
   });
 });

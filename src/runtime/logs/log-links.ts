@@ -4,6 +4,7 @@
  * was dead twice in a row and its container does not run.
  */
 import type { HostFiles } from '../../hosts/link/link.ts';
+import { nextTurn } from '../../util/turn.ts';
 
 export interface LogLinksOptions {
   readonly files: Pick<HostFiles, 'list' | 'look' | 'apply'>;
@@ -12,8 +13,8 @@ export interface LogLinksOptions {
   readonly running: () => ReadonlySet<string>;
 }
 
-/** Looked at in one go: what others want of the host comes in between. */
-const BATCH = 500;
+/** Looked at in one go, which is a turn of the loop: what others want of the host comes in between. */
+const BATCH = 100;
 
 export class LogLinks {
   readonly #options: LogLinksOptions;
@@ -34,6 +35,7 @@ export class LogLinks {
     const dead = new Set<string>();
     for (let from = 0; from < links.length; from += BATCH) {
       const names = links.slice(from, from + BATCH);
+      await nextTurn();
       const seen = await files.look(
         names.map((name) => ({ look: 'stat', path: `${folder}/${name}` })),
         { signal },

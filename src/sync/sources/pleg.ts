@@ -33,6 +33,7 @@ import type { RuntimeCache } from '../../runtime/observed/runtime-cache.ts';
 import { Alarm } from '../../util/alarm.ts';
 import type { Beat } from '../../util/beat.ts';
 import type { Clock } from '../../util/clock.ts';
+import { nextTurn } from '../../util/turn.ts';
 import { EventWaits } from './event-waits.ts';
 
 /** GenericPLEG's relist period (pkg/kubelet/kubelet.go genericPlegRelistPeriod). */
@@ -401,9 +402,11 @@ function ofPods<T extends Labelled>(items: readonly T[]): { readonly pod: PodRef
   });
 }
 
+/** A batch is a turn of the loop: after a start of farlet every host has all of its pods looked at. */
 async function inBatches<T, R>(items: readonly T[], look: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   for (let start = 0; start < items.length; start += STATUS_CALLS_AT_ONCE) {
+    await nextTurn();
     results.push(...(await Promise.all(items.slice(start, start + STATUS_CALLS_AT_ONCE).map(look))));
   }
   return results;
