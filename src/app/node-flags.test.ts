@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { it } from 'node:test';
 import { flagsForMany, forFewHosts } from './node-flags.ts';
 
-const many = ['--heap-growing-percent=65', '--max-semi-space-size=16'];
+const many = ['--heap-growing-percent=50', '--max-semi-space-size=16'];
 const cases: [
   name: string,
   hosts: number,

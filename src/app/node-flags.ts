@@ -6,7 +6,7 @@ export const forFewHosts: readonly string[] = ['--heap-growing-percent=50', '--m
  * Pods by the thousand are live objects by the hundred MiB: V8's own pace would have several times as much.
  * In the semi-space what lives for a moment has time to die.
  */
-const forManyHosts: readonly string[] = ['--heap-growing-percent=65', '--max-semi-space-size=16'];
+const forManyHosts: readonly string[] = ['--heap-growing-percent=50', '--max-semi-space-size=16'];
 /**
  * Every call to a runtime holds memory outside the heap. Without this each of them marks objects for some
  * 10 ms while V8 thinks that there is much of it: for hundreds of milliseconds in a row.
