@@ -120,6 +120,7 @@ export class NodeFleet {
     const shared = { ...this.#context, ...own, node, nodeIPs, hostIP, ...start };
     // its lease is renewed already
     await calmTurn();
+    start.signal.throwIfAborted();
     const app = buildNode({ ...shared, cluster });
     try {
       const { kube: approver, metrics } = this.#context;

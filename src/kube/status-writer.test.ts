@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Pod, PodStatus } from '../model/kube.ts';
+import type { Pod, PodCondition, PodStatus } from '../model/kube.ts';
 import { FakeClock, pod, quietLog, settle } from '../testing/fixtures.ts';
 import { StatusWriter } from './status-writer.ts';
 
@@ -184,6 +184,27 @@ describe('a status that something else overwrites', () => {
     await clock.advance(1_200);
     assert.deepEqual(written, ['a', 'a']);
     assert.equal(clock.timers, 0);
+  });
+
+  it('is not put back sooner by a sync that has nothing new, where the API server adds nulls', async () => {
+    const { clock, written, server, writer } = setUp();
+    const desired = (): PodStatus => ({ reason: 'a', conditions: [{ type: 'Ready', status: 'True' }] });
+    const sync = (): void => {
+      writer.set(own, { status: desired(), mayRun: true });
+    };
+    server.keeps = () => ({
+      reason: 'a',
+      conditions: [{ type: 'Ready', status: 'True', lastProbeTime: null } as object as PodCondition],
+    });
+    sync();
+    await settle();
+    sync();
+    writer.observed(pod({ metadata: { uid: 'u', resourceVersion: '3' }, status: { reason: 'theirs' } }));
+    sync();
+    await settle();
+    assert.deepEqual(written, ['a']);
+    await clock.advance(1_200);
+    assert.deepEqual(written, ['a', 'a']);
   });
 
   it('gives way to news at once', async () => {

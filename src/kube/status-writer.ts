@@ -152,7 +152,7 @@ export class StatusWriter {
       return;
     }
     // news is told at once, whatever becomes of what was said before
-    if (entry.truce !== undefined && !isDeepStrictEqual(before, desired.status)) this.#endTruce(entry);
+    if (entry.truce !== undefined && !saysSame(before, desired.status)) this.#endTruce(entry);
     this.#want(entry, desired);
     onStatus?.(before, desired.status);
     if (desired.lingerMs === undefined) {

@@ -29,7 +29,7 @@ interface Kept {
   readonly hashMap: Readonly<Record<string, Scalar | Buckets>>;
 }
 
-/** What was told last. */
+/** What was told last, for one way to tell it. */
 interface Told {
   /** the node that is told in a label */
   readonly node: string | undefined;
@@ -53,8 +53,8 @@ export class FamilyText {
   readonly #kept: Kept;
   readonly #kind: string;
   readonly #bounds: readonly number[];
-  /** for one way to tell it: an answer has all nodes, or one of them without its name */
-  #told: Told | undefined;
+  /** one for each way to tell it: an answer has all nodes, or one of them without its name */
+  #told: readonly Told[] = [];
 
   constructor(
     metric: Counter | Gauge | Histogram,
@@ -74,7 +74,7 @@ export class FamilyText {
   /** Every series, each line with its end; `node` is told in a label, unless they have one of that name. */
   lines(node?: string): string {
     const { hashMap } = this.#kept;
-    const before = this.#told?.node === node ? this.#told : undefined;
+    const before = this.#told.find((told) => told.node === node);
     if (before !== undefined && isTold(before.made, hashMap)) return before.text;
     const known = new Map(before?.made.map((each) => [each.key, each]));
     const made = Object.entries(hashMap).map(([key, series]) => {
@@ -82,7 +82,7 @@ export class FamilyText {
       return lines !== undefined && isSame(lines, series) ? lines : this.#make(key, series, node);
     });
     const text = made.map((each) => each.text).join('');
-    this.#told = { node, made, text };
+    this.#told = [...this.#told.filter((told) => told !== before), { node, made, text }];
     return text;
   }
 

@@ -34,6 +34,8 @@ export interface RemoteAgentsOptions {
   readonly open: OpenShell;
   readonly clock: Clock;
   readonly onRequest?: RequestObserver | undefined;
+  /** requests that may wait for an agent (10,000) */
+  readonly maxQueued?: number;
 }
 
 /** Whoever answers requests, whichever process does. */
@@ -105,14 +107,14 @@ export class RemoteAgents {
     steps: readonly RemoteStep[],
     { signal, pace }: { signal: AbortSignal; pace: Pace },
   ): Promise<RemoteAnswer> {
-    const { host, clock } = this.#options;
+    const { host, clock, maxQueued = MAX_QUEUED } = this.#options;
     return new Promise((resolve, reject) => {
       const over = [signal, this.#life.signal].find(({ aborted }) => aborted);
       if (over !== undefined) {
         reject(reasonOf(over));
         return;
       }
-      if (this.#queue.length >= MAX_QUEUED) {
+      if (this.#queue.length >= maxQueued) {
         reject(new HostError('resource-exhausted', host, `${host}: too many requests wait for the host`));
         return;
       }
@@ -177,14 +179,18 @@ export class RemoteAgents {
     // how many would be sent if there were an agent for them; what is bulk shares its own
     let [ready, bulkReady] = [0, 0];
     let mayShare = true;
+    // there may be thousands of a pace that has no place
+    const without = new Map<Pace, Place<Entry>>();
     for (let at = 0; at < this.#queue.length;) {
       const pending = this.#queue[at];
       if (pending === undefined) break;
-      const place: Place<Entry> = placeFor(pending.pace, crew, { mayShare });
+      const { pace } = pending;
+      const place: Place<Entry> = without.get(pace) ?? placeFor(pace, crew, { mayShare });
       const { worker, wantsMore, isEnough } = place;
-      if (wantsMore && pending.pace === 'bulk') bulkReady += 1;
+      if (wantsMore && pace === 'bulk') bulkReady += 1;
       else if (wantsMore) ready += 1;
       if (worker === undefined) {
+        without.set(pace, place);
         mayShare &&= isEnough;
         at += 1;
         continue;

@@ -1,12 +1,11 @@
 /**
- * The shells of the machine that farlet itself runs on. What is soon done is asked of shells that all hosts
- * of the process share, as all of them are this machine: the loop stands still while a process is started,
- * for 15 to 180 ms when there are thousands of pods and little CPU to spare. What a server may hold up has
- * shells of the host's own, so that it holds up no other host.
+ * The shells of the machine that farlet itself runs on. Brief changes, which nearly every pod has, are asked
+ * of shells that all hosts of the process share, as all of them are this machine: the loop stands still while
+ * a process is started, for 15 to 180 ms when there are thousands of pods and little CPU to spare. The rest
+ * may wait for a server and has shells of the host's own, so that it holds up no other host.
  */
 import type { Clock } from '../../util/clock.ts';
 import { RemoteAgents, type Agents } from '../far/remote-agents.ts';
-import type { Pace } from '../link/host-request.ts';
 import { openLocalShell } from './local-shell.ts';
 
 interface Shared {
@@ -17,14 +16,8 @@ interface Shared {
 /** There is one clock in a process, but for tests. */
 const sharedBy = new Map<Clock, Shared>();
 
-const isSoonDone: Readonly<Record<Pace, boolean>> = {
-  quick: true,
-  bulk: true,
-  brief: true,
-  risky: false,
-  slow: false,
-  hangs: false,
-};
+/** Volumes of all pods of the process, at most. */
+const MAX_QUEUED = 100_000;
 
 export class LocalAgents implements Agents {
   readonly #clock: Clock;
@@ -38,7 +31,7 @@ export class LocalAgents implements Agents {
   }
 
   ask(...[steps, options]: Parameters<Agents['ask']>): ReturnType<Agents['ask']> {
-    const agents = isSoonDone[options.pace] && !this.#isClosed ? this.#join() : this.#own;
+    const agents = options.pace === 'brief' && !this.#isClosed ? this.#join() : this.#own;
     return agents.ask(steps, options);
   }
 
@@ -63,7 +56,12 @@ export class LocalAgents implements Agents {
     if (this.#shared !== undefined) return this.#shared.agents;
     const clock = this.#clock;
     const shared = sharedBy.get(clock) ?? {
-      agents: new RemoteAgents({ host: 'this machine', clock, open: openLocalShell }),
+      agents: new RemoteAgents({
+        host: 'this machine',
+        clock,
+        open: openLocalShell,
+        maxQueued: MAX_QUEUED,
+      }),
       users: 0,
     };
     sharedBy.set(clock, shared);

@@ -85,9 +85,7 @@ export class VolumeOperation {
   want(wanted: VolumeToMount): number {
     this.#wanted = wanted;
     this.#number += 1;
-    this.#loop ??= this.#run().finally(() => {
-      this.#loop = undefined;
-    });
+    this.#loop ??= this.#run();
     return this.#number;
   }
 
@@ -110,6 +108,12 @@ export class VolumeOperation {
   stop(reason: Error): void {
     this.#stopped ??= reason;
     this.#running?.abort(this.#stopped);
+    this.#giveUp(this.#stopped);
+  }
+
+  #giveUp(reason: Error): void {
+    this.#attempted?.reject(reason);
+    this.#attempted = undefined;
   }
 
   /**
@@ -144,8 +148,7 @@ export class VolumeOperation {
     if (this.#stopped !== undefined) running.abort(this.#stopped);
     const { signal } = running;
     const onAbort = (): void => {
-      this.#attempted?.reject(reasonOf(signal));
-      this.#attempted = undefined;
+      this.#giveUp(reasonOf(signal));
     };
     signal.addEventListener('abort', onAbort, { once: true });
     this.#running = running;
@@ -155,6 +158,7 @@ export class VolumeOperation {
       signal.removeEventListener('abort', onAbort);
       running.abort(workIsOver);
       this.#running = undefined;
+      this.#loop = undefined;
     }
   }
 

@@ -402,11 +402,11 @@ function ofPods<T extends Labelled>(items: readonly T[]): { readonly pod: PodRef
   });
 }
 
-/** A batch is a turn of the loop: after a start of farlet every host has all of its pods looked at. */
+/** Of many, a batch is a turn of the loop: after a start of farlet all pods of every host are looked at. */
 async function inBatches<T, R>(items: readonly T[], look: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   for (let start = 0; start < items.length; start += STATUS_CALLS_AT_ONCE) {
-    await nextTurn();
+    if (items.length > STATUS_CALLS_AT_ONCE) await nextTurn();
     results.push(...(await Promise.all(items.slice(start, start + STATUS_CALLS_AT_ONCE).map(look))));
   }
   return results;
