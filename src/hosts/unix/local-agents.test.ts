@@ -22,7 +22,7 @@ async function untilChildrenAre(count: number): Promise<void> {
 describe('the shells of this machine', () => {
   const { signal } = new AbortController();
 
-  it('are shared by its hosts for brief changes, and last as long as one of them', async () => {
+  it('are shared by its hosts for what is soon done, and last as long as one of them', async () => {
     const clock = { ...systemClock };
     const [a, b] = [new LocalAgents({ host: 'a', clock }), new LocalAgents({ host: 'b', clock })];
     const read = async (agents: LocalAgents, pace: Pace): Promise<string> => {
@@ -32,6 +32,7 @@ describe('the shells of this machine', () => {
     };
     const before = children();
     for (const agents of [a, b, a]) assert.equal(await read(agents, 'brief'), 'Linux');
+    assert.equal(await read(b, 'quick'), 'Linux');
     assert.equal(children(), before + 1);
     for (const agents of [a, b]) assert.equal(await read(agents, 'hangs'), 'Linux');
     assert.equal(children(), before + 3);

@@ -1,11 +1,13 @@
 /**
- * The shells of the machine that farlet itself runs on. Brief changes, which nearly every pod has, are asked
- * of shells that all hosts of the process share, as all of them are this machine: the loop stands still while
- * a process is started, for 15 to 180 ms when there are thousands of pods and little CPU to spare. The rest
- * may wait for a server and has shells of the host's own, so that it holds up no other host.
+ * The shells of the machine that farlet itself runs on. Readings of usage and brief changes, which every host
+ * has, are asked of shells that all hosts of the process share, as all of them are this machine: the loop
+ * stands still while a process is started, for 15 to 180 ms when there are thousands of pods and little CPU
+ * to spare. The rest may wait for a server and has shells of the host's own, so that it holds up no other
+ * host. A root folder that hangs is no such thing: here it holds up all system calls of the process.
  */
 import type { Clock } from '../../util/clock.ts';
 import { RemoteAgents, type Agents } from '../far/remote-agents.ts';
+import type { Pace } from '../link/host-request.ts';
 import { openLocalShell } from './local-shell.ts';
 
 interface Shared {
@@ -15,6 +17,8 @@ interface Shared {
 
 /** There is one clock in a process, but for tests. */
 const sharedBy = new Map<Clock, Shared>();
+
+const isShared = (pace: Pace): boolean => pace === 'quick' || pace === 'brief';
 
 /** Volumes of all pods of the process, at most. */
 const MAX_QUEUED = 100_000;
@@ -31,7 +35,7 @@ export class LocalAgents implements Agents {
   }
 
   ask(...[steps, options]: Parameters<Agents['ask']>): ReturnType<Agents['ask']> {
-    const agents = options.pace === 'brief' && !this.#isClosed ? this.#join() : this.#own;
+    const agents = isShared(options.pace) && !this.#isClosed ? this.#join() : this.#own;
     return agents.ask(steps, options);
   }
 
