@@ -16,6 +16,9 @@ export interface LogLinksOptions {
 /** Looked at in one go, which is a turn of the loop: what others want of the host comes in between. */
 const BATCH = 100;
 
+const SUFFIX = '.log';
+const ID_LENGTH = 64;
+
 export class LogLinks {
   readonly #options: LogLinksOptions;
   #dead = new Set<string>();
@@ -27,15 +30,16 @@ export class LogLinks {
   async clean({ signal }: { signal: AbortSignal }): Promise<void> {
     const { files, folder, running } = this.#options;
     const runs = running();
-    // nothing is asked of the host for those that stay whatever it says
-    const links = ((await files.list(folder, { signal })) ?? [])
-      .filter(({ name, type }) => type === 'symlink' && name.endsWith('.log'))
-      .map(({ name }) => name)
-      .filter((name) => !runs.has(containerOf(name)));
+    const entries = (await files.list(folder, { signal })) ?? [];
     const dead = new Set<string>();
-    for (let from = 0; from < links.length; from += BATCH) {
-      const names = links.slice(from, from + BATCH);
+    for (let from = 0; from < entries.length; from += BATCH) {
       await nextTurn();
+      // nothing is asked of the host for those that stay whatever it says
+      const names = entries
+        .slice(from, from + BATCH)
+        .filter(({ name, type }) => type === 'symlink' && name.endsWith(SUFFIX) && !runs.has(idOf(name)))
+        .map(({ name }) => name);
+      if (names.length === 0) continue;
       const seen = await files.look(
         names.map((name) => ({ look: 'stat', path: `${folder}/${name}` })),
         { signal },
@@ -54,6 +58,7 @@ export class LogLinks {
   }
 }
 
-function containerOf(link: string): string {
-  return /-([0-9a-f]{64})\.log$/.exec(link)?.[1] ?? '';
+/** Of the container whose log it is: <pod>_<namespace>_<container>-<id>.log. */
+function idOf(link: string): string {
+  return link.slice(-SUFFIX.length - ID_LENGTH, -SUFFIX.length);
 }
