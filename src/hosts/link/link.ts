@@ -128,8 +128,12 @@ export type FileOp =
   | { readonly op: 'lchown'; readonly path: string; readonly uid: number; readonly gid: number }
   /** Removes a file, link or empty folder; nothing there is fine. */
   | { readonly op: 'remove'; readonly path: string }
-  /** Removes a tree without ever crossing into another file system; nothing there is fine. */
-  | { readonly op: 'remove-tree'; readonly path: string }
+  /**
+   * Removes a tree without ever crossing into another file system; nothing there is fine. `isFree`: farlet
+   * itself wrote it into a volume of its own, where nothing can be mounted, so that it need not be looked for
+   * in a table with a line for each of thousands of pods.
+   */
+  | { readonly op: 'remove-tree'; readonly path: string; readonly isFree?: boolean }
   /**
    * Gives a whole tree to a group (pkg/volume/volume_linux.go): every entry's group becomes `gid`, links'
    * too; what is no link gets ug+rw (ug+r if `readOnly`), folders also ug+x and setgid; setuid and setgid

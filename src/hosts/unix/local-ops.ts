@@ -67,7 +67,7 @@ export class LocalOps {
         await remove(op.path);
         return;
       case 'remove-tree':
-        await this.#removeTree(op.path);
+        await this.#removeTree(op);
         return;
       case 'mount-tmpfs':
         if (!(await isOtherDevice(op.path))) await shell.apply([{ ...op, isFree: true }], call);
@@ -93,8 +93,8 @@ export class LocalOps {
   }
 
   /** Deletes the tree unless something is mounted in it: data under a mount is not ours to delete. */
-  async #removeTree(path: string): Promise<void> {
-    const mounts = await localMountsBelow(path);
+  async #removeTree({ path, isFree = false }: FileOp & { op: 'remove-tree' }): Promise<void> {
+    const mounts = isFree ? [] : await localMountsBelow(path);
     if (mounts.length > 0) {
       throw new HostError(
         'conflict',

@@ -18,15 +18,19 @@ const base: AtomicInput = {
 };
 const plan = (change: Partial<AtomicInput> = {}): string[] =>
   planAtomicWrite({ ...base, ...change }).ops.map((op) => {
-    const { path, mode, uid, gid, target } = op as {
+    const { path, mode, uid, gid, target, isFree } = op as {
       path?: string;
       mode?: number;
       uid?: number;
       gid?: number;
       target?: string;
+      isFree?: boolean;
     };
     const owner = uid === undefined ? undefined : `${String(uid)}:${String(gid)}`;
-    return [op.op, path, mode?.toString(8), owner, target].filter((part) => part !== undefined).join(' ');
+    const free = isFree === true ? 'free' : undefined;
+    return [op.op, path, mode?.toString(8), owner, target, free]
+      .filter((part) => part !== undefined)
+      .join(' ');
   });
 const root = '/v/..2026_01_02_03_04_05.u';
 
@@ -49,7 +53,7 @@ describe('the atomic writer', () => {
     assert.deepEqual(plan({ before }).slice(-3), [
       'symlink /v/a ..data/a',
       'remove /v/gone',
-      'remove-tree /v/..old',
+      'remove-tree /v/..old free',
     ]);
   });
 

@@ -53,7 +53,7 @@ export function planAtomicWrite(input: AtomicInput): AtomicPlan {
   for (const name of names)
     if (!known.includes(name)) ops.push({ op: 'symlink', path: `${path}/${name}`, target: `..data/${name}` });
   for (const name of known) if (!names.includes(name)) ops.push({ op: 'remove', path: `${path}/${name}` });
-  if (before !== undefined) ops.push({ op: 'remove-tree', path: `${path}/${before.folder}` });
+  if (before !== undefined) ops.push({ op: 'remove-tree', path: `${path}/${before.folder}`, isFree: true });
   return { ops, version: { folder, names } };
 }
 
