@@ -1,12 +1,10 @@
 /** What Node is started with (docs/adr/0008-memory.md): how V8 weighs memory against time. Pure. */
 
-/** V8 collects before it grows: live objects are few. */
-export const forFewHosts: readonly string[] = ['--heap-growing-percent=50', '--max-semi-space-size=3'];
-/**
- * Pods by the thousand are live objects by the hundred MiB: V8's own pace would have several times as much.
- * In the semi-space what lives for a moment has time to die.
- */
-const forManyHosts: readonly string[] = ['--heap-growing-percent=50', '--max-semi-space-size=16'];
+/** V8 collects before it grows: its own pace would have several times as much as is alive. */
+const growing = '--heap-growing-percent=50';
+export const forFewHosts: readonly string[] = [growing, '--max-semi-space-size=3'];
+/** In the semi-space what lives for a moment has time to die: of pods by the thousand that is much. */
+const forManyHosts: readonly string[] = [growing, '--max-semi-space-size=16'];
 /**
  * Every call to a runtime holds memory outside the heap. Without this each of them marks objects for some
  * 10 ms while V8 thinks that there is much of it: for hundreds of milliseconds in a row.

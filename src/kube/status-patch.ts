@@ -4,7 +4,7 @@
  */
 import { own } from '../model/own.ts';
 import { isDeepStrictEqual } from 'node:util';
-import { saysSame } from '../util/sharing.ts';
+import { isRecord, isSaid, saysSame } from '../util/sharing.ts';
 
 type Json = Record<string, unknown>;
 
@@ -47,7 +47,7 @@ function change(key: string, before: unknown, after: unknown): [string, unknown]
       [`$setElementOrder/${key}`, order],
     ];
   }
-  return [[key, isObject(before) && isObject(after) ? diff(before, after) : after]];
+  return [[key, isRecord(before) && isRecord(after) ? diff(before, after) : after]];
 }
 
 function mergedList(before: readonly Json[], after: readonly Json[], key: string): Json[] {
@@ -62,17 +62,13 @@ function mergedList(before: readonly Json[], after: readonly Json[], key: string
   return [...changed, ...gone.map((item) => ({ $patch: 'delete', [key]: keyOf(item) }))];
 }
 
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** Without null and undefined, which JSON may or may not carry. */
 function normal(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(normal);
-  if (!isObject(value)) return value;
+  if (!isRecord(value)) return value;
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([, each]) => each !== null && each !== undefined)
+      .filter(([, each]) => isSaid(each))
       .map(([key, each]) => [key, normal(each)]),
   );
 }

@@ -96,16 +96,16 @@ export class SyncQueue {
   #drain(): SyncBatch | undefined {
     const { config, pleg, sync, probe } = this.depth();
     if (config + pleg + sync + probe === 0 && !this.#host && !this.#housekeeping) return undefined;
-    if (config > MOST_PODS) return { ...nothing, config: this.#firstChanges() };
+    const changes = this.#firstChanges();
+    if (config > MOST_PODS) return { ...nothing, config: changes };
     const batch: SyncBatch = {
-      config: [...this.#config.values()].flat(),
+      config: changes,
       pleg: firstOf(this.#pleg),
       sync: firstOf(this.#sync),
       probe: firstOf(this.#probe),
       host: this.#host,
       housekeeping: this.#housekeeping,
     };
-    this.#config.clear();
     this.#host = false;
     this.#housekeeping = false;
     return batch;

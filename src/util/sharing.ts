@@ -38,7 +38,6 @@ function share(value: unknown, before: unknown): unknown {
 
 function shareList(value: readonly unknown[], before: readonly unknown[]): readonly unknown[] {
   const shared = value.map((each, index) => share(each, likest(each, before, index)));
-  if (shared.length === before.length && shared.every((each, index) => each === before[index])) return before;
   return shared.every((each, index) => each === value[index]) ? value : shared;
 }
 
@@ -62,10 +61,10 @@ function shareRecord(value: Json, before: Json): Json {
 }
 
 /** Null is what is absent to a strategic merge. */
-const isSaid = (value: unknown): boolean => value !== undefined && value !== null;
+export const isSaid = (value: unknown): boolean => value !== undefined && value !== null;
 
 type Json = Readonly<Record<string, unknown>>;
 
-function isRecord(value: unknown): value is Json {
+export function isRecord(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

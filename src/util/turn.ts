@@ -49,11 +49,11 @@ export function calmTurn(): Promise<void> {
 
 function awaitCalm(): void {
   const began = systemClock.monotonic();
-  let [calm, before] = [0, began];
+  let [calm, last] = [0, began];
   const round = (): void => {
     const now = systemClock.monotonic();
-    calm = now - before <= CALM_MS ? calm + 1 : 0;
-    before = now;
+    calm = now - last <= CALM_MS ? calm + 1 : 0;
+    last = now;
     if (calm < CALM_ROUNDS && now - began < MOST_MS) {
       setImmediate(round);
       return;

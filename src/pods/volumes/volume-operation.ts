@@ -85,7 +85,7 @@ export class VolumeOperation {
   want(wanted: VolumeToMount): number {
     this.#wanted = wanted;
     this.#number += 1;
-    this.#loop ??= this.#run();
+    if (this.#stopped === undefined) this.#loop ??= this.#run();
     return this.#number;
   }
 
@@ -145,7 +145,6 @@ export class VolumeOperation {
   /** Never rejects. */
   async #run(): Promise<void> {
     const running = childController(this.#options.signal);
-    if (this.#stopped !== undefined) running.abort(this.#stopped);
     const { signal } = running;
     const onAbort = (): void => {
       this.#giveUp(reasonOf(signal));

@@ -31,15 +31,16 @@ export class LogLinks {
     const { files, folder, running } = this.#options;
     const runs = running();
     const entries = (await files.list(folder, { signal })) ?? [];
+    // nothing is asked of the host for those that stay whatever it says
+    const links: string[] = [];
+    for (const [index, { name, type }] of entries.entries()) {
+      if (index % BATCH === 0) await nextTurn();
+      if (type === 'symlink' && name.endsWith(SUFFIX) && !runs.has(idOf(name))) links.push(name);
+    }
     const dead = new Set<string>();
-    for (let from = 0; from < entries.length; from += BATCH) {
+    for (let from = 0; from < links.length; from += BATCH) {
       await nextTurn();
-      // nothing is asked of the host for those that stay whatever it says
-      const names = entries
-        .slice(from, from + BATCH)
-        .filter(({ name, type }) => type === 'symlink' && name.endsWith(SUFFIX) && !runs.has(idOf(name)))
-        .map(({ name }) => name);
-      if (names.length === 0) continue;
+      const names = links.slice(from, from + BATCH);
       const seen = await files.look(
         names.map((name) => ({ look: 'stat', path: `${folder}/${name}` })),
         { signal },

@@ -255,14 +255,14 @@ export class Pleg {
   async #apply(listed: Listed, pods: readonly PodRef[], signal: AbortSignal): Promise<boolean> {
     const { cache } = this.#options;
     const faults = new Map<string, { pod: PodRef; fault: string }>();
-    const unlessFaulty = async <T>(pod: PodRef, look: () => Promise<T>): Promise<T | undefined> => {
+    const unlessFaulty = async <T>(pod: PodRef, look: () => Promise<T | undefined>) => {
       try {
-        return await look();
+        return { pod, seen: await look() };
       } catch (error) {
         signal.throwIfAborted();
         if (isOfHost(error)) throw error;
         faults.set(pod.uid, { pod, fault: messageOf(error) });
-        return undefined;
+        return { pod, seen: undefined };
       }
     };
     const changedSandboxes = ofPods(listed.sandboxes).filter(
@@ -273,14 +273,12 @@ export class Pleg {
       ({ pod, item: { id, state } }) => cache.known(pod.uid, id) !== containerState(state),
     );
     const [sandboxes, containers] = await Promise.all([
-      inBatches(changedSandboxes, async ({ pod, item: { id } }) => ({
-        pod,
-        seen: await unlessFaulty(pod, () => this.#sandbox(id, signal)),
-      })),
-      inBatches(changedContainers, async ({ pod, item: { id, pod_sandbox_id: sandboxId } }) => ({
-        pod,
-        seen: await unlessFaulty(pod, () => this.#container(id, sandboxId, signal)),
-      })),
+      inBatches(changedSandboxes, ({ pod, item: { id } }) =>
+        unlessFaulty(pod, () => this.#sandbox(id, signal)),
+      ),
+      inBatches(changedContainers, ({ pod, item: { id, pod_sandbox_id: sandboxId } }) =>
+        unlessFaulty(pod, () => this.#container(id, sandboxId, signal)),
+      ),
     ]);
     const changes: PodLifecycleEvent[] = [];
     for (const { pod, seen } of sandboxes)
