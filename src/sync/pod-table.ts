@@ -5,19 +5,28 @@ import { isStaticPod, podFullName } from '../model/pod-source.ts';
 export class PodTable {
   readonly #pods = new Map<string, Pod>();
   readonly #rejected = new Set<string>();
+  #revision = 0;
+
+  /** Grows with every change. */
+  get revision(): number {
+    return this.#revision;
+  }
 
   set(pod: Pod): void {
     this.#pods.set(pod.metadata.uid, pod);
+    this.#revision += 1;
   }
 
   delete(uid: string): void {
     this.#pods.delete(uid);
     this.#rejected.delete(uid);
+    this.#revision += 1;
   }
 
   /** The pod was refused at admission: it holds nothing of the node and gets no worker. */
   reject(uid: string): void {
     this.#rejected.add(uid);
+    this.#revision += 1;
   }
 
   isRejected(uid: string): boolean {

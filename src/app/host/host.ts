@@ -4,6 +4,7 @@
  */
 import type { ClusterAccess } from '../cluster/cluster.ts';
 import { hostContext, type HostAppOptions, type HostContext } from './host-context.ts';
+import { HostCounter, type HostCounts } from './host-counts.ts';
 import { buildLoop } from './loop.ts';
 import { buildManagers, type HostManagers } from './managers.ts';
 import { plegObserver } from './observers.ts';
@@ -35,7 +36,6 @@ import { Pleg } from '../../sync/sources/pleg.ts';
 import type { SyncLoop } from '../../sync/sync-loop.ts';
 import type { SyncQueue } from '../../sync/sync-queue.ts';
 import type { WorkersLoad } from '../../sync/workers/workers-load.ts';
-import type { WorkingPod } from '../../sync/workers/working-pods.ts';
 import { orAbort } from '../../util/abort.ts';
 import { rfc3339 } from '../../util/clock.ts';
 import { supervise } from '../../util/supervise.ts';
@@ -65,11 +65,10 @@ export interface HostApp {
   objectsChanged(uids: readonly string[]): void;
   /** pods that hold resources of the host */
   activePods(): Pod[];
-  workingPods(): WorkingPod[];
+  counts(): HostCounts;
   workersLoad(): WorkersLoad;
   cgroupVersion(): number | undefined;
   readonly usage: HostUsageReader;
-  volumeTotals(): ReturnType<PodVolumes['totals']>;
   mirrorPods(): number;
   /** the mirror of a static pod on the API server */
   mirrorOf(pod: Pod): Pod | undefined;
@@ -178,6 +177,7 @@ function shown(
 function asked(context: HostContext, parts: HostParts): Omit<HostApp, Shown | Running> {
   const { queue, workers, view } = context;
   const { pleg, managers, folders, resources, volumes, mirrors } = parts;
+  const counter = new HostCounter({ ...context, volumes });
   return {
     pleg: () => pleg.health(),
     pressures: () => managers.pressures(),
@@ -191,10 +191,9 @@ function asked(context: HostContext, parts: HostParts): Omit<HostApp, Shown | Ru
       }
     },
     activePods: context.activePods,
-    workingPods: () => workers.working(),
+    counts: counter.counts.bind(counter),
     workersLoad: () => workers.load(),
     cgroupVersion: () => view.facts()?.cgroupVersion,
-    volumeTotals: () => volumes.totals(),
     mirrorPods: () => mirrors.size,
     mirrorOf: (pod) => mirrors.get(podFullName(pod)),
     mirrorAll: mirrors.ensureAll.bind(mirrors),

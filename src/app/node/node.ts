@@ -15,7 +15,7 @@ import { isStaticPod } from '../../model/pod-source.ts';
 import { NodeHost } from '../../node/node-host.ts';
 import { NodeHosts } from '../../node/node-hosts.ts';
 import { VirtualNode } from '../../node/virtual-node.ts';
-import { showReadiness, showState } from './gauges.ts';
+import { showReadiness, stateShower } from './gauges.ts';
 import { nodeContext, type NodeAppOptions, type NodeContext } from './node-context.ts';
 import { nodeIdentity, providerIdOf } from './node-identity.ts';
 import { buildPool, type NodePool } from './pool.ts';
@@ -187,8 +187,9 @@ function attach(context: NodeContext, { nodeHosts, virtualNode, pool, apps }: Bu
       access.status.relisted();
     },
   });
+  const showState = stateShower(metrics, apps);
   metrics.beforeText(() => {
-    showState(metrics, apps);
+    showState();
     showReadiness(metrics, virtualNode.node());
   });
 }

@@ -58,6 +58,13 @@ interface PodState {
   hasSandbox: boolean;
 }
 
+/** How many volumes of a plugin are wanted, and how many of them are ready. */
+export interface VolumeTotal {
+  readonly plugin: string;
+  readonly wanted: number;
+  readonly ready: number;
+}
+
 /** pkg/kubelet/volumemanager: podAttachAndMountTimeout, podAttachAndMountRetryInterval. */
 const WAIT_MS = 123_000;
 const LOOK_MS = 300;
@@ -66,6 +73,7 @@ export class PodVolumes {
   readonly #options: PodVolumesOptions;
   readonly #operationOptions: VolumeOperationOptions;
   readonly #pods = new Map<string, PodState>();
+  #revision = 0;
 
   constructor(options: PodVolumesOptions) {
     const { clock, signal, mounter } = options;
@@ -89,8 +97,10 @@ export class PodVolumes {
     { signal, hasSandbox }: { signal: AbortSignal; hasSandbox: boolean },
   ): Promise<ReadonlyMap<string, MountedVolume>> {
     const state = this.#state(pod.metadata.uid);
-    if (state.hasSandbox && !hasSandbox)
+    if (state.hasSandbox && !hasSandbox) {
+      this.#revision += 1;
       for (const operation of state.operations.values()) operation.forget();
+    }
     state.hasSandbox = hasSandbox;
     const used = usedVolumes(pod);
     const failed = new Map<string, string>();
@@ -166,8 +176,13 @@ export class PodVolumes {
     });
   }
 
-  /** volume_manager_total_volumes: how many volumes of a plugin are wanted and how many are ready. */
-  totals(): { plugin: string; wanted: number; ready: number }[] {
+  /** Grows whenever the totals may have changed. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** For volume_manager_total_volumes. */
+  totals(): VolumeTotal[] {
     const totals = new Map<string, { wanted: number; ready: number }>();
     for (const { operations } of this.#pods.values())
       for (const { volume, ready } of operations.values()) {
@@ -196,6 +211,7 @@ export class PodVolumes {
       ),
     );
     this.#pods.delete(uid);
+    this.#revision += 1;
   }
 
   /** UIDs of the pods that have a folder on the host. */
@@ -211,6 +227,7 @@ export class PodVolumes {
     if (known !== undefined && known.stopped === undefined) return known;
     const state: PodState = { operations: new Map<string, VolumeOperation>(), hasSandbox: false };
     this.#pods.set(uid, state);
+    this.#revision += 1;
     return state;
   }
 
@@ -243,11 +260,16 @@ export class PodVolumes {
     const operation = new VolumeOperation(wanted, this.#operationOptions);
     if (state.stopped !== undefined) operation.stop(state.stopped);
     state.operations.set(wanted.volume.name, operation);
+    this.#revision += 1;
     return operation;
   }
 
-  #attempted({ pod, volume }: VolumeToMount, { error, seconds, firstReadyAfter }: AttemptOutcome): void {
+  #attempted(
+    { pod, volume }: VolumeToMount,
+    { error, seconds, firstReadyAfter, turnedReady }: AttemptOutcome,
+  ): void {
     const { events, observe, onReady } = this.#options;
+    if (turnedReady) this.#revision += 1;
     const { plugin, specName, work } = volume;
     const isMap = work.kind === 'local-block' || (work.kind === 'csi' && work.block);
     const failed = error !== undefined;

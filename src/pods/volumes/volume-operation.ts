@@ -38,6 +38,8 @@ export interface AttemptOutcome {
   readonly seconds: number;
   /** since the volume was wanted first, once it is ready for the first time */
   readonly firstReadyAfter: number | undefined;
+  /** it was not before */
+  readonly turnedReady: boolean;
 }
 
 /** initialDurationBeforeRetry and maxDurationBeforeRetry in goroutinemap/exponentialbackoff. */
@@ -168,11 +170,13 @@ export class VolumeOperation {
       const forgotten = this.#forgotten;
       let error: unknown;
       let firstReadyAfter: number | undefined;
+      let turnedReady = false;
       try {
         const ready = await setUp(wanted, this.#ready, { signal });
         // forgotten meanwhile: it was made by what was known before
         if (this.#forgotten !== forgotten) continue;
         if (!this.#wasReady) firstReadyAfter = (clock.monotonic() - this.#wantedAt) / 1000;
+        turnedReady = this.#ready === undefined;
         this.#ready = ready;
         this.#wasReady = true;
         this.#failures = 0;
@@ -181,7 +185,8 @@ export class VolumeOperation {
         error = thrown;
         this.#failures += 1;
       }
-      onAttempt(wanted, { error, seconds: (clock.monotonic() - started) / 1000, firstReadyAfter });
+      const seconds = (clock.monotonic() - started) / 1000;
+      onAttempt(wanted, { error, seconds, firstReadyAfter, turnedReady });
       this.#tried = number;
       this.#attempted?.resolve(undefined);
       this.#attempted = undefined;

@@ -40,7 +40,8 @@ interface Entry {
   fault: string | undefined;
 }
 
-interface RuntimeCounts {
+export interface RuntimeCounts {
+  /** pods of which a sandbox is ready */
   readonly ready: number;
   readonly containers: Readonly<Record<ObservedContainerState, number>>;
 }
@@ -50,9 +51,15 @@ const rank: Record<ObservedContainerState, number> = { created: 0, running: 1, u
 export class RuntimeCache {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #pods = new Map<string, Entry>();
+  #revision = 0;
 
   constructor(options: { clock: Pick<Clock, 'monotonic'> }) {
     this.#clock = options.clock;
+  }
+
+  /** Grows whenever the counts may have changed. */
+  get revision(): number {
+    return this.#revision;
   }
 
   get(uid: string): PodRuntimeState | undefined {
@@ -104,8 +111,9 @@ export class RuntimeCache {
       const before = entry.sandboxes.get(sandbox.id);
       if (before !== undefined && !before.value.ready && sandbox.ready) continue;
       entry.sandboxes.set(sandbox.id, { value: sandbox, seenAt: Math.max(askedAt, before?.seenAt ?? 0) });
-      if (before?.value.ready !== sandbox.ready)
-        changes.push({ pod: entry.pod, id: sandbox.id, kind: 'sandbox-changed' });
+      if (before?.value.ready === sandbox.ready) continue;
+      this.#revision += 1;
+      changes.push({ pod: entry.pod, id: sandbox.id, kind: 'sandbox-changed' });
     }
     for (const container of sighting.containers) {
       const before = entry.containers.get(container.id);
@@ -115,6 +123,7 @@ export class RuntimeCache {
         seenAt: Math.max(askedAt, before?.seenAt ?? 0),
       });
       if (before?.value.state === container.state) continue;
+      this.#revision += 1;
       if (container.state === 'running')
         changes.push({ pod: entry.pod, id: container.id, kind: 'container-started' });
       else if (container.state !== 'created')
@@ -150,6 +159,7 @@ export class RuntimeCache {
     const entry = this.#pods.get(uid);
     const held = entry?.sandboxes.get(id);
     if (entry === undefined || held === undefined) return;
+    this.#revision += 1;
     entry.sandboxes.set(id, { ...held, value: { ...held.value, ready: false } });
     entry.ips = currentIps(entry);
   }
@@ -160,6 +170,7 @@ export class RuntimeCache {
     if (entry === undefined) return [];
     const wasSandbox = entry.sandboxes.delete(id);
     const wasContainer = entry.containers.delete(id);
+    if (wasSandbox || wasContainer) this.#revision += 1;
     this.#forgetEmpty(entry);
     if (wasSandbox) return [{ pod: entry.pod, id, kind: 'sandbox-changed' }];
     return wasContainer ? [{ pod: entry.pod, id, kind: 'container-removed' }] : [];

@@ -38,6 +38,8 @@ export interface PodWorkerOptions {
   /** the pod's time has come (through the SyncLoop, which calls wake) */
   readonly onDue: () => void;
   readonly onStep: (kind: StepKind, seconds: number) => void;
+  /** the pod is somewhere else on its way */
+  readonly onMoved: () => void;
   readonly onFinished: () => void;
 }
 
@@ -77,8 +79,7 @@ export class PodWorker {
 
   /** Takes a new object or an order; what makes the pod stop interrupts the step under way. */
   offer(event: WorkerEvent): void {
-    const { state, interrupt } = nextState(this.#state, event);
-    this.#state = state;
+    const interrupt = this.#advance(event);
     this.#changed = true;
     if (interrupt) this.#running?.abort(new FarletError('cancelled', 'the pod is to stop'));
     this.wake();
@@ -181,8 +182,13 @@ export class PodWorker {
     }
   }
 
-  #advance(event: WorkerEvent): void {
-    this.#state = nextState(this.#state, event).state;
+  /** Returns whether what is under way no longer matters. */
+  #advance(event: WorkerEvent): boolean {
+    const { at } = this.#state;
+    const { state, interrupt } = nextState(this.#state, event);
+    this.#state = state;
+    if (state.at !== at) this.#options.onMoved();
+    return interrupt;
   }
 
   #rest(againInMs: number | undefined): void {

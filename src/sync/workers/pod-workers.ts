@@ -49,6 +49,10 @@ export class PodWorkers {
   /** pods that may not start yet, oldest first: what has their UID or their static name still stops */
   readonly #waiting = new Map<string, WaitingPod>();
   readonly #orphans = new Map<string, Promise<void>>();
+  readonly #moved = (): void => {
+    this.#revision += 1;
+  };
+  #revision = 0;
 
   constructor(options: PodWorkersOptions) {
     this.#options = options;
@@ -84,6 +88,7 @@ export class PodWorkers {
       this.#waiting.delete(uid);
       const started = this.#start(pod);
       this.#workers.set(uid, started);
+      this.#moved();
       if (isRestart) this.#options.onRestarted?.(pod);
       if (started.state.at === 'syncing') this.#options.onStarted?.(pod);
       started.wake();
@@ -103,6 +108,7 @@ export class PodWorkers {
     const worker = this.#workers.get(uid);
     if (worker === undefined) return;
     this.#removed.add(uid);
+    this.#moved();
     if (worker.state.at === 'finished') this.#forget(uid);
     else worker.offer({ kind: 'kill', order: {} });
   }
@@ -122,6 +128,11 @@ export class PodWorkers {
 
   state(uid: string): WorkerState | undefined {
     return this.#workers.get(uid)?.state;
+  }
+
+  /** Grows whenever `working` or a pod's state may have changed; a pod's object may change without. */
+  get revision(): number {
+    return this.#revision;
   }
 
   /** All that are worked for now, for kubelet_working_pods. */
@@ -159,9 +170,11 @@ export class PodWorkers {
       })
       .finally(() => {
         this.#orphans.delete(pod.uid);
+        this.#moved();
         this.startWaiting();
       });
     this.#orphans.set(pod.uid, work);
+    this.#moved();
   }
 
   /** Resolves once no step runs. */
@@ -187,6 +200,7 @@ export class PodWorkers {
         onDue(uid);
       },
       onStep,
+      onMoved: this.#moved,
       onFinished: () => {
         if (this.#removed.has(uid)) this.#forget(uid);
         else this.startWaiting();
@@ -203,6 +217,7 @@ export class PodWorkers {
     this.#workers.get(uid)?.close();
     this.#workers.delete(uid);
     this.#removed.delete(uid);
+    this.#moved();
     this.#options.onForgotten?.(uid);
     this.startWaiting();
   }

@@ -24,8 +24,12 @@ export function lifecycleOf({ at }: Pick<WorkerState, 'at'>): WorkingPod['lifecy
   return at === 'stopping' ? 'terminating' : 'terminated';
 }
 
-/** A row for each combination that there can be, those with no pod too. */
-export function workingPodCounts(pods: readonly WorkingPod[]): (WorkingPod & { readonly count: number })[] {
+export interface WorkingPodCount extends WorkingPod {
+  readonly count: number;
+}
+
+/** A row for each combination that there can be, those with no pod too: always the same, in one order. */
+export function workingPodCounts(pods: readonly WorkingPod[]): WorkingPodCount[] {
   const counts = new Map<string, number>();
   for (const key of pods.map(keyOf)) counts.set(key, (counts.get(key) ?? 0) + 1);
   return kinds.flatMap((kind) =>
