@@ -1,7 +1,8 @@
 /**
  * What a running pod holds of its node while it may be in the middle of a resize: for each container the
  * greatest of what is wanted, what was granted and what it really has (component-helpers/resource PodRequests
- * with UseStatusResources). cpu in thousandths, the rest in units. Pure.
+ * with UseStatusResources). cpu in thousandths, the rest in units. Pure, but for what is kept: each pod that
+ * is to be admitted is held against all the others.
  */
 import { findContainerStatus } from './containers.ts';
 import type { Container, ContainerStatus, Pod } from './kube.ts';
@@ -12,7 +13,17 @@ import type { Amounts } from './resource-lists.ts';
 
 type Quantities = Readonly<Record<string, string>>;
 
+const found = new WeakMap<Pod, Amounts>();
+
 export function heldRequest(pod: Pod): Amounts {
+  const known = found.get(pod);
+  if (known !== undefined) return known;
+  const held = requestHeldBy(pod);
+  found.set(pod, held);
+  return held;
+}
+
+function requestHeldBy(pod: Pod): Amounts {
   const infeasible = (pod.status?.conditions ?? []).some(
     ({ type, reason }) => type === 'PodResizePending' && reason === 'Infeasible',
   );

@@ -26,7 +26,6 @@ export function shortages(
   const places = quantityValue(allocatable.pods);
   const running = BigInt(others.length);
   if (running + 1n > places) short.push({ resource: 'pods', requested: 1n, used: running, capacity: places });
-  const held = others.map(heldRequest);
   const request = podRequest(pod);
   for (const resource of ordered([...request.keys()])) {
     const requested = request.get(resource) ?? 0n;
@@ -34,7 +33,7 @@ export function shortages(
     // what the node does not know may be a resource of the cluster: the scheduler's affair
     if (requested === 0n || (quantity === undefined && isExtendedResource(resource))) continue;
     const capacity = resource === 'cpu' ? quantityMilli(quantity) : quantityValue(quantity);
-    const used = held.reduce((sum, other) => sum + (other.get(resource) ?? 0n), 0n);
+    const used = others.reduce((sum, other) => sum + (heldRequest(other).get(resource) ?? 0n), 0n);
     if (requested > capacity - used) short.push({ resource, requested, used, capacity });
   }
   return short;
