@@ -94,10 +94,12 @@ export function buildManagers(context: HostContext, parts: ManagedParts): HostMa
           await cgroups.sweep(unknown.isUnknown.bind(unknown), { signal });
           await folders.collect({ signal });
         }),
-        periodically(context, 'images and links', IMAGES_MS, async () => {
-          if (collectsImages) await images.collect({ signal });
-          await links.clean({ signal });
-        }),
+        ...(collectsImages
+          ? [periodically(context, 'images', IMAGES_MS, () => images.collect({ signal }))]
+          : []),
+        later(context, IMAGES_MS, () =>
+          periodically(context, 'links to logs', IMAGES_MS, () => links.clean({ signal })),
+        ),
       ]);
     },
   };
@@ -123,6 +125,16 @@ async function periodically(
       });
     await clock.sleep(host.beat.until(ms), { signal });
   }
+}
+
+/** From the first beat on: what can wait is not begun while everything else of a host is. */
+async function later(
+  { host, clock, signal }: HostContext,
+  ms: number,
+  work: () => Promise<void>,
+): Promise<void> {
+  await clock.sleep(host.beat.until(ms), { signal });
+  await work();
 }
 
 /** Collects what is dead of pods that may be forgotten, as far as all of a pod is known. */

@@ -256,7 +256,10 @@ export class PodVolumes {
 
   #operation(state: PodState, wanted: VolumeToMount): VolumeOperation {
     const known = state.operations.get(wanted.volume.name);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      if (known.volume.plugin !== wanted.volume.plugin) this.#revision += 1;
+      return known;
+    }
     const operation = new VolumeOperation(wanted, this.#operationOptions);
     if (state.stopped !== undefined) operation.stop(state.stopped);
     state.operations.set(wanted.volume.name, operation);

@@ -33,9 +33,10 @@ export class LogLinks {
     const entries = (await files.list(folder, { signal })) ?? [];
     // nothing is asked of the host for those that stay whatever it says
     const links: string[] = [];
-    for (const [index, { name, type }] of entries.entries()) {
-      if (index % BATCH === 0) await nextTurn();
-      if (type === 'symlink' && name.endsWith(SUFFIX) && !runs.has(idOf(name))) links.push(name);
+    for (let from = 0; from < entries.length; from += BATCH) {
+      await nextTurn();
+      for (const { name, type } of entries.slice(from, from + BATCH))
+        if (type === 'symlink' && name.endsWith(SUFFIX) && !runs.has(idOf(name))) links.push(name);
     }
     const dead = new Set<string>();
     for (let from = 0; from < links.length; from += BATCH) {
