@@ -12,6 +12,7 @@ import type { Tracing } from '../telemetry/tracing.ts';
 import { createProcessMetrics, type ProcessMetrics } from '../telemetry/metrics.ts';
 import { Beat } from '../util/beat.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
+import { FewAtOnce } from '../util/few-at-once.ts';
 import { FollowedFiles } from '../util/followed-files.ts';
 
 export interface ProcessContext {
@@ -36,6 +37,8 @@ export interface ProcessContext {
   readonly faults: Faults;
   /** of what the process does once; its nodes' share their ticks with it */
   readonly beat: Beat;
+  /** pods that run already, when farlet starts */
+  readonly takingUp: FewAtOnce;
   readonly clock: Clock;
   readonly log: Log;
   /** aborted when the process ends, for whatever reason */
@@ -52,6 +55,13 @@ export interface ProcessContextOptions {
   readonly log: Log;
   readonly signal: AbortSignal;
 }
+
+/**
+ * Pods of all nodes that are taken up at once after a restart, and how soon one more is while some are still
+ * at it: a hundred a second where each waits long for its answers, and more where it does not.
+ */
+const TAKEN_UP = 32;
+const TAKE_UP_MS = 10;
 
 /** Connects to nothing yet. */
 export function processContext(options: ProcessContextOptions): ProcessContext {
@@ -93,6 +103,7 @@ export function processContext(options: ProcessContextOptions): ProcessContext {
     tracing,
     faults,
     beat,
+    takingUp: new FewAtOnce({ few: TAKEN_UP, patienceMs: TAKE_UP_MS, clock }),
     clock,
     log,
     signal,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { PodRuntimeState } from './runtime-state.ts';
-import { container, sandbox } from '../testing/fixtures.ts';
-import { mayRun, runsNamesake } from './holds.ts';
+import { container, pod, sandbox } from '../testing/fixtures.ts';
+import { isUp, mayRun, runsNamesake } from './holds.ts';
 
 const state = (more: Partial<PodRuntimeState> = {}): PodRuntimeState => ({
   uid: 'u',
@@ -48,5 +48,62 @@ describe('whether a namesake that nobody names runs', () => {
   for (const { name, answer, expect } of rows)
     it(name, () => {
       assert.equal(answer, expect);
+    });
+});
+
+describe('whether all of a pod runs', () => {
+  const subject = pod({
+    spec: { initContainers: [{ name: 'setup' }], containers: [{ name: 'app' }, { name: 'proxy' }] },
+  });
+  const up = [sandbox({ id: 'old', ready: false }), sandbox({ id: 'new' })];
+  const seen = (app: 'running' | 'exited' | 'created', proxy: 'running' | 'exited') => [
+    container({ id: 'i', name: 'setup', state: 'exited' }),
+    container({ id: 'a', name: 'app', state: app }),
+    container({ id: 'p', name: 'proxy', state: proxy }),
+  ];
+  const rows: { name: string; of: PodRuntimeState | undefined; expect: boolean }[] = [
+    { name: 'nothing is held', of: undefined, expect: false },
+    {
+      name: 'all of its own run',
+      of: state({ sandboxes: up, containers: seen('running', 'running') }),
+      expect: true,
+    },
+    {
+      name: 'one has exited',
+      of: state({ sandboxes: up, containers: seen('running', 'exited') }),
+      expect: false,
+    },
+    {
+      name: 'one was only made',
+      of: state({ sandboxes: up, containers: seen('created', 'running') }),
+      expect: false,
+    },
+    {
+      name: 'one is missing',
+      of: state({ sandboxes: up, containers: seen('running', 'running').slice(0, 2) }),
+      expect: false,
+    },
+    {
+      name: 'one was started again',
+      of: state({
+        sandboxes: up,
+        containers: [...seen('exited', 'running'), container({ id: 'a2', name: 'app', state: 'running' })],
+      }),
+      expect: true,
+    },
+    {
+      name: 'its sandbox has stopped',
+      of: state({ sandboxes: up.slice(0, 1), containers: seen('running', 'running') }),
+      expect: false,
+    },
+    {
+      name: 'not all of it could be looked at',
+      of: state({ sandboxes: up, containers: seen('running', 'running'), fault: 'odd status' }),
+      expect: false,
+    },
+  ];
+  for (const { name, of, expect } of rows)
+    it(name, () => {
+      assert.equal(isUp(subject, of), expect);
     });
 });

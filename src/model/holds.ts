@@ -1,6 +1,7 @@
 /**
  * What the runtime holds of a pod, as far as it matters to others, and when it will hold nothing more. Pure.
  */
+import type { Pod } from './kube.ts';
 import type { PodRef } from './pod-ref.ts';
 import type { PodRuntimeState } from './runtime-state.ts';
 
@@ -28,6 +29,16 @@ export function runsNamesake(
       !isKnown(other.uid) &&
       runsContainer(other),
   );
+}
+
+/** Every container that the pod is to have runs, in a sandbox that is ready. */
+export function isUp({ spec }: Pick<Pod, 'spec'>, state: PodRuntimeState | undefined): boolean {
+  if (state === undefined || state.fault !== undefined || !state.sandboxes.some(({ ready }) => ready))
+    return false;
+  const running = new Set(
+    state.containers.filter(({ state: is }) => is === 'running').map(({ name }) => name),
+  );
+  return spec.containers.every(({ name }) => running.has(name));
 }
 
 export function runsContainer({ containers }: PodRuntimeState): boolean {

@@ -332,7 +332,7 @@ export const table = {
   },
   farlet_pod_worker_oldest_seconds: {
     kind: 'gauge',
-    help: 'Seconds since the oldest step under way began (busy), or the oldest pod came that waits for another to end',
+    help: 'Seconds since the oldest step under way began (busy), or the oldest pod came that waits to begin',
     labels: ['state'],
   },
   farlet_pod_status_writes_total: {

@@ -157,6 +157,14 @@ export class FakeClock implements Clock {
     return this.#timers.length;
   }
 
+  /** Moves time on as under a loop that is blocked: what fell due meanwhile is fired at the end. */
+  late(ms: number): void {
+    this.#now += ms;
+    const due = this.#timers.filter(({ at }) => at <= this.#now);
+    this.#timers = this.#timers.filter(({ at }) => at > this.#now);
+    for (const { call } of due) call();
+  }
+
   /** Moves time on, firing what falls due in order, and lets promises settle in between. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;

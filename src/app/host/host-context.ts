@@ -7,7 +7,7 @@ import type { Host } from '../../hosts/host.ts';
 import type { KubeConnection } from '../../kube/connect.ts';
 import type { EventRecorder } from '../../model/events.ts';
 import type { Faults } from '../../model/faults.ts';
-import { mayRun, runsNamesake } from '../../model/holds.ts';
+import { isUp, mayRun, runsNamesake } from '../../model/holds.ts';
 import { labels } from '../../model/labels.ts';
 import type { Pod } from '../../model/kube.ts';
 import type { Log } from '../../model/log.ts';
@@ -28,6 +28,7 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import type { PodTraces } from '../../telemetry/pod-traces.ts';
 import type { Tracing } from '../../telemetry/tracing.ts';
 import type { Clock } from '../../util/clock.ts';
+import type { FewAtOnce } from '../../util/few-at-once.ts';
 
 /** What a host is put together from: the node's own things, and one of its hosts. */
 export interface HostAppOptions {
@@ -48,6 +49,7 @@ export interface HostAppOptions {
   readonly faults: Faults;
   /** Whether the node has yet to find out if the pod is this host's: until then it is nobody's orphan. */
   readonly isUnsettled: (uid: string) => boolean;
+  readonly takingUp: FewAtOnce;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -73,7 +75,8 @@ export interface HostContext extends HostAppOptions {
 }
 
 export function hostContext(options: HostAppOptions): HostContext {
-  const { config, node, host, view, sources, access, metrics, faults, isUnsettled, clock, signal } = options;
+  const { config, node, host, view, sources, access, metrics, faults, isUnsettled, takingUp } = options;
+  const { clock, signal } = options;
   const log = node.hosts.length === 1 ? options.log : options.log.child({ host: host.name });
   const { status } = access;
   const cache = new RuntimeCache({ clock });
@@ -87,6 +90,8 @@ export function hostContext(options: HostAppOptions): HostContext {
     faults,
     signal,
     runtimeHolds: (uid) => mayRun(cache.get(uid)),
+    takingUp,
+    isUp: (pod) => isUp(pod, cache.get(pod.metadata.uid)),
     runtimeHoldsNamesake: (pod) =>
       runsNamesake(cache.states(), pod.metadata, (uid) => table.get(uid) !== undefined),
     ...workersObserver(metrics, clock),

@@ -13,6 +13,7 @@ import { PodTable } from '../../sync/pod-table.ts';
 import { PodWorkers } from '../../sync/workers/pod-workers.ts';
 import { FakeEvents } from '../../testing/fake-host.ts';
 import { container, FakeClock, pod, quietLog, sandbox, settle } from '../../testing/fixtures.ts';
+import { FewAtOnce } from '../../util/few-at-once.ts';
 import { HostCounter, type HostCounts } from './host-counts.ts';
 
 const ready: ReadyVolume = {
@@ -37,6 +38,8 @@ class World {
     faults: { report: () => undefined },
     signal: this.stop.signal,
     runtimeHolds: () => false,
+    isUp: () => false,
+    takingUp: new FewAtOnce({ few: 1, patienceMs: 20, clock: this.clock }),
     onDue: () => undefined,
     onStep: () => undefined,
   });

@@ -20,6 +20,7 @@ import { PodTraces } from '../../telemetry/pod-traces.ts';
 import type { Tracing } from '../../telemetry/tracing.ts';
 import type { Beat } from '../../util/beat.ts';
 import type { Clock } from '../../util/clock.ts';
+import type { FewAtOnce } from '../../util/few-at-once.ts';
 import { fenced } from '../../util/fence.ts';
 import type { FollowedFiles } from '../../util/followed-files.ts';
 
@@ -44,6 +45,7 @@ export interface NodeAppOptions {
   readonly onLeft: () => void;
   readonly tracing: Tracing | undefined;
   readonly beat: Beat;
+  readonly takingUp: FewAtOnce;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;

@@ -1,19 +1,24 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FarletError, messageOf } from '../../model/errors.ts';
+import type { Pod } from '../../model/kube.ts';
 import type { SyncOutcome } from '../../model/pod-update.ts';
 import { FakeClock, pod, quietLog, settle } from '../../testing/fixtures.ts';
+import { FewAtOnce } from '../../util/few-at-once.ts';
 import type { PodSyncer } from './pod-syncer.ts';
 import { PodWorkers } from './pod-workers.ts';
 
 /** Records each step; a test scripts what syncs answer. */
 class ScriptedSyncer implements PodSyncer {
   readonly steps: string[] = [];
+  /** UIDs, for each sync */
+  readonly pods: string[] = [];
   outcomes: (SyncOutcome | ((signal: AbortSignal) => Promise<SyncOutcome>))[] = [];
   running = 0;
   overlapped = false;
 
-  async syncPod(_pod: unknown, { signal }: { signal: AbortSignal }): Promise<SyncOutcome> {
+  async syncPod({ metadata }: Pod, { signal }: { signal: AbortSignal }): Promise<SyncOutcome> {
+    this.pods.push(metadata.uid);
     return this.#step('sync', async () => {
       const next = this.outcomes.shift() ?? { kind: 'settled' };
       return typeof next === 'function' ? next(signal) : next;
@@ -48,6 +53,8 @@ function setUp(): {
   kinds: string[];
   started: string[];
   faults: string[];
+  /** pods that run no more */
+  died: Set<string>;
   stop: AbortController;
 } {
   const syncer = new ScriptedSyncer();
@@ -56,6 +63,7 @@ function setUp(): {
   const kinds: string[] = [];
   const started: string[] = [];
   const faults: string[] = [];
+  const died = new Set<string>();
   const stop = new AbortController();
   const workers = new PodWorkers({
     untilRound: (ms) => ms,
@@ -66,6 +74,8 @@ function setUp(): {
     },
     signal: stop.signal,
     runtimeHolds: () => false,
+    isUp: ({ metadata: { uid } }) => uid.startsWith('ran') && !died.has(uid),
+    takingUp: new FewAtOnce({ few: 2, patienceMs: 20, clock }),
     onDue: (uid) => {
       due.push(uid);
       workers.wake(uid);
@@ -75,7 +85,7 @@ function setUp(): {
     onRestarted: ({ metadata }) => started.push(`${metadata.uid} again`),
   });
   workers.attach(syncer);
-  return { workers, syncer, clock, due, kinds, started, faults, stop };
+  return { workers, syncer, clock, due, kinds, started, faults, died, stop };
 }
 
 const gone = pod({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 4 } });
@@ -280,5 +290,102 @@ describe('pod workers', () => {
     await settle();
     assert.deepEqual(syncer.steps, ['sync', 'stop 30', 'finish']);
     assert.equal(workers.state('uid-web'), undefined);
+  });
+
+  describe('that ran before farlet did', () => {
+    const ran = (name: string, change: Partial<Pod['metadata']> = {}): Pod =>
+      pod({ metadata: { ...change, uid: `ran-${name}`, name } });
+    const hang = (): Promise<SyncOutcome> => Promise.withResolvers<SyncOutcome>().promise;
+
+    it('are taken up a few at a time, and a new pod at once', async () => {
+      const { workers, syncer, clock } = setUp();
+      const steps = () => syncer.pods;
+      const first = Promise.withResolvers<SyncOutcome>();
+      syncer.outcomes = [() => first.promise, hang];
+      for (const name of ['a', 'b', 'c', 'd']) workers.update(ran(name));
+      workers.update(pod());
+      await settle();
+      assert.deepEqual(steps(), ['ran-a', 'ran-b', 'uid-web']);
+      first.resolve({ kind: 'settled' });
+      await settle();
+      assert.deepEqual(steps().slice(3), ['ran-c', 'ran-d']);
+      assert.equal(clock.timers, 4, 'all but the one that hangs rest');
+    });
+
+    it('see in their first sync what they were woken for before', async () => {
+      const { workers, syncer, clock } = setUp();
+      syncer.outcomes = [hang, hang];
+      for (const name of ['a', 'b', 'c']) workers.update(ran(name));
+      workers.wake('ran-c');
+      workers.wakeAll();
+      await settle();
+      assert.deepEqual(syncer.pods, ['ran-a', 'ran-b']);
+      await clock.advance(20);
+      assert.deepEqual(syncer.pods.slice(2), ['ran-c']);
+    });
+
+    it('are seen to at once when there is more to do than that', async () => {
+      const { workers, syncer } = setUp();
+      syncer.outcomes = [hang, hang];
+      for (const name of ['a', 'b', 'changed', 'evicted', 'gone']) workers.update(ran(name));
+      workers.update(ran('changed', { labels: { tier: 'web' } }));
+      workers.kill('ran-evicted', {});
+      workers.remove('ran-gone');
+      await settle();
+      assert.deepEqual(syncer.steps.slice(2).sort(), ['finish', 'finish', 'stop 30', 'stop 30', 'sync']);
+      assert.equal(workers.state('ran-gone'), undefined);
+    });
+
+    it('are seen to at once when they run no more, and before those that do', async () => {
+      const { workers, syncer, died } = setUp();
+      syncer.outcomes = [hang, hang];
+      died.add('ran-dead');
+      for (const name of ['a', 'b', 'dies', 'runs', 'dead']) workers.update(ran(name));
+      died.add('ran-dies');
+      workers.wakeAll();
+      await settle();
+      assert.deepEqual(syncer.pods.slice(2), ['ran-dead', 'ran-dies', 'ran-dead']);
+    });
+
+    it('wait to begin, as is told', async () => {
+      const { workers, syncer, clock } = setUp();
+      syncer.outcomes = [hang, hang, hang];
+      for (const name of ['a', 'b', 'c', 'd']) workers.update(ran(name));
+      await clock.advance(20);
+      const { busy, resting, waiting, oldestWaitingSeconds } = workers.load();
+      assert.deepEqual([busy, resting, waiting, oldestWaitingSeconds], [3, 0, 1, 0.02]);
+    });
+
+    it('leave their place when they go, and come again as any other', async () => {
+      const { workers, syncer, clock } = setUp();
+      syncer.outcomes = [hang, hang];
+      for (const name of ['a', 'b', 'c']) workers.update(ran(name));
+      workers.remove('ran-c');
+      await settle();
+      assert.equal(workers.state('ran-c'), undefined);
+      assert.equal(clock.timers, 0);
+      workers.update(ran('c'));
+      await clock.advance(20);
+      assert.deepEqual(syncer.pods.slice(2), ['ran-c']);
+    });
+
+    it('begin once each', async () => {
+      const { workers, syncer, clock } = setUp();
+      syncer.outcomes = [hang, hang];
+      for (const name of ['a', 'b', 'changed']) workers.update(ran(name));
+      workers.update(ran('changed', { labels: { tier: 'web' } }));
+      await settle();
+      await clock.advance(40);
+      assert.deepEqual(syncer.pods, ['ran-a', 'ran-b', 'ran-changed']);
+    });
+
+    it('but are over or to end are not kept waiting', async () => {
+      const { workers, syncer } = setUp();
+      syncer.outcomes = [hang, hang];
+      for (const name of ['a', 'b']) workers.update(ran(name));
+      workers.update(ran('leaving', { ...gone.metadata }));
+      await settle();
+      assert.deepEqual(syncer.steps.slice(2), ['stop 4', 'finish']);
+    });
   });
 });

@@ -8,9 +8,10 @@ import { podFields, type PodRef } from '../../model/pod-ref.ts';
 import { isStaticPod, podFullName } from '../../model/pod-source.ts';
 import type { KillOrder } from '../../model/pod-update.ts';
 import type { Clock } from '../../util/clock.ts';
+import type { FewAtOnce } from '../../util/few-at-once.ts';
 import type { PodSyncer } from './pod-syncer.ts';
 import { PodWorker, type StepKind } from './pod-worker.ts';
-import { initialState, type WorkerState } from './worker-state.ts';
+import { initialState, type WorkerEvent, type WorkerState } from './worker-state.ts';
 import { workersLoad, type WorkersLoad } from './workers-load.ts';
 import { lifecycleOf, type WorkingPod } from './working-pods.ts';
 
@@ -22,6 +23,10 @@ export interface PodWorkersOptions {
   readonly faults: Faults;
   readonly signal: AbortSignal;
   readonly runtimeHolds: (uid: string) => boolean;
+  /** pods that ran before farlet did are taken up so, by all workers of the process */
+  readonly takingUp: Pick<FewAtOnce, 'begin'>;
+  /** nothing is to be done for the pod but to go on: all of it runs, as far as is known */
+  readonly isUp: (pod: Pod) => boolean;
   /** the runtime runs another pod of this one's name, which nobody wants any more */
   readonly runtimeHoldsNamesake?: (pod: Pod) => boolean;
   readonly onDue: (uid: string) => void;
@@ -41,6 +46,12 @@ interface WaitingPod {
   readonly since: number;
 }
 
+interface UntakenPod {
+  /** monotonic ms */
+  readonly since: number;
+  readonly cancel: () => void;
+}
+
 export class PodWorkers {
   readonly #options: PodWorkersOptions;
   #syncer: PodSyncer | undefined;
@@ -48,6 +59,8 @@ export class PodWorkers {
   readonly #removed = new Set<string>();
   /** pods that may not start yet, oldest first: what has their UID or their static name still stops */
   readonly #waiting = new Map<string, WaitingPod>();
+  /** pods that run already, and wait for their first sync: it will see what comes until then */
+  readonly #untaken = new Map<string, UntakenPod>();
   readonly #orphans = new Map<string, Promise<void>>();
   readonly #moved = (): void => {
     this.#revision += 1;
@@ -72,7 +85,7 @@ export class PodWorkers {
     const uid = pod.metadata.uid;
     const worker = this.#workers.get(uid);
     if (worker !== undefined && !this.#removed.has(uid)) {
-      worker.offer({ kind: 'pod', pod });
+      this.#offer(worker, { kind: 'pod', pod });
       return;
     }
     const isRestart = worker !== undefined || this.#waiting.get(uid)?.isRestart === true;
@@ -90,8 +103,10 @@ export class PodWorkers {
       this.#workers.set(uid, started);
       this.#moved();
       if (isRestart) this.#options.onRestarted?.(pod);
-      if (started.state.at === 'syncing') this.#options.onStarted?.(pod);
-      started.wake();
+      const isSyncing = started.state.at === 'syncing';
+      if (isSyncing) this.#options.onStarted?.(pod);
+      if (isSyncing && this.#options.isUp(pod)) this.#takeUp(started);
+      else started.wake();
     }
   }
 
@@ -110,20 +125,27 @@ export class PodWorkers {
     this.#removed.add(uid);
     this.#moved();
     if (worker.state.at === 'finished') this.#forget(uid);
-    else worker.offer({ kind: 'kill', order: {} });
+    else this.#offer(worker, { kind: 'kill', order: {} });
   }
 
   /** Stops a pod although its object does not ask for it: an eviction. A pod that is over stays so. */
   kill(uid: string, order: KillOrder): void {
-    this.#workers.get(uid)?.offer({ kind: 'kill', order });
+    const worker = this.#workers.get(uid);
+    if (worker !== undefined) this.#offer(worker, { kind: 'kill', order });
   }
 
   wake(uid: string): void {
-    this.#workers.get(uid)?.wake();
+    const worker = this.#workers.get(uid);
+    if (worker === undefined) return;
+    if (this.#untaken.has(uid)) {
+      if (this.#options.isUp(worker.pod)) return;
+      this.#taken(uid);
+    }
+    worker.wake();
   }
 
   wakeAll(): void {
-    for (const worker of this.#workers.values()) worker.wake();
+    for (const uid of this.#workers.keys()) this.wake(uid);
   }
 
   state(uid: string): WorkerState | undefined {
@@ -154,8 +176,11 @@ export class PodWorkers {
   /** What the workers do now, for farlet_pod_workers. */
   load(): WorkersLoad {
     const { clock } = this.#options;
-    const busyForMs = [...this.#workers.values()].map((worker) => worker.busyForMs);
-    const waitingForMs = [...this.#waiting.values()].map(({ since }) => clock.monotonic() - since);
+    const busyForMs = [...this.#workers]
+      .filter(([uid]) => !this.#untaken.has(uid))
+      .map(([, worker]) => worker.busyForMs);
+    const waiting = [...this.#waiting.values(), ...this.#untaken.values()];
+    const waitingForMs = waiting.map(({ since }) => clock.monotonic() - since);
     return workersLoad(busyForMs, waitingForMs);
   }
 
@@ -183,6 +208,29 @@ export class PodWorkers {
       ...[...this.#workers.values()].map((worker) => worker.idle),
       ...this.#orphans.values(),
     ]);
+  }
+
+  #takeUp(worker: PodWorker): void {
+    const { uid } = worker.pod.metadata;
+    const { takingUp, clock } = this.#options;
+    const cancel = takingUp.begin(async () => {
+      this.#untaken.delete(uid);
+      worker.wake();
+      await worker.idle;
+    });
+    if (cancel !== undefined) this.#untaken.set(uid, { since: clock.monotonic(), cancel });
+  }
+
+  /** It waits no more. */
+  #taken(uid: string): void {
+    this.#untaken.get(uid)?.cancel();
+    this.#untaken.delete(uid);
+  }
+
+  /** A new object or an order is seen to at once. */
+  #offer(worker: PodWorker, event: WorkerEvent): void {
+    this.#taken(worker.pod.metadata.uid);
+    worker.offer(event);
   }
 
   #start(pod: Pod): PodWorker {
@@ -214,6 +262,7 @@ export class PodWorkers {
   }
 
   #forget(uid: string): void {
+    this.#taken(uid);
     this.#workers.get(uid)?.close();
     this.#workers.delete(uid);
     this.#removed.delete(uid);
