@@ -3,7 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { it } from 'node:test';
 import { flagsForMany, forFewHosts } from './node-flags.ts';
 
-const many = ['--heap-growing-percent=50', '--max-semi-space-size=16'];
+const starting = (mib: number): readonly string[] => [
+  '--heap-growing-percent=50',
+  '--max-semi-space-size=16',
+  `--initial-old-space-size=${String(mib)}`,
+];
+const many = starting(160);
 const cases: [
   name: string,
   hosts: number,
@@ -11,7 +16,9 @@ const cases: [
   expect: readonly string[] | undefined,
 ][] = [
   ['a few hosts keep what they have', 7, forFewHosts, undefined],
-  ['many hosts have more room for what soon dies', 8, forFewHosts, many],
+  ['many hosts have more room for what soon dies', 8, forFewHosts, starting(64)],
+  ['and as large a heap as they will need', 60, forFewHosts, starting(96)],
+  ['within bounds', 1_000, forFewHosts, starting(256)],
   ['what somebody added stays', 100, [...forFewHosts, '--cpu-prof'], [...many, '--cpu-prof']],
   ['without the launcher’s flags nothing is changed', 100, ['--cpu-prof'], undefined],
   ['nor a second time', 100, many, undefined],

@@ -13,6 +13,16 @@ const forManyCalls = '--external-memory-accounted-in-global-limit';
 /** Those that are known to have it: Node does not start with a flag that it does not know. */
 const hasForManyCalls = (version: string): boolean => version.startsWith('24.');
 const MANY_HOSTS = 8;
+/**
+ * What hosts with 50 pods each have alive, MiB: where the heap is to become as large as that, to mark all of
+ * it whenever it has grown by half on the way there is work for nothing, in the very moments after a restart
+ * when there is most to do.
+ */
+const ALIVE = { ofHost: 1.6, atLeast: 64, atMost: 256 };
+const startingFor = (hosts: number): string => {
+  const { ofHost, atLeast, atMost } = ALIVE;
+  return `--initial-old-space-size=${String(Math.min(atMost, Math.max(atLeast, Math.ceil(hosts * ofHost))))}`;
+};
 /** Node's own, whatever the machine has. */
 const POOL = 4;
 /**
@@ -40,6 +50,7 @@ export function flagsForMany(
   if (hosts < MANY_HOSTS || forFewHosts.some((flag, index) => flags[index] !== flag)) return undefined;
   return [
     ...forManyHosts,
+    startingFor(hosts),
     ...(hasForManyCalls(version) ? [forManyCalls] : []),
     ...poolFor(cores),
     ...flags.slice(forFewHosts.length),
