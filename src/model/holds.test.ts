@@ -87,7 +87,7 @@ describe('whether all of a pod runs', () => {
       name: 'one was started again',
       of: state({
         sandboxes: up,
-        containers: [...seen('exited', 'running'), container({ id: 'a2', name: 'app', state: 'running' })],
+        containers: [container({ id: 'a2', name: 'app', state: 'running' }), ...seen('exited', 'running')],
       }),
       expect: true,
     },

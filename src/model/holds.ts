@@ -32,13 +32,16 @@ export function runsNamesake(
 }
 
 /** Every container that the pod is to have runs, in a sandbox that is ready. */
-export function isUp({ spec }: Pick<Pod, 'spec'>, state: PodRuntimeState | undefined): boolean {
-  if (state === undefined || state.fault !== undefined || !state.sandboxes.some(({ ready }) => ready))
-    return false;
-  const running = new Set(
-    state.containers.filter(({ state: is }) => is === 'running').map(({ name }) => name),
+export function isUp(pod: Pick<Pod, 'spec'>, state: PodRuntimeState | undefined): boolean {
+  return state !== undefined && state.sandboxes.some(({ ready }) => ready) && runsAll(pod, state);
+}
+
+/** The newest of every container that the pod is to have runs, as far as all of it was seen. */
+export function runsAll({ spec }: Pick<Pod, 'spec'>, { containers, fault }: PodRuntimeState): boolean {
+  return (
+    fault === undefined &&
+    spec.containers.every(({ name }) => containers.find((each) => each.name === name)?.state === 'running')
   );
-  return spec.containers.every(({ name }) => running.has(name));
 }
 
 export function runsContainer({ containers }: PodRuntimeState): boolean {

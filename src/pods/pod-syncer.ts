@@ -11,6 +11,7 @@ import { FarletError } from '../model/errors.ts';
 import type { Pod } from '../model/kube.ts';
 import { podFields, podReference, type PodRef } from '../model/pod-ref.ts';
 import type { KillOrder, SyncOutcome } from '../model/pod-update.ts';
+import { runs, runsAll } from '../model/holds.ts';
 import type { ObservedContainer, PodRuntimeState, Removal } from '../model/runtime-state.ts';
 import type { PodRuntime } from '../runtime/pod/pod-runtime.ts';
 import { firstFailure } from '../runtime/spec/steps.ts';
@@ -230,16 +231,8 @@ export class PodSyncer {
  * Each container runs, so none is just being made, and no sandbox either: a look would tell no more. A sync
  * that was cut off may have left what nobody has seen yet.
  */
-function isKnownToRun({ spec }: Pod, { containers, sandboxes, fault }: PodRuntimeState): boolean {
-  return (
-    fault === undefined &&
-    sandboxes.length > 0 &&
-    spec.containers.every(({ name }) => containers.find((each) => each.name === name)?.state === 'running')
-  );
-}
-
-function runs(state: PodRuntimeState): boolean {
-  return running(state).length > 0 || state.sandboxes.some(({ ready }) => ready);
+function isKnownToRun(pod: Pod, state: PodRuntimeState): boolean {
+  return state.sandboxes.length > 0 && runsAll(pod, state);
 }
 
 function running({ containers }: PodRuntimeState): ObservedContainer[] {

@@ -21,7 +21,7 @@ import type { Clock } from '../util/clock.ts';
 import { nextTurn } from '../util/turn.ts';
 import { activePods } from './active-pods.ts';
 import type { PodTable } from './pod-table.ts';
-import { MOST_PODS, type SyncBatch, type SyncEventKind, type SyncQueue } from './sync-queue.ts';
+import { MOST_PODS, queued, type SyncBatch, type SyncEventKind, type SyncQueue } from './sync-queue.ts';
 import type { Refusal } from '../resources/admission/refusal.ts';
 import type { AdmissionVerdict, WaitingVerdict } from '../resources/admission/verdict.ts';
 
@@ -131,7 +131,7 @@ export class SyncLoop {
       sync: batch.sync.size,
       probe: batch.probe.size,
     };
-    for (const kind of ['config', 'pleg', 'sync', 'probe'] as const) {
+    for (const kind of queued) {
       if (counts[kind] > 0) observer.event(kind, counts[kind]);
     }
     if (batch.host) observer.event('host', 1);

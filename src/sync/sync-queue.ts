@@ -8,6 +8,9 @@ import { Arrival } from '../util/arrival.ts';
 /** What drives the SyncLoop, as the kubelet's syncLoopIteration names it. */
 export type SyncEventKind = 'config' | 'pleg' | 'sync' | 'probe' | 'host' | 'housekeeping';
 
+/** Those that entries wait for. */
+export const queued = ['config', 'pleg', 'sync', 'probe'] as const satisfies readonly SyncEventKind[];
+
 export interface SyncBatch {
   readonly config: readonly PodChange[];
   /** UIDs with new runtime state */
@@ -70,7 +73,7 @@ export class SyncQueue {
   }
 
   /** How many entries wait, by kind: for the queue depth metric. */
-  depth(): Record<'config' | 'pleg' | 'sync' | 'probe', number> {
+  depth(): Record<(typeof queued)[number], number> {
     return {
       config: this.#config.size,
       pleg: this.#pleg.size,

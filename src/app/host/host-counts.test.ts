@@ -9,6 +9,7 @@ import type { SyncOutcome } from '../../model/pod-update.ts';
 import { PodVolumes } from '../../pods/volumes/pod-volumes.ts';
 import type { ReadyVolume } from '../../pods/volumes/ready-volume.ts';
 import { RuntimeCache } from '../../runtime/observed/runtime-cache.ts';
+import { activePods } from '../../sync/active-pods.ts';
 import { PodTable } from '../../sync/pod-table.ts';
 import { PodWorkers } from '../../sync/workers/pod-workers.ts';
 import { FakeEvents } from '../../testing/fake-host.ts';
@@ -43,6 +44,7 @@ class World {
     onDue: () => undefined,
     onStep: () => undefined,
   });
+  readonly activePods = (): Pod[] => activePods(this);
   readonly volumes: PodVolumes;
   readonly counter: HostCounter;
   outcome: SyncOutcome = { kind: 'settled' };
@@ -190,6 +192,13 @@ describe('the counts of a host', () => {
               ['a worker gets a pod', 'a'],
               ['a pod is evicted', 'a'],
               ['a worker is told that a pod is gone', 'a'],
+            ],
+          ],
+          [
+            [
+              ['a worker gets a pod', 'a'],
+              ['a static pod comes', 'a'],
+              ['a worker gets a pod', 'a'],
             ],
           ],
         ],

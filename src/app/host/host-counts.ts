@@ -3,7 +3,6 @@ import type { Pod } from '../../model/kube.ts';
 import { isStaticPod } from '../../model/pod-source.ts';
 import type { PodVolumes, VolumeTotal } from '../../pods/volumes/pod-volumes.ts';
 import type { RuntimeCache, RuntimeCounts } from '../../runtime/observed/runtime-cache.ts';
-import { activePods } from '../../sync/active-pods.ts';
 import type { PodTable } from '../../sync/pod-table.ts';
 import type { PodWorkers } from '../../sync/workers/pod-workers.ts';
 import { workingPodCounts, type WorkingPodCount } from '../../sync/workers/working-pods.ts';
@@ -22,10 +21,12 @@ export interface HostCounts {
 }
 
 export interface HostCounterOptions {
-  readonly table: Pick<PodTable, 'all' | 'isRejected' | 'revision'>;
+  readonly table: Pick<PodTable, 'all' | 'revision'>;
   readonly cache: Pick<RuntimeCache, 'counts' | 'revision'>;
-  readonly workers: Pick<PodWorkers, 'state' | 'working' | 'revision'>;
+  readonly workers: Pick<PodWorkers, 'working' | 'revision'>;
   readonly volumes: Pick<PodVolumes, 'totals' | 'revision'>;
+  /** pods that hold resources of the host */
+  readonly activePods: () => readonly Pod[];
 }
 
 export class HostCounter {
@@ -46,11 +47,11 @@ export class HostCounter {
   }
 
   #count(): HostCounts {
-    const { table, cache, workers, volumes } = this.#options;
+    const { table, cache, workers, volumes, activePods } = this.#options;
     return {
       runtime: cache.counts(),
       desired: podCounts(table.all()),
-      active: podCounts(activePods({ table, workers })),
+      active: podCounts(activePods()),
       working: workingPodCounts(workers.working()),
       volumes: volumes.totals(),
     };

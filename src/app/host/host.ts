@@ -63,8 +63,6 @@ export interface HostApp {
   deliver(changes: readonly PodChange[]): void;
   /** An object that these pods refer to came, changed or went. */
   objectsChanged(uids: readonly string[]): void;
-  /** pods that hold resources of the host */
-  activePods(): Pod[];
   counts(): HostCounts;
   workersLoad(): WorkersLoad;
   cgroupVersion(): number | undefined;
@@ -190,7 +188,6 @@ function asked(context: HostContext, parts: HostParts): Omit<HostApp, Shown | Ru
         queue.due(uid);
       }
     },
-    activePods: context.activePods,
     counts: counter.counts.bind(counter),
     workersLoad: () => workers.load(),
     cgroupVersion: () => view.facts()?.cgroupVersion,

@@ -5,6 +5,7 @@ import type { HostApp } from '../host/host.ts';
 import type { HostCounts } from '../host/host-counts.ts';
 import type { KubeNode } from '../../model/kube.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import { queued } from '../../sync/sync-queue.ts';
 import { sumOfLoads } from '../../sync/workers/workers-load.ts';
 
 /** Shows what is; what has not changed since it was shown stays as it is. */
@@ -58,19 +59,17 @@ function showCounts(metrics: Metrics, counts: readonly HostCounts[]): void {
   metrics.kubelet_working_pods.reset();
   for (const { count, ...labels } of counts.flatMap(({ working }) => working))
     metrics.kubelet_working_pods.inc(labels, count);
-  metrics.volume_manager_total_volumes.reset();
+  const { volume_manager_total_volumes: gauge } = metrics;
+  gauge.reset();
   for (const { plugin, wanted, ready } of counts.flatMap(({ volumes }) => volumes)) {
-    const show = (state: string, count: number): void => {
-      metrics.volume_manager_total_volumes.inc({ plugin_name: plugin, state }, count);
-    };
-    show('desired_state_of_world', wanted);
-    if (ready > 0) show('actual_state_of_world', ready);
+    gauge.inc({ plugin_name: plugin, state: 'desired_state_of_world' }, wanted);
+    if (ready > 0) gauge.inc({ plugin_name: plugin, state: 'actual_state_of_world' }, ready);
   }
 }
 
 function showQueues(metrics: Metrics, apps: readonly HostApp[]): void {
   const depths = apps.map(({ queue }) => queue.depth());
-  for (const kind of ['config', 'pleg', 'sync', 'probe'] as const)
+  for (const kind of queued)
     metrics.farlet_queue_depth.set(
       { queue: kind },
       sum(depths, (each) => each[kind]),

@@ -123,7 +123,6 @@ export class PodWorkers {
     const worker = this.#workers.get(uid);
     if (worker === undefined) return;
     this.#removed.add(uid);
-    this.#moved();
     if (worker.state.at === 'finished') this.#forget(uid);
     else this.#offer(worker, { kind: 'kill', order: {} });
   }
@@ -152,7 +151,7 @@ export class PodWorkers {
     return this.#workers.get(uid)?.state;
   }
 
-  /** Grows whenever `working` or a pod's state may have changed; a pod's object may change without. */
+  /** Grows whenever `working` or a pod's state may have changed. */
   get revision(): number {
     return this.#revision;
   }
@@ -231,6 +230,7 @@ export class PodWorkers {
   #offer(worker: PodWorker, event: WorkerEvent): void {
     this.#taken(worker.pod.metadata.uid);
     worker.offer(event);
+    this.#moved();
   }
 
   #start(pod: Pod): PodWorker {
