@@ -16,7 +16,7 @@ import {
 } from './app/command-line/cluster-commands.ts';
 import { runCheck } from './app/check/check.ts';
 import { rbacManifest } from './app/check/rbac-manifest.ts';
-import { ConfigError, loadConfig, parseConfig } from './app/config/load.ts';
+import { ConfigError, loadConfig, parseConfig, readConfig } from './app/config/load.ts';
 import type { Config } from './app/config/schema.ts';
 import { configReference } from './app/config/reference.ts';
 import { FarletError, messageOf } from './model/errors.ts';
@@ -104,7 +104,9 @@ async function run(read: Arguments, signal: AbortSignal): Promise<number> {
   const file = values.get('config') ?? '';
   const format = values.get('log-format') ?? (process.stderr.isTTY ? 'pretty' : 'json');
   const level = logLevels.find((each) => each === values.get('log-level')) ?? 'info';
-  const config = configOf(read);
+  const parse = (text: string): Config => parseConfig(text, file, process.env.SSH_AUTH_SOCK);
+  const text = readConfig(file);
+  const config = parse(text);
   startAgainFor(config.nodes.reduce((sum, { hosts }) => sum + hosts.length, 0));
   const logging = adjustableLog({
     format: format === 'json' ? 'json' : 'pretty',
@@ -115,7 +117,8 @@ async function run(read: Arguments, signal: AbortSignal): Promise<number> {
       config,
       configFile: {
         file,
-        parse: (text) => parseConfig(text, file, process.env.SSH_AUTH_SOCK),
+        text,
+        parse,
         setLevel: (wanted) => {
           logging.setLevel(wanted ?? level);
         },

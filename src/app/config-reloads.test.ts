@@ -83,6 +83,7 @@ describe('a configuration that changes', () => {
       file: join(folder, 'f'),
       parse,
       applied: parse(text),
+      text,
       isStandalone: false,
       fleet: fleet as unknown as ConfigReloadsOptions['fleet'],
       setLevel: (level) => did.push(`level ${level ?? ''}`),
@@ -98,6 +99,21 @@ describe('a configuration that changes', () => {
     await reloads.look();
     return outcomes.at(-1);
   };
+
+  it('is parsed once, as long as it is one', async () => {
+    const parsed: string[] = [];
+    const [good, bad] = [file([node('a', 1)]), file([])];
+    begin(good, {
+      parse: (text) => {
+        parsed.push(text);
+        return parseConfig(text, 'f', '/run/agent');
+      },
+    });
+    await reloads.look();
+    assert.deepEqual(parsed, []);
+    for (const text of [bad, bad, good]) await write(text);
+    assert.deepEqual(parsed, [bad, bad]);
+  });
 
   it('is taken over once', async () => {
     begin(file([node('a', 1)]));

@@ -26,8 +26,9 @@ export interface ConfigReloadsOptions {
   readonly file: string;
   /** @throws ConfigError */
   readonly parse: (text: string) => Config;
-  /** what the process runs by */
+  /** what the process runs by, and what that was parsed from */
   readonly applied: Config;
+  readonly text: string;
   readonly isStandalone: boolean;
   readonly fleet: Pick<NodeFleet, 'add' | 'remove' | 'node'>;
   readonly setLevel: (level: Config['logLevel']) => void;
@@ -44,6 +45,8 @@ const READ_MS = 10_000;
 export class ConfigReloads {
   readonly #options: ConfigReloadsOptions;
   #applied: Config;
+  /** the last text that is a configuration: that of a hundred nodes takes a while to parse */
+  #parsed: { readonly text: string; readonly config: Config };
   /** of which nothing is left to be done */
   #done: string | undefined;
   #reported = '';
@@ -53,6 +56,7 @@ export class ConfigReloads {
   constructor(options: ConfigReloadsOptions) {
     this.#options = options;
     this.#applied = options.applied;
+    this.#parsed = { text: options.text, config: options.applied };
   }
 
   /** Looks at the file until the signal aborts: its content counts, not its time. */
@@ -82,10 +86,12 @@ export class ConfigReloads {
 
   #parse(text: string): Config {
     const { parse, isStandalone } = this.#options;
-    const wanted = parse(text);
-    const problem = isStandalone ? standaloneProblem(wanted) : undefined;
+    if (text === this.#parsed.text) return this.#parsed.config;
+    const config = parse(text);
+    const problem = isStandalone ? standaloneProblem(config) : undefined;
     if (problem !== undefined) throw new FarletError('invalid', problem);
-    return wanted;
+    this.#parsed = { text, config };
+    return config;
   }
 
   async #take(wanted: Config): Promise<{ problems: string[]; needsRestart: readonly string[] }> {

@@ -24,7 +24,7 @@ import { stopAll, stopReason, waitAtMost } from '../util/stopping.ts';
 export interface AppOptions {
   readonly config: Config;
   /** where the configuration came from, and what takes over its log level */
-  readonly configFile: Pick<ConfigReloadsOptions, 'file' | 'parse' | 'setLevel'>;
+  readonly configFile: Pick<ConfigReloadsOptions, 'file' | 'text' | 'parse' | 'setLevel'>;
   readonly kubeconfig: string | undefined;
   readonly version: string;
   readonly log: Log;

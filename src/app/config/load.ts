@@ -24,18 +24,23 @@ export class ConfigError extends Error {
   }
 }
 
-/** `agentSocket` (SSH_AUTH_SOCK) is the ssh agent of hosts that name neither a key nor an agent. */
 export function loadConfig(file: string, agentSocket?: string): Config {
-  let text: string;
+  return parseConfig(readConfig(file), file, agentSocket);
+}
+
+/** @throws ConfigError */
+export function readConfig(file: string): string {
   try {
-    text = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (error) {
     throw new ConfigError(file, [`can't be read: ${error instanceof Error ? error.message : String(error)}`]);
   }
-  return parseConfig(text, file, agentSocket);
 }
 
-/** Pure but for looking whether the files it names can be read. */
+/**
+ * `agentSocket` (SSH_AUTH_SOCK) is the ssh agent of hosts that name neither a key nor an agent. Pure but for
+ * looking whether the files that it names can be read.
+ */
 export function parseConfig(text: string, file: string, agentSocket?: string): Config {
   if (text.includes('\0')) throw new ConfigError(file, ['is no text: it has bytes that are 0']);
   const lines = new LineCounter();
