@@ -1,6 +1,7 @@
 /** The connections to the API server, by what goes over them: none waits behind another's. */
+import { createSecureContext, type ConnectionOptions } from 'node:tls';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { Agent, ProxyAgent, type buildConnector, type Dispatcher } from 'undici';
+import { Agent, buildConnector, ProxyAgent, type Dispatcher } from 'undici';
 import { FarletError } from '../model/errors.ts';
 import { answerForm } from './answer-form.ts';
 
@@ -77,11 +78,8 @@ function renewedWhenSilent(open: Readonly<Record<ConnectionKind, () => Dispatche
 function opener(config: KubeConfig, tls: object): (options: Agent.Options) => Dispatcher {
   const wanted = config.createDispatcherOptions(config.getCurrentCluster(), tls);
   switch (wanted.type) {
-    case 'agent': {
-      // the client types its TLS options as Node's; undici's connector takes the same ones
-      const connect = { ...wanted.connect, timeout: CONNECT_MS } as buildConnector.BuildOptions;
-      return (options) => new Agent({ ...options, connect });
-    }
+    case 'agent':
+      return (options) => new Agent({ ...options, connect: connector(wanted.connect, options) });
     case 'none':
       return (options) => new Agent(options);
     case 'proxy': {
@@ -94,6 +92,26 @@ function opener(config: KubeConfig, tls: object): (options: Agent.Options) => Di
         `the kubeconfig's proxy ${wanted.uri} is a SOCKS proxy, which farlet can't use; use an HTTP proxy`,
       );
   }
+}
+
+/** What is the same for all of its connections, as certificates, is made out once. */
+function connector(tls: ConnectionOptions, { allowH2 = false }: Agent.Options): buildConnector.connector {
+  let connect: buildConnector.connector | undefined;
+  return (options, callback) => {
+    try {
+      // the client types its TLS options as Node's; undici's connector takes the same ones
+      connect ??= buildConnector({
+        ...(tls as buildConnector.BuildOptions),
+        secureContext: createSecureContext(tls),
+        allowH2,
+        timeout: CONNECT_MS,
+      });
+    } catch (error) {
+      callback(error instanceof Error ? error : new Error(String(error)), null);
+      return;
+    }
+    connect(options, callback);
+  };
 }
 
 /** Takes no more; what is under way may end. */
