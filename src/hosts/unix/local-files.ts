@@ -5,6 +5,7 @@ import { FarletError, HostError } from '../../model/errors.ts';
 import { orAbort, settledAll } from '../../util/abort.ts';
 import { Alarm } from '../../util/alarm.ts';
 import { systemClock, type Clock } from '../../util/clock.ts';
+import { inBatches } from '../../util/in-batches.ts';
 import { errorOfCode, fileError } from '../link/errno.ts';
 import { fileInfo, fileType, ignore } from './file-info.ts';
 import { independentSteps } from './independent-steps.ts';
@@ -34,6 +35,8 @@ import { treeUsage } from './tree-usage.ts';
 
 const POLL_MS = 1_000;
 const MAX_LOOK_TEXT = 65_536;
+/** As many as keep the threads that wait for files busy. Of the logs of a host's pods there are a hundred. */
+const QUERIES_AT_ONCE = 8;
 
 export class LocalFiles implements HostFiles {
   readonly #host: string;
@@ -151,12 +154,7 @@ export class LocalFiles implements HostFiles {
   }
 
   look(queries: readonly HostQuery[], { signal }: { signal: AbortSignal }): Promise<HostAnswer[]> {
-    return Promise.all(
-      queries.map(
-        async (query) =>
-          (await this.#unlessMissing(query.look, query.path, () => this.#answer(query, signal))) ?? {},
-      ),
-    );
+    return inBatches(queries, QUERIES_AT_ONCE, (query) => this.#answerIfThere(query, signal));
   }
 
   readUsage(query: UsageQuery, options: { signal: AbortSignal }): Promise<HostUsage> {
@@ -193,6 +191,16 @@ export class LocalFiles implements HostFiles {
     }
   }
 
+  async #answerIfThere(query: HostQuery, signal: AbortSignal): Promise<HostAnswer> {
+    try {
+      return await this.#answer(query, signal);
+    } catch (error) {
+      const failure = this.#failure(error, query.look, query.path);
+      if (failure instanceof HostError && failure.kind === 'not-found') return {};
+      throw failure;
+    }
+  }
+
   async #answer({ look, path }: HostQuery, signal: AbortSignal): Promise<HostAnswer> {
     switch (look) {
       case 'text': {
@@ -220,16 +228,19 @@ export class LocalFiles implements HostFiles {
   }
 
   async #named<T>(verb: string, path: string, work: () => Promise<T>): Promise<T> {
-    const host = this.#host;
     try {
       return await work();
     } catch (error) {
-      if (error instanceof FarletError || (error instanceof Error && error.name === 'AbortError'))
-        throw error;
-      if (error instanceof NotRegular)
-        throw fileError('invalid', { host, verb, path, why: error.message }, error);
-      throw errorOfCode(error, { host, verb, path });
+      throw this.#failure(error, verb, path);
     }
+  }
+
+  #failure(error: unknown, verb: string, path: string): Error {
+    const host = this.#host;
+    if (error instanceof FarletError || (error instanceof Error && error.name === 'AbortError')) return error;
+    if (error instanceof NotRegular)
+      return fileError('invalid', { host, verb, path, why: error.message }, error);
+    return errorOfCode(error, { host, verb, path });
   }
 }
 

@@ -33,7 +33,7 @@ import type { RuntimeCache } from '../../runtime/observed/runtime-cache.ts';
 import { Alarm } from '../../util/alarm.ts';
 import type { Beat } from '../../util/beat.ts';
 import type { Clock } from '../../util/clock.ts';
-import { nextTurn } from '../../util/turn.ts';
+import { inBatches } from '../../util/in-batches.ts';
 import { EventWaits } from './event-waits.ts';
 
 /** GenericPLEG's relist period (pkg/kubelet/kubelet.go genericPlegRelistPeriod). */
@@ -273,10 +273,10 @@ export class Pleg {
       ({ pod, item: { id, state } }) => cache.known(pod.uid, id) !== containerState(state),
     );
     const [sandboxes, containers] = await Promise.all([
-      inBatches(changedSandboxes, ({ pod, item: { id } }) =>
+      inBatches(changedSandboxes, STATUS_CALLS_AT_ONCE, ({ pod, item: { id } }) =>
         unlessFaulty(pod, () => this.#sandbox(id, signal)),
       ),
-      inBatches(changedContainers, ({ pod, item: { id, pod_sandbox_id: sandboxId } }) =>
+      inBatches(changedContainers, STATUS_CALLS_AT_ONCE, ({ pod, item: { id, pod_sandbox_id: sandboxId } }) =>
         unlessFaulty(pod, () => this.#container(id, sandboxId, signal)),
       ),
     ]);
@@ -398,14 +398,4 @@ function ofPods<T extends Labelled>(items: readonly T[]): { readonly pod: PodRef
     const pod = podOfLabels(item.labels);
     return pod === undefined ? [] : [{ pod, item }];
   });
-}
-
-/** Of many, a batch is a turn of the loop: after a start of farlet all pods of every host are looked at. */
-async function inBatches<T, R>(items: readonly T[], look: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let start = 0; start < items.length; start += STATUS_CALLS_AT_ONCE) {
-    if (items.length > STATUS_CALLS_AT_ONCE) await nextTurn();
-    results.push(...(await Promise.all(items.slice(start, start + STATUS_CALLS_AT_ONCE).map(look))));
-  }
-  return results;
 }
