@@ -155,6 +155,11 @@ export class RemoteAgents {
     });
   }
 
+  /** Opens so many agents before they are needed. */
+  prepare(count: number): void {
+    while (this.#entries.size + this.#opening < count && this.#mayOpen()) void this.#openOne();
+  }
+
   /**
    * Gives one session back, for what can do with less than a queue: the agent that is idle, if it is not the
    * last.

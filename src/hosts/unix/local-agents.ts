@@ -20,6 +20,8 @@ const sharedBy = new Map<Clock, Shared>();
 
 const isShared = (pace: Pace): boolean => pace === 'quick' || pace === 'brief';
 
+/** So many of the shells that hosts share are there before they are needed. */
+const PREPARED = 4;
 /** Volumes of all pods of the process, at most. */
 const MAX_QUEUED = 100_000;
 
@@ -71,6 +73,8 @@ export class LocalAgents implements Agents {
     sharedBy.set(clock, shared);
     shared.users += 1;
     this.#shared = shared;
+    // many hosts will need them just when all start, and then it takes longest
+    if (shared.users > 1) shared.agents.prepare(PREPARED);
     return shared.agents;
   }
 }
