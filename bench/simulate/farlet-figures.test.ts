@@ -16,8 +16,9 @@ kubelet_node_name{node="b"} 1
 kubelet_pod_worker_duration_seconds_count{node="a",operation_type="create"} 2
 kubelet_pod_worker_duration_seconds_count{node="b",operation_type="create"} 1
 kubelet_pod_worker_duration_seconds_count{node="b",operation_type="sync"} 7
-rest_client_requests_total{code="201",method="POST",host="h:1"} 4
-rest_client_requests_total{code="409",method="POST",host="h:1"} 1
+volume_manager_total_volumes{node="a",plugin_name="kubernetes.io/projected",state="actual_state_of_world"} 3
+volume_manager_total_volumes{node="b",plugin_name="kubernetes.io/projected",state="actual_state_of_world"} 1
+volume_manager_total_volumes{node="b",plugin_name="kubernetes.io/projected",state="desired_state_of_world"} 2
 kubelet_runtime_operations_total{node="a",operation_type="create_container"} 3
 `;
 const before = parseFigures(page({ active: 1, idle: 9, fast: 100, slow: 0 }));
@@ -25,9 +26,9 @@ const after = parseFigures(page({ active: 4, idle: 16, fast: 190, slow: 10 }));
 
 describe('what farlet tells of itself', () => {
   it('is summed over nodes, by its labels', () => {
-    const { nodes, watches, begun, created, containers } = after;
+    const { nodes, watches, begun, mounted, containers } = after;
     assert.deepEqual(
-      [nodes, watches, [...begun], created, containers],
+      [nodes, watches, [...begun], mounted, containers],
       [
         2,
         6,
@@ -55,7 +56,7 @@ describe('what farlet tells of itself', () => {
     assert.equal(allSynced(after, { hosts: 2, pods: 1, tokens: true }), true);
     assert.equal(allSynced(after, { hosts: 2, pods: 2, tokens: true }), false);
     assert.equal(allSynced(after, { hosts: 3, pods: 1, tokens: true }), false);
-    assert.equal(allSynced({ ...after, created: 1 }, { hosts: 2, pods: 1, tokens: true }), false);
-    assert.equal(allSynced({ ...after, created: 1 }, { hosts: 2, pods: 1, tokens: false }), true);
+    assert.equal(allSynced({ ...after, mounted: 1 }, { hosts: 2, pods: 1, tokens: true }), false);
+    assert.equal(allSynced({ ...after, mounted: 1 }, { hosts: 2, pods: 1, tokens: false }), true);
   });
 });

@@ -12,8 +12,8 @@ export interface FarletFigures {
   readonly delays: readonly { readonly le: number; readonly count: number }[];
   /** pods whose worker has taken its first step, by node */
   readonly begun: ReadonlyMap<string, number>;
-  /** answers to POSTs */
-  readonly created: number;
+  /** volumes that are ready */
+  readonly mounted: number;
   /** containers that the runtimes were asked to make */
   readonly containers: number;
   /** that farlet runs */
@@ -53,7 +53,7 @@ export function parseFigures(text: string): FarletFigures {
       }))
       .sort((a, b) => a.le - b.le),
     begun,
-    created: sum(of('rest_client_requests_total', { method: 'POST', code: '201' })),
+    mounted: sum(of('volume_manager_total_volumes', { state: 'actual_state_of_world' })),
     containers: sum(of('kubelet_runtime_operations_total', { operation_type: 'create_container' })),
     nodes: of('kubelet_node_name').length,
     watches: sum(of('farlet_api_watches', { state: 'open' })),
@@ -86,12 +86,12 @@ export function delayQuantile(quantile: number, before: FarletFigures, after: Fa
 
 /**
  * Whether every worker of so many pods on each of so many nodes has synced its pod since farlet started, and
- * has the token that a first step which failed may lack.
+ * has the volume that a first step which failed may lack.
  */
 export function allSynced(
-  { begun, created }: FarletFigures,
+  { begun, mounted }: FarletFigures,
   { hosts, pods, tokens }: { hosts: number; pods: number; tokens: boolean },
 ): boolean {
   const done = [...begun.values()].filter((count) => count >= pods);
-  return done.length >= hosts && (!tokens || created >= hosts * pods);
+  return done.length >= hosts && (!tokens || mounted >= hosts * pods);
 }

@@ -60,7 +60,7 @@ export interface ProcessContextOptions {
  * Pods of all nodes that are taken up at once after a restart, and how soon one more is while some are still
  * at it: a hundred a second where each waits long for its answers, and more where it does not.
  */
-const TAKEN_UP = 32;
+const TAKEN_UP = 8;
 const TAKE_UP_MS = 10;
 
 /** Connects to nothing yet. */

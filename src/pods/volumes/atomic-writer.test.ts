@@ -11,8 +11,7 @@ const base: AtomicInput = {
     ['c', { ...file('2', 0o600), uid: 9 }],
   ]),
   before: undefined,
-  now: Date.UTC(2026, 0, 2, 3, 4, 5),
-  unique: 'u',
+  folder: '..2026_01_02_03_04_05.u',
   fsGroup: undefined,
   nested: [],
 };

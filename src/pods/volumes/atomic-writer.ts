@@ -23,9 +23,8 @@ export interface AtomicInput {
   readonly path: string;
   readonly payload: Payload;
   readonly before: WrittenVersion | undefined;
-  /** ms since the epoch, and something that differs from the last time */
-  readonly now: number;
-  readonly unique: string;
+  /** of the folder that is to hold it, not used before */
+  readonly folder: string;
   /** group that owns all files, if the pod has one */
   readonly fsGroup: number | undefined;
   /** first names of folders in the volume that other volumes are mounted on: they hide files of their name */
@@ -33,8 +32,7 @@ export interface AtomicInput {
 }
 
 export function planAtomicWrite(input: AtomicInput): AtomicPlan {
-  const { path, payload, before, now, unique, fsGroup, nested } = input;
-  const folder = `..${timestamp(now)}.${unique}`;
+  const { path, payload, before, folder, fsGroup, nested } = input;
   const root = `${path}/${folder}`;
   const group = fsGroup === undefined ? {} : { uid: 0, gid: fsGroup };
   const folderMode = fsGroup === undefined ? 0o755 : 0o2755;
@@ -46,15 +44,19 @@ export function planAtomicWrite(input: AtomicInput): AtomicPlan {
     { op: 'symlink', path: `${path}/..data_tmp`, target: folder },
     { op: 'rename', from: `${path}/..data_tmp`, to: `${path}/..data` },
   );
-  const names = [...new Set([...payload.keys()].map((name) => name.split('/')[0] ?? name))].filter(
-    (name) => !nested.includes(name),
-  );
+  const names = visibleNames(payload, nested);
   const known = before?.names ?? [];
   for (const name of names)
     if (!known.includes(name)) ops.push({ op: 'symlink', path: `${path}/${name}`, target: `..data/${name}` });
   for (const name of known) if (!names.includes(name)) ops.push({ op: 'remove', path: `${path}/${name}` });
   if (before !== undefined) ops.push({ op: 'remove-tree', path: `${path}/${before.folder}`, isFree: true });
   return { ops, version: { folder, names } };
+}
+
+/** The first names of its paths, which are links in the volume; what is mounted on one hides it. */
+export function visibleNames(payload: Payload, nested: readonly string[]): string[] {
+  const names = new Set([...payload.keys()].map((path) => path.split('/')[0] ?? path));
+  return [...names].filter((name) => !nested.includes(name));
 }
 
 function fileOp(path: string, { data, mode, uid }: PayloadFile, fsGroup: number | undefined): FileOp {
@@ -71,9 +73,4 @@ function parentsOf(payload: Payload): string[] {
     for (let depth = 1; depth <= parts.length; depth += 1) parents.add(parts.slice(0, depth).join('/'));
   }
   return [...parents].sort((a, b) => a.length - b.length);
-}
-
-/** 2006_01_02_15_04_05 in UTC. */
-function timestamp(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 19).replace(/[-:T]/g, '_');
 }

@@ -26,6 +26,11 @@ export function nestedMountPoints(pod: Pod, volume: string): string[] {
   return [...found].sort();
 }
 
+/** The first names of those folders: what the volume shows of the same name is hidden. */
+export function nestedNames(pod: Pod, volume: string): string[] {
+  return nestedMountPoints(pod, volume).map((folder) => folder.split('/')[0] ?? folder);
+}
+
 /** filepath.Clean. */
 function normalized(path: string): string {
   const parts: string[] = [];

@@ -8,6 +8,8 @@ export interface PayloadFile {
   readonly mode: number;
   /** owner, where it is not root (a service account token for one user) */
   readonly uid?: number;
+  /** what nobody but its readers may know, not even by a digest */
+  readonly hidden?: 'secret' | 'token';
 }
 
 export type Payload = ReadonlyMap<string, PayloadFile>;

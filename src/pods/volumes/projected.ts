@@ -64,7 +64,11 @@ async function projection(
       { pod, serviceAccountName, audience, expirationSeconds },
       context,
     );
-    const file = { data: Buffer.from(token), ...tokenAccess(pod, defaultMode) };
+    const file: PayloadFile = {
+      data: Buffer.from(token),
+      hidden: 'token',
+      ...tokenAccess(pod, defaultMode),
+    };
     return { payload: new Map([[path, file]]), renewAt };
   }
   throw new FarletError('unimplemented', refusal(source));

@@ -7,5 +7,6 @@ export function secretPayload(object: Secret | undefined, input: KeysInput): Pay
   const data = new Map(
     Object.entries(object?.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')]),
   );
-  return pickKeys(data, input, 'references non-existent secret key');
+  const payload = pickKeys(data, input, 'references non-existent secret key');
+  return new Map([...payload].map(([path, file]) => [path, { ...file, hidden: 'secret' }]));
 }

@@ -1,17 +1,18 @@
 /** Volumes whose files farlet itself writes and keeps current: configMap, secret, downwardAPI, projected. */
-import { createHash } from 'node:crypto';
 import type { FileOp, HostFiles } from '../../hosts/link/link.ts';
 import type { Pod, Volume } from '../../model/kube.ts';
 import { settledBoth } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
-import { planAtomicWrite } from './atomic-writer.ts';
+import { planAtomicWrite, type WrittenVersion } from './atomic-writer.ts';
 import { emptyDirOps } from './empty-dir.ts';
 import { fetchPayload } from './fetch-payload.ts';
-import { nestedMountPoints } from './nested-mounts.ts';
-import type { Payload } from './payload.ts';
+import { nestedMountPoints, nestedNames } from './nested-mounts.ts';
+import { digestOf, openDigest } from './payload-digest.ts';
 import { readPayload, readVersion, readVersionName } from './read-version.ts';
 import type { ReadyVolume } from './ready-volume.ts';
-import type { VolumeSources } from './sources.ts';
+import type { FetchedPayload, VolumeSources } from './sources.ts';
+import { asStated, readStatedVersion } from './stated-version.ts';
+import { versionName } from './version-name.ts';
 
 export interface WrittenVolumesOptions {
   readonly files: HostFiles;
@@ -34,6 +35,8 @@ export interface WrittenInput {
   readonly before: ReadyVolume['written'];
 }
 
+type Shown = Pick<ReadyVolume, 'written' | 'renewAt'>;
+
 export class WrittenVolumes {
   readonly #options: WrittenVolumesOptions;
   #serial = 0;
@@ -43,33 +46,54 @@ export class WrittenVolumes {
   }
 
   /** Writes what changed; nothing, if nothing did. */
-  async setUp(
-    input: WrittenInput,
-    { signal }: { signal: AbortSignal },
-  ): Promise<Pick<ReadyVolume, 'written' | 'renewAt'>> {
+  async setUp(input: WrittenInput, { signal }: { signal: AbortSignal }): Promise<Shown> {
     const { files, node, sources, clock } = this.#options;
-    const { pod, name, path, volume, before } = input;
+    const { pod, path, volume } = input;
     const { allocatable } = node();
+    const context = { sources, allocatable, signal };
+    const left =
+      input.before === undefined && wasHereBefore(pod)
+        ? await readStatedVersion(files, path, { signal })
+        : undefined;
+    const before = left === undefined ? input.before : { version: left, digest: UNKNOWN };
+    if (before?.digest === UNKNOWN) {
+      const kept = await asStated(before.version, input, { ...context, now: clock.now() });
+      if (kept !== undefined) return { written: before, renewAt: kept.renewAt };
+    }
     // the folder and its tmpfs are made while the contents are on their way
     const [found, { payload, renewAt }] = await bothSettled(
       before === undefined ? this.#folder(input, signal) : Promise.resolve(before),
-      fetchPayload(pod, volume, { sources, allocatable, signal }),
+      fetchPayload(pod, volume, context),
     );
     const digest = digestOf(payload);
     if (found?.digest === digest) return { written: found, renewAt };
+    const version = await this.#write(input, { before: found?.version, payload, renewAt, signal });
+    return { written: { version, digest }, renewAt };
+  }
+
+  async #write(
+    { pod, name, path }: WrittenInput,
+    made: FetchedPayload & { before: WrittenVersion | undefined; signal: AbortSignal },
+  ): Promise<WrittenVersion> {
+    const { files, clock } = this.#options;
+    const { before, payload, renewAt, signal } = made;
     this.#serial += 1;
     const now = clock.now();
+    const openly = openDigest(payload);
     const { ops, version } = planAtomicWrite({
       path,
       payload,
-      before: found?.version,
-      now,
-      unique: `${now.toString(36)}${this.#serial.toString(36)}`,
+      before,
+      folder: versionName({
+        now,
+        unique: `${now.toString(36)}${this.#serial.toString(36)}`,
+        states: openly === undefined ? undefined : { digest: openly, renewAt },
+      }),
       fsGroup: pod.spec.securityContext?.fsGroup,
-      nested: nestedMountPoints(pod, name).map((folder) => folder.split('/')[0] ?? folder),
+      nested: nestedNames(pod, name),
     });
     await files.apply(ops, { signal });
-    return { written: { version, digest }, renewAt };
+    return version;
   }
 
   /** Makes the volume's folder; after a restart of farlet reads what it wrote there before. */
@@ -111,18 +135,15 @@ async function bothSettled<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> 
   return [first.value, second.value];
 }
 
-/** The token is another one after a restart: what was written before it need not be read to know that. */
+/** The token is another one: what was written need not be read to know that. */
 function holdsToken({ projected }: Volume): boolean {
   return (projected?.sources ?? []).some(({ serviceAccountToken }) => serviceAccountToken !== undefined);
 }
 
+/** A kubelet, or an earlier run of farlet, has begun with it. */
+function wasHereBefore({ status }: Pod): boolean {
+  return status?.startTime !== undefined;
+}
+
 /** Of no payload. */
 const UNKNOWN = '';
-
-/** Names and contents; modes alone are not rewritten, as in the kubelet. */
-function digestOf(payload: Payload): string {
-  const hash = createHash('sha256');
-  for (const [name, { data }] of [...payload].sort(([a], [b]) => (a < b ? -1 : 1)))
-    hash.update(`${name}\0${String(data.length)}\0`).update(data);
-  return hash.digest('base64');
-}

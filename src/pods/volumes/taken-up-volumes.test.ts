@@ -1,0 +1,241 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { FileOp, FileType, HostFiles } from '../../hosts/link/link.ts';
+import type { Pod, Volume } from '../../model/kube.ts';
+import { FakeClock, pod } from '../../testing/fixtures.ts';
+import { WrittenVolumes } from './written-volumes.ts';
+
+const { signal } = new AbortController();
+const TOKEN_MS = 48 * 60_000;
+
+/** The host's files, as far as volumes need them, and how often something is asked of them. */
+class Disk {
+  readonly entries = new Map<string, { type: FileType; text: string }>();
+  readonly asked: string[] = [];
+
+  readonly files: Pick<HostFiles, 'apply' | 'readLink' | 'list' | 'readFile'> = {
+    apply: (ops) => {
+      this.asked.push('apply');
+      for (const op of ops) this.#perform(op);
+      return Promise.resolve();
+    },
+    readLink: (path) => {
+      this.asked.push('readLink');
+      return Promise.resolve(this.entries.get(path)?.text);
+    },
+    list: (path) => {
+      this.asked.push('list');
+      const below = [...this.entries].filter(([at]) => at.slice(0, at.lastIndexOf('/')) === path);
+      return Promise.resolve(below.map(([at, { type }]) => ({ name: at.slice(path.length + 1), type })));
+    },
+    readFile: (path) => {
+      this.asked.push('readFile');
+      return Promise.resolve(Buffer.from(this.entries.get(path)?.text ?? ''));
+    },
+  };
+
+  #perform(op: FileOp): void {
+    switch (op.op) {
+      case 'mkdir':
+        this.entries.set(op.path, { type: 'directory', text: '' });
+        return;
+      case 'write':
+        this.entries.set(op.path, { type: 'file', text: op.data.toString() });
+        return;
+      case 'symlink':
+        this.entries.set(op.path, { type: 'symlink', text: op.target });
+        return;
+      case 'rename': {
+        const moved = this.entries.get(op.from);
+        assert.ok(moved);
+        this.entries.delete(op.from);
+        this.entries.set(op.to, moved);
+        return;
+      }
+      case 'remove':
+        this.entries.delete(op.path);
+        return;
+      case 'remove-tree':
+        for (const path of this.entries.keys())
+          if (path === op.path || path.startsWith(`${op.path}/`)) this.entries.delete(path);
+        return;
+      case 'mount-tmpfs':
+        return;
+      default:
+        assert.fail(op.op);
+    }
+  }
+}
+
+class World {
+  readonly disk = new Disk();
+  clock = new FakeClock();
+  config: Readonly<Record<string, string>> = { ca: 'x' };
+  tokens = 0;
+
+  /** One run of farlet. */
+  start(started: Pod) {
+    const volumes = new WrittenVolumes({
+      files: this.disk.files as HostFiles,
+      clock: this.clock,
+      sources: {
+        configMap: () => Promise.resolve({ data: this.config }),
+        secret: () => Promise.resolve({ data: { s: Buffer.from('secret').toString('base64') } }),
+        token: () => {
+          this.tokens += 1;
+          return Promise.resolve({
+            token: `token ${String(this.tokens)}`,
+            renewAt: this.clock.now() + TOKEN_MS,
+          });
+        },
+      },
+      node: () => ({ allocatable: {}, memoryBytes: 1 << 30 }),
+    });
+    let before: Parameters<WrittenVolumes['setUp']>[0]['before'];
+    return async (volume: Volume): Promise<number | undefined> => {
+      this.disk.asked.length = 0;
+      const made = await volumes.setUp(
+        { pod: started, name: 'v', path: '/v', volume, above: [], before },
+        { signal },
+      );
+      before = made.written;
+      return made.renewAt;
+    };
+  }
+
+  /** What a container sees. */
+  shown(): Record<string, string | undefined> {
+    const folder = this.disk.entries.get('/v/..data')?.text ?? '';
+    const names = [...this.disk.entries].filter(
+      ([path, { type }]) => type === 'symlink' && path !== '/v/..data',
+    );
+    return Object.fromEntries(
+      names.map(([path, { text }]) => {
+        assert.ok(text.startsWith('..data/'));
+        return [path.slice(3), this.disk.entries.get(`/v/${folder}/${text.slice(7)}`)?.text];
+      }),
+    );
+  }
+}
+
+const token = { serviceAccountToken: { path: 'token' } };
+const configMap = { configMap: { name: 'c' } };
+const access: Volume = { name: 'v', projected: { sources: [token, configMap] } };
+const plain: Volume = { name: 'v', configMap: { name: 'c' } };
+const secret: Volume = { name: 'v', secret: { secretName: 's' } };
+const mixed: Volume = { name: 'v', projected: { sources: [token, { secret: { name: 's' } }] } };
+
+const isNew = pod();
+const wasHere: Pod = { ...isNew, status: { startTime: '2026-01-01T00:00:00Z' } };
+
+type Change = (world: World) => void | Promise<void>;
+const nothing: Change = () => undefined;
+const cases: [
+  name: string,
+  volume: Volume,
+  change: Change,
+  expect: { asked: string[]; tokens: number; shows: Record<string, string> },
+][] = [
+  [
+    'with a token that serves still is left as it is',
+    access,
+    ({ clock }) => clock.advance(TOKEN_MS - 2),
+    { asked: ['readLink', 'list'], tokens: 1, shows: { ca: 'x', token: 'token 1' } },
+  ],
+  [
+    'whose token is to be renewed is written anew',
+    access,
+    ({ clock }) => clock.advance(TOKEN_MS - 1),
+    { asked: ['readLink', 'list', 'apply'], tokens: 2, shows: { ca: 'x', token: 'token 2' } },
+  ],
+  [
+    'whose other contents have changed is written anew',
+    access,
+    (world) => {
+      world.config = { ca: 'y' };
+    },
+    { asked: ['readLink', 'list', 'apply'], tokens: 2, shows: { ca: 'y', token: 'token 2' } },
+  ],
+  [
+    'of which a name was not linked yet is made whole',
+    access,
+    ({ disk }) => {
+      disk.entries.delete('/v/ca');
+    },
+    { asked: ['readLink', 'list', 'apply'], tokens: 2, shows: { ca: 'x', token: 'token 2' } },
+  ],
+  [
+    'whose tmpfs went with a reboot is made anew',
+    access,
+    ({ disk }) => {
+      disk.entries.clear();
+    },
+    { asked: ['readLink', 'apply', 'readLink', 'apply'], tokens: 2, shows: { ca: 'x', token: 'token 2' } },
+  ],
+  [
+    'whose name states a time that no token has is written anew',
+    access,
+    (world) => {
+      world.clock = new FakeClock(world.clock.now() - 24 * 3_600_000);
+    },
+    { asked: ['readLink', 'list', 'apply'], tokens: 2, shows: { ca: 'x', token: 'token 2' } },
+  ],
+  [
+    'of a ConfigMap is left as it is',
+    plain,
+    nothing,
+    { asked: ['readLink', 'list'], tokens: 0, shows: { ca: 'x' } },
+  ],
+  [
+    'of a Secret is read, since its name says nothing',
+    secret,
+    nothing,
+    {
+      asked: ['readLink', 'apply', 'readLink', 'list', 'list', 'readFile'],
+      tokens: 0,
+      shows: { s: 'secret' },
+    },
+  ],
+  [
+    'of a Secret and a token is written anew',
+    mixed,
+    nothing,
+    {
+      asked: ['readLink', 'apply', 'readLink', 'list', 'apply'],
+      tokens: 2,
+      shows: { s: 'secret', token: 'token 2' },
+    },
+  ],
+];
+
+describe('a volume of a pod that ran before farlet started', () => {
+  for (const [name, volume, change, expect] of cases)
+    it(name, async () => {
+      const world = new World();
+      await world.start(isNew)(volume);
+      await change(world);
+      // no two runs begin in the same moment
+      await world.clock.advance(1);
+      await world.start(wasHere)(volume);
+      const { tokens, disk } = world;
+      assert.deepEqual({ asked: disk.asked, tokens, shows: world.shown() }, expect);
+    });
+
+  it('keeps its token until that is to be renewed, whatever is looked at meanwhile', async () => {
+    const world = new World();
+    const first = await world.start(isNew)(access);
+    const show = world.start(wasHere);
+    assert.equal(await show(access), first);
+    assert.equal(await show(access), first);
+    assert.deepEqual([world.tokens, world.disk.asked], [1, []]);
+    await world.clock.advance(TOKEN_MS);
+    assert.equal(await show(access), world.clock.now() + TOKEN_MS);
+    assert.deepEqual(world.shown(), { ca: 'x', token: 'token 2' });
+  });
+
+  it('is one of a new pod where nobody has begun with it: nothing is looked for in advance', async () => {
+    const world = new World();
+    await world.start(isNew)(access);
+    assert.deepEqual(world.disk.asked, ['apply', 'readLink', 'apply']);
+  });
+});
