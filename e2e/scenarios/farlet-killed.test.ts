@@ -49,6 +49,7 @@ function podSpec(round: number, index: number): object {
     { name: 'cm', configMap: { name: 'settings' } },
     { name: 's', secret: { secretName: 'keys' } },
     { name: 'm', emptyDir: { medium: 'Memory' } },
+    { name: 't', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } },
   ];
   const volumeMounts = volumes.map(({ name }) => ({ name, mountPath: `/${name}` }));
   const trap = 'trap "exit 0" TERM; sleep 10000 & wait';
@@ -93,6 +94,9 @@ for (const node of world.nodes) {
       await namespace.waitReady('steady-two');
       const kept = ['steady', 'steady-two'];
       const before = await Promise.all(kept.map((each) => identity(namespace, each)));
+      const versions = (): Promise<string> =>
+        namespace.sh('steady', 'for each in cm s t; do readlink /$each/..data; done; cat /t/token');
+      const written = await versions();
       for (const [round, ms] of KILL_AFTER.slice(0, ROUNDS).entries()) {
         await Promise.all(
           names(round).map((each, index) => namespace.createPod(each, podSpec(round, index))),
@@ -113,6 +117,7 @@ for (const node of world.nodes) {
         );
       }
       assert.deepEqual(await Promise.all(kept.map((each) => identity(namespace, each))), before);
+      assert.equal(await versions(), written);
       for (const each of last) {
         const { status } = await namespace.pod(each);
         assert.deepEqual(

@@ -1,5 +1,5 @@
 /** The connections to the API server, by what goes over them: none waits behind another's. */
-import { createSecureContext, type ConnectionOptions } from 'node:tls';
+import { createSecureContext, type ConnectionOptions, type SecureContext } from 'node:tls';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Agent, buildConnector, ProxyAgent, type Dispatcher } from 'undici';
 import { FarletError } from '../model/errors.ts';
@@ -78,8 +78,10 @@ function renewedWhenSilent(open: Readonly<Record<ConnectionKind, () => Dispatche
 function opener(config: KubeConfig, tls: object): (options: Agent.Options) => Dispatcher {
   const wanted = config.createDispatcherOptions(config.getCurrentCluster(), tls);
   switch (wanted.type) {
-    case 'agent':
-      return (options) => new Agent({ ...options, connect: connector(wanted.connect, options) });
+    case 'agent': {
+      const connectorFor = connectors(wanted.connect);
+      return (options) => new Agent({ ...options, connect: connectorFor(options) });
+    }
     case 'none':
       return (options) => new Agent(options);
     case 'proxy': {
@@ -94,23 +96,22 @@ function opener(config: KubeConfig, tls: object): (options: Agent.Options) => Di
   }
 }
 
-/** What is the same for all of its connections, as certificates, is made out once. */
-function connector(tls: ConnectionOptions, { allowH2 = false }: Agent.Options): buildConnector.connector {
-  let connect: buildConnector.connector | undefined;
-  return (options, callback) => {
-    try {
-      // the client types its TLS options as Node's; undici's connector takes the same ones
+/** All connections share what is the same for them: certificates are made out once, by the first of them. */
+function connectors(tls: ConnectionOptions): (options: Agent.Options) => buildConnector.connector {
+  let shared: SecureContext | undefined;
+  return ({ allowH2 = false }) => {
+    let connect: ((...wanted: Parameters<buildConnector.connector>) => unknown) | undefined;
+    return (...wanted) => {
       connect ??= buildConnector({
+        // the client types its TLS options as Node's; undici's connector takes the same ones
         ...(tls as buildConnector.BuildOptions),
-        secureContext: createSecureContext(tls),
+        secureContext: (shared ??= createSecureContext(tls)),
         allowH2,
         timeout: CONNECT_MS,
       });
-    } catch (error) {
-      callback(error instanceof Error ? error : new Error(String(error)), null);
-      return;
-    }
-    connect(options, callback);
+      // the socket, though no type says so: undici ends it when the call that it is for is given up
+      return connect(...wanted);
+    };
   };
 }
 

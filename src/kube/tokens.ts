@@ -106,7 +106,8 @@ export class Tokens {
     return {
       token: answer.status?.token ?? '',
       expiresAt,
-      renewAt: asked + Math.min(life * 0.8, MAX_AGE_MS) - this.#random() * MAX_JITTER_MS,
+      // a clock that is ahead by more than a token's life would have it used for longer
+      renewAt: Math.min(expiresAt, asked + Math.min(life * 0.8, MAX_AGE_MS) - this.#random() * MAX_JITTER_MS),
     };
   }
 }

@@ -3,11 +3,12 @@ import { describe, it } from 'node:test';
 import { inBatches } from './in-batches.ts';
 
 const items = Array.from({ length: 10 }, (_, index) => index);
+const { signal } = new AbortController();
 
 describe('work in batches', () => {
   it('is done in order, so much of it at once', async () => {
     let [running, most] = [0, 0];
-    const doubled = await inBatches(items, 4, async (item) => {
+    const doubled = await inBatches(items, { size: 4, signal }, async (item) => {
       running += 1;
       most = Math.max(most, running);
       await Promise.resolve();
@@ -18,22 +19,17 @@ describe('work in batches', () => {
     assert.equal(most, 4);
   });
 
-  it('lets others have the loop in between', async () => {
+  it('waits before each batch, but not for a single one', async () => {
     const seen: (number | string)[] = [];
-    const other = setImmediate(() => seen.push('other'));
-    await inBatches(items.slice(0, 4), 2, (item) => Promise.resolve(seen.push(item)));
-    clearImmediate(other);
-    assert.deepEqual(seen, ['other', 0, 1, 2, 3]);
-  });
-
-  it('takes no turn for what is one batch', async () => {
-    let isOver = false;
-    const next = setImmediate(() => {
-      assert.ok(isOver);
-    });
-    await inBatches(items, 10, (item) => Promise.resolve(item));
-    isOver = true;
-    clearImmediate(next);
+    const before = async (): Promise<void> => {
+      await Promise.resolve();
+      seen.push('turn');
+    };
+    const work = (item: number): Promise<number> => Promise.resolve(seen.push(item));
+    await inBatches(items.slice(0, 4), { size: 2, signal, before }, work);
+    assert.deepEqual(seen.splice(0), ['turn', 0, 1, 'turn', 2, 3]);
+    await inBatches(items.slice(0, 2), { size: 2, signal, before }, work);
+    assert.deepEqual(seen, [0, 1]);
   });
 
   it('begins no other batch once one has failed', async () => {
@@ -42,11 +38,24 @@ describe('work in batches', () => {
       begun.push(item);
       return item === 1 ? Promise.reject(new Error('no')) : Promise.resolve();
     };
-    await assert.rejects(inBatches(items, 2, work), /^Error: no$/);
+    await assert.rejects(inBatches(items, { size: 2, signal }, work), /^Error: no$/);
     assert.deepEqual(begun, [0, 1]);
   });
 
+  it('begins no other batch once it was aborted', async () => {
+    const begun: number[] = [];
+    const stop = new AbortController();
+    const work = (item: number): Promise<void> => {
+      begun.push(item);
+      if (item === 3) stop.abort(new Error('stopped'));
+      return Promise.resolve();
+    };
+    await assert.rejects(inBatches(items, { size: 2, signal: stop.signal }, work), /^Error: stopped$/);
+    assert.deepEqual(begun, [0, 1, 2, 3]);
+  });
+
   it('of nothing is nothing', async () => {
-    assert.deepEqual(await inBatches([], 2, () => Promise.reject(new Error('none'))), []);
+    const none = (): Promise<never> => Promise.reject(new Error('none'));
+    assert.deepEqual(await inBatches([], { size: 2, signal }, none), []);
   });
 });

@@ -2,8 +2,9 @@
  * The shells of the machine that farlet itself runs on. Readings of usage and brief changes, which every host
  * has, are asked of shells that all hosts of the process share, as all of them are this machine: the loop
  * stands still while a process is started, for 15 to 180 ms when there are thousands of pods and little CPU
- * to spare. The rest may wait for a server and has shells of the host's own, so that it holds up no other
- * host. A root folder that hangs is no such thing: here it holds up all system calls of the process.
+ * to spare; where there are several hosts, some are started before they are needed. The rest may wait for a
+ * server and has shells of the host's own, so that it holds up no other host. A root folder that hangs is no
+ * such thing: here it holds up all system calls of the process.
  */
 import type { Clock } from '../../util/clock.ts';
 import { RemoteAgents, type Agents } from '../far/remote-agents.ts';

@@ -154,7 +154,9 @@ export class LocalFiles implements HostFiles {
   }
 
   look(queries: readonly HostQuery[], { signal }: { signal: AbortSignal }): Promise<HostAnswer[]> {
-    return inBatches(queries, QUERIES_AT_ONCE, (query) => this.#answerIfThere(query, signal));
+    return inBatches(queries, { size: QUERIES_AT_ONCE, signal }, (query) =>
+      this.#answerIfThere(query, signal),
+    );
   }
 
   readUsage(query: UsageQuery, options: { signal: AbortSignal }): Promise<HostUsage> {

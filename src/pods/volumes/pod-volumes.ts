@@ -90,7 +90,8 @@ export class PodVolumes {
    * Makes every volume that a container uses ready and current, all at once. Rejects, told in an event, for a
    * volume that can't be processed at all, and after 2 min 3 s with what is missing; an attempt that fails
    * before that is told in an event of its own. Once a pod has no sandbox any more, nothing of it runs, and
-   * what was mounted for it may be gone, as after a reboot of the host: all of it is made again.
+   * what was mounted for it may be gone, as after a reboot of the host: all of it is looked at, and made
+   * again where it is gone.
    */
   async mount(
     pod: Pod,

@@ -1,4 +1,4 @@
-import type { HostFiles } from '../../hosts/link/link.ts';
+import type { DirEntry, HostFiles } from '../../hosts/link/link.ts';
 import type { WrittenVersion } from './atomic-writer.ts';
 import type { Payload, PayloadFile } from './payload.ts';
 
@@ -20,10 +20,14 @@ export async function readVersion(
   { signal }: { signal: AbortSignal },
 ): Promise<WrittenVersion | undefined> {
   if (folder === undefined || !/^\.\.[^/]+$/.test(folder)) return undefined;
-  const names = ((await files.list(path, { signal })) ?? [])
+  return { folder, names: linkedNames((await files.list(path, { signal })) ?? []) };
+}
+
+/** The names that containers see, of all that is in the volume's folder. */
+export function linkedNames(entries: readonly DirEntry[]): string[] {
+  return entries
     .filter(({ name, type }) => type === 'symlink' && !name.startsWith('..'))
     .map(({ name }) => name);
-  return { folder, names };
 }
 
 /** What it wrote: so that a restart rewrites nothing that is unchanged. */

@@ -9,7 +9,7 @@ import { visibleNames, type WrittenVersion } from './atomic-writer.ts';
 import { fetchPayload } from './fetch-payload.ts';
 import { nestedNames } from './nested-mounts.ts';
 import { openDigest } from './payload-digest.ts';
-import { readVersion, readVersionName } from './read-version.ts';
+import { linkedNames } from './read-version.ts';
 import type { PayloadContext } from './sources.ts';
 import { statementOf } from './version-name.ts';
 
@@ -18,15 +18,16 @@ import { statementOf } from './version-name.ts';
  */
 const LONGEST_MS = 24 * 3_600_000;
 
-/** The version that is there, if its name says what is in it: then it and the folders above are there. */
+/** The version that `..data` names, if that says what is in it and all that was made for it is there. */
 export async function readStatedVersion(
   files: HostFiles,
-  path: string,
+  { path, folder }: { readonly path: string; readonly folder: string | undefined },
   { signal }: { signal: AbortSignal },
 ): Promise<WrittenVersion | undefined> {
-  const folder = await readVersionName(files, path, { signal });
   if (folder === undefined || statementOf(folder) === undefined) return undefined;
-  return await readVersion(files, { path, folder }, { signal });
+  const entries = (await files.list(path, { signal })) ?? [];
+  const isThere = entries.some(({ name, type }) => name === folder && type === 'directory');
+  return isThere ? { folder, names: linkedNames(entries) } : undefined;
 }
 
 /**

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { FileOp, FileType, HostFiles } from '../../hosts/link/link.ts';
+import { FarletError } from '../../model/errors.ts';
 import type { Pod, Volume } from '../../model/kube.ts';
 import { FakeClock, pod } from '../../testing/fixtures.ts';
 import { WrittenVolumes } from './written-volumes.ts';
@@ -30,7 +31,9 @@ class Disk {
     },
     readFile: (path) => {
       this.asked.push('readFile');
-      return Promise.resolve(Buffer.from(this.entries.get(path)?.text ?? ''));
+      const file = this.entries.get(path);
+      assert.ok(file);
+      return Promise.resolve(Buffer.from(file.text));
     },
   };
 
@@ -71,6 +74,7 @@ class World {
   readonly disk = new Disk();
   clock = new FakeClock();
   config: Readonly<Record<string, string>> = { ca: 'x' };
+  hasSecret = true;
   tokens = 0;
 
   /** One run of farlet. */
@@ -80,7 +84,10 @@ class World {
       clock: this.clock,
       sources: {
         configMap: () => Promise.resolve({ data: this.config }),
-        secret: () => Promise.resolve({ data: { s: Buffer.from('secret').toString('base64') } }),
+        secret: () =>
+          this.hasSecret
+            ? Promise.resolve({ data: { s: Buffer.from('secret').toString('base64') } })
+            : Promise.reject(new FarletError('not-found', 'no such secret')),
         token: () => {
           this.tokens += 1;
           return Promise.resolve({
@@ -95,7 +102,7 @@ class World {
     return async (volume: Volume): Promise<number | undefined> => {
       this.disk.asked.length = 0;
       const made = await volumes.setUp(
-        { pod: started, name: 'v', path: '/v', volume, above: [], before },
+        { pod: started, name: volume.name, path: '/v', volume, above: [], before },
         { signal },
       );
       before = made.written;
@@ -125,7 +132,24 @@ const plain: Volume = { name: 'v', configMap: { name: 'c' } };
 const secret: Volume = { name: 'v', secret: { secretName: 's' } };
 const mixed: Volume = { name: 'v', projected: { sources: [token, { secret: { name: 's' } }] } };
 
-const isNew = pod();
+const absent = { secret: { name: 's', optional: true } };
+const optional: Volume = { name: 'v', projected: { sources: [token, absent] } };
+const nested: Volume = { name: 'outer', projected: { sources: [token] } };
+
+const base = pod();
+const isNew: Pod = {
+  ...base,
+  spec: {
+    ...base.spec,
+    containers: base.spec.containers.map((each) => ({
+      ...each,
+      volumeMounts: [
+        { name: 'outer', mountPath: '/outer' },
+        { name: 'inner', mountPath: '/outer/inner' },
+      ],
+    })),
+  },
+};
 const wasHere: Pod = { ...isNew, status: { startTime: '2026-01-01T00:00:00Z' } };
 
 type Change = (world: World) => void | Promise<void>;
@@ -170,7 +194,7 @@ const cases: [
     ({ disk }) => {
       disk.entries.clear();
     },
-    { asked: ['readLink', 'apply', 'readLink', 'apply'], tokens: 2, shows: { ca: 'x', token: 'token 2' } },
+    { asked: ['readLink', 'apply', 'apply'], tokens: 2, shows: { ca: 'x', token: 'token 2' } },
   ],
   [
     'whose name states a time that no token has is written anew',
@@ -181,17 +205,54 @@ const cases: [
     { asked: ['readLink', 'list', 'apply'], tokens: 2, shows: { ca: 'x', token: 'token 2' } },
   ],
   [
-    'of a ConfigMap is left as it is',
+    'of which a name is too many, since a removal was not finished, is written anew',
+    access,
+    ({ disk }) => {
+      disk.entries.set('/v/gone', { type: 'symlink', text: '..data/gone' });
+    },
+    { asked: ['readLink', 'list', 'apply'], tokens: 2, shows: { ca: 'x', token: 'token 2' } },
+  ],
+  [
+    'whose version is gone is made anew',
+    access,
+    ({ disk }) => {
+      const folder = disk.entries.get('/v/..data')?.text ?? '';
+      for (const path of disk.entries.keys()) if (path.startsWith(`/v/${folder}`)) disk.entries.delete(path);
+    },
+    {
+      asked: ['readLink', 'list', 'apply', 'list', 'apply'],
+      tokens: 2,
+      shows: { ca: 'x', token: 'token 2' },
+    },
+  ],
+  [
+    'that others are mounted in has its folders made',
+    nested,
+    nothing,
+    { asked: ['readLink', 'apply', 'list', 'apply'], tokens: 2, shows: { token: 'token 2' } },
+  ],
+  [
+    'of the pod’s own fields is left as it is',
+    { name: 'v', downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] } },
+    nothing,
+    { asked: ['readLink', 'list'], tokens: 0, shows: { name: isNew.metadata.name } },
+  ],
+  [
+    'of a ConfigMap, on a disk, is read: the loss of power may have torn its files',
     plain,
     nothing,
-    { asked: ['readLink', 'list'], tokens: 0, shows: { ca: 'x' } },
+    {
+      asked: ['readLink', 'apply', 'list', 'list', 'readFile'],
+      tokens: 0,
+      shows: { ca: 'x' },
+    },
   ],
   [
     'of a Secret is read, since its name says nothing',
     secret,
     nothing,
     {
-      asked: ['readLink', 'apply', 'readLink', 'list', 'list', 'readFile'],
+      asked: ['readLink', 'apply', 'list', 'list', 'readFile'],
       tokens: 0,
       shows: { s: 'secret' },
     },
@@ -201,10 +262,18 @@ const cases: [
     mixed,
     nothing,
     {
-      asked: ['readLink', 'apply', 'readLink', 'list', 'apply'],
+      asked: ['readLink', 'apply', 'list', 'apply'],
       tokens: 2,
       shows: { s: 'secret', token: 'token 2' },
     },
+  ],
+  [
+    'of a Secret that has come since is written anew',
+    optional,
+    (world) => {
+      world.hasSecret = true;
+    },
+    { asked: ['readLink', 'list', 'apply'], tokens: 2, shows: { s: 'secret', token: 'token 2' } },
   ],
 ];
 
@@ -212,6 +281,7 @@ describe('a volume of a pod that ran before farlet started', () => {
   for (const [name, volume, change, expect] of cases)
     it(name, async () => {
       const world = new World();
+      world.hasSecret = volume !== optional;
       await world.start(isNew)(volume);
       await change(world);
       // no two runs begin in the same moment

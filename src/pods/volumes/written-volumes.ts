@@ -35,6 +35,11 @@ export interface WrittenInput {
   readonly before: ReadyVolume['written'];
 }
 
+/** Where `..data` leads: nowhere, if it is not there. */
+interface Link {
+  readonly to: string | undefined;
+}
+
 type Shown = Pick<ReadyVolume, 'written' | 'renewAt'>;
 
 export class WrittenVolumes {
@@ -51,10 +56,10 @@ export class WrittenVolumes {
     const { pod, path, volume } = input;
     const { allocatable } = node();
     const context = { sources, allocatable, signal };
-    const left =
-      input.before === undefined && wasHereBefore(pod)
-        ? await readStatedVersion(files, path, { signal })
-        : undefined;
+    const isFirst = input.before === undefined;
+    const link =
+      isFirst && wasHereBefore(pod) ? { to: await readVersionName(files, path, { signal }) } : undefined;
+    const left = await this.#left(input, link, signal);
     const before = left === undefined ? input.before : { version: left, digest: UNKNOWN };
     if (before?.digest === UNKNOWN) {
       const kept = await asStated(before.version, input, { ...context, now: clock.now() });
@@ -62,7 +67,7 @@ export class WrittenVolumes {
     }
     // the folder and its tmpfs are made while the contents are on their way
     const [found, { payload, renewAt }] = await bothSettled(
-      before === undefined ? this.#folder(input, signal) : Promise.resolve(before),
+      before === undefined ? this.#folder(input, link, signal) : Promise.resolve(before),
       fetchPayload(pod, volume, context),
     );
     const digest = digestOf(payload);
@@ -72,14 +77,14 @@ export class WrittenVolumes {
   }
 
   async #write(
-    { pod, name, path }: WrittenInput,
+    { pod, name, path, volume }: WrittenInput,
     made: FetchedPayload & { before: WrittenVersion | undefined; signal: AbortSignal },
   ): Promise<WrittenVersion> {
     const { files, clock } = this.#options;
     const { before, payload, renewAt, signal } = made;
     this.#serial += 1;
     const now = clock.now();
-    const openly = openDigest(payload);
+    const openly = isOnDisk(volume) ? undefined : openDigest(payload);
     const { ops, version } = planAtomicWrite({
       path,
       payload,
@@ -96,9 +101,21 @@ export class WrittenVolumes {
     return version;
   }
 
-  /** Makes the volume's folder; after a restart of farlet reads what it wrote there before. */
+  /** What an earlier run of farlet left, if it says what that is and all of it is there. */
+  async #left(
+    { pod, name, path, volume }: WrittenInput,
+    link: Link | undefined,
+    signal: AbortSignal,
+  ): Promise<WrittenVersion | undefined> {
+    const mayLack = isOnDisk(volume) || nestedMountPoints(pod, name).length > 0;
+    if (link === undefined || mayLack) return undefined;
+    return await readStatedVersion(this.#options.files, { path, folder: link.to }, { signal });
+  }
+
+  /** Makes the volume's folder, and reads what was written there before. */
   async #folder(
     { pod, name, path, volume, above }: WrittenInput,
+    link: Link | undefined,
     signal: AbortSignal,
   ): Promise<ReadyVolume['written']> {
     const { files, node } = this.#options;
@@ -110,20 +127,20 @@ export class WrittenVolumes {
       keep: true,
       ...(gid === undefined ? {} : { uid: 0, gid }),
     }));
-    // a ConfigMap is no secret and may lie on disk
-    const medium = volume.configMap === undefined ? 'Memory' : '';
+    const medium = isOnDisk(volume) ? '' : 'Memory';
     const { memoryBytes: nodeMemoryBytes } = node();
     const own = emptyDirOps({ pod, path, medium, sizeLimit: undefined, nodeMemoryBytes });
+    const version = async (): Promise<WrittenVersion | undefined> => {
+      const folder = link === undefined ? await readVersionName(files, path, { signal }) : link.to;
+      return await readVersion(files, { path, folder }, { signal });
+    };
     // asked together, which is a round trip less: a volume that was there before the folder is made has its
     // name already
-    const [, folder] = await settledBoth(
-      files.apply([...above, ...own, ...nested], { signal }),
-      readVersionName(files, path, { signal }),
-    );
-    const version = await readVersion(files, { path, folder }, { signal });
-    if (version === undefined) return undefined;
-    if (holdsToken(volume)) return { version, digest: UNKNOWN };
-    return { version, digest: digestOf(await readPayload(files, { path, version }, { signal })) };
+    const [, found] = await settledBoth(files.apply([...above, ...own, ...nested], { signal }), version());
+    if (found === undefined) return undefined;
+    if (holdsToken(volume)) return { version: found, digest: UNKNOWN };
+    const payload = await readPayload(files, { path, version: found }, { signal });
+    return { version: found, digest: digestOf(payload) };
   }
 }
 
@@ -135,7 +152,15 @@ async function bothSettled<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> 
   return [first.value, second.value];
 }
 
-/** The token is another one: what was written need not be read to know that. */
+/**
+ * A ConfigMap is no secret and lies on disk: its files may be torn since they were written, by a loss of
+ * power, whatever their folder's name says.
+ */
+function isOnDisk({ configMap }: Volume): boolean {
+  return configMap !== undefined;
+}
+
+/** It is to be another one: what was written need not be read to know that. */
 function holdsToken({ projected }: Volume): boolean {
   return (projected?.sources ?? []).some(({ serviceAccountToken }) => serviceAccountToken !== undefined);
 }

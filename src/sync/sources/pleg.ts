@@ -34,6 +34,7 @@ import { Alarm } from '../../util/alarm.ts';
 import type { Beat } from '../../util/beat.ts';
 import type { Clock } from '../../util/clock.ts';
 import { inBatches } from '../../util/in-batches.ts';
+import { nextTurn } from '../../util/turn.ts';
 import { EventWaits } from './event-waits.ts';
 
 /** GenericPLEG's relist period (pkg/kubelet/kubelet.go genericPlegRelistPeriod). */
@@ -272,11 +273,13 @@ export class Pleg {
     const changedContainers = ofPods(listed.containers).filter(
       ({ pod, item: { id, state } }) => cache.known(pod.uid, id) !== containerState(state),
     );
+    // after a start of farlet all pods of every host are looked at
+    const lots = { size: STATUS_CALLS_AT_ONCE, signal, before: nextTurn };
     const [sandboxes, containers] = await Promise.all([
-      inBatches(changedSandboxes, STATUS_CALLS_AT_ONCE, ({ pod, item: { id } }) =>
+      inBatches(changedSandboxes, lots, ({ pod, item: { id } }) =>
         unlessFaulty(pod, () => this.#sandbox(id, signal)),
       ),
-      inBatches(changedContainers, STATUS_CALLS_AT_ONCE, ({ pod, item: { id, pod_sandbox_id: sandboxId } }) =>
+      inBatches(changedContainers, lots, ({ pod, item: { id, pod_sandbox_id: sandboxId } }) =>
         unlessFaulty(pod, () => this.#container(id, sandboxId, signal)),
       ),
     ]);
