@@ -2,13 +2,13 @@
 import type { Pod, TokenRequest } from '../model/kube.ts';
 import type { Log } from '../model/log.ts';
 import { podFields } from '../model/pod-ref.ts';
+import { MAX_TOKEN_AGE_MS } from '../model/token-age.ts';
 import type { Clock } from '../util/clock.ts';
 import type { KubeClient } from './client.ts';
 import { paths } from './paths.ts';
 import { lru } from '../util/lru.ts';
 
 const MAX_TOKENS = 10_000;
-const MAX_AGE_MS = 24 * 3_600_000;
 const MAX_JITTER_MS = 10_000;
 const DEFAULT_SECONDS = 3600;
 
@@ -107,7 +107,10 @@ export class Tokens {
       token: answer.status?.token ?? '',
       expiresAt,
       // a clock that is ahead by more than a token's life would have it used for longer
-      renewAt: Math.min(expiresAt, asked + Math.min(life * 0.8, MAX_AGE_MS) - this.#random() * MAX_JITTER_MS),
+      renewAt: Math.min(
+        expiresAt,
+        asked + Math.min(life * 0.8, MAX_TOKEN_AGE_MS) - this.#random() * MAX_JITTER_MS,
+      ),
     };
   }
 }

@@ -154,9 +154,10 @@ export class LocalFiles implements HostFiles {
   }
 
   look(queries: readonly HostQuery[], { signal }: { signal: AbortSignal }): Promise<HostAnswer[]> {
-    return inBatches(queries, { size: QUERIES_AT_ONCE, signal }, (query) =>
-      this.#answerIfThere(query, signal),
-    );
+    return inBatches(queries, { size: QUERIES_AT_ONCE, signal }, async (query) => {
+      const answer = (): Promise<HostAnswer> => this.#answer(query, signal);
+      return (await this.#unlessMissing(query.look, query.path, answer)) ?? {};
+    });
   }
 
   readUsage(query: UsageQuery, options: { signal: AbortSignal }): Promise<HostUsage> {
@@ -193,16 +194,6 @@ export class LocalFiles implements HostFiles {
     }
   }
 
-  async #answerIfThere(query: HostQuery, signal: AbortSignal): Promise<HostAnswer> {
-    try {
-      return await this.#answer(query, signal);
-    } catch (error) {
-      const failure = this.#failure(error, query.look, query.path);
-      if (failure instanceof HostError && failure.kind === 'not-found') return {};
-      throw failure;
-    }
-  }
-
   async #answer({ look, path }: HostQuery, signal: AbortSignal): Promise<HostAnswer> {
     switch (look) {
       case 'text': {
@@ -222,10 +213,11 @@ export class LocalFiles implements HostFiles {
 
   async #unlessMissing<T>(verb: string, path: string, work: () => Promise<T>): Promise<T | undefined> {
     try {
-      return await this.#named(verb, path, work);
+      return await work();
     } catch (error) {
-      if (error instanceof HostError && error.kind === 'not-found') return undefined;
-      throw error;
+      const failure = this.#failure(error, verb, path);
+      if (failure instanceof HostError && failure.kind === 'not-found') return undefined;
+      throw failure;
     }
   }
 

@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { HostFiles } from '../../hosts/link/link.ts';
 import type { Pod, Volume } from '../../model/kube.ts';
+import { MAX_TOKEN_AGE_MS } from '../../model/token-age.ts';
 import { visibleNames, type WrittenVersion } from './atomic-writer.ts';
 import { fetchPayload } from './fetch-payload.ts';
 import { nestedNames } from './nested-mounts.ts';
@@ -12,11 +13,6 @@ import { openDigest } from './payload-digest.ts';
 import { linkedNames } from './read-version.ts';
 import type { PayloadContext } from './sources.ts';
 import { statementOf } from './version-name.ts';
-
-/**
- * A token is renewed after a day at the latest (pkg/kubelet/token/token_manager.go): any later time is none.
- */
-const LONGEST_MS = 24 * 3_600_000;
 
 /** The version that `..data` names, if that says what is in it and all that was made for it is there. */
 export async function readStatedVersion(
@@ -51,7 +47,7 @@ export async function asStated(
       token: () => Promise.resolve({ token: '', renewAt: stated.renewAt ?? -Infinity }),
     },
   });
-  if (renewAt !== undefined && (renewAt <= now || renewAt > now + LONGEST_MS)) return undefined;
+  if (renewAt !== undefined && (renewAt <= now || renewAt > now + MAX_TOKEN_AGE_MS)) return undefined;
   if (openDigest(payload) !== stated.digest) return undefined;
   const linked = new Set(visibleNames(payload, nestedNames(pod, name)));
   return isDeepStrictEqual(linked, new Set(names)) ? { renewAt } : undefined;

@@ -154,23 +154,32 @@ const wasHere: Pod = { ...isNew, status: { startTime: '2026-01-01T00:00:00Z' } }
 
 type Change = (world: World) => void | Promise<void>;
 const nothing: Change = () => undefined;
+const leftAlone = ['readLink', 'list'];
+const writtenAnew = ['readLink', 'list', 'apply'];
+const readBack = ['readLink', 'apply', 'list', 'list', 'readFile'];
 const cases: [
   name: string,
   volume: Volume,
   change: Change,
-  expect: { asked: string[]; tokens: number; shows: Record<string, string> },
+  asked: readonly string[],
+  tokens: number,
+  shows: Readonly<Record<string, string>>,
 ][] = [
   [
     'with a token that serves still is left as it is',
     access,
     ({ clock }) => clock.advance(TOKEN_MS - 2),
-    { asked: ['readLink', 'list'], tokens: 1, shows: { ca: 'x', token: 'token 1' } },
+    leftAlone,
+    1,
+    { ca: 'x', token: 'token 1' },
   ],
   [
     'whose token is to be renewed is written anew',
     access,
     ({ clock }) => clock.advance(TOKEN_MS - 1),
-    { asked: ['readLink', 'list', 'apply'], tokens: 2, shows: { ca: 'x', token: 'token 2' } },
+    writtenAnew,
+    2,
+    { ca: 'x', token: 'token 2' },
   ],
   [
     'whose other contents have changed is written anew',
@@ -178,7 +187,9 @@ const cases: [
     (world) => {
       world.config = { ca: 'y' };
     },
-    { asked: ['readLink', 'list', 'apply'], tokens: 2, shows: { ca: 'y', token: 'token 2' } },
+    writtenAnew,
+    2,
+    { ca: 'y', token: 'token 2' },
   ],
   [
     'of which a name was not linked yet is made whole',
@@ -186,7 +197,9 @@ const cases: [
     ({ disk }) => {
       disk.entries.delete('/v/ca');
     },
-    { asked: ['readLink', 'list', 'apply'], tokens: 2, shows: { ca: 'x', token: 'token 2' } },
+    writtenAnew,
+    2,
+    { ca: 'x', token: 'token 2' },
   ],
   [
     'whose tmpfs went with a reboot is made anew',
@@ -194,7 +207,9 @@ const cases: [
     ({ disk }) => {
       disk.entries.clear();
     },
-    { asked: ['readLink', 'apply', 'apply'], tokens: 2, shows: { ca: 'x', token: 'token 2' } },
+    ['readLink', 'apply', 'apply'],
+    2,
+    { ca: 'x', token: 'token 2' },
   ],
   [
     'whose name states a time that no token has is written anew',
@@ -202,7 +217,9 @@ const cases: [
     (world) => {
       world.clock = new FakeClock(world.clock.now() - 24 * 3_600_000);
     },
-    { asked: ['readLink', 'list', 'apply'], tokens: 2, shows: { ca: 'x', token: 'token 2' } },
+    writtenAnew,
+    2,
+    { ca: 'x', token: 'token 2' },
   ],
   [
     'of which a name is too many, since a removal was not finished, is written anew',
@@ -210,7 +227,9 @@ const cases: [
     ({ disk }) => {
       disk.entries.set('/v/gone', { type: 'symlink', text: '..data/gone' });
     },
-    { asked: ['readLink', 'list', 'apply'], tokens: 2, shows: { ca: 'x', token: 'token 2' } },
+    writtenAnew,
+    2,
+    { ca: 'x', token: 'token 2' },
   ],
   [
     'whose version is gone is made anew',
@@ -219,53 +238,42 @@ const cases: [
       const folder = disk.entries.get('/v/..data')?.text ?? '';
       for (const path of disk.entries.keys()) if (path.startsWith(`/v/${folder}`)) disk.entries.delete(path);
     },
-    {
-      asked: ['readLink', 'list', 'apply', 'list', 'apply'],
-      tokens: 2,
-      shows: { ca: 'x', token: 'token 2' },
-    },
+    ['readLink', 'list', 'apply', 'list', 'apply'],
+    2,
+    { ca: 'x', token: 'token 2' },
   ],
   [
     'that others are mounted in has its folders made',
     nested,
     nothing,
-    { asked: ['readLink', 'apply', 'list', 'apply'], tokens: 2, shows: { token: 'token 2' } },
+    ['readLink', 'apply', 'list', 'apply'],
+    2,
+    { token: 'token 2' },
   ],
   [
     'of the pod’s own fields is left as it is',
     { name: 'v', downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] } },
     nothing,
-    { asked: ['readLink', 'list'], tokens: 0, shows: { name: isNew.metadata.name } },
+    leftAlone,
+    0,
+    { name: isNew.metadata.name },
   ],
   [
     'of a ConfigMap, on a disk, is read: the loss of power may have torn its files',
     plain,
     nothing,
-    {
-      asked: ['readLink', 'apply', 'list', 'list', 'readFile'],
-      tokens: 0,
-      shows: { ca: 'x' },
-    },
+    readBack,
+    0,
+    { ca: 'x' },
   ],
-  [
-    'of a Secret is read, since its name says nothing',
-    secret,
-    nothing,
-    {
-      asked: ['readLink', 'apply', 'list', 'list', 'readFile'],
-      tokens: 0,
-      shows: { s: 'secret' },
-    },
-  ],
+  ['of a Secret is read, since its name says nothing', secret, nothing, readBack, 0, { s: 'secret' }],
   [
     'of a Secret and a token is written anew',
     mixed,
     nothing,
-    {
-      asked: ['readLink', 'apply', 'list', 'apply'],
-      tokens: 2,
-      shows: { s: 'secret', token: 'token 2' },
-    },
+    ['readLink', 'apply', 'list', 'apply'],
+    2,
+    { s: 'secret', token: 'token 2' },
   ],
   [
     'of a Secret that has come since is written anew',
@@ -273,12 +281,14 @@ const cases: [
     (world) => {
       world.hasSecret = true;
     },
-    { asked: ['readLink', 'list', 'apply'], tokens: 2, shows: { s: 'secret', token: 'token 2' } },
+    writtenAnew,
+    2,
+    { s: 'secret', token: 'token 2' },
   ],
 ];
 
 describe('a volume of a pod that ran before farlet started', () => {
-  for (const [name, volume, change, expect] of cases)
+  for (const [name, volume, change, asked, tokens, shows] of cases)
     it(name, async () => {
       const world = new World();
       world.hasSecret = volume !== optional;
@@ -287,8 +297,9 @@ describe('a volume of a pod that ran before farlet started', () => {
       // no two runs begin in the same moment
       await world.clock.advance(1);
       await world.start(wasHere)(volume);
-      const { tokens, disk } = world;
-      assert.deepEqual({ asked: disk.asked, tokens, shows: world.shown() }, expect);
+      assert.deepEqual(world.disk.asked, asked);
+      assert.equal(world.tokens, tokens);
+      assert.deepEqual(world.shown(), shows);
     });
 
   it('keeps its token until that is to be renewed, whatever is looked at meanwhile', async () => {

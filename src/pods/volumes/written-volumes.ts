@@ -59,16 +59,16 @@ export class WrittenVolumes {
     const isFirst = input.before === undefined;
     const link =
       isFirst && wasHereBefore(pod) ? { to: await readVersionName(files, path, { signal }) } : undefined;
-    const left = await this.#left(input, link, signal);
+    const left = link === undefined ? undefined : await this.#left(input, link.to, signal);
     const before = left === undefined ? input.before : { version: left, digest: UNKNOWN };
     if (before?.digest === UNKNOWN) {
       const kept = await asStated(before.version, input, { ...context, now: clock.now() });
       if (kept !== undefined) return { written: before, renewAt: kept.renewAt };
     }
     // the folder and its tmpfs are made while the contents are on their way
-    const [found, { payload, renewAt }] = await bothSettled(
-      before === undefined ? this.#folder(input, link, signal) : Promise.resolve(before),
+    const [{ payload, renewAt }, found] = await settledBoth(
       fetchPayload(pod, volume, context),
+      before === undefined ? this.#folder(input, link, signal) : Promise.resolve(before),
     );
     const digest = digestOf(payload);
     if (found?.digest === digest) return { written: found, renewAt };
@@ -104,12 +104,12 @@ export class WrittenVolumes {
   /** What an earlier run of farlet left, if it says what that is and all of it is there. */
   async #left(
     { pod, name, path, volume }: WrittenInput,
-    link: Link | undefined,
+    folder: string | undefined,
     signal: AbortSignal,
   ): Promise<WrittenVersion | undefined> {
     const mayLack = isOnDisk(volume) || nestedMountPoints(pod, name).length > 0;
-    if (link === undefined || mayLack) return undefined;
-    return await readStatedVersion(this.#options.files, { path, folder: link.to }, { signal });
+    if (mayLack) return undefined;
+    return await readStatedVersion(this.#options.files, { path, folder }, { signal });
   }
 
   /** Makes the volume's folder, and reads what was written there before. */
@@ -142,14 +142,6 @@ export class WrittenVolumes {
     const payload = await readPayload(files, { path, version: found }, { signal });
     return { version: found, digest: digestOf(payload) };
   }
-}
-
-/** Both outcomes, waiting for both: nothing goes on in the background when one fails. */
-async function bothSettled<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
-  const [first, second] = await Promise.allSettled([a, b]);
-  if (second.status === 'rejected') throw second.reason;
-  if (first.status === 'rejected') throw first.reason;
-  return [first.value, second.value];
 }
 
 /**
