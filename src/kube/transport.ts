@@ -1,6 +1,7 @@
 /** One request and its answer: credentials, connection, and whether it is an answer at all. */
 import type { Dispatcher } from 'undici';
 import { KubeError } from '../model/errors.ts';
+import { shortRound } from '../util/rounds.ts';
 import { answerForm } from './answer-form.ts';
 import { decodeAnswer } from './answers.ts';
 import { beginningOf, wholeBody } from './body.ts';
@@ -76,6 +77,7 @@ export class Transport {
       signal.throwIfAborted();
       throw unreachable(this.server, error);
     }
+    await shortRound();
     try {
       return decodeAnswer(answerForm(method, path), text, status);
     } catch (error) {

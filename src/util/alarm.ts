@@ -1,6 +1,7 @@
 /** A sleep that can be woken: one waits for a time, or until somebody has something new for it. */
 import { FarletError } from '../model/errors.ts';
 import type { Clock } from './clock.ts';
+import { shortRound } from './rounds.ts';
 
 export interface Armed {
   /** aborts with the first ring, or with the signal that the alarm was armed with */
@@ -75,6 +76,7 @@ class Sleeper implements Armed {
     const cancel = this.#clock.after(ms, this.#wake);
     try {
       await promise;
+      await shortRound();
     } finally {
       cancel();
       life.removeEventListener('abort', end);

@@ -1,3 +1,5 @@
+import { shortRound } from './rounds.ts';
+
 /** The longest wait that Node's timers know, about 25 days; they take a longer one for 1 ms. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -23,10 +25,12 @@ export const systemClock: Clock = {
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's own reason, as it is
         reject(signal?.reason);
       };
-      const cancel = startTimer(ms, () => {
+      const wake = async (): Promise<void> => {
+        await shortRound();
         signal?.removeEventListener('abort', giveUp);
         resolve();
-      });
+      };
+      const cancel = startTimer(ms, () => void wake());
       if (signal?.aborted === true) giveUp();
       else signal?.addEventListener('abort', giveUp, { once: true });
     });

@@ -10,7 +10,11 @@ export async function inBatches<T, R>(
     size,
     signal,
     before,
-  }: { readonly size: number; readonly signal: AbortSignal; readonly before?: () => Promise<void> },
+  }: {
+    readonly size: number;
+    readonly signal: AbortSignal;
+    readonly before?: () => Promise<void> | undefined;
+  },
   work: (item: T) => Promise<R>,
 ): Promise<R[]> {
   const results: R[] = [];

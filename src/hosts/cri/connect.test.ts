@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { CriError } from '../../model/errors.ts';
 import type { CriClient } from './calls.ts';
 import { connectCri, type ConnectCriOptions } from './connect.ts';
 
@@ -11,24 +12,31 @@ const folder = mkdtempSync(join(tmpdir(), 'farlet-cri-'));
 const target = `unix:${folder}/cri.sock`;
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
-/** A runtime that answers every Version with nothing, and refuses Status. */
+/** A runtime that answers every Version with nothing, refuses Status, and has no message for ListImages. */
 describe('calls of a host', () => {
   const server = new Server();
   const seen: Metadata[] = [];
   before(async () => {
     const empty = (): Buffer => Buffer.alloc(0);
-    const call = (name: string) => ({
-      path: `/runtime.v1.RuntimeService/${name}`,
+    const call = (name: string, answer = empty, service = 'RuntimeService') => ({
+      path: `/runtime.v1.${service}/${name}`,
       requestStream: false,
       responseStream: false,
       requestSerialize: empty,
       requestDeserialize: () => ({}),
-      responseSerialize: empty,
+      responseSerialize: answer,
       responseDeserialize: () => ({}),
     });
     server.addService(
-      { Version: call('Version'), Status: call('Status') },
       {
+        Version: call('Version'),
+        Status: call('Status'),
+        ListImages: call('ListImages', () => Buffer.from('no message'), 'ImageService'),
+      },
+      {
+        ListImages: (_call: unknown, answer: (error: null, value: object) => void) => {
+          answer(null, {});
+        },
         Version: ({ metadata }: { metadata: Metadata }, answer: (error: null, value: object) => void) => {
           seen.push(metadata);
           answer(null, {});
@@ -76,6 +84,17 @@ describe('calls of a host', () => {
       });
     });
     assert.deepEqual(seen.at(-1)?.get('traceparent'), [TRACEPARENT]);
+  });
+
+  it('fail where the answer is no such message, as the runtime has it wrong', async () => {
+    await using(undefined, async (cri) => {
+      await assert.rejects(cri.listImages({}), (error: unknown) => {
+        assert.ok(error instanceof CriError);
+        assert.deepEqual([error.kind, error.host, error.method], ['internal', 'box', 'ListImages']);
+        assert.match(error.message, /code = Internal desc = the answer cannot be read/);
+        return true;
+      });
+    });
   });
 
   it('carry nothing where there is no trace', async () => {

@@ -3,6 +3,7 @@ import {
   ChannelCredentials,
   loadPackageDefinition,
   Metadata,
+  status,
   type CallOptions as GrpcCallOptions,
   type ClientReadableStream,
   type MethodDefinition,
@@ -11,9 +12,10 @@ import {
 import { loadSync } from '@grpc/proto-loader';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { CriError } from '../../model/errors.ts';
+import { CriError, messageOf } from '../../model/errors.ts';
 import { own } from '../../model/own.ts';
 import { systemClock, type Clock } from '../../util/clock.ts';
+import { shortRound } from '../../util/rounds.ts';
 import type { CallOptions, CriClient } from './calls.ts';
 import { criError } from './errors.ts';
 import type { ProtoGrpcType } from './generated/cri.ts';
@@ -73,12 +75,17 @@ const channelOptions = {
 /** A link that is half open is noticed within 40 s although nothing is asked over it. */
 const keepalive = { 'grpc.keepalive_time_ms': 30_000, 'grpc.keepalive_timeout_ms': 10_000 };
 
-type Unary = (
-  request: object,
-  metadata: Metadata,
-  options: GrpcCallOptions,
-  callback: (error: ServiceError | null, answer?: object) => void,
-) => { cancel(): void };
+/** One method of a service: the call, whose answer is bytes still, and what they say. */
+interface Unary {
+  readonly call: (
+    request: object,
+    metadata: Metadata,
+    options: GrpcCallOptions,
+    callback: (error: ServiceError | null, answer?: Buffer) => void,
+  ) => { cancel(): void };
+  /** throws whatever protobuf makes of bytes that are no such message */
+  readonly decode: (bytes: Buffer) => object;
+}
 
 /** Opens the channel lazily: nothing is dialed before the first call. Nothing is retried. */
 export function connectCri(options: ConnectCriOptions): CriClient {
@@ -164,68 +171,100 @@ const lists: ReadonlyMap<string, string> = new Map([
   ['ListContainers', 'containers'],
 ]);
 
-function callOf(client: Client, name: string, clock: Pick<Clock, 'monotonic'>): Unary {
-  const field = lists.get(name);
+function unaryOf(client: Client, name: string, clock: Pick<Clock, 'monotonic'>): Unary {
   const method = own(serviceMethods(client), name);
-  if (field === undefined || method === undefined) {
-    const call: unknown = Reflect.get(client, name);
-    if (!isUnary(call)) throw new Error(`the generated client has no ${name}`);
-    return call.bind(client);
-  }
-  const decoder = new ListDecoder({
-    decode: method.responseDeserialize,
-    field,
-    monotonic: () => clock.monotonic(),
-  });
-  const decode = (bytes: Buffer): object => decoder.decode(bytes);
-  return (request, metadata, options, callback) =>
-    client.makeUnaryRequest(
-      method.path,
-      method.requestSerialize,
-      decode,
-      request,
-      metadata,
-      options,
-      callback,
-    );
+  if (method === undefined) throw new Error(`the generated client has no ${name}`);
+  const field = lists.get(name);
+  const decoder =
+    field === undefined
+      ? { decode: method.responseDeserialize }
+      : new ListDecoder({
+          decode: method.responseDeserialize,
+          field,
+          monotonic: () => clock.monotonic(),
+        });
+  return {
+    call: (request, metadata, options, callback) =>
+      client.makeUnaryRequest(
+        method.path,
+        method.requestSerialize,
+        asBytes,
+        request,
+        metadata,
+        options,
+        callback,
+      ),
+    decode: (bytes) => decoder.decode(bytes),
+  };
+}
+
+function asBytes(bytes: Buffer): Buffer {
+  return bytes;
 }
 
 function unary(
   { host, onCall, onBegin, clock = systemClock }: ConnectCriOptions,
   { name, client }: { name: string; client: Client },
 ) {
-  const call = callOf(client, name, clock);
+  const { call, decode } = unaryOf(client, name, clock);
   const service = serviceName(client, name);
-  return (asked: object, options: CallOptions = {}): Promise<object> => {
-    options.signal?.throwIfAborted();
+  const about = { method: name, host };
+  const decoded = (bytes: Buffer): object => {
+    try {
+      return decode(bytes);
+    } catch (error) {
+      throw unreadable(error, about);
+    }
+  };
+  return async (asked: object, options: CallOptions = {}): Promise<object> => {
+    const { signal } = options;
+    signal?.throwIfAborted();
     const request = boundedTimeout(asked);
+    const limit = timeoutMs(name, request, options);
+    const sent = representableRequest(request, about);
     const started = clock.monotonic();
     const span = onBegin?.(service, name);
     const ended = (error: CriError | undefined): void => {
       span?.end({ error });
       onCall?.({ operation: operationType(name), seconds: (clock.monotonic() - started) / 1000, error });
     };
-    return new Promise((resolve, reject) => {
-      const limit = timeoutMs(name, request, options);
-      const sent = representableRequest(request, { method: name, host });
-      const running = call(
-        sent,
-        metadataOf(span),
-        limit === undefined ? {} : { deadline: clock.now() + limit },
-        (error, answer) => {
-          options.signal?.removeEventListener('abort', cancel);
-          const fault = error === null ? undefined : criError(error, { method: name, host });
-          ended(fault);
-          if (fault === undefined) resolve(answer ?? {});
-          else reject(options.signal?.aborted === true ? abortReason(options.signal) : fault);
-        },
-      );
-      const cancel = (): void => {
-        running.cancel();
-      };
-      options.signal?.addEventListener('abort', cancel, { once: true });
-    });
+    try {
+      const bytes = await new Promise<Buffer>((resolve, reject) => {
+        const deadline = limit === undefined ? {} : { deadline: clock.now() + limit };
+        const running = call(sent, metadataOf(span), deadline, (error, answer) => {
+          signal?.removeEventListener('abort', cancel);
+          if (error === null) resolve(answer ?? Buffer.alloc(0));
+          else reject(criError(error, about));
+        });
+        const cancel = (): void => {
+          running.cancel();
+        };
+        signal?.addEventListener('abort', cancel, { once: true });
+      });
+      // the answers of many hosts may all come in one round of the loop
+      await shortRound();
+      const answer = decoded(bytes);
+      ended(undefined);
+      return answer;
+    } catch (error) {
+      ended(error as CriError);
+      throw signal?.aborted === true ? abortReason(signal) : error;
+    }
   };
+}
+
+/** Bytes that are no such message are the runtime's fault, as gRPC has it. */
+function unreadable(error: unknown, call: { method: string; host: string }): CriError {
+  return new CriError(
+    {
+      kind: 'internal',
+      ...call,
+      code: status.INTERNAL,
+      codeName: 'Internal',
+      description: `the answer cannot be read: ${messageOf(error)}`,
+    },
+    { cause: error },
+  );
 }
 
 /** `/runtime.v1.RuntimeService/Version` → `runtime.v1.RuntimeService` */
@@ -237,10 +276,6 @@ function metadataOf(span: CriCallSpan | undefined): Metadata {
   const metadata = new Metadata();
   if (span !== undefined) metadata.set('traceparent', span.traceparent);
   return metadata;
-}
-
-function isUnary(method: unknown): method is Unary {
-  return typeof method === 'function';
 }
 
 async function* containerEvents(

@@ -5,6 +5,7 @@ import { FarletError, HostError } from '../../model/errors.ts';
 import { orAbort, settledAll } from '../../util/abort.ts';
 import { Alarm } from '../../util/alarm.ts';
 import { systemClock, type Clock } from '../../util/clock.ts';
+import { shortRound } from '../../util/rounds.ts';
 import { inBatches } from '../../util/in-batches.ts';
 import { errorOfCode, fileError } from '../link/errno.ts';
 import { fileInfo, fileType, ignore } from './file-info.ts';
@@ -154,7 +155,7 @@ export class LocalFiles implements HostFiles {
   }
 
   look(queries: readonly HostQuery[], { signal }: { signal: AbortSignal }): Promise<HostAnswer[]> {
-    return inBatches(queries, { size: QUERIES_AT_ONCE, signal }, async (query) => {
+    return inBatches(queries, { size: QUERIES_AT_ONCE, signal, before: shortRound }, async (query) => {
       const answer = (): Promise<HostAnswer> => this.#answer(query, signal);
       return (await this.#unlessMissing(query.look, query.path, answer)) ?? {};
     });
