@@ -2,8 +2,8 @@
  * When what is done regularly is done. A loop that wakes up finds everything cold and pays for the first
  * thing several times over: what is due about the same time is due on the same tick. Questions of one period
  * go out together, and with those of a period that theirs is a multiple of: on a far host that is one
- * message. Hosts have beats of their own: a hundred that were all looked at in the same moment would keep
- * everybody else waiting.
+ * message. Of many hosts ten have a beat together: a hundred that were all looked at in the same moment would
+ * keep everybody else waiting.
  */
 import type { Clock } from './clock.ts';
 
@@ -11,6 +11,11 @@ import type { Clock } from './clock.ts';
 const LONGEST_MS = 300_000;
 /** Beats of one process differ by whole multiples of this, so that many of them share their ticks. */
 const TICK_MS = 200;
+/**
+ * So many hosts have one beat: what a host with nothing to do costs is above all that the loop wakes up for
+ * it. How long a tick of theirs may take has a bound of its own (rounds.ts).
+ */
+const TOGETHER = 10;
 /** Of the golden ratio: however many beats there are, they are spread evenly over every period. */
 const SPREAD = (Math.sqrt(5) - 1) / 2;
 /** Timers are off by a millisecond or two: one that is early has its tick and does not wait for it again. */
@@ -28,9 +33,10 @@ export class Beat {
     this.#phaseMs = phaseMs;
   }
 
-  /** Another beat that shares ticks with this one; 0 is the same. */
+  /** That of one more host, the so manyth from this one: ten in a row have the same. */
   shifted(by: number): Beat {
-    const ticks = Math.round(((by * SPREAD) % 1) * (LONGEST_MS / TICK_MS));
+    const beats = Math.floor(by / TOGETHER);
+    const ticks = Math.round(((beats * SPREAD) % 1) * (LONGEST_MS / TICK_MS));
     return new Beat(this.#clock, this.#phaseMs + ticks * TICK_MS);
   }
 
