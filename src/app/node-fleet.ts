@@ -37,7 +37,7 @@ export class NodeFleet {
   readonly #options: NodeFleetOptions;
   readonly #failed = Promise.withResolvers<never>();
   #address: Promise<string> | undefined;
-  /** hosts so far: each has a beat of its own, the first of a node that of the node */
+  /** hosts so far: each has its place among those of the process, and its beat by that (util/beat.ts) */
   #beats = 0;
 
   constructor(context: ProcessContext, options: NodeFleetOptions) {

@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import { KubeError } from '../model/errors.ts';
 import { childController, withDeadline } from '../util/abort.ts';
 import { systemClock, type Clock } from '../util/clock.ts';
+import { shortRound } from '../util/rounds.ts';
 import type { KubeClient, PatchType, RequestOptions } from './client.ts';
 import type { CredentialsLook } from './credentials.ts';
 import { connectionFor, watchConnection } from './dispatchers.ts';
@@ -192,17 +193,21 @@ class Connection implements KubeConnection {
     const { kind, method, path } = request;
     const started = this.#clock.monotonic();
     let code = '<error>';
+    let answered: { status: number; text: string };
     try {
       const answer = await this.#transport.send(request);
       code = String(answer.statusCode);
       if (!accepted.has(answer.statusCode)) throw await this.#transport.refusal(answer);
-      const decoded = (await this.#transport.decode(request, answer)) as T;
-      if (kind === 'leases') this.#received(path, decoded);
-      return decoded;
+      answered = { status: answer.statusCode, text: await this.#transport.whole(request, answer) };
     } finally {
       const seconds = (this.#clock.monotonic() - started) / 1000;
       this.#onRequest?.({ code, method, host: this.#host, seconds });
     }
+    // a write that has been answered is not to end as one that came too late
+    if (method === 'GET') await shortRound();
+    const decoded = this.#transport.decode(request, answered) as T;
+    if (kind === 'leases') this.#received(path, decoded);
+    return decoded;
   }
 
   #received(path: string, answer: unknown): void {

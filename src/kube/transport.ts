@@ -1,7 +1,6 @@
 /** One request and its answer: credentials, connection, and whether it is an answer at all. */
 import type { Dispatcher } from 'undici';
 import { KubeError } from '../model/errors.ts';
-import { shortRound } from '../util/rounds.ts';
 import { answerForm } from './answer-form.ts';
 import { decodeAnswer } from './answers.ts';
 import { beginningOf, wholeBody } from './body.ts';
@@ -66,24 +65,29 @@ export class Transport {
     }
   }
 
-  /** What the answer to a request holds. A body that breaks off is no answer, whatever its headers said. */
-  async decode({ method, path, signal }: TransportRequest, answer: Answer): Promise<unknown> {
-    const status = answer.statusCode;
-    const what = `${method} ${path} at ${this.server}`;
-    let text: string;
+  /** All of an answer. A body that breaks off is no answer, whatever its headers said. */
+  async whole({ method, path, signal }: TransportRequest, answer: Answer): Promise<string> {
     try {
-      text = await wholeBody(answer.body, what);
+      return await wholeBody(answer.body, `${method} ${path} at ${this.server}`);
     } catch (error) {
       signal.throwIfAborted();
       throw unreachable(this.server, error);
     }
-    await shortRound();
+  }
+
+  /** What the answer to a request says. */
+  decode({ method, path }: TransportRequest, { status, text }: { status: number; text: string }): unknown {
     try {
       return decodeAnswer(answerForm(method, path), text, status);
     } catch (error) {
       if (!(error instanceof KubeError)) throw error;
       const { kind, reason, cause, message } = error;
-      throw new KubeError(kind, `${what}: ${message}`, { status, reason }, { cause });
+      throw new KubeError(
+        kind,
+        `${method} ${path} at ${this.server}: ${message}`,
+        { status, reason },
+        { cause },
+      );
     }
   }
 

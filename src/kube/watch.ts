@@ -13,6 +13,7 @@ import type { Log } from '../model/log.ts';
 import { childController } from '../util/abort.ts';
 import { backoffMs } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
+import { shortRound } from '../util/rounds.ts';
 import { answerForm, type ObjectForm } from './answer-form.ts';
 import { UNEXPECTED, unexpected } from './answers.ts';
 import type { KubeConnection } from './connect.ts';
@@ -151,6 +152,8 @@ async function watch<T extends KubeObject>(
     const form = watchedForm(path);
     for await (const line of jsonLines(body)) {
       heard();
+      await shortRound();
+      life.signal.throwIfAborted();
       seen.version = take<T>(line, { form, after: seen.version, fieldSelector, delivery });
     }
     return clock.monotonic() >= dueAt - END_MARGIN_MS ? seen.version : undefined;

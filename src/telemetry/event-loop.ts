@@ -1,6 +1,7 @@
 /** How busy the event loop is, and how late what is due on it. */
 import type { Beat } from '../util/beat.ts';
 import type { Clock } from '../util/clock.ts';
+import { shortRound } from '../util/rounds.ts';
 
 /**
  * Samples are taken as time passes, not as work comes, and on the beat, when other things are due: their
@@ -9,7 +10,7 @@ import type { Clock } from '../util/clock.ts';
  */
 const SAMPLE_MS = 1_000;
 
-/** Tells again and again, until the signal aborts, by how many seconds a timer was late. */
+/** Tells again and again, until the signal aborts, by how many seconds what was due came late. */
 export function sampleLoopDelay({
   beat,
   clock,
@@ -26,10 +27,14 @@ export function sampleLoopDelay({
   const next = (): void => {
     const ms = beat.until(SAMPLE_MS);
     const due = clock.monotonic() + ms;
-    cancel = clock.after(ms, () => {
-      onDelay(Math.max(0, clock.monotonic() - due) / 1000);
-      next();
-    });
+    cancel = clock.after(ms, () => void sample(due));
+  };
+  const sample = async (due: number): Promise<void> => {
+    // for its turn as well, as whatever else was due then
+    await shortRound();
+    if (signal.aborted) return;
+    onDelay(Math.max(0, clock.monotonic() - due) / 1000);
+    next();
   };
   next();
   const end = (): void => {

@@ -69,14 +69,15 @@ class Sleeper implements Armed {
     const end = (): void => {
       reject(life.reason);
     };
-    this.#wake = () => {
+    const wake = async (): Promise<void> => {
+      await shortRound();
       resolve(undefined);
     };
+    this.#wake = () => void wake();
     life.addEventListener('abort', end, { once: true });
     const cancel = this.#clock.after(ms, this.#wake);
     try {
       await promise;
-      await shortRound();
     } finally {
       cancel();
       life.removeEventListener('abort', end);

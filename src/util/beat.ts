@@ -25,19 +25,22 @@ const SLACK_MS = 100;
 
 export class Beat {
   readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #firstMs: number;
+  readonly #place: number;
   readonly #phaseMs: number;
 
-  /** `phaseMs`: where in the longest period it lies; processes differ in that. */
-  constructor(clock: Pick<Clock, 'monotonic'>, phaseMs = Math.random() * LONGEST_MS) {
+  /** `firstMs`: where in the longest period the first of a process lies; processes differ in that. */
+  constructor(clock: Pick<Clock, 'monotonic'>, firstMs = Math.random() * LONGEST_MS, place = 0) {
     this.#clock = clock;
-    this.#phaseMs = phaseMs;
+    this.#firstMs = firstMs;
+    this.#place = place;
+    const beats = Math.floor(place / TOGETHER);
+    this.#phaseMs = firstMs + Math.round(((beats * SPREAD) % 1) * (LONGEST_MS / TICK_MS)) * TICK_MS;
   }
 
-  /** That of one more host, the so manyth from this one: ten in a row have the same. */
+  /** That of the host so many places after this one: ten in a row have one. */
   shifted(by: number): Beat {
-    const beats = Math.floor(by / TOGETHER);
-    const ticks = Math.round(((beats * SPREAD) % 1) * (LONGEST_MS / TICK_MS));
-    return new Beat(this.#clock, this.#phaseMs + ticks * TICK_MS);
+    return new Beat(this.#clock, this.#firstMs, this.#place + by);
   }
 
   /** ms until the next tick of that period; never 0. */

@@ -1,6 +1,7 @@
 /**
  * Works on all items, so many of them at once.
- * @param before is waited for before each batch, where there are several: nextTurn, for what is long
+ * @param before is waited for before each batch, where there are several: nextTurn or shortRound, for what
+ * is much
  * @returns what they come to, in the order of the items. Rejects with the first failure, or with the signal's
  * reason; no other batch begins then
  */

@@ -15,7 +15,6 @@ const waiting: (() => void)[] = [];
 let due = 0;
 let round = -1;
 let began = 0;
-let servedIn = -1;
 
 /**
  * Resolves in a round of the loop that has time, in turn.
@@ -29,7 +28,10 @@ export function shortRound(): Promise<void> | undefined {
   });
 }
 
-/** A round begins when this is asked in it for the first time. */
+/**
+ * A round begins when this is asked in it for the first time: where somebody waits, when the first of them is
+ * served, and after what could not wait.
+ */
 function isLong(): boolean {
   const now = performance.now();
   const { loopCount } = performance.nodeTiming.uvMetricsInfo;
@@ -37,17 +39,21 @@ function isLong(): boolean {
   return now - began >= SHORT_MS;
 }
 
+/** Whether there is more to do than rounds have time for. */
+export function isQueued(): boolean {
+  return waiting.length > 0;
+}
+
 function serveLater(): void {
   for (; due < Math.min(waiting.length, MOST_AT_ONCE); due += 1) setImmediate(serve);
 }
 
-/** What is served works before the next is called: promises settle between two of the loop's callbacks. */
+/**
+ * What is served works before the next is called: promises settle between two of the loop's callbacks. In the
+ * next round there is time for one at least, which begins that round.
+ */
 function serve(): void {
   due -= 1;
-  // one in each round, however long that is
-  if (!isLong() || servedIn !== round) {
-    servedIn = round;
-    waiting.shift()?.();
-  }
+  if (!isLong()) waiting.shift()?.();
   if (due === 0) serveLater();
 }

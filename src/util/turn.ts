@@ -1,10 +1,12 @@
 /**
  * Turns of the event loop, for long work that is cut into pieces. A turn has one piece, of whoever waits
  * longest, and between two turns everything else of the process comes by: a hundred answers that are made at
- * the same time hold others up no longer than one does. What is long begins with a turn, too.
+ * the same time hold others up no longer than one does. What is long begins with a turn, too; what is short
+ * and may be much together asks for room in a round (rounds.ts).
  */
 
 import { systemClock } from './clock.ts';
+import { isQueued } from './rounds.ts';
 
 /** one for each piece of work that is under way */
 const waiting: (() => void)[] = [];
@@ -27,7 +29,7 @@ function giveTurn(): void {
   if (isDue) setImmediate(giveTurn);
 }
 
-/** A loop that has come round so often in a row, within so long each time, has time for more. */
+/** A loop that has come round so often in a row, within so long each time and with nobody left, has time. */
 const CALM_ROUNDS = 3;
 const CALM_MS = 25;
 /** However busy it stays: what waits is wanted as well. */
@@ -52,7 +54,7 @@ function awaitCalm(): void {
   let [calm, last] = [0, began];
   const round = (): void => {
     const now = systemClock.monotonic();
-    calm = now - last <= CALM_MS ? calm + 1 : 0;
+    calm = now - last <= CALM_MS && !isQueued() ? calm + 1 : 0;
     last = now;
     if (calm < CALM_ROUNDS && now - began < MOST_MS) {
       setImmediate(round);

@@ -198,6 +198,12 @@ function unaryOf(client: Client, name: string, clock: Pick<Clock, 'monotonic'>):
   };
 }
 
+/**
+ * What tells of many things, and of many hosts perhaps in the same round of the loop. The answer to what
+ * changes something is short, and a pod waits for it.
+ */
+const READING = /^List|^(PodSandbox|Container|Image)(Stats|Status)$/;
+
 function asBytes(bytes: Buffer): Buffer {
   return bytes;
 }
@@ -209,6 +215,7 @@ function unary(
   const { call, decode } = unaryOf(client, name, clock);
   const service = serviceName(client, name);
   const about = { method: name, host };
+  const isForReading = READING.test(name);
   const decoded = (bytes: Buffer): object => {
     try {
       return decode(bytes);
@@ -224,14 +231,18 @@ function unary(
     const sent = representableRequest(request, about);
     const started = clock.monotonic();
     const span = onBegin?.(service, name);
+    let answeredAt: number | undefined;
     const ended = (error: CriError | undefined): void => {
+      const seconds = ((answeredAt ?? clock.monotonic()) - started) / 1000;
       span?.end({ error });
-      onCall?.({ operation: operationType(name), seconds: (clock.monotonic() - started) / 1000, error });
+      onCall?.({ operation: operationType(name), seconds, error });
     };
+    let answer: object;
     try {
       const bytes = await new Promise<Buffer>((resolve, reject) => {
         const deadline = limit === undefined ? {} : { deadline: clock.now() + limit };
         const running = call(sent, metadataOf(span), deadline, (error, answer) => {
+          answeredAt = clock.monotonic();
           signal?.removeEventListener('abort', cancel);
           if (error === null) resolve(answer ?? Buffer.alloc(0));
           else reject(criError(error, about));
@@ -241,15 +252,15 @@ function unary(
         };
         signal?.addEventListener('abort', cancel, { once: true });
       });
-      // the answers of many hosts may all come in one round of the loop
-      await shortRound();
-      const answer = decoded(bytes);
-      ended(undefined);
-      return answer;
+      if (isForReading) await shortRound();
+      answer = decoded(bytes);
     } catch (error) {
-      ended(error as CriError);
+      if (error instanceof CriError) ended(error);
+      else span?.end({ error });
       throw signal?.aborted === true ? abortReason(signal) : error;
     }
+    ended(undefined);
+    return answer;
   };
 }
 

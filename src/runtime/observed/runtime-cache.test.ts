@@ -87,6 +87,23 @@ describe('runtime cache', () => {
     );
   });
 
+  it('does not get back what has gone by what was asked for before, known or not', async () => {
+    const { cache, clock } = setUp();
+    const askedAt = clock.monotonic();
+    await clock.advance(10);
+    assert.deepEqual(cache.deleted('c1'), [{ pod: ref, id: 'c1', kind: 'container-removed' }]);
+    assert.deepEqual(cache.deleted('c2'), []);
+    await clock.advance(10);
+    const containers = [container(), container({ id: 'c2' }), container({ id: 'c3' })];
+    cache.merge({ pod: ref, sandboxes: [], containers }, askedAt);
+    assert.deepEqual(
+      cache.get('u')?.containers.map(({ id }) => id),
+      ['c3'],
+    );
+    cache.merge({ pod: ref, sandboxes: [], containers });
+    assert.equal(cache.get('u')?.containers.length, 3);
+  });
+
   it('forgets a pod with its last id, and an empty sighting makes none', () => {
     const { cache } = setUp();
     cache.removed('u', 'c1');

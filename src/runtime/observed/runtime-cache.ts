@@ -5,11 +5,13 @@
  * I1. An id's state only moves forward (created → running → unknown → exited; ready → not ready), so merging
  *     takes the furthest and a late event can undo nothing.
  * I2. An id leaves when a removal of it is seen, or when a list asked for after its last sighting lacks it.
+ *     What was asked for before that does not bring it back.
  * I3. Only a successful list makes ids leave: a failed one changes nothing.
  * I4. A pod of which something listed could not be looked at is marked: what is held of it is not all there
  *     is.
  */
 import type { Clock } from '../../util/clock.ts';
+import { lru } from '../../util/lru.ts';
 import type { PodRef } from '../../model/pod-ref.ts';
 import type { PodLifecycleEvent } from '../../model/pod-update.ts';
 import type {
@@ -46,11 +48,16 @@ export interface RuntimeCounts {
   readonly containers: Readonly<Record<ObservedContainerState, number>>;
 }
 
+/** So many of those that left: an answer is under way for seconds, and few leave meanwhile. */
+const REMEMBERED = 256;
+
 const rank: Record<ObservedContainerState, number> = { created: 0, running: 1, unknown: 2, exited: 3 };
 
 export class RuntimeCache {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #pods = new Map<string, Entry>();
+  /** when those that left last were gone, by id */
+  readonly #left = lru<{ readonly at: number }>(REMEMBERED);
   #revision = 0;
 
   constructor(options: { clock: Pick<Clock, 'monotonic'> }) {
@@ -98,16 +105,14 @@ export class RuntimeCache {
   /**
    * Adds what was seen of a pod; `askedAt` (monotonic ms) is when the question was put. Returns what is new.
    */
-  merge(sighting: Sighting, askedAt = this.#clock.monotonic()): PodLifecycleEvent[] {
-    if (
-      sighting.sandboxes.length === 0 &&
-      sighting.containers.length === 0 &&
-      !this.#pods.has(sighting.pod.uid)
-    )
-      return [];
-    const entry = this.#entry(sighting.pod);
+  merge({ pod, ...sighting }: Sighting, askedAt = this.#clock.monotonic()): PodLifecycleEvent[] {
+    const isThere = ({ id }: { id: string }): boolean => (this.#left.get(id)?.at ?? -Infinity) <= askedAt;
+    const sandboxes = sighting.sandboxes.filter(isThere);
+    const containers = sighting.containers.filter(isThere);
+    if (sandboxes.length === 0 && containers.length === 0 && !this.#pods.has(pod.uid)) return [];
+    const entry = this.#entry(pod);
     const changes: PodLifecycleEvent[] = [];
-    for (const sandbox of sighting.sandboxes) {
+    for (const sandbox of sandboxes) {
       const before = entry.sandboxes.get(sandbox.id);
       if (before !== undefined && !before.value.ready && sandbox.ready) continue;
       entry.sandboxes.set(sandbox.id, { value: sandbox, seenAt: Math.max(askedAt, before?.seenAt ?? 0) });
@@ -115,7 +120,7 @@ export class RuntimeCache {
       this.#revision += 1;
       changes.push({ pod: entry.pod, id: sandbox.id, kind: 'sandbox-changed' });
     }
-    for (const container of sighting.containers) {
+    for (const container of containers) {
       const before = entry.containers.get(container.id);
       if (before !== undefined && rank[before.value.state] > rank[container.state]) continue;
       entry.containers.set(container.id, {
@@ -142,7 +147,7 @@ export class RuntimeCache {
       .filter(([id, held]) => !listed.has(id) && held.seenAt < askedAt)
       .map(([id]) => id);
     entry.observedAt = Math.max(entry.observedAt, askedAt);
-    return gone.flatMap((id) => this.removed(uid, id));
+    return gone.flatMap((id) => this.removed(uid, id, askedAt));
   }
 
   /** Why not all that the runtime holds of the pod could be looked at; undefined: it could. */
@@ -164,8 +169,9 @@ export class RuntimeCache {
     entry.ips = currentIps(entry);
   }
 
-  /** A container or sandbox is no more. */
-  removed(uid: string, id: string): PodLifecycleEvent[] {
+  /** A container or sandbox is no more, which was so at that time at the latest. */
+  removed(uid: string, id: string, at = this.#clock.monotonic()): PodLifecycleEvent[] {
+    this.#left.set(id, { at });
     const entry = this.#pods.get(uid);
     if (entry === undefined) return [];
     const wasSandbox = entry.sandboxes.delete(id);
@@ -176,11 +182,14 @@ export class RuntimeCache {
     return wasContainer ? [{ pod: entry.pod, id, kind: 'container-removed' }] : [];
   }
 
-  /** The pod that holds an id, for events that say no more than the id. */
-  ownerOf(id: string): PodRef | undefined {
-    for (const entry of this.#pods.values()) {
-      if (entry.sandboxes.has(id) || entry.containers.has(id)) return entry.pod;
-    }
+  /** As `removed`, where no more is known than the id. */
+  deleted(id: string): PodLifecycleEvent[] {
+    return this.removed(this.#ownerOf(id) ?? '', id);
+  }
+
+  #ownerOf(id: string): string | undefined {
+    for (const [uid, entry] of this.#pods)
+      if (entry.sandboxes.has(id) || entry.containers.has(id)) return uid;
     return undefined;
   }
 

@@ -362,8 +362,7 @@ export class Pleg {
     const { cache, owner } = this.#options;
     const status = event.pod_sandbox_status;
     if (event.container_event_type === 'CONTAINER_DELETED_EVENT') {
-      const pod = cache.ownerOf(event.container_id);
-      if (pod !== undefined) this.#emit(cache.removed(pod.uid, event.container_id));
+      this.#emit(cache.deleted(event.container_id));
       return;
     }
     const pod = status === null ? undefined : podOfLabels(status.labels);
