@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import { shortRound } from './rounds.ts';
 import { nextTurn } from './turn.ts';
 
 export interface FewAtOnceOptions {
@@ -69,14 +70,15 @@ export class FewAtOnce {
     this.#isTurnDue = true;
     await nextTurn();
     this.#isTurnDue = false;
-    this.#startFirst(this.#options.few - this.#running);
+    await this.#startFirst(this.#options.few - this.#running);
   }
 
-  #startFirst(count: number): void {
-    let left = count;
-    for (const work of this.#waiting) {
-      if (left <= 0) return;
-      left -= 1;
+  /** Each where the loop has time for it: what they begin with may be much together. */
+  async #startFirst(count: number): Promise<void> {
+    for (let left = count; left > 0; left -= 1) {
+      await shortRound();
+      const [work] = this.#waiting;
+      if (work === undefined) break;
       this.#waiting.delete(work);
       this.#start(work);
     }
@@ -89,13 +91,13 @@ export class FewAtOnce {
     this.#cancelTimer = undefined;
   }
 
-  /** A loop that comes late has missed some: those begin all at once. */
+  /** A loop that comes late has missed some: those begin as soon as it has time. */
   #arm(): void {
     const { few, patienceMs, clock } = this.#options;
     this.#cancelTimer = clock.after(patienceMs, () => {
       this.#cancelTimer = undefined;
       const missed = Math.floor((clock.monotonic() - this.#begunAt) / patienceMs);
-      this.#startFirst(Math.min(missed, few));
+      void this.#startFirst(Math.min(missed, few));
       if (this.#waiting.size > 0) this.#arm();
     });
   }
