@@ -191,6 +191,7 @@ class Connection implements KubeConnection {
 
   async #once<T>(request: TransportRequest): Promise<T> {
     const { kind, method, path } = request;
+    if (kind !== 'leases') await shortRound();
     const started = this.#clock.monotonic();
     let code = '<error>';
     let answered: { status: number; text: string };

@@ -5,7 +5,7 @@
  */
 
 /** What comes later than so long after the beginning of a round is left to the next. */
-const SHORT_MS = 10;
+const SHORT_MS = 5;
 /** So many of those who wait are asked for in one round. */
 const MOST_AT_ONCE = 32;
 

@@ -229,6 +229,10 @@ function unary(
     const request = boundedTimeout(asked);
     const limit = timeoutMs(name, request, options);
     const sent = representableRequest(request, about);
+    if (isForReading) {
+      await shortRound();
+      signal?.throwIfAborted();
+    }
     const started = clock.monotonic();
     const span = onBegin?.(service, name);
     let answeredAt: number | undefined;
