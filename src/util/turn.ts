@@ -6,14 +6,19 @@
  */
 
 import { systemClock } from './clock.ts';
-import { isQueued } from './rounds.ts';
+import { isQueued, shortRound } from './rounds.ts';
 
 /** one for each piece of work that is under way */
 const waiting: (() => void)[] = [];
 let isDue = false;
 
-/** Resolves when the work may do its next piece. */
-export function nextTurn(): Promise<void> {
+/** Resolves when the work may do its next piece: in a round that has time for it. */
+export async function nextTurn(): Promise<void> {
+  await turn();
+  await shortRound();
+}
+
+function turn(): Promise<void> {
   return new Promise((resolve) => {
     waiting.push(resolve);
     if (isDue) return;
